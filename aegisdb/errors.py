@@ -1,0 +1,216 @@
+"""Every error that a user can meet, with its exit code.
+
+    AegisError
+    ├── Failed              1    something was tried and failed; the state is named
+    │   ├── StatementFailed      one SQL statement, with SQLSTATE
+    │   └── RevisionFailed       one revision, with file, line and statement
+    ├── BadInput            2    usage, registry, files: nothing was contacted
+    │   ├── UsageError
+    │   ├── RegistryError        all faults of services.yaml at once
+    │   └── HistoryError         unreadable or contradictory revision files
+    ├── Refused             3    refused for safety, nothing changed
+    ├── Busy                4    somebody holds it; safe to retry, nothing changed
+    ├── Dirty               5    a run died half-way; needs a decision
+    ├── Difference          6    a check found a difference; `code` says which
+    ├── Unreachable         7    no server; nothing changed
+    └── Interrupted         130 or 143
+
+An exception that is not in this tree is a bug: it keeps its traceback and exits with 70.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from aegisdb.results import Result
+
+BUG_EXIT_CODE = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, as text and JSON show it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    where: str = ""
+    exit_code: int = 6
+
+
+class AegisError(Exception):
+    """Base of the tree: a message, a hint (how to mend it), a place and an exit code.
+
+    `code` is stable and documented in docs/errors.md; `result` carries what was done before a partial failure.
+    """
+
+    exit_code: ClassVar[int] = 1
+    default_code: ClassVar[str] = "failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        where: str = "",
+        code: str = "",
+        result: Result | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.code = code or self.default_code
+        self.result = result
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The same facts as data; one problem unless a subclass collects several."""
+        problem = Problem(
+            code=self.code, message=self.message, hint=self.hint, where=self.where, exit_code=self.exit_code
+        )
+        return (problem,)
+
+
+class Failed(AegisError):
+    """Something was tried and failed; the message names the state that it left."""
+
+
+class StatementFailed(Failed):
+    """One SQL statement failed.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-character code, empty when the server gave none.
+        statement: the SQL, passwords removed.
+    """
+
+    default_code = "statement_failed"
+
+    def __init__(self, message: str, *, sqlstate: str = "", statement: str = "", hint: str = "", where: str = "") -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.sqlstate = sqlstate
+        self.statement = statement
+
+
+class RevisionFailed(Failed):
+    """One revision failed; the message names service, file:line, statement and SQLSTATE."""
+
+    default_code = "revision_failed"
+
+
+class BadInput(AegisError):
+    """Usage, registry or files are wrong; nothing was contacted."""
+
+    exit_code = 2
+    default_code = "bad_input"
+
+
+class UsageError(BadInput):
+    """A flag or an argument of the command is wrong."""
+
+    default_code = "usage"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of services.yaml with its place (1-based line and column)."""
+
+    where: str
+    message: str
+    hint: str = ""
+
+
+class RegistryError(BadInput):
+    """services.yaml is wrong; `faults` lists everything that is wrong with it."""
+
+    default_code = "registry"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(faults[0].message, hint=faults[0].hint, where=faults[0].where)
+        self.faults = faults
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """One problem for each fault."""
+        return tuple(
+            Problem(code=self.code, message=f.message, hint=f.hint, where=f.where, exit_code=self.exit_code)
+            for f in self.faults
+        )
+
+
+class HistoryError(BadInput):
+    """Revision files of one service cannot be read or contradict each other."""
+
+    default_code = "history"
+
+
+class Refused(AegisError):
+    """Refused for safety; nothing changed."""
+
+    exit_code = 3
+    default_code = "refused"
+
+
+class Busy(AegisError):
+    """Somebody else holds what is needed; nothing changed, safe to retry."""
+
+    exit_code = 4
+    default_code = "busy"
+
+
+class Dirty(AegisError):
+    """An earlier run died half-way and something of it was committed; a person must decide."""
+
+    exit_code = 5
+    default_code = "dirty"
+
+
+class Difference(AegisError):
+    """A check found a difference; `code` says which kind."""
+
+    exit_code = 6
+    default_code = "difference"
+
+
+class Unreachable(AegisError):
+    """The server does not answer; nothing changed."""
+
+    exit_code = 7
+    default_code = "unreachable"
+
+
+class Interrupted(AegisError):
+    """Ctrl-C (130) or SIGTERM (143); `result` says what was done and what was rolled back."""
+
+    exit_code = 130
+    default_code = "interrupted"
+
+
+class Terminated(Interrupted):
+    """SIGTERM."""
+
+    exit_code = 143
+
+
+__all__ = [
+    "BUG_EXIT_CODE",
+    "AegisError",
+    "BadInput",
+    "Busy",
+    "Difference",
+    "Dirty",
+    "Failed",
+    "Fault",
+    "HistoryError",
+    "Interrupted",
+    "Problem",
+    "Refused",
+    "RegistryError",
+    "RevisionFailed",
+    "StatementFailed",
+    "Terminated",
+    "Unreachable",
+    "UsageError",
+]

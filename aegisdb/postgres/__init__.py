@@ -1,0 +1,1 @@
+"""PostgreSQL itself: addresses, connections, databases, psql, locks and the side schema."""

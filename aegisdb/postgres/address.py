@@ -1,0 +1,101 @@
+"""Where a database is and how to log in, with a password that never shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from aegisdb.errors import BadInput
+
+_DEFAULT_PORT = 5432
+
+
+class Secret:
+    """A text that is never printed: `str` and `repr` show `***`; `reveal()` is the only way out."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        msg = "a Secret is never pickled: it would reach a file"
+        raise TypeError(msg)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One database on one server. `str()` shows `user@host:port/database`, never the password."""
+
+    host: str
+    port: int
+    user: str
+    password: Secret
+    database: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    """libpq parameters of the URL's query, such as sslmode."""
+
+    @classmethod
+    def from_url(cls, url: str) -> Address:
+        """Read `postgresql://user:password@host:port/database?sslmode=require`.
+
+        A SQLAlchemy driver (`postgresql+asyncpg://`) is dropped. Nothing of the URL is echoed in an error.
+
+        Raises:
+            BadInput: not a PostgreSQL URL, or a raw `@ / # [ %` in the password, with how to encode it.
+        """
+        hint = "write postgresql://user:password@host:port/database with @ / # [ % in the password as %40 %2F %23 %5B %25"
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _DEFAULT_PORT
+        except ValueError:
+            raise BadInput("the database URL cannot be read", hint=hint, code="url") from None
+        scheme = parts.scheme.split("+")[0]
+        if scheme not in {"postgresql", "postgres"}:
+            raise BadInput("the database URL does not start with postgresql://", hint=hint, code="url")
+        if parts.netloc.count("@") > 1 or parts.fragment or "@" in parts.path:
+            raise BadInput("the database URL has a character that must be encoded", hint=hint, code="url")
+        return cls(
+            host=unquote(parts.hostname or "localhost"),
+            port=port,
+            user=unquote(parts.username or ""),
+            password=Secret(unquote(parts.password or "")),
+            database=unquote(parts.path.lstrip("/")),
+            parameters=tuple(parse_qsl(parts.query)),
+        )
+
+    def with_database(self, name: str) -> Address:
+        """The same login on the same server, another database."""
+        return replace(self, database=name)
+
+    def url(self, *, driver: str = "") -> str:
+        """The full URL WITH the password, for a client or a driver; never print it."""
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        return self._compose(scheme, quote(self.password.reveal(), safe=""))
+
+    @property
+    def masked(self) -> str:
+        """The URL with `***` for the password."""
+        return self._compose("postgresql", "***" if self.password.reveal() else "")
+
+    def _compose(self, scheme: str, password: str) -> str:
+        login = quote(self.user, safe="") + (f":{password}" if password else "")
+        query = "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in self.parameters)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{login}@{host}:{self.port}/{quote(self.database, safe='')}" + (f"?{query}" if query else "")
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"

@@ -1,0 +1,30 @@
+"""How a long operation tells what it is doing, without knowing who listens.
+
+Events go to stderr by `aegisdb.output`; tests collect them in a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of progress: a step that starts or has ended (`seconds` is set)."""
+
+    step: str
+    """What is done, in a few words: "base schema", "upgrade", "seed", "clone"."""
+    subject: str = ""
+    """What it is done to: a file, a service, a revision."""
+    seconds: float | None = None
+    """Duration when the step has ended, None when it starts."""
+    note: str = ""
+
+
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen to nothing."""
+    del event
