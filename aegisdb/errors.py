@@ -88,7 +88,9 @@ class StatementFailed(Failed):
 
     default_code = "statement_failed"
 
-    def __init__(self, message: str, *, sqlstate: str = "", statement: str = "", hint: str = "", where: str = "") -> None:
+    def __init__(
+        self, message: str, *, sqlstate: str = "", statement: str = "", hint: str = "", where: str = ""
+    ) -> None:
         super().__init__(message, hint=hint, where=where)
         self.sqlstate = sqlstate
         self.statement = statement

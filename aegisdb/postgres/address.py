@@ -57,7 +57,9 @@ class Address:
         Raises:
             BadInput: not a PostgreSQL URL, or a raw `@ / # [ %` in the password, with how to encode it.
         """
-        hint = "write postgresql://user:password@host:port/database with @ / # [ % in the password as %40 %2F %23 %5B %25"
+        hint = (
+            "write postgresql://user:password@host:port/database with @ / # [ % in the password as %40 %2F %23 %5B %25"
+        )
         try:
             parts = urlsplit(url)
             port = parts.port or _DEFAULT_PORT

@@ -1,0 +1,1 @@
+"""The only place that prints: text and JSON views, progress, masking."""

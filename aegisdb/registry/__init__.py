@@ -1,0 +1,1 @@
+"""services.yaml to frozen dataclasses, with every fault named."""

@@ -1,0 +1,1 @@
+"""The targets' servers: embedded, compose, url."""

@@ -1,0 +1,1 @@
+"""Runs one service's env.py in a process of its own; standard library and Alembic only."""

@@ -1,0 +1,1 @@
+"""One verb a module: what a task does, as a function that returns a result."""

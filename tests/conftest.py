@@ -1,0 +1,31 @@
+"""Fixtures: one real PostgreSQL a session, a database of its own for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.postgres_server import TestServer, start_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[TestServer]:
+    """PostgreSQL 18 with AGE, pgvector and uuid-ossp, password and all, shared by the session."""
+    running = start_server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def database(server: TestServer) -> Iterator[Address]:
+    """An empty database of this test's own, dropped afterwards."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.address.url(), autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}"')
+    yield server.address.with_database(name)
+    with psycopg.connect(server.address.url(), autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

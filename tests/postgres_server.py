@@ -1,0 +1,90 @@
+"""A private PostgreSQL for the tests, independent of the engine's own embedded server (which is itself under test)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from aegisdb.postgres.address import Address, Secret
+
+
+def _wheel_bin() -> Path:
+    # importing the package would create a runtime directory and warn; its place is all that is needed
+    spec = find_spec("pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+BIN = _wheel_bin()
+EXTENSIONS = Path(__file__).parents[1] / "aegisdb" / "servers" / "extensions"
+PASSWORD = "C4n%a@r/y"
+"""Every test runs with a password that breaks naive URLs and that must appear in no output."""
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on right now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _unprivileged(argv: list[str]) -> list[str]:
+    # PostgreSQL refuses to run as root; the one capability lets it pass directories that only root may enter
+    if os.geteuid() != 0:
+        return argv
+    caps = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps, *argv]
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """A running server; `address` names its maintenance database."""
+
+    __test__ = False
+
+    data: Path
+    address: Address
+
+    def stop(self) -> None:
+        """Stop it and delete its data."""
+        subprocess.run(
+            _unprivileged([str(BIN / "pg_ctl"), "-D", str(self.data), "-m", "immediate", "-w", "stop"]),
+            check=False,
+            capture_output=True,
+        )
+        shutil.rmtree(self.data.parent, ignore_errors=True)
+
+
+def start_server(*, user: str = "aegis", password: str = PASSWORD) -> TestServer:
+    """Initialise and start a server with scram on a free port of 127.0.0.1, durability off."""
+    home = Path(tempfile.mkdtemp(prefix="aegisdb-test-"))
+    home.chmod(0o755)
+    data, pwfile, port = home / "data", home / "pw", free_port()
+    pwfile.write_text(password)
+    if os.geteuid() == 0:
+        os.chown(home, 65534, 65534)
+        os.chown(pwfile, 65534, 65534)
+    initdb = [str(BIN / "initdb"), "-D", str(data), "-U", user, "--auth=scram-sha-256", f"--pwfile={pwfile}"]
+    subprocess.run(
+        _unprivileged([*initdb, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]), check=True, capture_output=True
+    )
+    settings = {
+        "listen_addresses": "'127.0.0.1'",
+        "port": str(port),
+        "unix_socket_directories": "''",
+        "fsync": "off",
+        "max_connections": "200",
+        "extension_control_path": f"'{EXTENSIONS}:$system'",
+    }
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.writelines(f"{key} = {value}\n" for key, value in settings.items())
+    start = [str(BIN / "pg_ctl"), "-D", str(data), "-l", str(home / "log"), "-w", "start"]
+    subprocess.run(_unprivileged(start), check=True, capture_output=True, timeout=60)
+    return TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"))
