@@ -1,1 +1,94 @@
-"""The targets' servers: embedded, compose, url."""
+"""The targets' servers: embedded, compose, url. `server_for` gives the one that a target names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.progress import Listener
+    from aegisdb.registry.types import Registry
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Why a database may be destroyed, read from an open connection (FAULTS section 4)."""
+
+    kind: Literal["P1", "P2", "P3"]
+    """P1: this project's embedded data directory; P2: this project's compose container; P3: made by the suite."""
+    evidence: str
+    """The fact, for people: which data directory, container or marker has this system identifier."""
+
+
+class Server(Protocol):
+    """The server of one target."""
+
+    @property
+    def kind(self) -> Literal["embedded", "compose", "url"]:
+        """Which of the three it is."""
+
+    def start(self, listen: Listener) -> Address:
+        """Start it and wait until it answers over TCP and lets the role log in; does nothing when it runs.
+
+        Returns the address of the registry's database, which need not exist yet.
+
+        Raises:
+            Unreachable: it cannot be started; the message says why and what to do.
+            Failed: it was started and died; with its last log lines.
+            Busy: another process is starting or stopping it for too long.
+        """
+
+    def stop(self, *, destroy: bool = False) -> bool:
+        """Stop it, and with `destroy` delete its data for good; False when there was nothing to stop or delete.
+
+        The caller has made sure that destroying is allowed: this does not ask.
+
+        Raises:
+            Refused: the server of a URL is not ours to stop.
+        """
+
+    def address(self) -> Address:
+        """The address of the registry's database on the running server; cheap, no login.
+
+        Raises:
+            Unreachable: it does not run.
+        """
+
+    def bindir(self) -> Path | None:
+        """The directory of psql and pg_dump that fit this server; None: those on PATH."""
+
+    def disposable(self, conn: Connection) -> Proof | None:
+        """P1 or P2 for the server behind this open connection, None without proof."""
+
+    def flush(self) -> tuple[str, ...]:
+        """Empty the caches beside the database (Redis) that the target lists; their names."""
+
+
+def server_for(registry: Registry, target: str) -> Server:
+    """The server of a target.
+
+    Raises:
+        BadInput: no such target.
+    """
+    from aegisdb.errors import BadInput
+    from aegisdb.registry.types import ComposeTarget, EmbeddedTarget
+
+    spec = registry.file.targets.get(target)
+    if spec is None:
+        known = ", ".join(registry.file.targets)
+        raise BadInput(f"no target {target!r} in {registry.path.name}", hint=f"targets: {known}", code="target")
+    if isinstance(spec, EmbeddedTarget):
+        from aegisdb.servers.embedded import EmbeddedServer
+
+        return EmbeddedServer(registry, target, spec)
+    if isinstance(spec, ComposeTarget):
+        from aegisdb.servers.compose import ComposeServer
+
+        return ComposeServer(registry, target, spec)
+    from aegisdb.servers.url import UrlServer
+
+    return UrlServer(registry, target, spec)
