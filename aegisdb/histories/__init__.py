@@ -1,1 +1,1 @@
-"""Alembic histories as data, and the engine's side of the worker that runs them."""
+"""Revisions as data, their arithmetic, and the engine's side of the worker that runs them."""

@@ -1,0 +1,73 @@
+"""The order in which services migrate: `after` of the registry, and foreign keys found in the revisions."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.histories.revisions import History
+    from aegisdb.registry.types import Registry
+
+
+def service_order(registry: Registry, histories: Mapping[str, History]) -> tuple[str, ...]:
+    """Services with a history, each after what it needs; the registry's order otherwise.
+
+    Raises:
+        BadInput: services need each other in a circle; the message prints it with the reasons.
+    """
+    needs = {name: service_needs(registry, history) for name, history in histories.items()}
+    placed: list[str] = []
+    visiting: list[str] = []
+    for name in registry.services:
+        if name in histories:
+            _place(name, needs, placed, visiting)
+    return tuple(placed)
+
+
+def _place(name: str, needs: Mapping[str, Mapping[str, str]], placed: list[str], visiting: list[str]) -> None:
+    if name in placed:
+        return
+    if name in visiting:
+        _raise_cycle([*visiting[visiting.index(name) :], name], needs)
+    visiting.append(name)
+    for needed in needs[name]:
+        if needed in needs:
+            _place(needed, needs, placed, visiting)
+    visiting.pop()
+    placed.append(name)
+
+
+def _raise_cycle(cycle: list[str], needs: Mapping[str, Mapping[str, str]]) -> None:
+    reasons = [f"{name} needs {needed} ({needs[name][needed]})" for name, needed in pairwise(cycle)]
+    raise BadInput(
+        f"services need each other in a circle: {' -> '.join(cycle)}",
+        hint="; ".join(reasons) + ". Move one foreign key into a revision of the service that migrates last.",
+        code="service_cycle",
+    )
+
+
+def service_needs(registry: Registry, history: History) -> dict[str, str]:
+    """Services that must migrate before this one, each with the reason."""
+    needs = dict.fromkeys(registry.services[history.service].after, "`after` in services.yaml")
+    for revision in history.ordered():
+        for table in revision.references:
+            owner = _owner(registry, table)
+            if owner and owner != history.service:
+                needs.setdefault(owner, f"{revision.path.name} references {table}")
+    return needs
+
+
+def _owner(registry: Registry, table: str) -> str:
+    schema, _, name = table.rpartition(".")
+    for service, settings in registry.services.items():
+        if schema and settings.schema == schema:
+            return service
+        if any(fnmatchcase(name, pattern) or fnmatchcase(table, pattern) for pattern in settings.owns):
+            return service
+    return ""

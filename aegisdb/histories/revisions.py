@@ -1,0 +1,269 @@
+"""Histories: a service's revisions as data, and pure arithmetic over them. No database, no env.py, nothing imported."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import HistoryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aegisdb.histories.locations import Locations
+    from aegisdb.histories.scan import Revision
+
+_RELATIVE = re.compile(r"^(?P<base>.*?)(?P<sign>[+-])(?P<count>\d+)$")
+DEFAULT_VERSION_TABLE = "alembic_version"
+
+
+@dataclass(frozen=True)
+class History:
+    """All revisions of one service, proven to be a graph without gaps and cycles."""
+
+    service: str
+    version_table: str
+    schema: str | None
+    locations: Locations
+    revisions: Mapping[str, Revision]
+    """By id, parents before children."""
+
+    @cached_property
+    def _children(self) -> dict[str, tuple[str, ...]]:
+        children: dict[str, tuple[str, ...]] = {}
+        for revision in self.revisions.values():
+            for parent in revision.parents:
+                children[parent] = (*children.get(parent, ()), revision.id)
+        return children
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Revisions that no other one revises (a dependency does not count, as in Alembic)."""
+        revised = {parent for revision in self.revisions.values() for parent in revision.down}
+        return tuple(identifier for identifier in self.revisions if identifier not in revised)
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Revisions without a parent."""
+        return tuple(identifier for identifier, revision in self.revisions.items() if not revision.down)
+
+    def ordered(self) -> tuple[Revision, ...]:
+        """Every revision, parents before children."""
+        return tuple(self.revisions.values())
+
+    def ancestors(self, ids: Iterable[str]) -> frozenset[str]:
+        """The given revisions and everything below them; ids that are not here are left out."""
+        return self._reach(ids, {identifier: revision.parents for identifier, revision in self.revisions.items()})
+
+    def descendants(self, ids: Iterable[str]) -> frozenset[str]:
+        """The given revisions and everything above them."""
+        return self._reach(ids, self._children)
+
+    def _reach(self, ids: Iterable[str], edges: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+        seen: set[str] = set()
+        todo = [identifier for identifier in ids if identifier in self.revisions]
+        while todo:
+            identifier = todo.pop()
+            if identifier not in seen:
+                seen.add(identifier)
+                todo.extend(edges.get(identifier, ()))
+        return frozenset(seen)
+
+    def unknown(self, applied: Iterable[str]) -> tuple[str, ...]:
+        """Rows of the version table that no file here explains."""
+        return tuple(identifier for identifier in applied if identifier not in self.revisions)
+
+    def pending(self, applied: Iterable[str], to: str = "") -> tuple[Revision, ...]:
+        """What an upgrade would run, in order; up to `to` where it is given."""
+        rows = tuple(applied)
+        if set(self.heads) <= set(rows) and not to:
+            return ()
+        done = self.ancestors(rows)
+        wanted = self.ancestors(self.resolve(to, rows)) if to else frozenset(self.revisions)
+        return tuple(r for r in self.revisions.values() if r.id in wanted and r.id not in done)
+
+    def path_down(self, applied: Iterable[str], *, steps: int = 1, to: str = "") -> tuple[Revision, ...]:
+        """What a rollback would revert, in order: `steps` revisions, or everything above `to`.
+
+        Raises:
+            UsageError: `to` is not applied, fewer than `steps` are applied, or two heads make a step ambiguous.
+        """
+        rows = tuple(applied)
+        done = self.ancestors(rows)
+        newest_first = [r for r in reversed(self.ordered()) if r.id in done]
+        if to:
+            return self._path_down_to(self.resolve(to, rows), done, newest_first)
+        if len(rows) > 1:
+            raise UsageError(
+                f"{self.service} has {len(rows)} heads applied ({', '.join(rows)}), so a number of steps is ambiguous",
+                hint="say how far with --to REV",
+            )
+        if steps > len(newest_first):
+            raise UsageError(f"{self.service} has {len(newest_first)} revisions applied, not {steps}")
+        return tuple(newest_first[:steps])
+
+    def _path_down_to(
+        self, bottom: tuple[str, ...], done: frozenset[str], newest_first: list[Revision]
+    ) -> tuple[Revision, ...]:
+        for identifier in bottom:
+            if identifier not in done:
+                raise UsageError(
+                    f"{self.service}: {identifier} is not applied, so nothing can be rolled back to it",
+                    hint=f"see invoke migrate.history --service {self.service}",
+                )
+        above = self.descendants(bottom) - set(bottom) if bottom else frozenset(self.revisions)
+        return tuple(r for r in newest_first if r.id in above)
+
+    def after(self, applied: Iterable[str], revision: str, *, up: bool) -> tuple[str, ...]:
+        """Rows of the version table after one step: the topmost of what is applied then."""
+        done = self.ancestors(applied)
+        now = done | {revision} if up else done - {revision}
+        covered = {parent for identifier in now for parent in self.revisions[identifier].parents}
+        return tuple(sorted(now - covered))
+
+    def resolve(self, text: str, applied: Iterable[str] = ()) -> tuple[str, ...]:
+        """Revision ids for what a person types: `head`, `base`, an abbreviation, `label@head`, `+1`, `REV-2`.
+
+        Raises:
+            UsageError: nothing or more than one revision fits, with the candidates.
+        """
+        if text in {"head", "heads", ""}:
+            return self.heads
+        if text == "base":
+            return ()
+        if text in self.revisions:
+            return (text,)
+        relative = _RELATIVE.match(text)
+        if relative:
+            return self._relative(relative["base"], int(relative["sign"] + relative["count"]), tuple(applied))
+        label, _, rest = text.rpartition("@")
+        if label or text in self._labels:
+            return self._in_branch(label or text, rest if label else "head")
+        return (self._abbreviated(text),)
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        return {label: revision.id for revision in self.revisions.values() for label in revision.labels}
+
+    def _in_branch(self, label: str, rest: str) -> tuple[str, ...]:
+        if label not in self._labels:
+            raise UsageError(f"{self.service} has no branch label {label!r}")
+        branch = self.descendants((self._labels[label],))
+        if rest in {"head", "heads"}:
+            return tuple(head for head in self.heads if head in branch)
+        return self.resolve(rest)
+
+    def _abbreviated(self, text: str) -> str:
+        found = [identifier for identifier in self.revisions if identifier.startswith(text)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"{text!r} fits several revisions of {self.service}: {', '.join(found)}")
+        raise UsageError(
+            f"{self.service} has no revision {text!r}", hint=f"see invoke migrate.history --service {self.service}"
+        )
+
+    def _relative(self, start: str, count: int, applied: tuple[str, ...]) -> tuple[str, ...]:
+        here = self.resolve(start, applied) if start else applied
+        for _ in range(abs(count)):
+            here = self._one_up(here) if count > 0 else self._one_down(here)
+        return here
+
+    def _one_up(self, here: tuple[str, ...]) -> tuple[str, ...]:
+        above = tuple(dict.fromkeys(c for i in here for c in self._children.get(i, ()))) if here else self.bases
+        if len(above) != 1:
+            raise UsageError(f"{self.service}: one step up from {_named(here)} leads to {_named(above)}")
+        return above
+
+    def _one_down(self, here: tuple[str, ...]) -> tuple[str, ...]:
+        if len(here) != 1:
+            raise UsageError(f"{self.service}: one step down from {_named(here)} is ambiguous")
+        return self.revisions[here[0]].down
+
+
+def _named(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids) if ids else "nowhere"
+
+
+def arrange(service: str, found: Iterable[Revision]) -> dict[str, Revision]:
+    """Revisions by id, parents first.
+
+    Raises:
+        HistoryError: two files with one id, a missing parent, or a cycle; naming both files.
+    """
+    by_id: dict[str, Revision] = {}
+    for revision in found:
+        other = by_id.setdefault(revision.id, revision)
+        if other is not revision:
+            raise HistoryError(
+                f"{service}: {other.path.name} and {revision.path.name} both are revision {revision.id}",
+                where=f"{other.path}:{other.line}, {revision.path}:{revision.line}",
+                hint="give the newer one another id",
+                code="duplicate_revision",
+            )
+    by_id = {identifier: _resolved(revision, by_id) for identifier, revision in by_id.items()}
+    for revision in by_id.values():
+        _require_parents(service, revision, by_id)
+    return _parents_first(service, by_id)
+
+
+def _resolved(revision: Revision, by_id: Mapping[str, Revision]) -> Revision:
+    if not revision.depends_on:
+        return revision
+    from dataclasses import replace
+
+    return replace(revision, depends_on=tuple(_full_id(name, by_id) for name in revision.depends_on))
+
+
+def _full_id(name: str, by_id: Mapping[str, Revision]) -> str:
+    labelled = [r.id for r in by_id.values() if name in r.labels]
+    abbreviated = [identifier for identifier in by_id if identifier.startswith(name)]
+    if name in by_id or len(labelled or abbreviated) != 1:
+        return name
+    return (labelled or abbreviated)[0]
+
+
+def _require_parents(service: str, revision: Revision, by_id: Mapping[str, Revision]) -> None:
+    for parent in revision.parents:
+        if parent not in by_id:
+            raise HistoryError(
+                f"{service}: {revision.path.name} revises {parent}, and no file has that revision",
+                where=f"{revision.path}:{revision.line}",
+                hint=f"bring the file of {parent} back (git log --all -S {parent}), or change down_revision",
+                code="missing_parent",
+            )
+
+
+def _parents_first(service: str, by_id: Mapping[str, Revision]) -> dict[str, Revision]:
+    waiting = {identifier: len(set(revision.parents)) for identifier, revision in by_id.items()}
+    children: dict[str, list[str]] = {}
+    for revision in by_id.values():
+        for parent in set(revision.parents):
+            children.setdefault(parent, []).append(revision.id)
+    ready = sorted((identifier for identifier, count in waiting.items() if not count), reverse=True)
+    placed: dict[str, Revision] = {}
+    while ready:
+        identifier = ready.pop()
+        placed[identifier] = by_id[identifier]
+        for child in sorted(children.get(identifier, ()), reverse=True):
+            waiting[child] -= 1
+            if not waiting[child]:
+                ready.append(child)
+    if len(placed) < len(by_id):
+        _raise_cycle(service, {i: r for i, r in by_id.items() if i not in placed})
+    return placed
+
+
+def _raise_cycle(service: str, left: Mapping[str, Revision]) -> None:
+    path = [next(iter(left))]
+    while path.count(path[-1]) == 1:
+        path.append(next(parent for parent in left[path[-1]].parents if parent in left))
+    cycle = path[path.index(path[-1]) :]
+    files = dict.fromkeys(f"{left[i].path}:{left[i].line}" for i in cycle)
+    raise HistoryError(
+        f"{service}: revisions revise each other in a circle: {' -> '.join(cycle)}",
+        where=", ".join(files),
+        code="cycle",
+    )
