@@ -1,0 +1,44 @@
+"""The graph `oilgas`: each statement is constant Cypher, its data travel as one agtype parameter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from knowledge_graph.settings import GRAPH
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+OPERATORS = "UNWIND $rows AS r MERGE (o:Operator {p5_number: r.p5_number}) SET o = r RETURN o.p5_number"
+LEASES = "UNWIND $rows AS r MERGE (l:Lease {rrc_lease_id: r.rrc_lease_id}) SET l = r RETURN l.rrc_lease_id"
+WELLS = "UNWIND $rows AS r MERGE (w:Well {api_number: r.api_number}) SET w = r RETURN w.api_number"
+OPERATES = """
+    UNWIND $rows AS r
+    MATCH (o:Operator {p5_number: r.p5_number})
+    MATCH (l:Lease {rrc_lease_id: r.rrc_lease_id})
+    MERGE (o)-[e:OPERATES]->(l)
+    RETURN id(e)
+"""
+LOCATED_ON = """
+    UNWIND $rows AS r
+    MATCH (w:Well {api_number: r.api_number})
+    MATCH (l:Lease {rrc_lease_id: r.rrc_lease_id})
+    MERGE (w)-[e:LOCATED_ON]->(l)
+    RETURN id(e)
+"""
+NEIGHBOURHOOD = """
+    MATCH (w:Well {api_number: $api_number})-[:LOCATED_ON]->(l:Lease)<-[:OPERATES]-(o:Operator)
+    RETURN {well: properties(w), lease: properties(l), operator: properties(o)}
+"""
+
+
+async def cypher(connection: AsyncConnection, query: str, **parameters: Any) -> list[Any]:
+    """Run constant Cypher with `parameters`; one value a row, read as JSON.
+
+    `query` must return one plain value (not a vertex or an edge, whose text is not JSON). It is never
+    composed from data: AGE takes data only as the third argument, a parameter of the prepared statement.
+    """
+    sql = f"SELECT v FROM ag_catalog.cypher('{GRAPH}', $cypher${query}$cypher$, $1) AS (v ag_catalog.agtype)"  # noqa: S608
+    result = await connection.exec_driver_sql(sql, (json.dumps(parameters),))
+    return [json.loads(value) for (value,) in result]
