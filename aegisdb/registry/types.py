@@ -6,11 +6,32 @@ attribute docstrings being the descriptions). Values that may hold `${VAR}` are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from aegisdb.errors import BadInput, UsageError
+from aegisdb.registry.choice import Choice, did_you_mean
 
 _STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+def _pick_target(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return None
+    if "server" in value:
+        return {"embedded": "<embedded>", "compose": "<compose>"}.get(str(value["server"]))
+    return "<url>" if "url" in value else None
+
+
+def _pick_seed(value: Any) -> str | None:
+    present = [key for key in ("module", "http", "sql") if isinstance(value, Mapping) and key in value]
+    return f"<{present[0]}>" if present else None
+
+
+def _pick_base(value: Any) -> str | None:
+    return "<text>" if isinstance(value, str) else "<list>" if isinstance(value, list | tuple) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +80,14 @@ class UrlTarget:
     """Never run a destructive task here, whatever is confirmed."""
 
 
-TargetSpec = EmbeddedTarget | ComposeTarget | UrlTarget
+TargetSpec = Annotated[
+    EmbeddedTarget | ComposeTarget | UrlTarget,
+    Choice(
+        _pick_target,
+        {"<embedded>": EmbeddedTarget, "<compose>": ComposeTarget, "<url>": UrlTarget},
+        "a target has `server: embedded`, `server: compose` or `url: postgresql://...`",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +188,23 @@ class SqlSeed:
     """Total deadline in seconds."""
 
 
-Seed = ModuleSeed | HttpSeed | SqlSeed
+Seed = Annotated[
+    ModuleSeed | HttpSeed | SqlSeed,
+    Choice(
+        _pick_seed,
+        {"<module>": ModuleSeed, "<http>": HttpSeed, "<sql>": SqlSeed},
+        "a seed has one of `module: package.name`, `http: POST URL` or `sql: FILE`",
+    ),
+]
+
+Base = Annotated[
+    str | tuple[str, ...],
+    Choice(
+        _pick_base,
+        {"<text>": str, "<list>": tuple[str, ...]},
+        "base is a SQL file, a list of SQL files, or `module:function`",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +227,7 @@ class Service:
     """Seeds in order."""
     schema: str | None = None
     """Its own schema: search_path and version table live there."""
-    base: str | tuple[str, ...] | None = None
+    base: Base | None = None
     """What the history starts on: SQL files, or `module:function` given the URL."""
     stamp: str | None = None
     """Revision that `base` corresponds to, where it is newer than the first one."""
@@ -209,6 +253,17 @@ class RegistryFile:
     """Services by name."""
 
 
+@dataclass(frozen=True)
+class Unset:
+    """A `${VAR}` without default whose variable is not set."""
+
+    key: tuple[str | int, ...]
+    """The value that it stands in, e.g. `("targets", "staging", "url")`."""
+    variable: str
+    where: str
+    """file:line:column."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registry:
     """A loaded registry: the file's content and where it stands."""
@@ -216,6 +271,12 @@ class Registry:
     path: Path
     """services.yaml itself, absolute."""
     file: RegistryFile
+    default_target: str = ""
+    """The target when `--target` does not say: AEGIS_TARGET, else `env` when DATABASE_URL is set, else the file's."""
+    default_source: str = "default_target"
+    """What decided the default: AEGIS_TARGET, DATABASE_URL or default_target."""
+    unset: tuple[Unset, ...] = ()
+    """Variables that only some targets and seeds need; `require` turns one into an error."""
 
     @property
     def root(self) -> Path:
@@ -231,3 +292,52 @@ class Registry:
     def services(self) -> dict[str, Service]:
         """Services by name, in the file's order."""
         return self.file.services
+
+    def require(self, *key: str | int) -> None:
+        """Refuse when a value at or below `key` of services.yaml needs a variable that is not set.
+
+        Raises:
+            BadInput: names the variable and where it is used.
+        """
+        for unset in self.unset:
+            if unset.key[: len(key)] == key:
+                raise BadInput(
+                    f"the variable {unset.variable} is not set",
+                    where=unset.where,
+                    hint=f"export {unset.variable}=..., or write it into .env beside {self.path.name}",
+                    code="unset_variable",
+                )
+
+    def target(self, name: str) -> TargetSpec:
+        """The target `name`, with every value that it needs.
+
+        Raises:
+            UsageError: no such target.
+            BadInput: a variable that this target needs is not set.
+        """
+        if name not in self.file.targets:
+            raise _unknown("target", name, self.file.targets)
+        self.require("targets", name)
+        spec = self.file.targets[name]
+        if not isinstance(spec, UrlTarget):
+            self.require("database")
+        return spec
+
+    def service(self, name: str) -> Service:
+        """The service `name`.
+
+        Raises:
+            UsageError: no such service.
+        """
+        if name not in self.services:
+            raise _unknown("service", name, self.services)
+        return self.services[name]
+
+
+def _unknown(kind: str, name: str, known: Mapping[str, object]) -> UsageError:
+    guess = did_you_mean(name, known)
+    return UsageError(
+        f"no {kind} is called {name!r}",
+        hint=f"{guess}{kind}s: {', '.join(known)}" if known else f"services.yaml has no {kind}s yet",
+        code=f"unknown_{kind}",
+    )

@@ -1,0 +1,85 @@
+"""services.yaml to a `Registry`: read, judge the shape, interpolate, judge the meaning, build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.errors import BadInput, Fault, RegistryError
+from aegisdb.registry import cache
+from aegisdb.registry.build import build_file
+from aegisdb.registry.document import dotted
+from aegisdb.registry.draft import Draft, Located, place
+from aegisdb.registry.interpolation import Interpolation, Variables
+from aegisdb.registry.problems import Problem
+from aegisdb.registry.rules import meaning_problems
+from aegisdb.registry.types import Registry, Unset, UrlTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from aegisdb.registry.document import Key
+
+ENV_TARGET = "env"
+"""Name of the target that DATABASE_URL makes."""
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Registry:
+    """Read services.yaml.
+
+    Raises:
+        RegistryError: everything that is wrong with it, each with file:line:column.
+        BadInput: the file cannot be read.
+    """
+    path = path.absolute()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read the registry: {error.strerror}", where=str(path), code="no_registry") from None
+    draft = cache.draft_of(path, content)
+    variables = Variables(environ, path.parent / ".env")
+    interpolation = Interpolation(variables)
+    plain = interpolation.fill(draft.plain)
+    problems = [*draft.problems, *interpolation.problems, *meaning_problems(plain, path.parent)]
+    problems += [_unset_problem(key, name) for key, name in interpolation.unset if not _waits(key)]
+    if problems or draft.located:
+        raise _error(path, content, draft, problems)
+    unset = tuple(Unset(key, name, place(path, draft.marks[key])) for key, name in interpolation.unset)
+    return _registry(path, plain, variables, unset)
+
+
+def _waits(key: Key) -> bool:
+    """Whether only some commands need the value, so that an unset variable is told when one does."""
+    return key[0] in {"targets", "database"} or (key[0] == "services" and "seeds" in key[2:3])
+
+
+def _unset_problem(key: Key, name: str) -> Problem:
+    return Problem(key, f"the variable {name} is not set", f"export {name}=..., or write ${{{name}:-default}}")
+
+
+def _error(path: Path, content: bytes, draft: Draft, problems: list[Problem]) -> RegistryError:
+    tree = draft.tree
+    if tree is None:
+        from aegisdb.registry.reader import Reader
+
+        tree = Reader().read(content)
+        assert tree is not None  # noqa: S101 - the same bytes were read before they were cached
+    found = list(draft.located)
+    for problem in problems:
+        prefix = f"{dotted(problem.key)}: " if problem.key else ""
+        mark = tree.locate(problem.key, at_key=problem.at_key)
+        found.append(Located(mark, prefix + problem.message, problem.hint))
+    found.sort(key=lambda item: item.mark)
+    return RegistryError(tuple(Fault(place(path, item.mark), item.message, item.hint) for item in found))
+
+
+def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tuple[Unset, ...]) -> Registry:
+    file = build_file(plain)
+    default, source = file.default_target or next(iter(file.targets)), "default_target"
+    if url := variables.get("DATABASE_URL"):
+        file = replace(file, targets={**file.targets, ENV_TARGET: UrlTarget(url=url)})
+        default, source = ENV_TARGET, "DATABASE_URL"
+    if wished := variables.get("AEGIS_TARGET"):
+        default, source = wished, "AEGIS_TARGET"
+    return Registry(path=path, file=file, default_target=default, default_source=source, unset=unset)

@@ -1,0 +1,77 @@
+"""The open workspace: one registry, one target, its server; what every workflow is given."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.progress import Listener, silent
+from aegisdb.registry import find_registry, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
+    from aegisdb.servers import Server
+
+DEFAULT_LOCK_WAIT = 30.0
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A registry and the target to work on. Opening one contacts nothing."""
+
+    registry: Registry
+    target: str
+    """Name of the target."""
+    server: Server
+    listen: Listener = silent
+    lock_wait: float = DEFAULT_LOCK_WAIT
+    """Seconds to wait for another writer."""
+
+    def address(self) -> Address:
+        """Where the target's database is.
+
+        Raises:
+            Unreachable: the server is not running.
+        """
+        return self.server.address()
+
+    def connect(self, database: str | None = None) -> Connection:
+        """A connection to the target's database, or to another one of its server.
+
+        Raises:
+            Unreachable: the server does not answer.
+        """
+        from aegisdb.postgres.connection import connect
+
+        address = self.address()
+        return connect(address.with_database(database) if database else address)
+
+
+def open_workspace(
+    *,
+    target: str = "",
+    cwd: Path | None = None,
+    listen: Listener = silent,
+    lock_wait: float = DEFAULT_LOCK_WAIT,
+    environ: Mapping[str, str] | None = None,
+) -> Workspace:
+    """Find and read the registry, choose the target: `target`, else AEGIS_TARGET, else DATABASE_URL, else the default.
+
+    Raises:
+        BadInput: no registry, faults in it, an unknown target, or a target whose variable is not set.
+    """
+    from aegisdb.servers import server_for
+
+    environ = os.environ if environ is None else environ
+    registry = load(find_registry(cwd or Path.cwd(), environ), environ)
+    chosen = target or registry.default_target
+    registry.target(chosen)
+    return Workspace(
+        registry=registry, target=chosen, server=server_for(registry, chosen), listen=listen, lock_wait=lock_wait
+    )
