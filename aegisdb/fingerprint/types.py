@@ -1,0 +1,62 @@
+"""The fingerprint of a database: facts of every schema object under a stable, readable key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Every schema object of one database at one moment.
+
+    Two databases with the same fingerprint have the same schema, wherever they are and whatever they are called.
+    """
+
+    facts: Mapping[str, str]
+    """Key (`column public.skills.priority`) to facts (`integer; not null; default 0`), one line each."""
+    relations: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Key to the relation that the object hangs on (`public.skills`); a table hangs on itself."""
+
+    @property
+    def text(self) -> str:
+        """The canonical text: one line an object, sorted."""
+        return "".join(f"{key}: {facts}\n" for key, facts in sorted(self.facts.items()))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical text, in hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def only(self, wanted: Callable[[str], bool]) -> Fingerprint:
+        """The part whose keys are wanted."""
+        return Fingerprint({key: facts for key, facts in self.facts.items() if wanted(key)}, self.relations)
+
+
+Kind = Literal["added", "removed", "changed", "reordered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One schema object that differs.
+
+    `reordered` is for the columns of a table that exist on both sides in another relative order: the one thing
+    that PostgreSQL cannot undo (a dropped column that comes back comes last), so it is a remark and not a fault.
+    """
+
+    kind: Kind
+    object: str
+    before: str = ""
+    after: str = ""
+    relation: str = ""
+    """The relation that it hangs on, empty for none."""
+
+    def __str__(self) -> str:
+        """One line: `changed column public.skills.priority: integer; default 0 -> integer`."""
+        if self.kind == "added":
+            return f"added {self.object}: {self.after}"
+        if self.kind == "removed":
+            return f"removed {self.object}: {self.before}"
+        return f"{self.kind} {self.object}: {self.before} -> {self.after}"
