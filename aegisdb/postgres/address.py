@@ -70,13 +70,35 @@ class Address:
             raise BadInput("the database URL does not start with postgresql://", hint=hint, code="url")
         if parts.netloc.count("@") > 1 or parts.fragment or "@" in parts.path:
             raise BadInput("the database URL has a character that must be encoded", hint=hint, code="url")
-        return cls(
+        address = cls(
             host=unquote(parts.hostname or "localhost"),
             port=port,
             user=unquote(parts.username or ""),
             password=Secret(unquote(parts.password or "")),
             database=unquote(parts.path.lstrip("/")),
-            parameters=tuple(parse_qsl(parts.query)),
+        )
+        return address._with_parameters(parse_qsl(parts.query, keep_blank_values=True))
+
+    def _with_parameters(self, query: list[tuple[str, str]]) -> Address:
+        """The query's parameters, where those that libpq lets override the URL's own text become that text.
+
+        Raises:
+            BadInput: `service`, whose file could name another server than the URL does; a port that is no number.
+        """
+        given = dict(query)
+        if "service" in given:
+            raise BadInput("the database URL names a service", hint="write host and port into the URL", code="url")
+        port = given.pop("port", "") or str(self.port)
+        if not port.isdecimal():
+            raise BadInput("the port in the database URL is no number", code="url")
+        return replace(
+            self,
+            host=given.pop("host", "") or self.host,
+            port=int(port),
+            user=given.pop("user", "") or self.user,
+            password=Secret(given.pop("password", "") or self.password.reveal()),
+            database=given.pop("dbname", "") or self.database,
+            parameters=tuple(given.items()),
         )
 
     def with_database(self, name: str) -> Address:
@@ -100,4 +122,7 @@ class Address:
         return f"{scheme}://{login}@{host}:{self.port}/{quote(self.database, safe='')}" + (f"?{query}" if query else "")
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.host}:{self.port}/{self.database}"
+        # hostaddr decides where a connection goes, so it is shown whenever it is given
+        reached = dict(self.parameters).get("hostaddr", "")
+        host = f"{self.host}[{reached}]" if reached else self.host
+        return f"{self.user}@{host}:{self.port}/{self.database}"

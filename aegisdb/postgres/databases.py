@@ -1,0 +1,208 @@
+"""Whole databases: create, clone, rename, drop, swap. `conn` is a session on the maintenance database."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Busy, StatementFailed
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+
+MAINTENANCE = "postgres"
+_POLL = 0.2  # seconds; PostgreSQL itself waits up to 5 s for sessions that are just ending
+_STRATEGY_SINCE = 150000
+# list settings are stored as a quoted list already; the same names as in pg_dump's variable_is_guc_list_quote
+_LIST_SETTINGS = {
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+}
+_PROPERTIES = """
+    SELECT pg_get_userbyid(d.datdba), d.datconnlimit, shobj_description(d.oid, 'pg_database'),
+           (SELECT json_agg(json_build_array(CASE s.setrole WHEN 0 THEN '' ELSE pg_get_userbyid(s.setrole) END,
+                                             s.setconfig))
+              FROM pg_db_role_setting s WHERE s.setdatabase = d.oid),
+           (SELECT json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(a.grantee) END,
+                                             a.privilege_type, a.is_grantable))
+              FROM aclexplode(d.datacl) a)
+      FROM pg_database d WHERE d.datname = %s"""
+_SESSIONS = """
+    SELECT pid, coalesce(usename, ''), coalesce(application_name, ''), coalesce(host(client_addr), 'local'),
+           coalesce(state, ''), backend_start
+      FROM pg_stat_activity
+     WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend' ORDER BY backend_start"""
+
+
+@dataclass(frozen=True)
+class DatabaseSession:
+    """Somebody who is connected to a database; `since` is when the session began."""
+
+    pid: int
+    user: str
+    application: str
+    client: str
+    state: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.application or 'no application name'}, {self.user} from {self.client})"
+
+
+def maintenance(address: Address, *, application: str = "aegisdb") -> Connection:
+    """A session on the maintenance database `postgres` of the same server; raises as `connect`."""
+    return connect(address.with_database(MAINTENANCE), application=application)
+
+
+def exists(conn: Connection, name: str) -> bool:
+    """Whether the server has a database of this name."""
+    return bool(conn.value("SELECT 1 FROM pg_database WHERE datname = %s", (name,)))
+
+
+def create(conn: Connection, name: str, *, owner: str = "") -> None:
+    """Make an empty database out of template0, so that nothing local in template1 gets in.
+
+    Raises:
+        StatementFailed: it exists, or the role may not create databases.
+    """
+    owned = f" OWNER {quote_ident(owner)}" if owner else ""
+    conn.execute(f"CREATE DATABASE {quote_ident(name)} TEMPLATE template0 ENCODING 'UTF8'{owned}")
+
+
+def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> None:
+    """Copy database `source` as `name`, with its owner, settings, privileges and comment.
+
+    Waits up to `wait` seconds for sessions on the source to end. A failed clone leaves nothing.
+
+    Raises:
+        Busy: sessions are still on the source; they are named.
+        StatementFailed: the source is missing, the name is taken, or the role may not copy it.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            conn.execute(_copy_statement(conn, source, name))
+            break
+        except Busy:
+            # an error comes only after PostgreSQL's own wait of 5 s, so this is no tight loop
+            if time.monotonic() >= deadline:
+                raise in_use(conn, source, "copied") from None
+    try:
+        _copy_properties(conn, source, name)
+    except BaseException:
+        drop(conn, name)
+        raise
+
+
+def _copy_statement(conn: Connection, source: str, name: str) -> str:
+    rows = conn.rows(_PROPERTIES, (source,))
+    if not rows:
+        raise StatementFailed(f"there is no database {source!r} to copy", sqlstate="3D000")
+    # WAL_LOG writes every page twice but needs no checkpoint: faster up to some ten MB, see docs/db.md
+    strategy = ""
+    if conn.identity().server_version >= _STRATEGY_SINCE:
+        small = conn.value("SELECT pg_database_size(%s) < 134217728", (source,))
+        strategy = f" STRATEGY {'wal_log' if small else 'file_copy'}"
+    return (
+        f"CREATE DATABASE {quote_ident(name)} TEMPLATE {quote_ident(source)} OWNER {quote_ident(rows[0][0])}{strategy}"
+    )
+
+
+def _copy_properties(conn: Connection, source: str, name: str) -> None:
+    owner, limit, comment, settings, privileges = conn.rows(_PROPERTIES, (source,))[0]
+    database = quote_ident(name)
+    statements = [_setting(database, role, entry) for role, config in settings or () for entry in config]
+    if privileges is not None:
+        statements += [f"REVOKE ALL ON DATABASE {database} FROM {role}" for role in ("PUBLIC", quote_ident(owner))]
+        statements += [_grant(database, *privilege) for privilege in privileges]
+    if limit >= 0:
+        statements.append(f"ALTER DATABASE {database} CONNECTION LIMIT {limit}")
+    if comment:
+        statements.append(f"COMMENT ON DATABASE {database} IS {quote_literal(comment)}")
+    if statements:
+        conn.execute(";\n".join(statements))
+
+
+def _setting(database: str, role: str, entry: str) -> str:
+    name, _, value = entry.partition("=")
+    whom = f"ROLE {quote_ident(role)} IN DATABASE {database}" if role else f"DATABASE {database}"
+    setting = ".".join(quote_ident(part) for part in name.split("."))
+    written = value if name in _LIST_SETTINGS and value else quote_literal(value)
+    return f"ALTER {whom} SET {setting} TO {written}"
+
+
+def _grant(database: str, role: str, privilege: str, grantable: bool) -> str:  # noqa: FBT001  a row of aclexplode
+    option = " WITH GRANT OPTION" if grantable else ""
+    return f"GRANT {privilege} ON DATABASE {database} TO {quote_ident(role) if role else 'PUBLIC'}{option}"
+
+
+def rename(conn: Connection, old: str, new: str) -> None:
+    """Rename a database.
+
+    Raises:
+        Busy: sessions are on it, named; nothing changed.
+        StatementFailed: it is missing, the new name is taken, or the role may not.
+    """
+    try:
+        conn.execute(f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(new)}")
+    except Busy:
+        raise in_use(conn, old, "renamed") from None
+
+
+def drop(conn: Connection, name: str, *, force: bool = False) -> None:
+    """Drop a database if it exists; `force` ends the sessions on it.
+
+    Raises:
+        Busy: without `force`, sessions are on it, named; nothing changed.
+    """
+    try:
+        conn.execute(f"DROP DATABASE IF EXISTS {quote_ident(name)}{' WITH (FORCE)' if force else ''}")
+    except Busy:
+        raise in_use(conn, name, "dropped") from None
+
+
+def swap(conn: Connection, live: str, new: str, kept_as: str) -> None:
+    """Give `new` the name of `live`, which becomes `kept_as`: both renames in one transaction, or none.
+
+    Where `live` does not exist, `new` just gets its name.
+
+    Raises:
+        Busy: sessions are on one of them, named; nothing changed.
+        StatementFailed: `new` is missing or `kept_as` is taken; nothing changed.
+    """
+    if not exists(conn, live):
+        rename(conn, new, live)
+        return
+    pairs = ((live, kept_as), (new, live))
+    try:
+        with conn.transaction():
+            for old, name in pairs:
+                conn.execute(f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(name)}")
+    except Busy:
+        raise in_use(conn, live if sessions(conn, live) else new, "replaced") from None
+
+
+def sessions(conn: Connection, name: str) -> tuple[DatabaseSession, ...]:
+    """Who is connected to a database, oldest first; this session and the server's own processes left out."""
+    return tuple(DatabaseSession(*row) for row in conn.rows(_SESSIONS, (name,)))
+
+
+def in_use(conn: Connection, name: str, action: str) -> Busy:
+    """The error that names who is on a database."""
+    found = sessions(conn, name)
+    named = ", ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004
+    return Busy(
+        f"database {name!r} cannot be {action} while sessions are on it" + (f": {named}" if named else ""),
+        hint="end these sessions and run it again; nothing changed",
+        code="in_use",
+    )

@@ -1,0 +1,92 @@
+"""The comment that says what a database is for, bound to the one database it was written on.
+
+A comment is not copied by CREATE DATABASE ... TEMPLATE, and one that a dump or a hand carried to another database names
+another (system_identifier, oid): it proves nothing there.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.connection import Connection
+
+Kind = Literal["scratch", "template", "snapshot", "test"]
+DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "test")
+
+_READ = """
+    SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, shobj_description(d.oid, 'pg_database')
+      FROM pg_database d WHERE d.datname = %s"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """What a database's comment says about it.
+
+    Attributes:
+        kind: what the suite made it for.
+        system_identifier: the server it was written on.
+        oid: the database it was written on.
+        made: UTC, ISO 8601.
+        made_by: user@host.
+        facts: what the maker wants to find again, such as the snapshot's revisions.
+        valid: server and database are the ones that it names; False is a copied marker.
+    """
+
+    kind: Kind
+    system_identifier: int
+    oid: int
+    made: str
+    made_by: str
+    facts: dict[str, str] = field(default_factory=dict)
+    valid: bool = True
+
+
+def mark(conn: Connection, name: str, kind: Kind, **facts: str) -> None:
+    """Write the marker of database `name`, over any comment it has."""
+    system, oid, _ = conn.rows(_READ, (name,))[0]
+    marker = Marker(
+        kind=kind,
+        system_identifier=system,
+        oid=oid,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_by=who(),
+        facts=facts,
+    )
+    content = asdict(marker)
+    del content["valid"]
+    text = quote_literal(json.dumps({"aegisdb": content}))
+    conn.execute(f"COMMENT ON DATABASE {quote_ident(name)} IS {text}")
+
+
+def read_marker(conn: Connection, name: str) -> Marker | None:
+    """The marker of database `name`; None without one or without the database."""
+    rows = conn.rows(_READ, (name,))
+    return parse_marker(rows[0][2], rows[0][0], rows[0][1]) if rows else None
+
+
+def parse_marker(comment: str | None, system_identifier: int, oid: int) -> Marker | None:
+    """The marker in a comment found on this server and database; None when the comment is something else."""
+    try:
+        content = json.loads(comment or "")["aegisdb"]
+        marker = Marker(**content)
+    except (ValueError, TypeError, KeyError):
+        return None
+    valid = (marker.system_identifier, marker.oid) == (system_identifier, oid)
+    return Marker(**{**content, "valid": valid})
+
+
+def who() -> str:
+    """user@host of this process, for markers, locks and the journal."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

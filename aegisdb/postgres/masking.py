@@ -1,0 +1,27 @@
+"""Passwords out of text that came back from a server or from psql."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+
+_PATTERNS = (
+    re.compile(r"(?i)(\bpassword\s*=?\s*)(E?'(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|(?<==)\S+)"),
+    re.compile(r"(://[^:/@\s]*:)([^@\s]+)(?=@)"),
+)
+
+
+def mask(text: str, address: Address) -> str:
+    """The text without the address's password (raw, percent-encoded, %%-doubled) or anything that looks like one."""
+    password = address.password.reveal()
+    if password:
+        encoded = quote(password, safe="")
+        for form in sorted({password, encoded, encoded.replace("%", "%%"), password.replace("%", "%%")}, key=len)[::-1]:
+            text = text.replace(form, "***")
+    for pattern in _PATTERNS:
+        text = pattern.sub(r"\1***", text)
+    return text

@@ -1,0 +1,197 @@
+r"""SQL files and a shell through psql itself, whose \commands, COPY and :variables nothing else understands.
+
+A file runs with -X (no ~/.psqlrc), ON_ERROR_STOP, in one transaction, and under \restrict, which stops \!, \connect and
+every other command that leaves the file's own SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from aegisdb import processes
+from aegisdb.errors import AegisError, BadInput, Failed, StatementFailed, Unreachable
+from aegisdb.postgres.masking import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.postgres.address import Address
+
+_EXIT_CONNECTION = 2
+_ERROR = re.compile(r"^psql:(?P<file>.+?):(?P<line>\d+): (?P<severity>[^:\s]+): +(?P<text>.*)$")
+_SQLSTATE = re.compile(r"^(?P<state>[0-9A-Z]{5}): (?P<text>.*)$")
+_FIELD = re.compile(r"^(?:psql:.+?:\d+: )?(DETAIL|HINT|STATEMENT|CONTEXT|LOCATION|LINE \d+|QUERY|SCHEMA NAME): ?(.*)$")
+_STATEMENT_LINES = 12
+
+
+def binary(name: str, bindir: Path | None) -> Path:
+    """The program `name` of the server's own binaries, else from PATH.
+
+    Raises:
+        Failed: it is in neither place.
+    """
+    if bindir is not None and (bindir / name).is_file():
+        return bindir / name
+    found = shutil.which(name)
+    if found is None:
+        raise Failed(f"{name} is not installed", hint="install PostgreSQL's client programs", code="program")
+    return Path(found)
+
+
+def run_file(
+    address: Address, path: Path, *, bindir: Path | None, single_transaction: bool = True, restrict: bool = True
+) -> float:
+    r"""Run a SQL file to its end, all or nothing; returns seconds.
+
+    `restrict=False` is for init files that need \connect and nothing else.
+
+    Raises:
+        BadInput: the file is missing or unreadable.
+        StatementFailed: file:line, SQLSTATE and the statement; with `single_transaction` nothing of the file was kept.
+        Unreachable: the server is gone.
+    """
+    if not os.access(path, os.R_OK):
+        raise BadInput(f"cannot read {path}", code="file")
+    psql = binary("psql", bindir)
+    argv = [str(psql), "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-w"]
+    if single_transaction:
+        argv.append("-1")
+    if restrict and _knows_restrict(psql):
+        argv += ["-c", rf"\restrict {secrets.token_hex(16)}"]
+    began = time.monotonic()
+    with _password_file(address) as (variables, descriptors):
+        env = processes.child_environment({**_login(address), **variables, "PGAPPNAME": f"aegisdb: {path.name}"})
+        done = processes.run([*argv, "-f", path], cwd=path.parent, env=env, pass_fds=descriptors)
+    if done.returncode:
+        raise _error(done, address, path)
+    return time.monotonic() - began
+
+
+def shell(address: Address, bindir: Path | None) -> NoReturn:
+    """Become psql on this database, with the person's own ~/.psqlrc; never returns.
+
+    Raises:
+        Failed: psql is not installed.
+    """
+    psql = str(binary("psql", bindir))
+    descriptor = _anonymous_file(_passfile_text(address))
+    if descriptor is None:
+        with _password_file(address) as (variables, _):
+            env = processes.child_environment({**_login(address), **variables})
+            child = processes.start([psql], env=env, stdin=None)
+            raise SystemExit(child.wait())
+    os.set_inheritable(descriptor, True)  # noqa: FBT003  its signature
+    env = processes.child_environment({**_login(address), "PGPASSFILE": f"/proc/self/fd/{descriptor}"})
+    os.execve(psql, [psql], env)  # noqa: S606  no shell is wanted: psql takes the terminal over
+
+
+@cache
+def _knows_restrict(psql: Path) -> bool:
+    # 18.0, 17.6, 16.10, 15.14, 14.19 and 13.22 brought it; asking is surer than a list of versions
+    asked = processes.run([psql, "-X", "--help=commands"])
+    return r"\restrict" in asked.stdout
+
+
+def _login(address: Address) -> dict[str, str]:
+    """Where to, as libpq's variables: the process list then shows none of it."""
+    names = {"hostaddr": "PGHOSTADDR", "options": "PGOPTIONS", "connect_timeout": "PGCONNECT_TIMEOUT"}
+    given = {
+        names.get(key, f"PG{key.replace('_', '').upper()}"): value
+        for key, value in address.parameters
+        if value and key != "application_name"
+    }
+    own = {"PGHOST": address.host, "PGPORT": str(address.port), "PGUSER": address.user, "PGDATABASE": address.database}
+    return {"PGCONNECT_TIMEOUT": "5", "LC_MESSAGES": "C", **given, **own}
+
+
+@contextmanager
+def _password_file(address: Address) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    if not address.password.reveal():
+        yield {}, ()
+        return
+    text = _passfile_text(address)
+    descriptor = _anonymous_file(text)
+    if descriptor is not None:
+        try:
+            yield {"PGPASSFILE": f"/proc/self/fd/{descriptor}"}, (descriptor,)
+        finally:
+            os.close(descriptor)
+        return
+    handle, name = tempfile.mkstemp(prefix="aegisdb-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        yield {"PGPASSFILE": name}, ()
+    finally:
+        Path(name).unlink()
+
+
+def _passfile_text(address: Address) -> str:
+    escaped = address.password.reveal().replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n"
+
+
+def _anonymous_file(text: str) -> int | None:
+    """A file without a name, so that not even kill -9 leaves it behind; None where the system knows no such thing."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    descriptor = os.memfd_create("aegisdb")
+    os.fchmod(descriptor, 0o600)
+    os.write(descriptor, text.encode())
+    return descriptor
+
+
+def _error(done: processes.Finished, address: Address, path: Path) -> AegisError:
+    stderr = mask(done.stderr, address)
+    lines = stderr.splitlines()
+    for number, line in enumerate(lines):
+        if (found := _ERROR.match(line)) and found["severity"].lower() not in {"notice", "warning", "info", "debug"}:
+            return _statement_error(found, lines[number + 1 :], path)
+    last = lines[-1] if lines else f"exit code {done.returncode}"
+    if done.returncode == _EXIT_CONNECTION:
+        return Unreachable(f"psql cannot reach {address}: {last.removeprefix('psql: ')}", hint="invoke db.up")
+    return StatementFailed(f"psql stopped: {last}", where=str(path))
+
+
+def _statement_error(found: re.Match[str], following: list[str], path: Path) -> StatementFailed:
+    fields = _fields(following)
+    state = _SQLSTATE.match(found["text"])
+    message = state["text"] if state else found["text"]
+    if "restricted" in message and not state:
+        message = r"the file uses a psql command (such as \! or \connect) that is not allowed in it"
+    if detail := " ".join(fields.get("DETAIL", ())).strip():
+        message += f" ({detail})"
+    statement = "\n".join(fields.get("STATEMENT", ())).strip()
+    # psql tells the line on which the statement ended
+    line = int(found["line"]) - statement.count("\n")
+    return StatementFailed(
+        message,
+        sqlstate=state["state"] if state else "",
+        statement="\n".join(statement.splitlines()[:_STATEMENT_LINES]),
+        hint=" ".join(fields.get("HINT", ())).strip(),
+        where=f"{path}:{line}",
+    )
+
+
+def _fields(lines: list[str]) -> dict[str, list[str]]:
+    """What psql prints below an error, by DETAIL, HINT, STATEMENT and so on, until the next message."""
+    fields: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in lines:
+        if field := _FIELD.match(line):
+            current = fields.setdefault(field[1].partition(" ")[0], [])
+            current.append(field[2].strip())
+        elif _ERROR.match(line):
+            break
+        else:
+            current.append(line)
+    return fields

@@ -1,0 +1,127 @@
+"""Scratch databases: thrown away when their user ends, however it ends.
+
+The maker holds an advisory lock on the maintenance database while it uses one. So a scratch database whose lock is free
+belongs to nobody alive, on whatever machine it was made. The name carries a check over the server's identifier: a
+database that only happens to have `__scratch_` in its name is never taken for ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Busy
+from aegisdb.postgres import databases, markers
+from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+
+_INFIX = "__scratch_"
+_RANDOM_BYTES = 4
+_CHECK_LENGTH = 6
+_ID = re.compile(rf"{_INFIX}([0-9a-f]{{{2 * _RANDOM_BYTES}}})([0-9a-f]{{{_CHECK_LENGTH}}})$")
+
+
+@contextmanager
+def scratch(address: Address, *, template: str | None = None, label: str = "", wait: float = 30.0) -> Iterator[Address]:
+    """A database of one's own on the address's server, empty or a copy of `template`; always dropped.
+
+    `label` goes into its marker. Orphans of the same database are dropped first. `wait` seconds for a template in use.
+
+    Raises:
+        Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
+    """
+    with databases.maintenance(address, application="aegisdb: scratch database") as conn:
+        sweep(conn, address.database)
+        name = _new_name(conn, address.database)
+        conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
+        try:
+            if template is None:
+                databases.create(conn, name)
+            else:
+                databases.clone(conn, template, name, wait=wait)
+            markers.mark(conn, name, "scratch", label=label)
+            yield address.with_database(name)
+        finally:
+            _drop(address, conn, name)
+
+
+def sweep(conn: Connection, database: str) -> tuple[str, ...]:
+    """Drop the scratch databases of `database` whose maker is dead; returns their names."""
+    return tuple(name for name in orphans(conn, database) if _drop_orphan(conn, name))
+
+
+def orphans(conn: Connection, database: str) -> tuple[str, ...]:
+    """Scratch databases of `database` whose maker is dead: its lock is free."""
+    rows = conn.rows(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname", (_prefix(database),)
+    )
+    names = [name for (name,) in rows if is_scratch_name(conn, name)]
+    return tuple(name for name in names if not _is_locked(conn, name))
+
+
+def is_scratch_name(conn: Connection, name: str) -> bool:
+    """Whether the suite gave this name, on this server."""
+    found = _ID.search(name)
+    return found is not None and found[2] == _check(conn.identity().system_identifier, found[1])
+
+
+def lock_key(name: str) -> int:
+    """The 64-bit key of the advisory lock that the user of a scratch database holds."""
+    return int.from_bytes(hashlib.sha256(f"aegisdb:scratch:{name}".encode()).digest()[:8], signed=True)
+
+
+def _new_name(conn: Connection, database: str) -> str:
+    random = secrets.token_hex(_RANDOM_BYTES)
+    return f"{_prefix(database)}{random}{_check(conn.identity().system_identifier, random)}"
+
+
+def _prefix(database: str) -> str:
+    # a scratch database of a scratch database stays within one infix
+    base = _ID.sub("", database)
+    room = MAX_NAME_BYTES - len(_INFIX) - 2 * _RANDOM_BYTES - _CHECK_LENGTH
+    return cut_name(base, room) + _INFIX
+
+
+def _check(system_identifier: int, random: str) -> str:
+    return hashlib.sha256(f"{system_identifier}:{random}".encode()).hexdigest()[:_CHECK_LENGTH]
+
+
+def _is_locked(conn: Connection, name: str) -> bool:
+    key = lock_key(name)
+    if conn.value(f"SELECT pg_try_advisory_lock({key})"):
+        conn.value(f"SELECT pg_advisory_unlock({key})")
+        return False
+    return True
+
+
+def _drop_orphan(conn: Connection, name: str) -> bool:
+    key = lock_key(name)
+    if not conn.value(f"SELECT pg_try_advisory_lock({key})"):
+        return False
+    try:
+        databases.drop(conn, name)
+    except Busy:  # a backend of the dead maker still works in it; the next sweep gets it
+        return False
+    finally:
+        conn.value(f"SELECT pg_advisory_unlock({key})")
+    return True
+
+
+def _drop(address: Address, conn: Connection, name: str) -> None:
+    if not conn.closed:
+        databases.drop(conn, name, force=True)
+        return
+    try:
+        with databases.maintenance(address) as again:
+            databases.drop(again, name, force=True)
+    except AegisError:
+        # the server is gone, which the body's own error tells; the next sweep drops the database
+        return
