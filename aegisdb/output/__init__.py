@@ -1,1 +1,1 @@
-"""The only place that prints: text and JSON views, progress, masking."""
+"""What a person or a program reads: text and JSON views of results and errors, progress, masking of secrets."""

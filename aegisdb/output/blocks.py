@@ -1,0 +1,69 @@
+"""What a text view is made of. Views build blocks, `layout` turns them into lines; neither prints.
+
+A cell or a text is a plain `str`, or `Styled` for a meaning: "ok", "warn", "bad", "dim", "name", "heading".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Style = Literal["", "ok", "warn", "bad", "dim", "name", "heading"]
+
+
+@dataclass(frozen=True)
+class Styled:
+    """Text with a meaning; colour on a terminal, nothing elsewhere."""
+
+    text: str
+    style: Style = ""
+
+
+Cell = str | Styled
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines as they are: long ones are wrapped on a terminal unless `verbatim` (SQL, a tree, a diff)."""
+
+    text: str
+    style: Style = ""
+    verbatim: bool = False
+
+
+@dataclass(frozen=True)
+class Fields:
+    """`name  value` pairs, names in one column."""
+
+    pairs: tuple[tuple[str, Cell], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a header; becomes one record per row where the terminal is too narrow for columns."""
+
+    columns: tuple[str, ...]
+    """Headings; one that ends with "#" (which is not shown) is aligned right."""
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+
+
+Block = Text | Fields | Table
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "") -> Table:
+    """A table from any iterables."""
+    return Table(tuple(columns), tuple(tuple(row) for row in rows), title)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `12 ms`, `1.2 s`, `3 min 20 s`."""
+    if seconds < 0.9995:  # noqa: PLR2004 - from here on it would round to 1000 ms
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:  # noqa: PLR2004 - likewise to 60.0 s
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

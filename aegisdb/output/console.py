@@ -1,0 +1,139 @@
+"""The only module that prints: results on stdout, everything else on stderr, secrets on neither.
+
+It holds the process's one masker and its one progress display, because a process has one stdout and one stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from aegisdb.errors import Refused
+from aegisdb.output.layout import layout
+from aegisdb.output.masking import Masker
+from aegisdb.output.progress import ProgressDisplay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.output.blocks import Block
+    from aegisdb.progress import Event
+
+mask = Masker()
+"""Learns every password of the registry; each line goes through it."""
+
+# what our own texts use; names out of a database fall back to escapes
+_WITHOUT_UNICODE = str.maketrans(
+    {"✓": "+", "✗": "x", "→": "->", "←": "<-", "…": "...", "—": "-", "·": "-", "•": "*", "●": "*", "○": "o",
+     "─": "-", "│": "|", "├": "|", "└": "`", "╮": "\\", "╯": "/", "“": '"', "”": '"'}
+)  # fmt: skip
+
+
+def out(text: str, *, masked: bool = True) -> None:
+    """Print a line on stdout; a reader that went away ends the printing, not the command.
+
+    Raises:
+        OSError: stdout takes no more for another reason (a full disk).
+    """
+    _write(sys.stdout, mask(text) if masked else text)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    _progress.pause()
+    _write(sys.stderr, mask(text))
+    _progress.resume()
+
+
+def show(blocks: Iterable[Block], *, masked: bool = True) -> None:
+    """Print blocks on stdout, as wide as its terminal is."""
+    for line in layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout)):
+        out(line, masked=masked)
+
+
+def ask(prompt: str) -> str:
+    """Ask a person on the terminal for a line; end of input gives an empty answer.
+
+    Raises:
+        Refused: nobody can be asked, because stdin or stderr is no terminal.
+    """
+    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+        raise Refused(
+            "this needs a typed confirmation, and there is no terminal to ask on",
+            hint="run it in a terminal",
+            code="no_terminal",
+        )
+    _progress.pause()
+    sys.stderr.write(_encodable(mask(prompt), sys.stderr.encoding) + " ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    _progress.resume()
+    return answer.strip()
+
+
+def listen(event: Event) -> None:
+    """Show progress; a command of less than a second shows none."""
+    _progress(event)
+
+
+def end_progress() -> None:
+    """Take the display away before a result is printed."""
+    _progress.close()
+
+
+def colours(stream: TextIO | None) -> bool:
+    """Whether this stream gets colours: a terminal does, unless NO_COLOR or TERM=dumb says otherwise."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or _is_terminal(stream)
+
+
+def occupy_standard_streams() -> None:
+    """Open /dev/null where 0, 1 or 2 is closed: the next file or socket would take its place and be printed into."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _width(stream: TextIO | None) -> int | None:
+    if _is_terminal(stream) or os.environ.get("COLUMNS"):
+        return max(shutil.get_terminal_size().columns, 20)
+    return None
+
+
+def _encodable(text: str, encoding: str) -> str:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_WITHOUT_UNICODE).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(_encodable(text, stream.encoding) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        # Python flushes once more at exit and would complain: give it somewhere to flush to
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _progress_line(text: str) -> None:
+    _write(sys.stderr, mask(text))
+
+
+_progress = ProgressDisplay(
+    write=_progress_line, mask=mask, live=lambda: _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+)

@@ -1,0 +1,172 @@
+"""Turn blocks into lines for a given width. Plain Python: importing rich would cost more than most commands take."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING
+
+from aegisdb.output.blocks import Block, Cell, Fields, Style, Styled, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_COLOURS: dict[Style, str] = {
+    "ok": "32",
+    "warn": "33",
+    "bad": "31",
+    "dim": "2",
+    "name": "36",
+    "heading": "1",
+}
+_GAP = 2
+_NARROWEST = 10
+"""A column is not squeezed below this; rather the table becomes records."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def layout(blocks: Iterable[Block], *, width: int | None, colour: bool) -> Iterator[str]:
+    """Lines of the blocks; `width` in columns, None for as wide as they come (pipes and files)."""
+    for number, block in enumerate(blocks):
+        if number and isinstance(block, Table) and block.title:
+            yield ""
+        if isinstance(block, Text):
+            yield from _text(block, width, colour=colour)
+        elif isinstance(block, Fields):
+            yield from _fields(block, width, colour=colour)
+        else:
+            yield from _table(block, width, colour=colour)
+
+
+def paint(text: str, style: Style, *, colour: bool) -> str:
+    """The text in the colour of its meaning."""
+    return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if colour and style and text else text
+
+
+def display_width(text: str) -> int:
+    """Columns that a terminal needs: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _content(cell: Cell) -> str:
+    # a name out of a database or a file must not move the cursor or change colours
+    text = cell.text if isinstance(cell, Styled) else cell
+    return _CONTROL.sub("?", text.expandtabs(4))
+
+
+def _style(cell: Cell) -> Style:
+    return cell.style if isinstance(cell, Styled) else ""
+
+
+def _wrap(text: str, width: int | None) -> list[str]:
+    if width is None:
+        return text.split("\n")
+    return [piece for line in text.split("\n") for piece in (_wrap_line(line, max(width, 1)) or [""])]
+
+
+def _wrap_line(line: str, width: int) -> list[str]:
+    if display_width(line) <= width:
+        return [line]
+    if line.isascii():
+        return textwrap.wrap(line, width, drop_whitespace=True, break_on_hyphens=False)
+    return _cut(line, width)
+
+
+def _cut(line: str, width: int) -> list[str]:
+    # textwrap counts characters, which is wrong for wide ones
+    pieces, current, used = [], "", 0
+    for char in line:
+        size = display_width(char)
+        if used + size > width and current:
+            pieces.append(current)
+            current, used = "", 0
+        current, used = current + char, used + size
+    return [*pieces, current]
+
+
+def _text(block: Text, width: int | None, *, colour: bool) -> Iterator[str]:
+    content = _content(block.text)
+    lines = content.split("\n") if block.verbatim else _wrap(content, width)
+    yield from (paint(line, block.style, colour=colour) for line in lines)
+
+
+def _fields(block: Fields, width: int | None, *, colour: bool) -> Iterator[str]:
+    if not block.pairs:
+        return
+    names = max(display_width(name) for name, _ in block.pairs)
+    room = None if width is None else width - names - _GAP
+    for name, value in block.pairs:
+        if room is not None and room < _NARROWEST:
+            yield paint(name, "dim", colour=colour)
+            yield from ("  " + line for line in _painted(value, None if width is None else width - 2, colour=colour))
+            continue
+        for number, line in enumerate(_painted(value, room, colour=colour)):
+            label = name if number == 0 else ""
+            yield (paint(_pad(label, names), "dim", colour=colour) + " " * _GAP + line).rstrip()
+
+
+def _painted(cell: Cell, width: int | None, *, colour: bool) -> list[str]:
+    return [paint(line, _style(cell), colour=colour) for line in _wrap(_content(cell), width)]
+
+
+def _pad(text: str, width: int, *, right: bool = False) -> str:
+    fill = " " * max(width - display_width(text), 0)
+    return fill + text if right else text + fill
+
+
+def _table(block: Table, width: int | None, *, colour: bool) -> Iterator[str]:
+    if block.title:
+        yield paint(_content(block.title), "heading", colour=colour)
+    if not block.rows:
+        return
+    headings = [column.removesuffix("#") for column in block.columns]
+    widths = _column_widths(headings, block.rows, width)
+    if widths is None:
+        yield from _records(headings, block.rows, width, colour=colour)
+        return
+    right = [column.endswith("#") for column in block.columns]
+    header = [_pad(heading, size, right=r) for heading, size, r in zip(headings, widths, right, strict=True)]
+    yield paint((" " * _GAP).join(header).rstrip(), "dim", colour=colour)
+    for row in block.rows:
+        yield from _row(row, widths, right, colour=colour)
+
+
+def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[int] | None:
+    widths = [display_width(heading) for heading in headings]
+    for row in rows:
+        for number, cell in enumerate(row):
+            widths[number] = max(widths[number], *(display_width(line) for line in _content(cell).split("\n")))
+    if width is None:
+        return widths
+    floor = [min(size, max(_NARROWEST, display_width(heading))) for size, heading in zip(widths, headings, strict=True)]
+    gaps = _GAP * (len(widths) - 1)
+    if sum(floor) + gaps > width:
+        return None
+    while sum(widths) + gaps > width:
+        widest = max((n for n in range(len(widths)) if widths[n] > floor[n]), key=lambda n: widths[n])
+        widths[widest] -= 1
+    return widths
+
+
+def _row(row: Sequence[Cell], widths: Sequence[int], right: Sequence[bool], *, colour: bool) -> Iterator[str]:
+    cells = [_wrap(_content(cell), size) for cell, size in zip(row, widths, strict=True)]
+    for number in range(max(len(lines) for lines in cells)):
+        pieces = []
+        for cell, lines, size, r in zip(row, cells, widths, right, strict=True):
+            line = lines[number] if number < len(lines) else ""
+            padding = _pad(line, size, right=r)
+            pieces.append(padding.replace(line, paint(line, _style(cell), colour=colour), 1) if line else padding)
+        yield (" " * _GAP).join(pieces).rstrip()
+
+
+def _records(
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None, *, colour: bool
+) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        if number:
+            yield ""
+        pairs = [(heading, cell) for heading, cell in zip(headings, row, strict=True) if _content(cell)]
+        yield from _fields(Fields(tuple(pairs)), width, colour=colour)

@@ -1,0 +1,82 @@
+"""Keep secrets out of everything that is printed: known ones by value, unknown ones by where they stand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aegisdb.registry.types import Registry
+
+MASK = "***"
+_SHORTEST = 4
+
+# what stands between these and the closing delimiter is a secret, whoever wrote it
+_QUOTED_OR_WORD = r"('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s'\",;)&]+)"
+_PATTERNS = (
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+(@)"), rf"\1{MASK}\2"),
+    (re.compile(rf"(?i)(\b(?:password|passwd|pgpassword)\s*=\s*){_QUOTED_OR_WORD}"), rf"\1{MASK}"),
+    (re.compile(r"(?i)(\bpassword\s+(?:e|u&)?)'(?:[^']|'')*'"), rf"\1'{MASK}'"),
+)
+
+
+class Masker:
+    """Replaces secrets in text by `***`; learns new ones at any time."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+
+    def learn(self, secrets: Iterable[str], *, public: Iterable[str] = ()) -> None:
+        """Hide these texts from now on, in every spelling that a URL or an ini file gives them.
+
+        A text that is also public (a development password equal to the user's name) is left to the patterns:
+        hiding it everywhere would hide the names too. So is one of fewer than four characters.
+        """
+        known = set(public)
+        self._secrets |= {text for text in secrets if len(text) >= _SHORTEST and text not in known}
+        spellings = {spelling for text in self._secrets for spelling in _spellings(text)}
+        longest_first = sorted(spellings, key=lambda text: (-len(text), text))
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def learn_url(self, url: str) -> None:
+        """Hide the password of a URL, readable or not."""
+        try:
+            password = urlsplit(url).password
+        except ValueError:
+            return
+        if password:
+            self.learn([password, unquote(password)])
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def _spellings(secret: str) -> set[str]:
+    encoded = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    return encoded | {text.replace("%", "%%") for text in encoded} | {text.replace("'", "''") for text in encoded}
+
+
+def learn_environment(masker: Masker, environ: Mapping[str, str]) -> None:
+    """Hide the passwords that the environment holds: `*PASSWORD*` and the ones inside URLs."""
+    for name, value in environ.items():
+        if "PASSWORD" in name.upper():
+            masker.learn([value], public=[environ.get("PGUSER", "")])
+        elif "://" in value:
+            masker.learn_url(value)
+
+
+def learn_registry(masker: Masker, registry: Registry) -> None:
+    """Hide the passwords of the registry's database and of its targets."""
+    database = registry.file.database
+    masker.learn([database.password], public=[database.user, database.name])
+    for target in registry.file.targets.values():
+        masker.learn_url(getattr(target, "url", ""))

@@ -1,0 +1,34 @@
+"""Text views of results: one module per collection, found by the command's name; `generic` serves everything else.
+
+A module of this package has `VIEWS`, from the name of a result's class to a function that makes blocks of it.
+Names instead of classes: a view is needed only after its workflow ran, and must not import the other workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aegisdb.output.blocks import Block
+    from aegisdb.results import Result
+
+View = Callable[[Any], "Iterable[Block]"]
+
+
+def blocks_of(result: Result, command: str) -> list[Block]:
+    """The blocks of a result, by the view of the command's collection or by the generic one."""
+    return list(_view_of(result, command.split(".", maxsplit=1)[0])(result))
+
+
+def _view_of(result: Result, collection: str) -> View:
+    name = f"{__name__}.{collection}"
+    if collection.isidentifier() and find_spec(name) is not None:
+        views: dict[str, View] = import_module(name).VIEWS
+        if type(result).__name__ in views:
+            return views[type(result).__name__]
+    from aegisdb.output.views.generic import generic
+
+    return generic

@@ -1,0 +1,55 @@
+"""What services.yaml says about services, without contacting anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from aegisdb.registry.types import Seed, Service
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedService:
+    """One service of the registry."""
+
+    name: str
+    path: str
+    version_table: str
+    """Empty for a service that only seeds."""
+    owns: tuple[str, ...]
+    after: tuple[str, ...]
+    seeds: tuple[str, ...]
+    runner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceListResult(Result):
+    """All services in the registry's order."""
+
+    services: tuple[ListedService, ...]
+
+
+def service_list(ws: Workspace) -> ServiceListResult:
+    """List the services of the registry."""
+    return ServiceListResult(services=tuple(_listed(name, service) for name, service in ws.registry.services.items()))
+
+
+def _listed(name: str, service: Service) -> ListedService:
+    return ListedService(
+        name=name,
+        path=service.path,
+        version_table=service.alembic.version_table if service.alembic else "",
+        owns=service.owns,
+        after=service.after,
+        seeds=tuple(_seed(seed) for seed in service.seeds),
+        runner=" ".join(service.runner or ()),
+    )
+
+
+def _seed(seed: Seed) -> str:
+    # each kind of seed has exactly one attribute of its kind's name
+    return next(str(getattr(seed, kind)) for kind in ("module", "http", "sql") if hasattr(seed, kind))

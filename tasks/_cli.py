@@ -1,0 +1,221 @@
+"""The decorator of every task: flags, the open workspace, presentation, exit codes.
+
+Invoke ignores annotations, knows no choices, and turns a bad number into a traceback; so every value arrives here
+as text and is parsed here. A task's body only wires, calls and returns a result.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from aegisdb.errors import AegisError, Interrupted, UsageError
+from aegisdb.output import console, masking
+from aegisdb.output.outcome import Outcome
+from aegisdb.output.present import (
+    present,
+    problem_of_bug,
+    problems_of_error,
+    problems_of_result,
+)
+from tasks import _signals, _values
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from aegisdb.output.present import Format
+    from aegisdb.results import Result
+    from aegisdb.workspace import Workspace
+
+Body = Callable[..., "Result"]
+
+_COMMON_HELP = {
+    "target": "Database to work on (a name from services.yaml).",
+    "format": "Output: text or json.",
+    "lock_wait": "Seconds to wait for another writer.",
+    "service": "Only this service.",
+    "to": "Stop at this revision.",
+    "plan": "Show what would be done, and do nothing.",
+    "yes": "Do not ask; accepted only for databases that are proven to be disposable.",
+    "message": "What the revision does, in a few words.",
+    "steps": "How many revisions.",
+    "check": "Exit with 6 when something is pending.",
+    "force": "Do it although a check objects.",
+}
+_FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a task says about itself besides its parameters."""
+
+    help: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    heading: str = "{target}"
+    workspace: bool = True
+    writes: bool = False
+    raw: bool = False
+
+
+class AegisTask(Task[Any]):
+    """A task of ours: its flags take text, its short flags are stable, its help survives parsing."""
+
+    def __init__(self, body: Body, options: Options) -> None:
+        self.inner = body
+        self.options = options
+        self.flags = _values.flags_of(body, options)
+        texts = {flag: options.help.get(flag, _COMMON_HELP.get(flag, "")) for flag in self.flags}
+        super().__init__(
+            _as_invoke_sees_it(self),
+            name=body.__name__.rstrip("_"),  # `list_` is no way to spell `list`
+            positional=options.positional,
+            iterable=options.lists,
+            help={flag: text for flag, text in texts.items() if text},
+            auto_shortflags=False,
+        )
+        self.texts = dict(self.help)
+
+    # Invoke takes two tasks of one body for the same task, and all of ours share one body
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def dotted(self) -> str:
+        """The name that is typed, e.g. "migrate.apply"."""
+        collection = self.__module__.rpartition(".")[2]
+        name = self.name.replace("_", "-")
+        return name if collection == self.name else f"{collection}.{name}"
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """Invoke's own, with short flags that do not depend on the order of parameters."""
+        opts: dict[str, Any] = super().arg_opts(name, default, taken_names)
+        short = _values.SHORT_FLAGS.get(name)
+        if short:
+            opts["names"] = [*opts["names"], short]
+        return opts
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
+        """Invoke's own, which empties `help` each time that it is called."""
+        self.help = dict(self.texts)
+        arguments: list[Any] = super().get_arguments(ignore_unknown_help)
+        return arguments
+
+
+def task(
+    *,
+    help: Mapping[str, str] | None = None,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+    positional: Iterable[str] = (),
+    lists: Iterable[str] = (),
+    heading: str = "{target}",
+    workspace: bool = True,
+    writes: bool = False,
+    raw: bool = False,
+) -> Callable[[Body], AegisTask]:
+    """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
+
+    Args:
+        help: text of each flag; common flags have one already.
+        choices: what a flag accepts.
+        positional: parameters that are given without a flag.
+        lists: parameters that may be given several times.
+        heading: the first line of text output, with `{target}`; empty for none.
+        workspace: False where no registry is needed; the function gets Invoke's context then.
+        writes: adds `--lock-wait`.
+        raw: the result is printed unmasked and alone.
+    """
+    options = Options(
+        help=help or {},
+        choices=choices or {},
+        positional=tuple(positional),
+        lists=tuple(lists),
+        heading="" if raw else heading,
+        workspace=workspace,
+        writes=writes,
+        raw=raw,
+    )
+    return lambda body: AegisTask(body, options)
+
+
+def _as_invoke_sees_it(made: AegisTask) -> Callable[..., None]:
+    def run(context: Context, **given: Any) -> None:
+        code = _run(made, context, given)
+        if code:
+            raise Exit(code=code)
+
+    update_wrapper(run, made.inner)
+    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=flag.shown_to_invoke)
+        for name, flag in made.flags.items()
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _run(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
+    console.occupy_standard_streams()
+    masking.learn_environment(console.mask, os.environ)
+    form: Format = "json" if given.get("format") == "json" else "text"
+    started = time.monotonic()
+    state: dict[str, Any] = {"target": "", "result": None, "problems": (), "exit_code": 0, "traceback": ""}
+    with _signals.as_exceptions() as signalled:
+        try:
+            state["result"] = _call(made, context, given, form, state)
+            state["problems"] = problems_of_result(state["result"])
+            state["exit_code"] = state["result"].exit_code
+        except AegisError as error:
+            state |= {"result": error.result, "problems": problems_of_error(error), "exit_code": error.exit_code}
+        except KeyboardInterrupt:
+            state |= {"problems": Interrupted("interrupted").problems}
+        except Exception as error:  # noqa: BLE001 - the one place where bugs end; the traceback is kept
+            bug = problem_of_bug(error)
+            state |= {"problems": (bug,), "exit_code": bug.exit_code, "traceback": traceback.format_exc()}
+    if signalled.exit_code:
+        state["exit_code"] = signalled.exit_code
+    outcome = Outcome(command=made.dotted, seconds=time.monotonic() - started, **state)
+    return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
+
+
+def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
+    values = _values.parse(made.flags, given, command=made.dotted)
+    target, lock_wait = values.pop("target"), values.pop("lock_wait", None)
+    values.pop("format")
+    if not made.options.workspace:
+        return made.inner(context, **values)
+    ws = _open(target, lock_wait, made.dotted)
+    state["target"] = ws.target
+    if form == "text" and made.options.heading:
+        console.out(made.options.heading.format(target=_values.describe(ws)))
+    _check_service(ws, values.get("service"))
+    return made.inner(ws, **values)
+
+
+def _open(target: str, lock_wait: float | None, command: str) -> Workspace:
+    from aegisdb.workspace import DEFAULT_LOCK_WAIT, open_workspace
+
+    ws = open_workspace(
+        target=target, listen=console.listen, lock_wait=DEFAULT_LOCK_WAIT if lock_wait is None else lock_wait
+    )
+    masking.learn_registry(console.mask, ws.registry)
+    return ws
+
+
+def _check_service(ws: Workspace, service: Any) -> None:
+    names = list(ws.registry.services)
+    for name in [service] if isinstance(service, str) else service or ():
+        if name and name not in names:
+            raise UsageError(
+                f"there is no service {name!r}", hint=_values.did_you_mean(name, names), code="unknown_service"
+            )

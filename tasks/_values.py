@@ -1,0 +1,121 @@
+"""Values of flags: from text to what the task's parameter says, or exit code 2 with what is allowed."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aegisdb.workspace import Workspace
+    from tasks._cli import Options
+
+# chosen once, so that a new parameter never takes the letter of an old one
+SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "yes": "y"}
+_FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One parameter of a task."""
+
+    name: str
+    default: Any
+    choices: tuple[str, ...] = ()
+    repeated: bool = False
+    positional: bool = False
+
+    @property
+    def shown_to_invoke(self) -> Any:
+        """The default that Invoke sees: it makes the kind of a flag from it, and only bool and text are safe."""
+        if self.repeated:
+            return []
+        if isinstance(self.default, bool):
+            return self.default
+        # None makes a flag of text without a default; a required positional must have no default at all
+        return inspect.Parameter.empty if self.positional and self.required else None
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def typed(self) -> str:
+        """As it is typed."""
+        dashed = self.name.strip("_").replace("_", "-")
+        return dashed.upper() if self.positional else f"--{dashed}"
+
+
+def flags_of(body: Callable[..., Any], options: Options) -> dict[str, Flag]:
+    """The parameters of a task's function after its first one, and the flags that every task has."""
+    own = list(inspect.signature(body).parameters.values())[1:]
+    flags = {
+        p.name: Flag(
+            p.name, p.default, options.choices.get(p.name, ()), p.name in options.lists, p.name in options.positional
+        )
+        for p in own
+    }
+    if options.writes:
+        flags["lock_wait"] = Flag("lock_wait", 30.0)
+    return flags | {"target": Flag("target", ""), "format": Flag("format", "text", _FORMATS)}
+
+
+def parse(flags: Mapping[str, Flag], given: Mapping[str, Any], *, command: str) -> dict[str, Any]:
+    """Every flag's value in its own type.
+
+    Raises:
+        UsageError: a value is missing, no number, or none of the choices.
+    """
+    return {name: _value(flag, given.get(name), command) for name, flag in flags.items()}
+
+
+def did_you_mean(wrong: str, right: Iterable[str]) -> str:
+    """A hint: the nearest name, and all of them while they are few."""
+    names = list(right)
+    close = get_close_matches(wrong, names, n=1, cutoff=0.5)
+    few = len(names) <= 12  # noqa: PLR2004 - more would not be read
+    parts = [f"did you mean {close[0]!r}?" if close else "", f"there are: {', '.join(names)}" if few and names else ""]
+    return " ".join(filter(None, parts))
+
+
+def describe(ws: Workspace) -> str:
+    """The target as the first line of text output names it."""
+    label = getattr(ws.server, "label", None)
+    place = f" {label()}" if callable(label) else ""
+    return f"target {ws.target} ({ws.server.kind}){place}"
+
+
+def _value(flag: Flag, given: Any, command: str) -> Any:
+    if flag.repeated:
+        return tuple(given or ())
+    if isinstance(flag.default, bool):
+        return bool(given)
+    if given is None:
+        if flag.required:
+            raise UsageError(f"{command} needs {flag.typed}", hint=f"invoke --help {command}", code="missing_flag")
+        return flag.default
+    if flag.choices and given not in flag.choices:
+        raise UsageError(
+            f"{flag.typed} does not know {given!r}", hint=did_you_mean(given, flag.choices), code="unknown_value"
+        )
+    if isinstance(flag.default, int | float):
+        return _number(flag, given)
+    return given
+
+
+def _number(flag: Flag, given: str) -> int | float:
+    kind = type(flag.default)
+    try:
+        number: int | float = kind(given)
+    except ValueError:
+        number = -1
+    if not 0 <= number < float("inf"):
+        what = "a whole number" if kind is int else "a number"
+        raise UsageError(f"{flag.typed} needs {what}, 0 or more, not {given!r}", code="not_a_number")
+    return number
