@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.errors import Refused
 from aegisdb.progress import Listener, silent
 from aegisdb.registry import find_registry, load
 
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from aegisdb.servers import Server
 
 DEFAULT_LOCK_WAIT = 30.0
+Ask = Callable[[str], str]
+"""Puts a question to a person and returns the typed answer; refuses where there is nobody to ask."""
+
+
+def nobody(prompt: str) -> str:
+    """Refuse: there is no terminal to ask at."""
+    raise Refused("this needs an answer and there is no terminal to ask at", hint=prompt, code="no_tty")
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,9 @@ class Workspace:
     listen: Listener = silent
     lock_wait: float = DEFAULT_LOCK_WAIT
     """Seconds to wait for another writer."""
+    ask: Ask = nobody
+    command: str = ""
+    """The task that runs, such as "migrate.apply", for the lock's holder and the journal."""
 
     def address(self) -> Address:
         """Where the target's database is.
@@ -59,6 +71,8 @@ def open_workspace(
     cwd: Path | None = None,
     listen: Listener = silent,
     lock_wait: float = DEFAULT_LOCK_WAIT,
+    ask: Ask = nobody,
+    command: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Workspace:
     """Find and read the registry, choose the target: `target`, else AEGIS_TARGET, else DATABASE_URL, else the default.
@@ -72,6 +86,13 @@ def open_workspace(
     registry = load(find_registry(cwd or Path.cwd(), environ), environ)
     chosen = target or registry.default_target
     registry.target(chosen)
+    server = server_for(registry, chosen)
     return Workspace(
-        registry=registry, target=chosen, server=server_for(registry, chosen), listen=listen, lock_wait=lock_wait
+        registry=registry,
+        target=chosen,
+        server=server,
+        listen=listen,
+        lock_wait=lock_wait,
+        ask=ask,
+        command=command,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.registry.plain import Unfilled
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Interpolation:
     def _text(self, text: str, key: Key) -> str:
         missing = len(self.unset) + len(self.problems)
         filled = _REFERENCE.sub(lambda match: self._reference(match, key), text)
-        return filled if len(self.unset) + len(self.problems) == missing else text
+        return filled if len(self.unset) + len(self.problems) == missing else Unfilled(text)
 
     def _reference(self, match: re.Match[str], key: Key) -> str:
         if match["escaped"]:

@@ -1,0 +1,88 @@
+"""Files and directories that services.yaml names: relative, below it, and there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.registry.plain import elements, is_text, items, texts
+from aegisdb.registry.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.registry.document import Key
+
+_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+class Tree:
+    """The directory of the registry; everything named must stay below it, symbolic links followed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._real = os.path.realpath(root)
+
+    def problems(self, key: Key, base: str, text: str, kind: str) -> Iterator[Problem]:
+        """What is wrong with the path `text`, relative to `base`; `kind` is "file", "directory" or "" for unchecked."""
+        path = PurePosixPath(text)
+        if not text or "\0" in text or "\n" in text:
+            yield Problem(key, "not a path")
+        elif path.is_absolute() or ".." in path.parts:
+            hint = "write it relative to " + (f"{base}, the service's path" if base else "services.yaml")
+            yield Problem(key, "the path is absolute or leaves the tree with `..`", hint)
+        else:
+            yield from self._found(key, os.path.join(self._root, base, text), text, kind)  # noqa: PTH118 - faster
+
+    def _found(self, key: Key, full: str, text: str, kind: str) -> Iterator[Problem]:
+        real = os.path.realpath(full)
+        if os.path.commonpath([self._real, real]) != self._real:
+            yield Problem(key, f"{text} is a symbolic link out of the tree", "keep the files below services.yaml")
+        elif kind == "file" and not os.path.isfile(real):  # noqa: PTH113 - faster
+            yield Problem(key, f"no file {text}", "create it, or correct the path")
+        elif kind == "directory" and not os.path.isdir(real):  # noqa: PTH112 - faster
+            yield Problem(key, f"no directory {text}", "create it, or correct the path")
+
+
+def path_problems(plain: Any, root: Path) -> Iterator[Problem]:
+    """Every path that is absolute, leaves the tree, or names nothing."""
+    tree = Tree(root)
+    for key, _name, target in items(plain, "targets"):
+        for place, text in texts(target, "file"):
+            # told when the target is used: a registry may name a compose file that only some checkouts have
+            yield from tree.problems((*key, *place), "", text, "")
+    for key, text in texts(plain, "database", "init"):
+        yield from tree.problems(key, "", text, "file")
+    for key, text in texts(plain, "database", "deploy"):
+        yield from tree.problems(key, "", text, "directory")
+    for key, _name, service in items(plain, "services"):
+        yield from _service(tree, key, service)
+
+
+def _service(tree: Tree, key: Key, service: dict[str, Any]) -> Iterator[Problem]:
+    path = service.get("path")
+    if not is_text(path):
+        return
+    wrong = list(tree.problems((*key, "path"), "", path, "directory"))
+    yield from wrong
+    if not wrong:
+        yield from _inside(tree, key, path, service)
+
+
+def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterator[Problem]:
+    alembic = service.get("alembic")
+    if isinstance(alembic, dict):
+        for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
+            yield from tree.problems((*key, "alembic", *place), path, text, "file")
+        for place, text in texts(alembic, "script_location"):
+            if ":" not in text:
+                yield from tree.problems((*key, "alembic", *place), path, text, "directory")
+    for place, text in texts(service, "base"):
+        if not (place == ("base",) and _CALLABLE.fullmatch(text)):
+            yield from tree.problems((*key, *place), "", text, "file")
+    for place, seed in elements(service, "seeds"):
+        for field in ("sql", "inputs"):
+            for inner, text in texts(seed, field):
+                yield from tree.problems((*key, *place, *inner), path, text, "file")
