@@ -31,6 +31,9 @@ class Server(Protocol):
     def kind(self) -> Literal["embedded", "compose", "url"]:
         """Which of the three it is."""
 
+    def label(self) -> str:
+        """Where it is, for people, without contacting it and without a password."""
+
     def start(self, listen: Listener) -> Address:
         """Start it and wait until it answers over TCP and lets the role log in; does nothing when it runs.
 

@@ -1,0 +1,170 @@
+"""The embedded server's data directory: made whole or not at all, and what can be read from it without a server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.processes import run
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+    from aegisdb.servers.account import Account
+    from aegisdb.servers.binaries import Binaries
+
+_UNFINISHED = "new-"
+_DOOMED = "gone-"
+
+_SETTINGS = {
+    # the last commits of a development database may go with the power, its integrity may not
+    "synchronous_commit": "off",
+    "fsync": "on",
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    # statements of a client that was killed end within a second
+    "client_connection_check_interval": "1s" if sys.platform == "linux" else "0",
+    "log_line_prefix": "'%m [%p] %q%u@%d %a '",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One data directory, `path`, for one major version; it need not exist yet."""
+
+    path: Path
+    binaries: Binaries
+    account: Account
+
+    @property
+    def exists(self) -> bool:
+        """Whether initdb has been completed."""
+        return (self.path / "PG_VERSION").exists()
+
+    def create(self, login: Address) -> None:
+        """Make it with `login` as superuser: initdb in a directory beside it, then a rename. Not yet flushed to disk.
+
+        Raises:
+            BadInput: initdb accepts no such role or password.
+            Failed: initdb failed; nothing is left behind.
+        """
+        check_login(login)
+        work = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.path.parent))
+        self.account.own(work)
+        try:
+            self._initdb(work, login)
+            with (work / "data" / "postgresql.conf").open("a") as conf:
+                conf.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())
+            (work / "data").rename(self.path)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def flush(self) -> None:
+        """Write the files that initdb made to the disk; safe beside a running server."""
+        run(self.command("initdb", "--sync-only", "-D", str(self.path)), check=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed initdb or a killed deletion has left; the caller holds the lock."""
+        for pattern in (f"{_UNFINISHED}*", f"{_DOOMED}*"):
+            for left in self.path.parent.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def destroy(self) -> None:
+        """Delete it for good; nobody may be using it."""
+        doomed = Path(tempfile.mkdtemp(prefix=_DOOMED, dir=self.path.parent))
+        self.path.rename(doomed / "data")
+        shutil.rmtree(doomed)
+
+    def check_version(self) -> None:
+        """Refuse data of another major version.
+
+        Raises:
+            Unreachable: `version`, with the ways out; the data is not touched.
+        """
+        if self.exists:
+            found = int((self.path / "PG_VERSION").read_text())
+            if found != self.binaries.major:
+                raise self._other_version(self.path, found)
+            return
+        others = [int(p.name) for p in self.path.parent.iterdir() if p.name.isdigit() and (p / "PG_VERSION").exists()]
+        if others:
+            raise self._other_version(self.path.parent / str(max(others)), max(others))
+
+    def system_identifier(self) -> int | None:
+        """The cluster's identity, the first eight bytes of global/pg_control; None without data."""
+        try:
+            with (self.path / "global" / "pg_control").open("rb") as control:
+                (identifier,) = struct.unpack("=Q", control.read(8))
+        except (FileNotFoundError, struct.error):
+            return None
+        return int(identifier)
+
+    def set_login(self, login: Address) -> None:
+        """Give the role its password again, and make the role if it is new; the server must be stopped.
+
+        PostgreSQL's single-user mode needs no password. The server's log keeps no word of it.
+        """
+        from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+        check_login(login)
+        role, password = quote_ident(login.user), quote_literal(login.password.reveal())
+        # a line is a command here; CREATE fails where the role exists, which is as good
+        script = f"CREATE ROLE {role} LOGIN SUPERUSER\nALTER ROLE {role} LOGIN PASSWORD {password}\n"
+        quiet = ["-c", "log_min_error_statement=panic", "-c", "log_statement=none"]
+        run(self.command("postgres", "--single", "-D", str(self.path), *quiet, "postgres"), stdin=script, timeout=60)
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """The argv that runs one of PostgreSQL's programs as the account that owns the data."""
+        binary = self.binaries.program(program)
+        return self.account.command([str(binary), *arguments], self.path, binary.resolve())
+
+    def _initdb(self, work: Path, login: Address) -> None:
+        password_file = work / "password"
+        password_file.touch(mode=0o600)
+        self.account.own(password_file)
+        password_file.write_text(login.password.reveal() + "\n")
+        locale = ["--encoding=UTF8", "--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]
+        auth = ["--auth=scram-sha-256", "-U", login.user, f"--pwfile={password_file}"]
+        argv = self.command("initdb", "-D", str(work / "data"), "--no-sync", "--no-instructions", *locale, *auth)
+        # naming the time zone spares initdb a search through all of them
+        done = run(argv, env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"})
+        if done.returncode:
+            reason = (done.stderr or done.stdout).strip().splitlines()
+            raise Failed(f"initdb failed: {' / '.join(reason[-3:])}", code="initdb", where=str(self.path.parent))
+
+    def _other_version(self, data: Path, found: int) -> Unreachable:
+        return Unreachable(
+            f"{data} holds the data of PostgreSQL {found}, and the programs in {self.binaries.directory} are "
+            f"PostgreSQL {self.binaries.major}; nothing was touched",
+            hint=f"to keep the data, name the programs of PostgreSQL {found} as `bindir` of the target; "
+            f"to start anew, move or delete {data} and run invoke db.reset",
+            where=str(data),
+            code="version",
+        )
+
+
+def check_login(login: Address) -> None:
+    """Refuse what initdb cannot take.
+
+    Raises:
+        BadInput: no user, no password, or a line break in one of them.
+    """
+    password = login.password.reveal()
+    if not login.user or not password:
+        raise BadInput(
+            "the embedded server needs `database.user` and `database.password`",
+            hint="set them in services.yaml, the password usually as ${AEGIS_DB_PASSWORD:-aegis_local}",
+            code="login",
+        )
+    if any(ord(char) < ord(" ") for char in login.user + password):
+        raise BadInput("`database.user` or `database.password` has a line break or control character", code="login")
+    if login.user.startswith("pg_"):
+        raise BadInput(f"`database.user` {login.user!r}: PostgreSQL reserves names that start with pg_", code="login")

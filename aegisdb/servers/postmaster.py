@@ -1,0 +1,198 @@
+"""The server process of a data directory: is it running, is it really ours, start it, signal it.
+
+A pid is never trusted as a number: the process must be a postgres that works in this data directory and that
+started when the pid file says. Signals go through a pidfd where there is one, so a pid that is reused in between
+is not hit.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_START_TOLERANCE = 60.0
+"""Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """What the server wrote into postmaster.pid."""
+
+    pid: int
+    started: int
+    port: int
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Process:
+    """A live process; None where the kernel does not let us look (another user's, without CAP_SYS_PTRACE)."""
+
+    pid: int
+    parent: int
+    uid: int
+    started: float
+    """Seconds since 1970, by the wall clock of now."""
+    ticks: int
+    """A start time that no setting of the clock changes."""
+    program: str | None
+    directory: Path | None
+    argv: tuple[str, ...]
+
+
+def read_pid_file(data: Path) -> PidFile | None:
+    """The pid file of a data directory; None when there is none or it is not complete yet.
+
+    Raises:
+        PermissionError: the data belongs to somebody else.
+    """
+    try:
+        lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
+        return PidFile(int(lines[0]), int(lines[2]), int(lines[3]), len(lines) > 7 and lines[7].strip() == "ready")  # noqa: PLR2004  the eighth line is the status
+    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
+        return None
+
+
+def find_process(pid: int) -> Process | None:
+    """The process with this pid; None when there is none or it is a zombie."""
+    return _from_proc(pid) if sys.platform == "linux" else _from_psutil(pid)
+
+
+def is_postmaster(process: Process, data: Path, noted: PidFile, *, ticks: int | None = None) -> bool:
+    """Whether this is the server of `data` that wrote `noted`; `ticks` is its start time if we started it."""
+    in_time = process.ticks == ticks or abs(process.started - noted.started) < _START_TOLERANCE
+    return in_time and works_in(process, data)
+
+
+def works_in(process: Process, data: Path) -> bool:
+    """Whether this is a postgres (server or backend) of `data`."""
+    if process.program is None or process.directory is None:
+        return process.uid == data.stat().st_uid and _argument_names(process.argv, data)
+    # after an upgrade of the wheel the kernel adds " (deleted)"
+    return process.program.startswith("postgres") and _same(process.directory, data)
+
+
+def processes_in(data: Path) -> tuple[int, ...]:
+    """Pids of every postgres that works in `data`, whoever started it."""
+    if sys.platform == "linux":
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    else:
+        import psutil
+
+        pids = psutil.pids()
+    found = (find_process(pid) for pid in pids)
+    return tuple(process.pid for process in found if process is not None and works_in(process, data))
+
+
+def spawn(argv: list[str], log: Path, environment: dict[str, str]) -> int:
+    """Start a program that outlives this one, in a session of its own, its output appended to `log`; its pid.
+
+    Not subprocess: its objects complain about a child that runs on.
+    """
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(
+        argv[0], argv, environment, file_actions=actions, setsid=True, setsigmask=[], setsigdef=[signal.SIGINT]
+    )
+
+
+def reap(pid: int) -> int | None:
+    """Exit status if `pid` was a child of this process and has ended."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def send(noted: PidFile, data: Path, number: int, *, ticks: int | None = None) -> bool:
+    """Signal the server of `data`; False when it is gone or the pid is not its own any more."""
+    try:
+        handle = os.pidfd_open(noted.pid) if sys.platform == "linux" else None
+    except OSError:
+        return False
+    try:
+        process = find_process(noted.pid)
+        if process is None or not is_postmaster(process, data, noted, ticks=ticks):
+            return False
+        if handle is None:
+            os.kill(noted.pid, number)
+        else:
+            signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return True
+
+
+def _from_proc(pid: int) -> Process | None:
+    proc = Path("/proc") / str(pid)
+    try:
+        # the name in parentheses may hold spaces and parentheses itself
+        fields = (proc / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        argv = tuple((proc / "cmdline").read_text(errors="replace").split("\0")[:-1])
+        uid = proc.stat().st_uid
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    if fields[0] in "ZX":
+        return None
+    ticks = int(fields[19])
+    program, directory = _look_inside(proc)
+    return Process(
+        pid, int(fields[1]), uid, _boot_time() + ticks / os.sysconf("SC_CLK_TCK"), ticks, program, directory, argv
+    )
+
+
+def _look_inside(proc: Path) -> tuple[str | None, Path | None]:
+    try:
+        (proc / "cwd").stat()
+        return (proc / "exe").readlink().name, proc / "cwd"
+    except OSError:
+        return None, None
+
+
+def _boot_time() -> int:
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith("btime "):
+            return int(line.split()[1])
+    msg = "/proc/stat has no btime"
+    raise RuntimeError(msg)
+
+
+def _from_psutil(pid: int) -> Process | None:
+    import psutil  # comes with the wheel
+
+    try:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
+            return None
+        with found.oneshot():
+            started = found.create_time()
+            uid, argv = found.uids().effective, tuple(found.cmdline())
+            program, directory = Path(found.exe()).name, Path(found.cwd())
+    except psutil.AccessDenied:
+        return None
+    except psutil.NoSuchProcess:
+        return None
+    return Process(pid, found.ppid(), uid, started, int(started * 100), program, directory, argv)
+
+
+def _argument_names(argv: tuple[str, ...], data: Path) -> bool:
+    if not argv or not Path(argv[0]).name.startswith("postgres") or "-D" not in argv[:-1]:
+        return False
+    return _same(Path(argv[argv.index("-D") + 1]), data)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,96 @@
+"""Any PostgreSQL 14 or newer by its URL: ours to use, not ours to start or stop."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.errors import BadInput, Refused
+from aegisdb.postgres.address import Address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.progress import Listener
+    from aegisdb.registry.types import Registry, UrlTarget
+    from aegisdb.servers import Proof
+
+_OLDEST = 140000
+
+
+class UrlServer:
+    """The server that a URL names."""
+
+    kind: Literal["url"] = "url"
+
+    def __init__(self, registry: Registry, target: str, spec: UrlTarget) -> None:
+        self._registry = registry
+        self._target = target
+        self._spec = spec
+
+    def label(self) -> str:
+        """`user@host:port/database`."""
+        return str(self._address)
+
+    def start(self, listen: Listener) -> Address:
+        """Only check that it answers, that the role logs in and that it is new enough.
+
+        Raises:
+            Unreachable: no answer, no login, or no such database.
+            BadInput: older than PostgreSQL 14.
+        """
+        del listen
+        from aegisdb.postgres.connection import connect
+
+        with connect(self._address) as conn:
+            version = int(conn.value("SELECT current_setting('server_version_num')::int"))
+        if version < _OLDEST:
+            raise BadInput(
+                f"the server of target {self._target!r} is PostgreSQL {version // 10000}; 14 is the oldest that works",
+                hint="upgrade the server, or use another target",
+                code="old_server",
+            )
+        return self._address
+
+    def stop(self, *, destroy: bool = False) -> bool:
+        """Refused: whoever runs this server stops it.
+
+        Raises:
+            Refused: always.
+        """
+        what = "its data is not ours to delete" if destroy else "it is not ours to stop"
+        raise Refused(
+            f"target {self._target!r} is a server named by a URL ({self._address}): {what}",
+            hint="stop it where it runs; embedded and compose targets can be stopped here",
+            code="not_ours",
+        )
+
+    def address(self) -> Address:
+        """The URL's address, unchecked: connecting tells whether it answers."""
+        return self._address
+
+    def bindir(self) -> Path | None:
+        """None: the programs on PATH."""
+        return None
+
+    def disposable(self, conn: Connection) -> Proof | None:
+        """None: nothing about a URL proves that the server is a throw-away one."""
+        del conn
+        return None
+
+    def flush(self) -> tuple[str, ...]:
+        """Nothing that we know of stands beside it."""
+        return ()
+
+    @cached_property
+    def _address(self) -> Address:
+        address = Address.from_url(self._spec.url)
+        if not address.database or not address.user:
+            raise BadInput(
+                f"the URL of target {self._target!r} names no {'database' if address.user else 'user'}",
+                hint="write postgresql://user:password@host:port/database",
+                where=f"{self._registry.path.name}: targets.{self._target}.url",
+                code="url",
+            )
+        return address
