@@ -1,17 +1,87 @@
-"""The parsed registry under `.aegisdb/cache/`, so that most commands need neither ruamel nor pydantic."""
+"""The parsed registry under `.aegisdb/cache/`, so that most commands need neither ruamel nor pydantic.
+
+Only the file's own text is kept, `${VAR}` unfilled; a file that holds a password itself is not kept at all.
+A cache that is missing, damaged, of another version or not writable costs time, nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.registry.draft import Draft
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from aegisdb.registry.draft import Draft
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+_LITERAL_PASSWORD = re.compile(r"://[^/?#]*:[^/?#@]+@|[?&]password=[^&]")
 
 
 def draft_of(path: Path, content: bytes) -> Draft:
-    """The draft of this content, from the cache where it is there."""
-    from aegisdb.registry.parsing import parse
+    """The draft of this content, from the cache where it is there.
 
-    return parse(path, content)
+    Raises:
+        RegistryError: the content cannot be read.
+    """
+    key = _key(content)
+    place = path.parent / ".aegisdb" / "cache" / "registry.json"
+    draft = _read(place, key)
+    if draft is None:
+        from aegisdb.registry.parsing import parse
+
+        draft = parse(path, content)
+        if not draft.problems and not draft.located and not any(_passwords(draft.plain)):
+            _write(place, key, draft)
+    return draft
+
+
+def _key(content: bytes) -> str:
+    """Changes with the file and with the code that judges it."""
+    digest = hashlib.sha256(content)
+    for entry in sorted(os.scandir(Path(__file__).parent), key=lambda entry: entry.name):
+        if entry.name.endswith(".py"):
+            stat = entry.stat()
+            digest.update(f"{entry.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _read(place: Path, key: str) -> Draft | None:
+    try:
+        kept = json.loads(place.read_bytes())
+        if kept["key"] != key:
+            return None
+        marks = {tuple(where): (line, column) for where, line, column in kept["marks"]}
+        return Draft(kept["plain"], marks)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(place: Path, key: str, draft: Draft) -> None:
+    marks = [(where, *mark) for where, mark in draft.marks.items()]
+    text = json.dumps({"key": key, "plain": draft.plain, "marks": marks})
+    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    try:
+        # the embedded server runs as another user and must pass through the first of these
+        place.parent.parent.mkdir(mode=0o711, exist_ok=True)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        beside.write_text(text)
+        beside.replace(place)
+    except OSError:
+        return  # a read-only checkout
+
+
+def _passwords(plain: dict[str, Any]) -> Iterator[str]:
+    """Texts in which a password is written out, outside of any `${VAR:-default}`."""
+    yield _VARIABLE.sub("", plain["database"].get("password", ""))
+    for target in plain["targets"].values():
+        yield "".join(_LITERAL_PASSWORD.findall(_VARIABLE.sub("", target.get("url", ""))))
+    for service in plain.get("services", {}).values():
+        for seed in service.get("seeds", ()):
+            for field in ("http", "serve", "ready"):
+                text = seed.get(field) or ""
+                yield "".join(_LITERAL_PASSWORD.findall(_VARIABLE.sub("", text)))
