@@ -48,7 +48,13 @@ def binary(name: str, bindir: Path | None) -> Path:
 
 
 def run_file(
-    address: Address, path: Path, *, bindir: Path | None, single_transaction: bool = True, restrict: bool = True
+    address: Address,
+    path: Path,
+    *,
+    bindir: Path | None,
+    single_transaction: bool = True,
+    restrict: bool = True,
+    timeout: float | None = None,
 ) -> float:
     r"""Run a SQL file to its end, all or nothing; returns seconds.
 
@@ -57,6 +63,7 @@ def run_file(
     Raises:
         BadInput: the file is missing or unreadable.
         StatementFailed: file:line, SQLSTATE and the statement; with `single_transaction` nothing of the file was kept.
+        Failed: `timeout` seconds are over (code `timeout`).
         Unreachable: the server is gone.
     """
     if not os.access(path, os.R_OK):
@@ -70,7 +77,7 @@ def run_file(
     began = time.monotonic()
     with _password_file(address) as (variables, descriptors):
         env = processes.child_environment({**_login(address), **variables, "PGAPPNAME": f"aegisdb: {path.name}"})
-        done = processes.run([*argv, "-f", path], cwd=path.parent, env=env, pass_fds=descriptors)
+        done = processes.run([*argv, "-f", path], cwd=path.parent, env=env, pass_fds=descriptors, timeout=timeout)
     if done.returncode:
         raise _error(done, address, path)
     return time.monotonic() - began

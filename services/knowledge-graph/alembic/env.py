@@ -7,10 +7,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
-from knowledge_graph.models import Base
-from knowledge_graph.settings import asyncpg_url
 from sqlalchemy import pool
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from knowledge_graph.models import Base
+from knowledge_graph.settings import asyncpg_url
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[JSONResponse]]
 _MOST = 50
+# the name alone does not tell two servers, or a database and its copy, apart
+_IDENTITY = """
+    SELECT d.datname, (SELECT system_identifier FROM pg_control_system()) || ':' || d.oid
+      FROM pg_database d WHERE d.datname = current_database()"""
 
 
 def _answers_json(handler: Handler) -> Handler:
@@ -55,8 +59,8 @@ def _engine(request: Request) -> AsyncEngine:
 async def health(request: Request) -> JSONResponse:
     """Is the database there, and which one is it."""
     async with _engine(request).connect() as connection:
-        database = (await connection.execute(text("SELECT current_database()"))).scalar_one()
-    return JSONResponse({"ok": True, "database": database})
+        name, identity = (await connection.execute(text(_IDENTITY))).one()
+    return JSONResponse({"ok": True, "database": name, "database_identity": identity})
 
 
 @_answers_json

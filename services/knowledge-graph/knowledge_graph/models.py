@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  SQLAlchemy reads the annotations at run time
+import datetime as dt
 import enum
-import uuid  # noqa: TC003
+import uuid
 
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Table, Text, UniqueConstraint, Uuid, text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from knowledge_graph.embeddings import DIMENSIONS, embed
 
 

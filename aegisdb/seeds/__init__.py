@@ -1,0 +1,8 @@
+"""Seeds: steps that fill data. Run, checked against the tables they fill, and remembered in a ledger."""
+
+from __future__ import annotations
+
+from aegisdb.seeds.running import SeedDone, SeedRunResult, run_seed, run_seeds, seeds_of
+from aegisdb.seeds.sources import seed_digest, seed_files, seed_name
+
+__all__ = ["SeedDone", "SeedRunResult", "run_seed", "run_seeds", "seed_digest", "seed_files", "seed_name", "seeds_of"]

@@ -1,0 +1,91 @@
+"""A child process whose output goes to a file: it cannot block on a full pipe, and its last lines explain a failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb import processes
+from aegisdb.postgres.masking import mask
+from aegisdb.seeds.sources import service_directory
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.registry.types import HttpSeed, ModuleSeed, Registry
+
+_TAIL_BYTES = 8192
+_TAIL_LINES = 12
+
+
+class Child:
+    """A running child of a service; `tail()` shows the end of what it printed, passwords removed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: BinaryIO, address: Address) -> None:
+        self.process = process
+        self._log = log
+        self._address = address
+
+    def tail(self) -> list[str]:
+        """The last lines it printed."""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - _TAIL_BYTES))
+        text = self._log.read().decode(errors="replace")
+        return mask(text, self._address).strip().splitlines()[-_TAIL_LINES:]
+
+    def end(self) -> None:
+        """Stop it and everything it started."""
+        processes.stop(self.process)
+        try:
+            # what it left behind; the number cannot have a new owner while a member of its group lives
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+@contextmanager
+def running(
+    registry: Registry, service: str, seed: ModuleSeed | HttpSeed, argv: list[str], address: Address
+) -> Iterator[Child]:
+    """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block."""
+    root = service_directory(registry, service)
+    runner = registry.services[service].runner or ()
+    with tempfile.TemporaryFile() as log:
+        process = processes.start(
+            [*runner, *argv],
+            cwd=root,
+            env=_environment(root, {seed.url_env: address.url(driver=seed.driver)}),
+            stdout=log.fileno(),
+            stderr=log.fileno(),
+        )
+        child = Child(process, log, address)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+def python(registry: Registry, service: str) -> str:
+    """The interpreter of a service: the runner's own, or this one."""
+    return "python" if registry.services[service].runner else sys.executable
+
+
+def _environment(root: Path, url: dict[str, str]) -> dict[str, str]:
+    environment = processes.child_environment({**url, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"})
+    # programs of this environment (uvicorn) are found although nobody activated it
+    programs = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([programs, environment.get("PATH", os.defpath)])
+    return environment
+
+
+def indented(lines: list[str]) -> str:
+    """The tail as the detail lines of an error's message."""
+    return "".join(f"\n    {line}" for line in lines)

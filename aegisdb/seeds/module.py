@@ -1,0 +1,40 @@
+"""Seeds that run as `python -m MODULE` in their service's environment."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Failed
+from aegisdb.seeds.child import indented, python, running
+from aegisdb.seeds.sources import seed_name
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+    from aegisdb.registry.types import ModuleSeed, Registry
+    from aegisdb.seeds.deadline import Deadline
+
+
+def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Address, deadline: Deadline) -> None:
+    """Run the module to its end.
+
+    Raises:
+        Failed: it exited non-zero or was killed (code `seed_failed`), or the deadline is over (code `timeout`); what it
+            started is stopped, its last lines are in the message.
+    """
+    argv = [python(registry, service), "-m", seed.module]
+    what = f"{seed_name(seed)} of {service}"
+    with running(registry, service, seed, argv, address) as child:
+        try:
+            code = child.process.wait(deadline.remaining)
+        except subprocess.TimeoutExpired:
+            raise Failed(
+                f"{what} did not end within {deadline.seconds:g} s and was stopped{indented(child.tail())}",
+                hint="mend the seed, or give it more time with `timeout:` in services.yaml",
+                code="timeout",
+            ) from None
+        if code:
+            tail = child.tail()
+            ending = f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
+            last = tail[-1] if tail else "it printed nothing"
+            raise Failed(f"{what} {ending}: {last}{indented(tail[:-1])}", code="seed_failed")

@@ -1,0 +1,124 @@
+"""What a seed is made of: its name, the files it comes from and the hash over them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import BadInput
+from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aegisdb.registry.types import Registry
+
+_APPLICATION = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*$")
+
+
+def seed_name(seed: Seed) -> str:
+    """How tables, errors and the ledger call a seed: kind and what it runs."""
+    match seed:
+        case ModuleSeed():
+            return f"module {seed.module}"
+        case HttpSeed():
+            return f"http {seed.http}"
+        case SqlSeed():
+            return f"sql {seed.sql}"
+
+
+def seed_digest(registry: Registry, service: str, seed: Seed) -> str:
+    """sha256 over the registry entry and every file the seed comes from; a longer `timeout` does not change it.
+
+    Files: the module and what it imports from its own service (for `http` the application that `serve` names), the
+    declared `inputs`, the SQL file. Only files are read, nothing is imported.
+
+    Raises:
+        BadInput: a declared input or the SQL file is missing.
+    """
+    entry = {key: value for key, value in asdict(seed).items() if key != "timeout"}
+    digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
+    root = service_directory(registry, service)
+    for path in seed_files(registry, service, seed):
+        digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def service_directory(registry: Registry, service: str) -> Path:
+    """The service's folder."""
+    return registry.root / registry.services[service].path
+
+
+def seed_files(registry: Registry, service: str, seed: Seed) -> tuple[Path, ...]:
+    """The files a seed comes from, sorted; raises as `seed_digest`."""
+    root = service_directory(registry, service)
+    if isinstance(seed, SqlSeed):
+        return (_existing(root / seed.sql, service, seed),)
+    found = {_existing(root / name, service, seed) for name in seed.inputs}
+    module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
+    if module:
+        _collect(root, module, found)
+    return tuple(sorted(found))
+
+
+def _existing(path: Path, service: str, seed: Seed) -> Path:
+    if not path.is_file():
+        raise BadInput(
+            f"{seed_name(seed)} of {service} needs a file that is not there: {path.name}",
+            hint="correct the seed's entry in services.yaml or restore the file",
+            where=str(path),
+            code="file",
+        )
+    return path
+
+
+def _served_module(seed: HttpSeed) -> str:
+    words = shlex.split(seed.serve or "")
+    applications = [found["module"] for word in words if (found := _APPLICATION.match(word))]
+    return applications[0] if applications else ""
+
+
+def _collect(root: Path, module: str, found: set[Path]) -> None:
+    """Add the module's file and, from it, every module of the same service that it imports."""
+    for path in _module_files(root, module):
+        if path not in found:
+            found.add(path)
+            for name in _imports(path, module):
+                _collect(root, name, found)
+
+
+def _module_files(root: Path, module: str) -> Iterator[Path]:
+    place = module.replace(".", "/")
+    for base in (root, root / "src"):
+        for name in (f"{place}.py", f"{place}/__init__.py", f"{place}/__main__.py"):
+            if (base / name).is_file():
+                yield base / name
+
+
+def _imports(path: Path, module: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError:
+        return  # running it will say so; its bytes are in the hash
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = _absolute(node, module, is_package=path.name == "__init__.py")
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _absolute(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    up = node.level - 1 if is_package else node.level
+    return ".".join([*parts[: len(parts) - up], *([node.module] if node.module else [])])
