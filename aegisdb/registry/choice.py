@@ -11,14 +11,21 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
+STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
+"""Pydantic's settings of every class of the registry."""
+
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Annotation of a union: `pick` names the variant of a value, or None; `message` says what there is to choose."""
+    """Annotation of a union: `pick` names the variant of a value, or None; `message` says what there is to choose.
+
+    `hint` may guess what was meant.
+    """
 
     pick: Callable[[Any], str | None]
     variants: Mapping[str, Any]
     message: str
+    hint: Callable[[Any], str] = lambda value: ""  # noqa: ARG005 - the signature of a real hint
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Give pydantic a tagged union; called only where pydantic is loaded."""

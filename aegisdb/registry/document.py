@@ -40,7 +40,8 @@ class Node:
                 child: Node = node.content[part]
             except (KeyError, IndexError, TypeError):
                 return mark
-            own = at_key or depth < len(key)
+            # an empty value has no place of its own: YAML reports the next token
+            own = at_key or depth < len(key) or child.content is None
             mark = node.keys.get(str(part), child.mark) if own else child.mark
             node = child
         return mark

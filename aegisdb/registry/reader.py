@@ -201,4 +201,7 @@ def _syntax_fault(error: MarkedYAMLError) -> YamlFault:
     if "'\\t'" in problem:
         return YamlFault(mark, "a tab where YAML wants spaces", "indent with spaces")
     context = f"{error.context}, " if error.context else ""
-    return YamlFault(mark, f"not readable as YAML: {context}{problem}", "check indentation, quotes and colons here")
+    hint = "check indentation, quotes and colons here"
+    if "flow mapping" in context:
+        hint += '; inside { } a ${VAR} stands in quotes: "${VAR}"'
+    return YamlFault(mark, f"not readable as YAML: {context}{problem}", hint)

@@ -58,11 +58,13 @@ def _problem(plain: Any, error: dict[str, Any]) -> Problem:
     if kind == "missing":
         return Problem(key, f"the key `{key[-1]}` is missing", at_key=True)
     if kind == "choice":
-        return Problem(key, error["msg"])
+        return Problem(key, error["msg"], _choice(error["loc"]).hint(_at(plain, key)).strip())
     if kind == "literal_error":
         return Problem(key, f"expected {error['ctx']['expected']}")
     expected = _EXPECTED.get(kind, error["msg"])
-    return Problem(key, f"expected {expected}, found {_kind(_at(plain, key))}")
+    value = _at(plain, key)
+    hint = "put it in quotes" if kind == "string_type" and not isinstance(value, dict | list | None) else ""
+    return Problem(key, f"expected {expected}, found {_kind(value)}", hint)
 
 
 def _at(plain: Any, key: Key) -> Any:
@@ -76,28 +78,42 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     kinds: dict[type, str] = {str: "a text", dict: "a mapping", list: "a list", type(None): "nothing"}
-    return kinds.get(type(value), f"the number {value}")
+    return kinds.get(type(value), "a number")
 
 
 def _known_keys(location: Key) -> list[str]:
+    return [item.name for item in fields(_type_at(location))]
+
+
+def _choice(location: Key) -> Choice:
+    choice = _choice_of(_type_at(location))
+    assert choice is not None  # noqa: S101 - only a Choice reports this error
+    return choice
+
+
+def _type_at(location: Key) -> Any:
     kind: Any = RegistryFile
     for part in location:
         kind = _inside(_plain_type(kind), part)
-    return [item.name for item in fields(_plain_type(kind))]
+    return _plain_type(kind)
 
 
 def _plain_type(kind: Any) -> Any:
     """`X` of `X | None`; unions of several variants are annotated with a Choice and stay."""
-    if any(isinstance(extra, Choice) for extra in getattr(kind, "__metadata__", ())):
+    if _choice_of(kind):
         return kind
     members = [member for member in get_args(kind) if member is not type(None)]
     return members[0] if type(None) in get_args(kind) else kind
 
 
+def _choice_of(kind: Any) -> Choice | None:
+    found = [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Choice)]
+    return found[0] if found else None
+
+
 def _inside(kind: Any, part: str | int) -> Any:
-    for extra in getattr(kind, "__metadata__", ()):
-        if isinstance(extra, Choice):
-            return extra.variants[str(part)]
+    if choice := _choice_of(kind):
+        return choice.variants[str(part)]
     if is_dataclass(kind):
         return get_type_hints(kind, include_extras=True)[str(part)]
     arguments = get_args(kind)

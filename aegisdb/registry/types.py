@@ -12,22 +12,27 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, UsageError
-from aegisdb.registry.choice import Choice, did_you_mean
+from aegisdb.registry.choice import STRICT, Choice, did_you_mean
+from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
+from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget
 
-_STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
-
-
-def _pick_target(value: Any) -> str | None:
-    if not isinstance(value, Mapping):
-        return None
-    if "server" in value:
-        return {"embedded": "<embedded>", "compose": "<compose>"}.get(str(value["server"]))
-    return "<url>" if "url" in value else None
-
-
-def _pick_seed(value: Any) -> str | None:
-    present = [key for key in ("module", "http", "sql") if isinstance(value, Mapping) and key in value]
-    return f"<{present[0]}>" if present else None
+__all__ = [
+    "AlembicSettings",
+    "Base",
+    "ComposeTarget",
+    "Database",
+    "EmbeddedTarget",
+    "HttpSeed",
+    "ModuleSeed",
+    "Registry",
+    "RegistryFile",
+    "Seed",
+    "Service",
+    "SqlSeed",
+    "TargetSpec",
+    "Unset",
+    "UrlTarget",
+]
 
 
 def _pick_base(value: Any) -> str | None:
@@ -35,66 +40,10 @@ def _pick_base(value: Any) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddedTarget:
-    """PostgreSQL 18 with AGE and pgvector from a wheel, on 127.0.0.1, data under `.aegisdb/`."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    server: Literal["embedded"]
-    """Kind of server."""
-    port: int = 5432
-    """Wished port; when it is taken a free one is used and remembered."""
-    bindir: str | None = None
-    """Directory of PostgreSQL's own programs to use instead of the wheel's."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComposeTarget:
-    """A PostgreSQL service of a docker compose file."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    server: Literal["compose"]
-    """Kind of server."""
-    file: str = "compose.yaml"
-    """The compose file, relative to the registry."""
-    service: str = "postgres"
-    """The service of the compose file that runs PostgreSQL."""
-    flush: tuple[str, ...] = ()
-    """Redis services of the compose file that a reset empties."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UrlTarget:
-    """Any PostgreSQL 14 or newer by its URL."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    url: str = field(repr=False)
-    """postgresql://user:password@host:port/database, usually from `${VAR}`."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
-
-
-TargetSpec = Annotated[
-    EmbeddedTarget | ComposeTarget | UrlTarget,
-    Choice(
-        _pick_target,
-        {"<embedded>": EmbeddedTarget, "<compose>": ComposeTarget, "<url>": UrlTarget},
-        "a target has `server: embedded`, `server: compose` or `url: postgresql://...`",
-    ),
-]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Database:
     """The database and its base schema."""
 
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     name: str
     """Name of the database."""
@@ -116,7 +65,7 @@ class Database:
 class AlembicSettings:
     """Where a service's Alembic history is and how it gets its URL."""
 
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     version_table: str
     """Version table, unique in the database."""
@@ -129,73 +78,6 @@ class AlembicSettings:
     script_location: str | None = None
     """`package:dir` for a history inside an installed package, or a directory."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class ModuleSeed:
-    """A seed that runs as `python -m MODULE` in the service's environment."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    module: str
-    """Dotted module name."""
-    url_env: str = "DATABASE_URL"
-    """Environment variable in which the seed gets its URL."""
-    driver: str = ""
-    """SQLAlchemy driver of that URL; empty for plain postgresql://."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    inputs: tuple[str, ...] = ()
-    """Files the seed reads, relative to the service; part of its hash."""
-    timeout: float = 120
-    """Total deadline in seconds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpSeed:
-    """A seed that is one HTTP request."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    http: str
-    """METHOD URL, e.g. `POST http://localhost:8003/seed`."""
-    serve: str | None = None
-    """Command that serves it, started only if nothing listens there and stopped afterwards."""
-    ready: str | None = None
-    """URL that answers 200 when the service is ready."""
-    url_env: str = "DATABASE_URL"
-    """Environment variable in which the served command gets its URL."""
-    driver: str = ""
-    """SQLAlchemy driver of that URL; empty for plain postgresql://."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    inputs: tuple[str, ...] = ()
-    """Files the seed reads, relative to the service; part of its hash."""
-    timeout: float = 120
-    """Total deadline in seconds, start of the service included."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SqlSeed:
-    """A seed that is a SQL file run through psql."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-
-    sql: str
-    """The file, relative to the service (or to the registry where the service has no path)."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    timeout: float = 120
-    """Total deadline in seconds."""
-
-
-Seed = Annotated[
-    ModuleSeed | HttpSeed | SqlSeed,
-    Choice(
-        _pick_seed,
-        {"<module>": ModuleSeed, "<http>": HttpSeed, "<sql>": SqlSeed},
-        "a seed has one of `module: package.name`, `http: POST URL` or `sql: FILE`",
-    ),
-]
 
 Base = Annotated[
     str | tuple[str, ...],
@@ -211,7 +93,7 @@ Base = Annotated[
 class Service:
     """The owner of some tables and of one Alembic history."""
 
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     path: str
     """Directory of the service, relative to the registry."""
@@ -237,7 +119,7 @@ class Service:
 class RegistryFile:
     """services.yaml: targets, base schema, services, owners, seeds and order."""
 
-    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     version: Literal[1]
     """Version of this format."""
