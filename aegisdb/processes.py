@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import Failed, Terminated
+from aegisdb.errors import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from types import FrameType
 
 SCRUBBED_NAMES = (
     "ALEMBIC_CONFIG",
@@ -165,17 +164,6 @@ def stop(process: subprocess.Popen[Any], *, grace: float = _GRACE) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
-
-
-def raise_on_sigterm() -> None:
-    """Make SIGTERM raise `Terminated` in the main thread, so that every `finally` runs and children are stopped."""
-    signal.signal(signal.SIGTERM, _terminated)
-
-
-def _terminated(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the cleaning up short
-    raise Terminated("terminated by SIGTERM")
 
 
 def _signal_group(process: subprocess.Popen[Any], number: int) -> None:

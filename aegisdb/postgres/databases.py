@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 MAINTENANCE = "postgres"
-_POLL = 0.2  # seconds; PostgreSQL itself waits up to 5 s for sessions that are just ending
+_POLL = 0.02  # seconds
 _STRATEGY_SINCE = 150000
 # list settings are stored as a quoted list already; the same names as in pg_dump's variable_is_guc_list_quote
 _LIST_SETTINGS = {
@@ -190,6 +190,19 @@ def swap(conn: Connection, live: str, new: str, kept_as: str) -> None:
                 conn.execute(f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(name)}")
     except Busy:
         raise in_use(conn, live if sessions(conn, live) else new, "replaced") from None
+
+
+def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
+    """Wait for the last sessions on a database to end; a backend outlives its client by some milliseconds.
+
+    Raises:
+        Busy: after `wait` seconds there are still sessions, named.
+    """
+    deadline = time.monotonic() + wait
+    while sessions(conn, name):
+        if time.monotonic() >= deadline:
+            raise in_use(conn, name, "used alone")
+        time.sleep(_POLL)
 
 
 def sessions(conn: Connection, name: str) -> tuple[DatabaseSession, ...]:

@@ -57,6 +57,8 @@ class Database:
     """Apache AGE graphs that must exist."""
     init: tuple[str, ...] = ()
     """Init SQL files in order, relative to the registry."""
+    unrestricted: tuple[str, ...] = ()
+    """Files of `init` that may use every psql command (such as `\\connect`); the others are run restricted."""
     deploy: str | None = None
     """Directory of standalone idempotent SQL files, run in name order."""
 
@@ -110,7 +112,7 @@ class Service:
     schema: str | None = None
     """Its own schema: search_path and version table live there."""
     base: Base | None = None
-    """What the history starts on: SQL files, or `module:function` given the URL."""
+    """What the history starts on: SQL files relative to the registry, or `module:function` given the URL."""
     stamp: str | None = None
     """Revision that `base` corresponds to, where it is newer than the first one."""
 

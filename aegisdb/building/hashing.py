@@ -1,0 +1,109 @@
+"""What goes into a database, as one hash for each level: the same hash means that the same database would come out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from aegisdb.building.levels import init_files
+from aegisdb.histories.locations import locate
+from aegisdb.histories.order import service_order
+from aegisdb.histories.reading import good_histories
+from aegisdb.workflows.deploy_apply import deploy_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from aegisdb.building.levels import Level
+    from aegisdb.histories.revisions import History
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
+    from aegisdb.workspace import Workspace
+
+FORMAT = "1"
+"""Raised when this package builds differently from the same files."""
+
+_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+_LENGTH = 12  # hex digits: 48 bits, among a handful of templates
+
+
+def level_hashes(ws: Workspace, conn: Connection) -> dict[Level, str]:
+    """The hash of each level on this server; raises HistoryError for unreadable histories."""
+    base = _digest(_base_inputs(ws, conn))
+    histories = _digest([base.encode(), *_history_inputs(ws.registry)])
+    seeds = _digest([histories.encode(), *_seed_inputs(ws.registry)])
+    return {"base": base[:_LENGTH], "histories": histories[:_LENGTH], "seeds": seeds[:_LENGTH]}
+
+
+def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:
+    database = ws.registry.file.database
+    yield FORMAT.encode()
+    # the name counts because init files may use it; the login, because what is made belongs to it
+    yield f"{conn.identity().server_version} {ws.address().database} {ws.address().user}".encode()
+    yield repr(
+        conn.rows(
+            "SELECT name, default_version FROM pg_available_extensions WHERE name = ANY (%s) ORDER BY name",
+            (list(database.extensions),),
+        )
+    ).encode()
+    yield repr(database.unrestricted).encode()
+    for path in (*init_files(ws), *deploy_files(ws.registry)):
+        yield path.name.encode()
+        yield path.read_bytes()
+
+
+def _history_inputs(registry: Registry) -> Iterable[bytes]:
+    histories = good_histories(registry)
+    for name in service_order(registry, histories):
+        service = registry.services[name]
+        yield repr((name, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
+        if name in histories:
+            yield from _one_history(registry, histories[name])
+
+
+def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
+    for revision in history.ordered():
+        yield f"{revision.id} {revision.digest}".encode()
+    # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
+    places = locate(registry, history.service)
+    revisions = {revision.path for revision in history.ordered()}
+    for directory in {places.script: None} | dict.fromkeys(places.versions):
+        yield from _contents(path for path in _files(directory) if path not in revisions)
+    for package in sorted(_local_imports(places.home, history)):
+        yield from _contents(_files(package) if package.is_dir() else [package])
+
+
+def _local_imports(service: Path, history: History) -> set[Path]:
+    """What revisions import from the service itself: that code runs too when they do."""
+    names = {found.decode() for revision in history.ordered() for found in _IMPORT.findall(revision.path.read_bytes())}
+    candidates = (service / part for name in names for part in (name, f"{name}.py"))
+    return {path for path in candidates if path.exists()}
+
+
+def _seed_inputs(registry: Registry) -> Iterable[bytes]:
+    from aegisdb.seeds import seed_digest, seed_name
+
+    for name, service in registry.services.items():
+        for seed in service.seeds:
+            yield f"{name} {seed_name(seed)} {seed_digest(registry, name, seed)}".encode()
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
+    for path in paths:
+        yield path.name.encode()
+        yield path.read_bytes()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        # lengths between the parts: "ab" + "c" is not "a" + "bc"
+        total.update(f"{len(part)}:".encode())
+        total.update(part)
+    return total.hexdigest()

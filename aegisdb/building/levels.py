@@ -1,0 +1,108 @@
+"""The three levels of a database, each on top of the one before: base schema, histories, seeds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.errors import StatementFailed
+from aegisdb.histories.applying import apply_histories
+from aegisdb.histories.order import service_order
+from aegisdb.histories.reading import good_histories
+from aegisdb.postgres import databases, psql, side_schema
+from aegisdb.postgres.connection import connect
+from aegisdb.progress import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.workspace import Workspace
+
+Level = Literal["base", "histories", "seeds"]
+LEVELS: tuple[Level, ...] = ("base", "histories", "seeds")
+"""From the deepest up."""
+
+
+def build(ws: Workspace, name: str, *, upto: Level, revisions: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """Make database `name` from nothing, without any cache; `revisions` stops each service's history there.
+
+    What cannot be finished is dropped.
+
+    Raises:
+        StatementFailed, RevisionFailed, or a seed's own error; HistoryError before anything is made.
+    """
+    good_histories(ws.registry)
+    address = ws.address().with_database(name)
+    with databases.maintenance(address, application="aegisdb: build a database") as conn:
+        databases.create(conn, name)
+        try:
+            for level in LEVELS[: LEVELS.index(upto) + 1]:
+                fill(ws, address, level, revisions=revisions)
+        except BaseException:
+            databases.drop(conn, name, force=True)
+            raise
+
+
+def fill(
+    ws: Workspace, address: Address, level: Level, *, revisions: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
+    """Bring a database that has the level below up to this level; raises as `build`."""
+    if level == "base":
+        _base(ws, address)
+    elif level == "histories":
+        _histories(ws, address, revisions)
+    else:
+        _seeds(ws, address)
+
+
+def init_files(ws: Workspace) -> tuple[Path, ...]:
+    """The base schema's files in registry order."""
+    return tuple(ws.registry.root / name for name in ws.registry.file.database.init)
+
+
+def _base(ws: Workspace, address: Address) -> None:
+    from aegisdb.workflows.deploy_apply import run_deploy
+
+    free = set(ws.registry.file.database.unrestricted)
+    bindir = ws.server.bindir()
+    for name in ws.registry.file.database.init:
+        ws.listen(Event(step="base schema", subject=name))
+        # as the container's entrypoint runs them: no transaction around a file, it may have its own
+        try:
+            seconds = psql.run_file(
+                address,
+                ws.registry.root / name,
+                bindir=bindir,
+                single_transaction=False,
+                restrict=name not in free,
+            )
+        except StatementFailed as error:
+            _explain_missing_extension(error)
+            raise
+        ws.listen(Event(step="base schema", subject=name, seconds=seconds))
+    with connect(address, application="aegisdb: build a database") as conn:
+        side_schema.ensure(conn)
+    run_deploy(ws.registry, address, bindir=bindir, listen=ws.listen)
+
+
+def _explain_missing_extension(error: StatementFailed) -> None:
+    if error.sqlstate == "0A000" and "extension" in error.message and not error.hint:
+        error.hint = "this server lacks the extension: install it there, or use the target with the embedded server"
+
+
+def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:
+    with connect(address, application="aegisdb: build a database") as conn:
+        identity = conn.identity()
+    apply_histories(ws.registry, address, identity, to=revisions, listen=ws.listen)
+
+
+def _seeds(ws: Workspace, address: Address) -> None:
+    from aegisdb.seeds import run_seeds
+
+    began = time.monotonic()
+    services = service_order(ws.registry, good_histories(ws.registry))
+    every = (*services, *(name for name in ws.registry.services if name not in services))
+    run_seeds(ws.registry, address, services=every, bindir=ws.server.bindir(), listen=ws.listen)
+    ws.listen(Event(step="seeds", subject=address.database, seconds=time.monotonic() - began))

@@ -1,0 +1,112 @@
+"""Finished databases under a content hash, from which others are cloned.
+
+A template is built in a scratch database and gets its name only when it is finished, so nobody ever sees half of one,
+and a killed build leaves a scratch database for the next sweep. Connections to a template are not allowed: one idle
+session in it would make every clone wait.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aegisdb.building.hashing import level_hashes
+from aegisdb.building.levels import LEVELS, fill
+from aegisdb.postgres import databases
+from aegisdb.postgres.locks import writer_lock
+from aegisdb.postgres.markers import mark, read_marker
+from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name, quote_ident
+from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.building.levels import Level
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+KEPT = 6
+"""Templates kept for one project and server; the least recently built are dropped."""
+
+_BUILD_WAIT = 900.0  # seconds for another process that builds the same template
+_INFIX = "__tpl_"
+
+
+def template(ws: Workspace, upto: Level) -> str:
+    """The name of an up-to-date template of this level; what is missing is built from the deepest one that still holds.
+
+    Raises:
+        What `levels.build` raises; Busy: another process builds the same template for too long.
+    """
+    with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
+        names = _names(ws, conn)
+        if not _holds(conn, names[upto]):
+            with _alone(ws, names[upto]):
+                _make(ws, conn, names, upto)
+        return names[upto]
+
+
+def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int], ...]:
+    """(name, made, bytes) of every template of this project on the server, newest first."""
+    rows = conn.rows(
+        "SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, %s)", (_prefix(ws),)
+    )
+    found = [(name, marker.made, size) for name, size in rows if (marker := read_marker(conn, name)) and marker.valid]
+    return tuple(sorted(found, key=lambda row: row[1], reverse=True))
+
+
+def drop_templates(ws: Workspace, conn: Connection, *, keep: int = 0) -> tuple[str, ...]:
+    """Drop all templates of this project but the `keep` newest; their names."""
+    doomed = [name for name, _, _ in template_names(ws, conn)[keep:]]
+    for name in doomed:
+        databases.drop(conn, name)
+    return tuple(doomed)
+
+
+def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level) -> None:
+    """Build the level, and those below that are missing, one upon the other."""
+    if _holds(conn, names[upto]):  # somebody else built it while this process waited
+        return
+    below = LEVELS[: LEVELS.index(upto)]
+    if below and not _holds(conn, names[below[-1]]):
+        with _alone(ws, names[below[-1]]):
+            _make(ws, conn, names, below[-1])
+    source = names[below[-1]] if below else None
+    began = time.monotonic()
+    with scratch(ws.address(), template=source, label=f"template {upto}") as address:
+        fill(ws, address, upto)
+        _finish(conn, address.database, names[upto], upto)
+    ws.listen(Event(step="template", subject=upto, seconds=time.monotonic() - began))
+    drop_templates(ws, conn, keep=KEPT)
+
+
+def _finish(conn: Connection, scratch_name: str, name: str, level: Level) -> None:
+    databases.wait_until_free(conn, scratch_name)
+    with conn.transaction():
+        conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} RENAME TO {quote_ident(name)}")
+        conn.execute(f"ALTER DATABASE {quote_ident(name)} ALLOW_CONNECTIONS false")
+        mark(conn, name, "template", level=level)
+
+
+def _holds(conn: Connection, name: str) -> bool:
+    marker = read_marker(conn, name)
+    return marker is not None and marker.valid and marker.kind == "template"
+
+
+def _names(ws: Workspace, conn: Connection) -> dict[Level, str]:
+    return {level: f"{_prefix(ws)}{level}_{digest}" for level, digest in level_hashes(ws, conn).items()}
+
+
+def _prefix(ws: Workspace) -> str:
+    longest = len(_INFIX) + len("histories_") + 12
+    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - longest) + _INFIX
+
+
+@contextmanager
+def _alone(ws: Workspace, name: str) -> Iterator[None]:
+    # the same polled lock as for writers, under the template's own name
+    address = ws.address().with_database(name)
+    with writer_lock(address, wait=_BUILD_WAIT, command="build a template", listen=ws.listen):
+        yield

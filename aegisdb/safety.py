@@ -1,0 +1,233 @@
+"""May this database be destroyed? Decided from the open connection, never from the text of a URL (docs/safety.md).
+
+Default is deny. A proof makes a database disposable: P1, the server's identifier is that of this project's embedded
+data directory; P2, it is the one inside this project's compose container; P3, the suite made and marked the database.
+Anything else is shared, and only an entry in an untracked local file plus a typed name lets a person through.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb import processes
+from aegisdb.errors import AegisError, Refused
+from aegisdb.postgres.databases import sessions
+from aegisdb.postgres.markers import DISPOSABLE, Marker, read_marker
+from aegisdb.servers import Proof
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
+    from aegisdb.workspace import Workspace
+
+ALLOW_FILE = "allow-destroy"
+"""In `.aegisdb/`: one `SYSTEM_IDENTIFIER DATABASE` a line; never counts when git tracks it."""
+
+MANAGED_ROLES = (
+    "rdsadmin",
+    "rds_superuser",
+    "cloudsqlsuperuser",
+    "cloudsqladmin",
+    "alloydbsuperuser",
+    "azure_pg_admin",
+    "azuresu",
+    "neon_superuser",
+    "supabase_admin",
+    "doadmin",
+    "aiven_extras",
+    "crunchy_superuser",
+)
+"""Roles that hosted services make on every server."""
+
+_OURS = "aegisdb"
+_OID = "SELECT oid::bigint FROM pg_database WHERE datname = %s"
+_PRODUCTION_SETTING = """
+    SELECT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+                    WHERE d.datname = %s AND 'aegisdb.environment=production' = ANY (s.setconfig))"""
+_PRODUCTION_ROW = """
+    SELECT EXISTS (SELECT FROM aegisdb.marker WHERE name = 'environment' AND value = 'production')"""
+_SERVER_SIGNALS = """
+    SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_replication_slots),
+           (SELECT count(*) FROM pg_stat_replication),
+           (SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname = ANY (%s))"""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The database that a destructive command would hit, as the server tells it."""
+
+    system_identifier: int
+    oid: int
+    database: str
+    server: str
+    """host:port as the server itself sees them, behind any tunnel."""
+
+    @property
+    def typed(self) -> str:
+        """What a person types to confirm."""
+        return f"{self.database}@{self.server}"
+
+
+def reached(conn: Connection, database: str = "") -> Reached:
+    """Ask the server of an open connection; `database` names another database of it. `oid` is 0 where there is none."""
+    identity = conn.identity()
+    name = database or identity.database
+    oid = conn.value(_OID, (name,)) or 0
+    return Reached(identity.system_identifier, oid, name, f"{identity.host}:{identity.port}")
+
+
+def prove(ws: Workspace, conn: Connection, database: str = "") -> Proof | None:
+    """The proof that a database is disposable, None without one."""
+    if proof := ws.server.disposable(conn):
+        return proof
+    name = database or conn.identity().database
+    marker = read_marker(conn, name)
+    if marker is not None and marker.valid and marker.kind in DISPOSABLE:
+        return Proof("P3", f"made by the suite as a {marker.kind} database on {marker.made} by {marker.made_by}")
+    return None
+
+
+def denials(ws: Workspace, conn: Connection, database: str = "") -> tuple[str, ...]:
+    """What can never be overridden: each entry is a reason. Empty when nothing forbids destroying the database."""
+    name = database or conn.identity().database
+    found = []
+    if ws.registry.target(ws.target).protected:
+        found.append(f"target {ws.target!r} is `protected: true` in {ws.registry.path.name}")
+    if _environment(ws.registry) == "production":
+        found.append("AEGIS_ENV is production")
+    if is_production(ws, conn, name):
+        found.append(f"database {name!r} carries a production marker")
+    return tuple(found)
+
+
+def signals(conn: Connection, database: str = "", *, proof: Proof | None = None) -> tuple[str, ...]:
+    """Signs of a database that others rely on; they only ever deny.
+
+    A server that is proven to be this project's own (P1, P2) is not asked for roles and replication.
+    """
+    name = database or conn.identity().database
+    found = _copied(read_marker(conn, name))
+    if proof is None or proof.kind == "P3":
+        recovery, slots, clients, managed = conn.rows(_SERVER_SIGNALS, (list(MANAGED_ROLES),))[0]
+        found += ["the server is a standby in recovery"] * bool(recovery)
+        found += [f"the server has {slots} replication slot(s)"] * bool(slots)
+        found += [f"{clients} replication client(s) are connected"] * bool(clients)
+        found += [f"a hosted service's roles are on the server: {managed}"] * bool(managed)
+    if proof is None:
+        others = [s for s in sessions(conn, name) if not s.application.startswith(_OURS)]
+        found += [f"{len(others)} session(s) of other applications, such as {others[0]}"] if others else []
+    return tuple(found)
+
+
+def require_disposable(
+    ws: Workspace, conn: Connection, *, verb: str, database: str = "", undoable: bool = False, yes: bool = False
+) -> Proof:
+    """Let a destructive command through, or refuse it.
+
+    Args:
+        ws: the open workspace.
+        conn: on the database or on the server's maintenance database; the connection that will act.
+        verb: what the person typed, such as "db.reset".
+        database: the database in question, where `conn` is on another one.
+        undoable: what is replaced is kept, so a proof is enough without a typed name.
+        yes: the person gave --yes; serves only proven databases.
+
+    Returns:
+        The proof; kind "P3" with the allow-list as evidence where a person confirmed a shared database.
+
+    Raises:
+        Refused: `protected`, `production`, `shared`, `signal`, `not_confirmed`, or no terminal to ask on.
+    """
+    there = reached(conn, database)
+    if forbidden := denials(ws, conn, there.database):
+        raise Refused(
+            f"{verb} on {there.typed} is refused: {'; '.join(forbidden)}",
+            hint="nothing overrides this; use another target",
+            code="protected" if "protected: true" in forbidden[0] else "production",
+        )
+    proof = prove(ws, conn, there.database)
+    if proof is None and not _allowed(ws.registry, there):
+        raise _shared(ws.registry, there, verb)
+    if against := signals(conn, there.database, proof=proof):
+        raise Refused(
+            f"{verb} on {there.typed} is refused: {'; '.join(against)}",
+            hint="somebody seems to rely on this database; use another target",
+            code="signal",
+        )
+    if proof is None:
+        _confirm(ws, there, verb)
+        return Proof("P3", f"allowed by {ws.registry.state.name}/{ALLOW_FILE} and typed {there.typed}")
+    if not (undoable or yes):
+        _confirm(ws, there, verb, expected=there.database)
+    return proof
+
+
+def is_production(ws: Workspace, conn: Connection, database: str) -> bool:
+    """Whether the database says of itself that it is production.
+
+    Either `ALTER DATABASE x SET aegisdb.environment = 'production'` or a row in `aegisdb.marker`.
+    """
+    if conn.value(_PRODUCTION_SETTING, (database,)):
+        return True
+    if not conn.value(_OID, (database,)):
+        return False
+    if conn.identity().database == database:
+        return _has_marker_row(conn)
+    with ws.connect(database) as inside:
+        return _has_marker_row(inside)
+
+
+def _has_marker_row(conn: Connection) -> bool:
+    if conn.value("SELECT to_regclass('aegisdb.marker')") is None:
+        return False
+    return bool(conn.value(_PRODUCTION_ROW))
+
+
+def _copied(marker: Marker | None) -> list[str]:
+    if marker is None or marker.valid:
+        return []
+    return ["it carries a marker that was copied from another database"]
+
+
+def _environment(registry: Registry) -> str:
+    from dotenv import dotenv_values
+
+    # either one denies: a variable of the shell must not switch off what the file says
+    values = [os.environ.get("AEGIS_ENV", ""), dotenv_values(registry.root / ".env").get("AEGIS_ENV") or ""]
+    return "production" if any(value.strip().lower() in {"production", "prod"} for value in values) else ""
+
+
+def _shared(registry: Registry, there: Reached, verb: str) -> Refused:
+    return Refused(
+        f"{verb} is refused: {there.typed} is shared, nothing proves that it is this project's own throw-away database",
+        hint=f"if it really may be destroyed, put the line `{there.system_identifier} {there.database}` into"
+        f" {registry.state.name}/{ALLOW_FILE} (never commit it) and run it again in a terminal",
+        code="shared",
+    )
+
+
+def _allowed(registry: Registry, there: Reached) -> bool:
+    path = registry.state / ALLOW_FILE
+    if not path.is_file() or _tracked(path):
+        return False
+    lines = (line.split("#")[0].split(maxsplit=1) for line in path.read_text().splitlines())
+    return [str(there.system_identifier), there.database] in [[part.strip() for part in line] for line in lines]
+
+
+def _tracked(path: Path) -> bool:
+    try:
+        asked = processes.run(["git", "ls-files", "--error-unmatch", path.name], cwd=path.parent, timeout=10)
+    except AegisError:  # no git: then nothing tracks it
+        return False
+    return asked.returncode == 0
+
+
+def _confirm(ws: Workspace, there: Reached, verb: str, *, expected: str = "") -> None:
+    wanted = expected or there.typed
+    answer = ws.ask(f"{verb} destroys data in {there.typed} for good. Type {wanted} to go on:")
+    if answer.strip() != wanted:
+        raise Refused(f"{verb} was not confirmed; nothing changed", hint=f"type {wanted}", code="not_confirmed")
