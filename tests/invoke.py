@@ -49,7 +49,7 @@ def command(*words: str) -> list[str]:
 
 
 def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
-    """Run `invoke WORDS` in a directory (its registry counts), without a terminal; the canary password must not show."""
+    """Run `invoke WORDS` in a directory (its registry counts) without a terminal; no canary password may show."""
     done = subprocess.run(
         command(*words),
         cwd=cwd,

@@ -1,0 +1,47 @@
+"""Standalone SQL files for databases that already exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks._cli import task
+
+if TYPE_CHECKING:
+    from aegisdb.results import Result
+    from aegisdb.workspace import Workspace
+
+
+@task(help={"again": "Run the files that are current, too."}, writes=True)
+def apply(ws: Workspace, again: bool = False, plan: bool = False) -> Result:
+    """Run the files that never ran here or have changed since, in name order, one transaction each.
+
+    Example:
+        invoke deploy.apply --target staging
+    """
+    from aegisdb.workflows.deploy_apply import deploy_apply
+
+    return deploy_apply(ws, again=again, plan=plan)
+
+
+@task()
+def status(ws: Workspace, check: bool = False) -> Result:
+    """List the files: never run, current, changed since their last run here, or missing.
+
+    Example:
+        invoke deploy.status --check
+    """
+    from aegisdb.workflows.deploy_status import deploy_status
+
+    return deploy_status(ws, check=check)
+
+
+@task()
+def prove(ws: Workspace) -> Result:
+    """Run every file twice on a clone; the second run must change neither schema nor rows.
+
+    Example:
+        invoke deploy.prove
+    """
+    from aegisdb.workflows.deploy_prove import deploy_prove
+
+    return deploy_prove(ws)
