@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
+from aegisdb.servers.binaries import wheel_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +72,8 @@ class UrlServer:
         return self._address
 
     def bindir(self) -> Path | None:
-        """None: the programs on PATH."""
-        return None
+        """The wheel's programs, which work with older servers too; None for those on PATH."""
+        return wheel_directory()
 
     def disposable(self, conn: Connection) -> Proof | None:
         """None: nothing about a URL proves that the server is a throw-away one."""
