@@ -1,0 +1,91 @@
+"""What the worker reports as failed, as errors a person can act on: service, file:line, statement, SQLSTATE, hint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.errors import AegisError, BadInput, Failed, Refused, RevisionFailed
+
+if TYPE_CHECKING:
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.scan import Revision
+
+_STATEMENT_LINES = 4
+_WIDTH = 200
+_HINTS = {
+    "55P04": "a value added to an enum can be used only after its transaction: add it in"
+    " `with op.get_context().autocommit_block():`, or in a revision before",
+    "25001": "run the statement in `with op.get_context().autocommit_block():`",
+    "42501": "let an administrator grant the privilege to the role of the target",
+}
+
+
+class LockTimeout(RevisionFailed):
+    """A revision waited too long for a lock; nothing of it remains, so it can be tried again."""
+
+    default_code = "lock_timeout"
+
+
+def error_of(failure: dict[str, Any], history: History, output: str) -> AegisError:
+    """The error for a failure outside any revision: env.py, its connection, a template."""
+    kind, message, hint = failure["kind"], failure["message"], failure.get("hint", "")
+    where = str(history.locations.env_py)
+    if kind == "wrong_database":
+        return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
+    if kind == "version_table":
+        return BadInput(f"{history.service}: {message}", hint=hint, where=where, code=kind)
+    if kind == "environment" and failure.get("line"):
+        where = f"{where}:{failure['line']}"
+    lines = [f"{history.service}: env.py failed: {_first(message)}", *_last_lines(output)]
+    if kind == "template":
+        lines[0] = f"{history.service}: {message}"
+    name = failure.get("error", "")
+    if name and name not in {"CommandError", "Refusal"} and not failure.get("sqlstate"):
+        lines[0] += f" ({name})"
+    return Failed("\n".join(lines), hint=hint or failure.get("server_hint", ""), where=where, code=kind)
+
+
+def revision_error(failure: dict[str, Any], history: History, revision: Revision, verb: str) -> AegisError:
+    """The error for a failing revision, under 15 lines with everything that is needed to mend it."""
+    named = f'{history.service}: {revision.id} "{revision.message}"'
+    where = f"{revision.path}:{failure.get('line') or revision.line}"
+    kind = failure["kind"]
+    if kind == "reads_data":
+        return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=failure["hint"], where=where, code=kind)
+    if kind == "unrecorded":
+        text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
+        return RevisionFailed(text, hint=_next(history), where=where, code=kind)
+    sqlstate = failure.get("sqlstate", "")
+    lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
+    lines += _details(failure, sqlstate)
+    hint = failure.get("server_hint") or _HINTS.get(sqlstate, "") or f"mend the file, then {_next(history)}"
+    error = LockTimeout if sqlstate == "55P03" else RevisionFailed
+    return error("\n".join(lines), hint=hint, where=where)
+
+
+def _next(history: History) -> str:
+    return f"invoke migrate.apply --service {history.service}"
+
+
+def _error_name(failure: dict[str, Any]) -> str:
+    if failure.get("sqlstate"):
+        return f" (SQLSTATE {failure['sqlstate']})"
+    return f" ({failure['error']})" if failure.get("error") else ""
+
+
+def _details(failure: dict[str, Any], sqlstate: str) -> list[str]:
+    lines = [f"  {line[:_WIDTH]}" for line in failure.get("statement", "").splitlines() if line.strip()]
+    if len(lines) > _STATEMENT_LINES:
+        lines = [*lines[:_STATEMENT_LINES], "  ..."]
+    # the detail of a violated NOT NULL or CHECK is the whole row, which may hold secrets
+    if failure.get("detail") and sqlstate not in {"23502", "23514"}:
+        lines.append(f"  detail: {_first(failure['detail'])[:_WIDTH]}")
+    return lines
+
+
+def _first(text: str) -> str:
+    return text.strip().split("\n", 1)[0]
+
+
+def _last_lines(output: str) -> list[str]:
+    return [f"  {line[:_WIDTH]}" for line in output.splitlines()[-5:]]

@@ -1,0 +1,279 @@
+"""The engine's side of one worker: a service, a database, and steps that are committed when a call returns."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from aegisdb.errors import AegisError, Busy, Dirty, Failed, RevisionFailed
+from aegisdb.histories.backend import Backend
+from aegisdb.histories.failing import LockTimeout, error_of, revision_error
+from aegisdb.histories.opening import opening
+from aegisdb.histories.process import Worker, WorkerEnded, WorkerTimeout
+from aegisdb.progress import Event, Listener, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.scan import Revision
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
+    from aegisdb.registry.types import Registry
+
+Direction = Literal["upgrade", "downgrade"]
+_LOCK_TRIES = 3
+_PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """One revision that was applied or reverted, committed and recorded."""
+
+    service: str
+    revision: str
+    message: str
+    direction: Direction
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What autogenerate found; `path` is None when no file was written."""
+
+    path: Path | None
+    operations: tuple[str, ...]
+    drops: tuple[str, ...]
+    """Those operations that lose data."""
+    compared: int = 0
+    """Own tables that were compared."""
+
+
+class Session:
+    """One worker process, started when entered. env.py's connection stays open from step to step.
+
+    Between two calls the database may be looked at: no transaction of the worker is open. After a failed revision the
+    session is usable: env.py is run again with the next step. Whatever leaves the `with` block by an exception kills
+    the worker and ends its session on the server.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        history: History,
+        address: Address,
+        identity: Identity,
+        *,
+        listen: Listener = silent,
+        journal: bool = True,
+        timeout: float | None = None,
+        command: str = "",
+    ) -> None:
+        self.history = history
+        self._registry = registry
+        self._address = address
+        self._journal = journal
+        self._timeout = timeout
+        self._listen = listen
+        self._opening = opening(registry, history, address, identity, journal=journal, command=command)
+        self._backend = Backend(address, self._opening["application"])
+        self._worker: Worker | None = None
+        self._opened = False
+        self._rows: tuple[str, ...] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close() if kind is None else self.abort()
+
+    def start(self) -> None:
+        """Start the worker without waiting for it."""
+        if self._worker is None:
+            service = self._registry.services[self.history.service]
+            self._worker = Worker(self.history.locations.home, service.runner)
+            self._opened = False
+            self._worker.send(self._opening)
+
+    def close(self) -> None:
+        """End the worker; its connection is free afterwards."""
+        worker, self._worker, self._rows = self._worker, None, None
+        if worker is not None:
+            worker.quit()
+
+    def abort(self) -> None:
+        """Kill the worker and make sure that the server works on nothing for it any more."""
+        worker, self._worker, self._rows = self._worker, None, None
+        if worker is not None:
+            worker.kill()
+            self._backend.end(worker.backend_pid)
+
+    def current(self) -> tuple[str, ...]:
+        """Rows of the version table, as env.py's connection sees them."""
+        self._rows = tuple(self._ask({"op": "current"})["rows"])
+        return self._rows
+
+    def upgrade_one(self, revision: str) -> StepDone:
+        """Apply one revision in a transaction of its own; its parents must be applied.
+
+        Raises:
+            RevisionFailed: it failed; nothing of it remains.
+            Dirty: it failed and something of it is committed.
+            Busy: a lock was not to be had; nothing of it remains.
+            Refused: env.py connected elsewhere; nothing was run.
+        """
+        return self._step("upgrade", revision)
+
+    def downgrade_one(self, revision: str) -> StepDone:
+        """Revert one revision; raises as `upgrade_one`."""
+        return self._step("downgrade", revision)
+
+    def stamp(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Write into the version table that these are applied; runs none of them. Empty means base."""
+        answer = self._ask({"op": "stamp", "revisions": list(revisions)})
+        self._rows = tuple(answer["rows"])
+        return self._rows
+
+    def check(self) -> tuple[str, ...]:
+        """What autogenerate would propose now, in words."""
+        return tuple(self._ask({"op": "compare", "message": "check"})["operations"])
+
+    def autogenerate(self, message: str, *, allow_drop: bool = False, head: str = "head") -> Draft:
+        """Write the revision that makes the database equal to the models; no file when nothing differs.
+
+        No file either when it would drop something and `allow_drop` is not given: `drops` then says what.
+        """
+        request = {"op": "compare", "message": message, "write": True, "allow_drop": allow_drop, "head": head}
+        answer = self._ask(request)
+        return Draft(
+            path=Path(answer["path"]) if answer["path"] else None,
+            operations=tuple(answer["operations"]),
+            drops=tuple(answer["drops"]),
+            compared=answer["compared"],
+        )
+
+    def empty(self, message: str, *, head: str = "head") -> Draft:
+        """Write an empty revision; the database is not contacted."""
+        answer = self._ask({"op": "empty", "message": message, "head": head})
+        return Draft(path=Path(answer["path"]), operations=(), drops=())
+
+    def render_sql(self, applied: tuple[str, ...], revisions: tuple[str, ...], direction: Direction) -> str:
+        """The SQL of these steps, one transaction each, from where the version table says `applied`.
+
+        Raises:
+            Failed: `reads_data`: a revision's SQL depends on rows; its name is in the message.
+        """
+        request = {"op": "render", "applied": list(applied), "revisions": list(revisions), "direction": direction}
+        sql: str = self._ask(request)["sql"]
+        return sql
+
+    def _step(self, direction: Direction, identifier: str) -> StepDone:
+        revision = self.history.revisions[identifier]
+        for attempt in range(1, _LOCK_TRIES + 1):
+            try:
+                return self._try(direction, revision)
+            except LockTimeout as error:
+                self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+                if attempt == _LOCK_TRIES:
+                    raise Busy(
+                        f"{error.message.splitlines()[0]}; {self._backend.blockers_text()}",
+                        hint="end the other session or run the command again",
+                        where=error.where,
+                        code="lock_timeout",
+                    ) from None
+                time.sleep(_PAUSE * attempt)
+        raise AssertionError  # the loop returns or raises
+
+    def _try(self, direction: Direction, revision: Revision) -> StepDone:
+        before = self._rows if self._rows is not None else self.current()
+        after = self.history.after(before, revision.id, up=direction == "upgrade")
+        self._listen(Event(step=direction, subject=f"{self.history.service} {revision.id}", note=revision.message))
+        request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
+        if self._journal:
+            request |= {"digest": revision.digest, "source": revision.source}
+        answer = self._ask(request, revision)
+        if not answer["checked"]:
+            self._backend.require_rows(self.history, revision, after)
+        self._rows = after
+        done = StepDone(
+            service=self.history.service,
+            revision=revision.id,
+            message=revision.message,
+            direction=direction,
+            seconds=answer["seconds"],
+        )
+        subject = f"{self.history.service} {revision.id}"
+        self._listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
+        return done
+
+    def _ask(self, request: dict[str, Any], revision: Revision | None = None) -> dict[str, Any]:
+        self.start()
+        worker = self._worker
+        assert worker is not None  # noqa: S101  start() made it
+        try:
+            if not self._opened:
+                self._open(worker)
+            worker.send(request)
+            answer = worker.receive(self._timeout, lambda: self._backend.watch(worker.backend_pid))
+        except WorkerTimeout:
+            self.abort()
+            raise self._out_of_time(revision) from None
+        except WorkerEnded:
+            raise self._ended(worker, revision) from None
+        if not answer["ok"]:
+            self._rows = None
+            raise self._failed(answer, worker, revision)
+        return answer
+
+    def _open(self, worker: Worker) -> None:
+        answer = worker.receive(self._timeout)
+        if not answer["ok"]:
+            raise error_of(answer, self.history, worker.output())
+        self._opened = True
+
+    def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
+        named = self.history.revisions.get(answer.get("revision", "")) or revision
+        if answer["kind"] in {"revision", "unrecorded", "reads_data"} and named is not None:
+            error = revision_error(answer, self.history, named, _verb(answer, revision))
+        else:
+            error = error_of(answer, self.history, worker.output())
+        if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
+            self._backend.require_server()
+        if named is not None and not isinstance(error, LockTimeout):
+            self._backend.raise_unless_clean(self.history, named, error, journal=self._journal)
+        return error
+
+    def _ended(self, worker: Worker, revision: Revision | None) -> AegisError:
+        output = worker.output()
+        self.abort()
+        self._backend.require_server()
+        if revision is None:
+            failure = {"kind": "environment", "message": "the process ended without an answer"}
+            return error_of(failure, self.history, output)
+        failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
+        error = revision_error(failure, self.history, revision, "the step")
+        self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        return error
+
+    def _out_of_time(self, revision: Revision | None) -> AegisError:
+        took = f"took longer than --timeout {self._timeout:g} s and was stopped"
+        if revision is None:
+            return Failed(f"{self.history.service}: env.py {took}", code="timeout")
+        error = RevisionFailed(
+            f'{self.history.service}: {revision.id} "{revision.message}" {took}; {self._backend.blockers_text()}',
+            where=f"{revision.path}:{revision.line}",
+            hint="allow more with --timeout SECONDS",
+            code="timeout",
+        )
+        self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        return error
+
+
+def _verb(answer: dict[str, Any], revision: Revision | None) -> str:
+    return "it" if answer["kind"] == "reads_data" or revision is None else "the step"
+
+
+__all__ = ["Direction", "Dirty", "Draft", "Session", "StepDone"]

@@ -1,0 +1,51 @@
+"""One process with Alembic loaded, from which the workers of services without a runner are forked.
+
+Importing Alembic costs half a second; a fork costs milliseconds. The process is started once, ends with its engine,
+and never runs anything of a service itself.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from functools import cache
+from importlib.util import find_spec
+
+from aegisdb.errors import Failed
+from aegisdb.histories.process import WORKER
+from aegisdb.processes import start
+
+_DRIVERS = ("sqlalchemy.dialects.postgresql", "psycopg", "asyncpg")
+
+
+class WarmProcess:
+    """The process; starting it does not wait for its imports."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair()
+        modules = [name for name in _DRIVERS if find_spec(name.partition(".")[0])]
+        with theirs:
+            argv = [sys.executable, str(WORKER), "--fork", str(theirs.fileno()), *modules]
+            self._process = start(argv, pass_fds=(theirs.fileno(),), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def fork(self, requests: int, answers: int, output: int) -> None:
+        """Fork a worker that serves these descriptors.
+
+        Raises:
+            Failed: the process is gone, with what it said.
+        """
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [b"f"], [requests, answers, output])
+        except BrokenPipeError:
+            said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+            raise Failed(f"Alembic does not load: {said.strip()[-300:]}", code="environment") from None
+
+
+@cache
+def warm_process() -> WarmProcess:
+    """The process of this engine, started on first use: call it early, from the main thread, to hide the imports."""
+    return WarmProcess()

@@ -1,0 +1,116 @@
+"""The worker's loop: open once, then one answer a request; or a warm process that forks a worker for each service."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .channel import Channel
+from .failure import Refusal, describe
+
+if TYPE_CHECKING:
+    from .channel import Message
+
+_FORK = "--fork"
+_DESCRIPTORS = 3  # requests, answers, and where stdout and stderr go
+
+
+def main(arguments: list[str]) -> None:
+    """Serve one engine."""
+    if arguments[0] == _FORK:
+        _serve_forks(int(arguments[1]), arguments[2:])
+    else:
+        _serve(Channel(int(arguments[0]), int(arguments[1])))
+
+
+def _serve(channel: Channel) -> None:
+    _die_with_parent()
+    opening = channel.read()
+    if opening is None:
+        return
+    try:
+        from .alembic_side import AlembicSide
+
+        side = AlembicSide(channel, opening)
+    except BaseException as error:  # noqa: BLE001  env.py's imports may raise anything, SystemExit included
+        channel.write({"ok": False, **describe(error, kind="environment")})
+        return
+    channel.write({"ok": True})
+    while True:
+        request = channel.read()
+        if request is None or request["op"] == "quit":
+            return
+        _handle(side, channel, request)
+
+
+def _handle(side: Any, channel: Channel, request: Message) -> None:
+    handlers = {"render": side.render, "compare": side.compare, "empty": side.empty}
+    try:
+        handlers.get(request["op"], side.steps)(request)
+    except BaseException as error:  # noqa: BLE001  a revision may raise anything, SystemExit included
+        channel.write({"ok": False, **_failure(side, error)})
+    finally:
+        side.stepper.request = None
+
+
+def _failure(side: Any, error: BaseException) -> Message:
+    current = side.stepper.request
+    if current is None or "revision" not in current:
+        return describe(error, kind="environment", path=side.script.env_py_location)
+    path = side.script.get_revision(current["revision"]).path
+    if isinstance(error, SystemExit):
+        error = Refusal(
+            "unrecorded", f"it called sys.exit({error.code!r}) and ended without being recorded"
+        ).with_traceback(error.__traceback__)
+    return {**describe(error, kind="revision", path=path), "revision": current["revision"]}
+
+
+def _die_with_parent() -> None:
+    # a runner such as `uv run` stands between us and the engine: when it is killed we must go as well
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    set_death_signal = 1
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
+
+
+def _serve_forks(descriptor: int, modules: list[str]) -> None:
+    """Import what every service needs, then fork a worker for each request on the socket."""
+    import importlib
+
+    control = socket.socket(fileno=descriptor)
+    importlib.import_module(".alembic_side", __package__)
+    for module in modules:
+        importlib.import_module(module)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are never waited for: the engine watches their pipes
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
+        if len(descriptors) != _DESCRIPTORS:
+            return
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _become_worker(*descriptors)
+        for each in descriptors:
+            os.close(each)
+
+
+def _become_worker(read_fd: int, write_fd: int, output: int) -> None:
+    os.setpgid(0, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    code = 1
+    try:
+        channel = Channel(read_fd, write_fd)
+        channel.write({"event": "started", "pid": os.getpid()})
+        _serve(channel)
+        code = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
