@@ -13,16 +13,13 @@ from aegisdb.registry.draft import Draft, Located, place
 from aegisdb.registry.interpolation import Interpolation, Variables
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.rules import meaning_problems
-from aegisdb.registry.types import Registry, Unset, UrlTarget
+from aegisdb.registry.types import ENV_TARGET, Registry, Unset, UrlTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from aegisdb.registry.document import Key
-
-ENV_TARGET = "env"
-"""Name of the target that DATABASE_URL makes."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Registry:

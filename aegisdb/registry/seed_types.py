@@ -51,6 +51,8 @@ class HttpSeed:
     """Command that serves it, started only if nothing listens there and stopped afterwards."""
     ready: str | None = None
     """URL that answers 200 when the service is ready."""
+    remote: bool = False
+    """The URL may name another host than this machine; not together with `serve`."""
     url_env: str = "DATABASE_URL"
     """Environment variable in which the served command gets its URL."""
     driver: str = ""
@@ -70,7 +72,7 @@ class SqlSeed:
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     sql: str
-    """The file, relative to the service (or to the registry where the service has no path)."""
+    """The file, relative to the service."""
     fills: tuple[str, ...] = ()
     """Tables that hold at least one row after it."""
     timeout: float = 120

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from aegisdb.registry.plain import at, elements, items, texts
 from aegisdb.registry.problems import Problem
+from aegisdb.registry.types import ENV_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer names."""
-RESERVED_TARGET = "env"
 _MAX_PORT = 65535
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -43,7 +43,9 @@ def spelling_problems(plain: Any) -> Iterator[Problem]:
 def _names(plain: Any) -> Iterator[Problem]:
     for collection in ("targets", "services"):
         for name in at(plain, collection) or () if isinstance(at(plain, collection), dict) else ():
-            yield from _match(_NAME, (collection, name), name, f"not usable as a {collection[:-1]} name", _NAME_HINT)
+            yield from _match(
+                _NAME, (collection, name), name, f"not usable as a {collection[:-1]} name", _NAME_HINT, at_key=True
+            )
     for field in ("name", "user", "extensions"):
         for key, name in texts(plain, "database", field):
             yield from _match(_NAME, key, name, "not usable as a name here", _NAME_HINT)
@@ -52,14 +54,16 @@ def _names(plain: Any) -> Iterator[Problem]:
         yield from _match(_GRAPH, key, name, "not usable as a graph name", hint)
 
 
-def _match(pattern: re.Pattern[str], key: Key, text: str, message: str, hint: str) -> Iterator[Problem]:
+def _match(
+    pattern: re.Pattern[str], key: Key, text: str, message: str, hint: str, *, at_key: bool = False
+) -> Iterator[Problem]:
     # fullmatch: a $ would let a newline at the end pass
     if not pattern.fullmatch(text) or len(text.encode()) > MAX_NAME_BYTES:
-        yield Problem(key, message, hint, at_key=True)
+        yield Problem(key, message, hint, at_key)
 
 
 def _target(key: Key, name: str, target: dict[str, Any]) -> Iterator[Problem]:
-    if name == RESERVED_TARGET:
+    if name == ENV_TARGET:
         yield Problem(key, "`env` is the target that DATABASE_URL makes", "call this target otherwise", at_key=True)
     port = target.get("port")
     if isinstance(port, int) and not 1 <= port <= _MAX_PORT:

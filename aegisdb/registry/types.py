@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, UsageError
+from aegisdb.postgres.address import Address
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget
 
 __all__ = [
+    "ENV_TARGET",
     "AlembicSettings",
     "Base",
     "ComposeTarget",
@@ -33,6 +35,9 @@ __all__ = [
     "Unset",
     "UrlTarget",
 ]
+
+ENV_TARGET = "env"
+"""Name of the target that DATABASE_URL makes."""
 
 
 def _pick_base(value: Any) -> str | None:
@@ -197,15 +202,29 @@ class Registry:
 
         Raises:
             UsageError: no such target.
-            BadInput: a variable that this target needs is not set.
+            BadInput: a variable that this target needs is not set, or its URL cannot be read.
         """
         if name not in self.file.targets:
             raise _unknown("target", name, self.file.targets)
         self.require("targets", name)
         spec = self.file.targets[name]
-        if not isinstance(spec, UrlTarget):
+        if isinstance(spec, UrlTarget):
+            self._readable(name, spec)
+        else:
             self.require("database")
         return spec
+
+    def _readable(self, name: str, spec: UrlTarget) -> None:
+        try:
+            address = Address.from_url(spec.url)
+        except BadInput as error:
+            message, hint = error.message, error.hint
+        else:
+            message = "" if address.database else "the database URL names no database"
+            hint = "write postgresql://user:password@host:port/database"
+        if message:
+            source = "DATABASE_URL" if name == ENV_TARGET else f"target {name}"
+            raise BadInput(f"{source}: {message}", hint=hint, where=self.path.name, code="url") from None
 
     def service(self, name: str) -> Service:
         """The service `name`.

@@ -1,0 +1,41 @@
+"""The JSON schema of services.yaml, for editors.
+
+`python -m aegisdb.registry.schema` writes docs/services.schema.json.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aegisdb.registry.shape import adapter
+
+OUTPUT = Path("docs") / "services.schema.json"
+
+
+def schema() -> dict[str, Any]:
+    """The schema, draft 2020-12, derived from the dataclasses of `types`."""
+    described = adapter().json_schema(mode="validation")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "services.yaml"}
+    return {**head, **_without_titles(described)}
+
+
+def _without_titles(value: Any) -> Any:
+    """Pydantic's titles repeat the keys; editors show them instead of the descriptions."""
+    if isinstance(value, dict):
+        return {
+            key: _without_titles(child)
+            for key, child in value.items()
+            if not (key == "title" and isinstance(child, str))
+        }
+    return [_without_titles(child) for child in value] if isinstance(value, list) else value
+
+
+def text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    OUTPUT.write_text(text())

@@ -1,0 +1,103 @@
+"""Which target is chosen: --target, AEGIS_TARGET, DATABASE_URL, default_target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegisdb.errors import BadInput, Refused, UsageError
+from aegisdb.registry.types import UrlTarget
+from aegisdb.workspace import open_workspace
+from tests.registry.registries import edited, read, write
+
+TWO = edited("  local:", "  other: {server: embedded}\n  local:") + "default_target: local\n"
+URL = "postgresql://u:p@127.0.0.1:1/d"
+
+
+@pytest.mark.parametrize(
+    ("asked", "environ", "chosen"),
+    [
+        ("", {}, "local"),
+        ("", {"DATABASE_URL": URL}, "env"),
+        ("", {"DATABASE_URL": ""}, "local"),
+        ("", {"DATABASE_URL": URL, "AEGIS_TARGET": "other"}, "other"),
+        ("local", {"DATABASE_URL": URL, "AEGIS_TARGET": "other"}, "local"),
+        ("env", {"DATABASE_URL": URL, "AEGIS_TARGET": "other"}, "env"),
+    ],
+)
+def test_precedence(tmp_path: Path, asked: str, environ: dict[str, str], chosen: str) -> None:
+    write(tmp_path, TWO)
+    assert open_workspace(target=asked, cwd=tmp_path, environ=environ).target == chosen
+
+
+def test_the_first_target_is_the_default_where_none_is_named(tmp_path: Path) -> None:
+    assert read(tmp_path, TWO.replace("default_target: local\n", "")).default_target == "other"
+
+
+def test_the_registry_says_what_decided(tmp_path: Path) -> None:
+    assert read(tmp_path, TWO).default_source == "default_target"
+    assert read(tmp_path, TWO, {"DATABASE_URL": URL}).default_source == "DATABASE_URL"
+    assert read(tmp_path, TWO, {"AEGIS_TARGET": "other"}).default_source == "AEGIS_TARGET"
+
+
+def test_database_url_may_stand_in_dotenv(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    (tmp_path / ".env").write_text(f"DATABASE_URL={URL}\n")
+    workspace = open_workspace(cwd=tmp_path, environ={})
+    assert workspace.registry.target("env") == UrlTarget(url=URL)
+    assert workspace.address().password.reveal() == "p"
+
+
+@pytest.mark.parametrize("environ", [{}, {"AEGIS_TARGET": "locl"}])
+def test_an_unknown_target_is_told_with_the_known_ones(tmp_path: Path, environ: dict[str, str]) -> None:
+    write(tmp_path, TWO)
+    with pytest.raises(UsageError, match="no target is called 'locl'") as caught:
+        open_workspace(target="" if environ else "locl", cwd=tmp_path, environ=environ)
+    assert caught.value.hint == "did you mean local? targets: other, local"
+
+
+@pytest.mark.parametrize("url", ["mysql://u:C4nary@h/d", "postgresql://u:C4nary@x@h/d", "C4nary", "postgresql://h"])
+def test_a_database_url_that_is_none(tmp_path: Path, url: str) -> None:
+    write(tmp_path, TWO)
+    with pytest.raises(BadInput, match="DATABASE_URL") as caught:
+        open_workspace(cwd=tmp_path, environ={"DATABASE_URL": url})
+    assert "C4nary" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_an_unused_database_url_is_not_judged(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    assert open_workspace(target="local", cwd=tmp_path, environ={"DATABASE_URL": "nonsense"}).target == "local"
+
+
+def test_an_unknown_service_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no service is called 'shp'") as caught:
+        read(tmp_path).service("shp")
+    assert caught.value.hint == "did you mean shop? services: shop"
+
+
+def test_the_registry_is_found_from_below(tmp_path: Path) -> None:
+    write(tmp_path)
+    below = tmp_path / "shop" / "deep"
+    below.mkdir()
+    assert open_workspace(cwd=below, environ={}).registry.path == tmp_path.resolve() / "services.yaml"
+
+
+@pytest.mark.parametrize("named", ["shop/../services.yaml", ".", "services.yaml"])
+def test_aegis_registry_names_it(tmp_path: Path, named: str) -> None:
+    write(tmp_path)
+    assert open_workspace(cwd=tmp_path, environ={"AEGIS_REGISTRY": named}).registry.root == tmp_path.resolve()
+
+
+def test_a_missing_registry_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no services\.yaml in") as caught:
+        open_workspace(cwd=tmp_path, environ={})
+    assert "AEGIS_REGISTRY" in caught.value.hint
+    with pytest.raises(BadInput, match="AEGIS_REGISTRY names a file that does not exist"):
+        open_workspace(cwd=tmp_path, environ={"AEGIS_REGISTRY": "nowhere.yaml"})
+
+
+def test_without_a_terminal_nobody_is_asked(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(Refused, match="no terminal"):
+        open_workspace(cwd=tmp_path, environ={}).ask("sure?")
