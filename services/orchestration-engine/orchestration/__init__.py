@@ -1,0 +1,1 @@
+"""Agents, skills, workflows and filing checklists of AEGIS."""
