@@ -51,19 +51,23 @@ class TestServer:
 
     data: Path
     address: Address
+    bindir: Path = BIN
 
     def stop(self) -> None:
         """Stop it and delete its data."""
         subprocess.run(
-            _unprivileged([str(BIN / "pg_ctl"), "-D", str(self.data), "-m", "immediate", "-w", "stop"]),
+            _unprivileged([str(self.bindir / "pg_ctl"), "-D", str(self.data), "-m", "immediate", "-w", "stop"]),
             check=False,
             capture_output=True,
         )
         shutil.rmtree(self.data.parent, ignore_errors=True)
 
 
-def start_server(*, user: str = "aegis", password: str = PASSWORD) -> TestServer:
-    """Initialise and start a server with scram on a free port of 127.0.0.1, durability off."""
+def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path = BIN) -> TestServer:
+    """Initialise and start a server with scram on a free port of 127.0.0.1, durability off.
+
+    Programs of another PostgreSQL (`bindir`) come with their own extensions only.
+    """
     home = Path(tempfile.mkdtemp(prefix="aegisdb-test-"))
     home.chmod(0o755)
     data, pwfile, port = home / "data", home / "pw", free_port()
@@ -71,7 +75,7 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD) -> TestServer
     if os.geteuid() == 0:
         os.chown(home, 65534, 65534)
         os.chown(pwfile, 65534, 65534)
-    initdb = [str(BIN / "initdb"), "-D", str(data), "-U", user, "--auth=scram-sha-256", f"--pwfile={pwfile}"]
+    initdb = [str(bindir / "initdb"), "-D", str(data), "-U", user, "--auth=scram-sha-256", f"--pwfile={pwfile}"]
     subprocess.run(
         _unprivileged([*initdb, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]), check=True, capture_output=True
     )
@@ -81,10 +85,11 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD) -> TestServer
         "unix_socket_directories": "''",
         "fsync": "off",
         "max_connections": "200",
-        "extension_control_path": f"'{EXTENSIONS}:$system'",
     }
+    if bindir == BIN:
+        settings["extension_control_path"] = f"'{EXTENSIONS}:$system'"
     with (data / "postgresql.conf").open("a") as conf:
         conf.writelines(f"{key} = {value}\n" for key, value in settings.items())
-    start = [str(BIN / "pg_ctl"), "-D", str(data), "-l", str(home / "log"), "-w", "start"]
+    start = [str(bindir / "pg_ctl"), "-D", str(data), "-l", str(home / "log"), "-w", "start"]
     subprocess.run(_unprivileged(start), check=True, capture_output=True, timeout=60)
-    return TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"))
+    return TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"), bindir)

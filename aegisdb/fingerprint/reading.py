@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +79,10 @@ def _one_line(facts: str) -> str:
     return facts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _query(kind: str, major: int) -> str:
     """The query for one file of `catalog/`, without the lines that are for other versions of PostgreSQL."""
-    catalog = files(__package__) / "catalog"
+    catalog = files("aegisdb.fingerprint.catalog")
     text = (catalog / "_with.sql").read_text() + (catalog / f"{kind}.sql").read_text()
     return "\n".join(line for line in text.splitlines() if _is_for(line, major))
 

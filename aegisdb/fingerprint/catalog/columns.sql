@@ -16,8 +16,8 @@ SELECT 'column ' || r.id || '.' || quote_ident(a.attname),
             CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END,
         'compression ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
         'statistics ' || CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
-        'with ' || array_to_string(ARRAY(SELECT unnest(a.attoptions) ORDER BY 1), ', '),
-        'options ' || array_to_string(ARRAY(SELECT unnest(a.attfdwoptions) ORDER BY 1), ', '),
+        'with ' || CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o) END,
+        'options ' || CASE WHEN a.attfdwoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attfdwoptions) o) END,
         CASE WHEN NOT a.attislocal THEN 'inherited' WHEN a.attinhcount > 0 THEN 'also inherited' END),
     r.id
 FROM relations r

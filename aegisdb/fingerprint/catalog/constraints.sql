@@ -7,7 +7,7 @@ SELECT 'constraint ' || r.id || '.' || quote_ident(k.conname),
         CASE WHEN i.indisreplident THEN 'replica identity' END,
         CASE WHEN NOT i.indisvalid THEN 'invalid index' END,
         'index ' || CASE WHEN x.relname <> k.conname THEN quote_ident(x.relname) END,
-        'with ' || array_to_string(ARRAY(SELECT unnest(x.reloptions) ORDER BY 1), ', '),
+        'with ' || CASE WHEN x.reloptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(x.reloptions) o) END,
         'tablespace ' || quote_ident(ts.spcname),
         'triggers ' || off.states),
     r.id

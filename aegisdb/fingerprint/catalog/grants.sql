@@ -49,13 +49,13 @@ FROM (
     LEFT JOIN pg_init_privs p ON p.classoid = 'pg_class'::regclass AND p.objoid = c.oid AND p.objsubid = 0
     WHERE (c.relacl IS NOT NULL OR p.initprivs IS NOT NULL) AND c.relkind <> 'c'
         AND c.relacl IS DISTINCT FROM p.initprivs
-        AND (c.oid < 16384 OR c.oid IN (SELECT objid FROM members WHERE classid = 'pg_class'::regclass))
+        AND (c.relnamespace = 'pg_catalog'::regnamespace OR c.oid IN (SELECT objid FROM members WHERE classid = 'pg_class'::regclass))
     UNION ALL
     SELECT 'function ' || f.oid::regprocedure, f.proacl, p.initprivs, ''
     FROM pg_proc f
     LEFT JOIN pg_init_privs p ON p.classoid = 'pg_proc'::regclass AND p.objoid = f.oid
     WHERE (f.proacl IS NOT NULL OR p.initprivs IS NOT NULL) AND f.proacl IS DISTINCT FROM p.initprivs
-        AND (f.oid < 16384 OR f.oid IN (SELECT objid FROM members WHERE classid = 'pg_proc'::regclass))
+        AND (f.pronamespace = 'pg_catalog'::regnamespace OR f.oid IN (SELECT objid FROM members WHERE classid = 'pg_proc'::regclass))
 ) g
 LEFT JOIN LATERAL (
     SELECT string_agg(item::text, ', ' ORDER BY item::text) AS items FROM unnest(g.given) item

@@ -8,8 +8,8 @@ SELECT r.kind || r.id,
         'inherits ' || parents.names,
         'partition ' || pg_get_expr(r.relpartbound, r.oid),
         'server ' || quote_ident(fs.srvname),
-        'options ' || array_to_string(ARRAY(SELECT unnest(ft.ftoptions) ORDER BY 1), ', '),
-        'with ' || array_to_string(nullif(ARRAY(SELECT unnest(r.reloptions) ORDER BY 1), '{}'), ', '),
+        'options ' || CASE WHEN ft.ftoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(ft.ftoptions) o) END,
+        'with ' || CASE WHEN r.reloptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(r.reloptions) o) END,
         'toast with ' || (
             SELECT string_agg(o, ', ' ORDER BY o) FROM pg_class toast, unnest(toast.reloptions) o
             WHERE r.reltoastrelid <> 0 AND toast.oid = r.reltoastrelid),

@@ -1,0 +1,1 @@
+"""The catalog queries of the fingerprint, one SQL file a family of objects."""

@@ -1,0 +1,453 @@
+"""DDL of every kind, with what it needs first. Each case runs in a schema of its own, which comes first in search_path.
+
+`pg_dump` and the fingerprint must agree about each: both see a difference, or neither does, unless `differs` says why not.
+"""
+
+# ruff: noqa: E501, S608, Q003
+# a statement reads best on one line; all SQL here is ours
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+T = "CREATE TABLE t (id int PRIMARY KEY, a int, b text); CREATE INDEX ix ON t (a);"
+F = "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;"
+TG = (
+    "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN RETURN new; END'; CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();"
+)
+FK = "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int, pid int CONSTRAINT fk REFERENCES p);"
+PART = "CREATE TABLE t (id int, d date) PARTITION BY RANGE (d); CREATE TABLE t1 PARTITION OF t DEFAULT;"
+INH = "CREATE TABLE p (a int); CREATE TABLE t (a int, b int);"
+FDW = "CREATE FOREIGN DATA WRAPPER {u}_w; CREATE SERVER {u}_s FOREIGN DATA WRAPPER {u}_w OPTIONS (host 'h');"
+OPC = (
+    "CREATE FUNCTION cmp(int, int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1 - $2; "
+    "CREATE OPERATOR CLASS oc FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, "
+    "OPERATOR 5 >, FUNCTION 1 cmp(int, int);"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One statement; `{u}` is a name that only this case uses, for what lives outside of schemas."""
+
+    sql: str
+    setup: str = T
+    since: int = 14
+    before: int = 99
+    differs: str = ""
+    """Why the fingerprint sees what pg_dump does not, or the other way round."""
+
+
+def _cases(setup: str, *statements: str, since: int = 14) -> tuple[Case, ...]:
+    return tuple(Case(sql, setup, since) for sql in statements)
+
+
+TABLES = (
+    *_cases("", "CREATE TABLE t (id int)", "CREATE UNLOGGED TABLE t (id int)", "CREATE TEMP TABLE t (id int)"),
+    *_cases(
+        T,
+        "DROP TABLE t",
+        "ALTER TABLE t RENAME TO t2",
+        "ALTER TABLE t SET UNLOGGED",
+        "ALTER TABLE t SET (fillfactor = 70)",
+        "ALTER TABLE t SET (toast.autovacuum_enabled = off)",
+        "ALTER TABLE t SET (autovacuum_enabled = off); ALTER TABLE t RESET (autovacuum_enabled)",
+        "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE t FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE t REPLICA IDENTITY FULL",
+        "ALTER TABLE t REPLICA IDENTITY NOTHING",
+        "ALTER TABLE t REPLICA IDENTITY USING INDEX t_pkey",
+        "ALTER TABLE t OWNER TO corpus_role",
+        "CREATE TABLE t2 (LIKE t INCLUDING ALL)",
+        "CREATE TYPE c AS (x int, y text); CREATE TABLE ot OF c",
+        "INSERT INTO t VALUES (1, 2, 'x'); ANALYZE t",
+        "CREATE SCHEMA {u}_s; ALTER TABLE t SET SCHEMA {u}_s",
+        "ALTER TABLE t RENAME COLUMN a TO aa",
+    ),
+    *_cases(
+        INH,
+        "CREATE TABLE q () INHERITS (p)",
+        "ALTER TABLE t INHERIT p",
+        "ALTER TABLE t INHERIT p; ALTER TABLE t NO INHERIT p",
+        "CREATE TABLE q (a int) INHERITS (p)",
+    ),
+    *_cases(
+        PART,
+        "CREATE TABLE t2 PARTITION OF t FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "ALTER TABLE t DETACH PARTITION t1",
+        "CREATE TABLE h (id int) PARTITION BY HASH (id); CREATE TABLE h0 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+        "CREATE TABLE l (id int) PARTITION BY LIST ((id % 3))",
+        "CREATE INDEX pix ON t (id)",
+        "CREATE INDEX pix ON ONLY t (id)",
+        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (id, d)",
+    ),
+    Case(
+        "CREATE TABLE am_t (id int) USING {u}_heap",
+        "CREATE ACCESS METHOD {u}_heap TYPE TABLE HANDLER heap_tableam_handler",
+    ),
+)
+
+COLUMNS = (
+    *_cases(
+        T,
+        "ALTER TABLE t ADD c int",
+        "ALTER TABLE t ADD c int; ALTER TABLE t DROP c",
+        "ALTER TABLE t DROP b; ALTER TABLE t ADD b text",
+        "ALTER TABLE t DROP a; ALTER TABLE t ADD a int; CREATE INDEX ix ON t (a)",
+        "ALTER TABLE t ALTER a TYPE bigint",
+        "ALTER TABLE t ALTER b TYPE varchar(10)",
+        'ALTER TABLE t ALTER b TYPE text COLLATE "C"',
+        "ALTER TABLE t ALTER a SET DEFAULT 0",
+        "ALTER TABLE t ALTER b SET DEFAULT E'x\\ny'",
+        "ALTER TABLE t ALTER b SET DEFAULT 'x\\ny'",
+        "ALTER TABLE t ALTER a SET DEFAULT 0; ALTER TABLE t ALTER a DROP DEFAULT",
+        "ALTER TABLE t ALTER a SET NOT NULL",
+        "ALTER TABLE t ALTER a SET STATISTICS 500",
+        "ALTER TABLE t ALTER a SET (n_distinct = 5)",
+        "ALTER TABLE t ALTER b SET STORAGE EXTERNAL",
+        "ALTER TABLE t ALTER b SET COMPRESSION pglz",
+        "ALTER TABLE t ADD g int GENERATED ALWAYS AS (a * 2) STORED",
+        "ALTER TABLE t ADD i int GENERATED ALWAYS AS IDENTITY",
+        "ALTER TABLE t ADD i int GENERATED BY DEFAULT AS IDENTITY (START 5 INCREMENT 3)",
+        "ALTER TABLE t ADD s serial",
+        "ALTER TABLE t ADD c timestamptz DEFAULT '2024-01-01 00:00:00+02'",
+        "ALTER TABLE t ADD c int[]",
+        'ALTER TABLE t ADD "Odd name; x" int',
+    ),
+    *_cases(
+        T,
+        "ALTER TABLE t ADD CONSTRAINT nn NOT NULL a",
+        "ALTER TABLE t ADD CONSTRAINT nn NOT NULL a NO INHERIT",
+        "ALTER TABLE t ADD CONSTRAINT nn NOT NULL a NOT VALID",
+        "ALTER TABLE t ADD g int GENERATED ALWAYS AS (a * 2) VIRTUAL",
+        since=18,
+    ),
+    Case("ALTER TABLE t ALTER i SET GENERATED ALWAYS", "CREATE TABLE t (i int GENERATED BY DEFAULT AS IDENTITY)"),
+    Case("ALTER TABLE t ALTER i DROP IDENTITY", "CREATE TABLE t (i int GENERATED BY DEFAULT AS IDENTITY)"),
+    Case("ALTER TABLE t ALTER g DROP EXPRESSION", "CREATE TABLE t (a int, g int GENERATED ALWAYS AS (a) STORED)"),
+    Case("ALTER TABLE t ALTER a DROP NOT NULL", "CREATE TABLE t (a int NOT NULL)"),
+    Case("ALTER TABLE q ALTER a SET DEFAULT 3", "CREATE TABLE p (a int); CREATE TABLE q () INHERITS (p)"),
+)
+
+CONSTRAINTS = (
+    *_cases(
+        T,
+        "ALTER TABLE t ADD CHECK (a > 0)",
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NO INHERIT",
+        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a)",
+        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a) DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a) INCLUDE (b)",
+        "ALTER TABLE t ADD CONSTRAINT u UNIQUE (a) WITH (fillfactor = 60)",
+        "ALTER TABLE t ADD CONSTRAINT x EXCLUDE USING btree (a WITH =)",
+        "ALTER TABLE t DROP CONSTRAINT t_pkey",
+        "ALTER TABLE t RENAME CONSTRAINT t_pkey TO pk",
+        "CLUSTER t USING t_pkey",
+        "ALTER INDEX t_pkey SET (fillfactor = 50)",
+    ),
+    Case("ALTER TABLE t ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a)", since=15),
+    Case("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT ENFORCED", since=18),
+    *_cases(
+        FK,
+        "ALTER TABLE t DROP CONSTRAINT fk",
+        "ALTER TABLE t ALTER CONSTRAINT fk DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE t DROP CONSTRAINT fk; ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (pid) REFERENCES p ON DELETE CASCADE",
+        "ALTER TABLE t DROP CONSTRAINT fk; ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (pid) REFERENCES p NOT VALID",
+        "DROP TABLE p CASCADE",
+    ),
+    Case(
+        "ALTER TABLE t VALIDATE CONSTRAINT c",
+        "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+    ),
+    Case(
+        "ALTER TABLE t DISABLE TRIGGER ALL",
+        FK,
+        differs="a foreign key that is not enforced any more; pg_dump does not tell",
+    ),
+    Case("ALTER TABLE p ADD CONSTRAINT c CHECK (a > 0)", "CREATE TABLE p (a int); CREATE TABLE q () INHERITS (p)"),
+    Case(
+        "ALTER TABLE pt ADD FOREIGN KEY (pid) REFERENCES p",
+        "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE pt (pid int) "
+        "PARTITION BY LIST (pid); CREATE TABLE pt1 PARTITION OF pt DEFAULT",
+    ),
+)
+
+INDEXES = (
+    *_cases(
+        T,
+        "CREATE INDEX i2 ON t (b)",
+        "CREATE UNIQUE INDEX i2 ON t (b)",
+        "CREATE INDEX i2 ON t (lower(b))",
+        "CREATE INDEX i2 ON t (a) WHERE a > 3",
+        "CREATE INDEX i2 ON t (a DESC NULLS LAST) INCLUDE (b)",
+        "CREATE INDEX i2 ON t USING hash (b)",
+        "CREATE INDEX i2 ON t (b text_pattern_ops)",
+        'CREATE INDEX i2 ON t (b COLLATE "C")',
+        "DROP INDEX ix",
+        "ALTER INDEX ix RENAME TO ix2",
+        "ALTER INDEX ix SET (fillfactor = 50)",
+        "CLUSTER t USING ix",
+        "REINDEX INDEX ix",
+        "CREATE INDEX i2 ON t ((a + 1)); ALTER INDEX i2 ALTER COLUMN 1 SET STATISTICS 200",
+        "CREATE STATISTICS st (ndistinct) ON a, b FROM t",
+    ),
+    Case("ALTER STATISTICS st SET STATISTICS 7", T + "CREATE STATISTICS st (ndistinct) ON a, b FROM t"),
+    Case("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix'::regclass"),  # gone from a dump
+)
+
+VIEWS = (
+    *_cases(
+        T,
+        "CREATE VIEW v AS SELECT a FROM t",
+        "CREATE VIEW v WITH (security_barrier) AS SELECT a FROM t",
+        "CREATE VIEW v AS SELECT a FROM t WHERE a > 0 WITH LOCAL CHECK OPTION",
+        "CREATE RECURSIVE VIEW v (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM v WHERE n < 5",
+        "CREATE MATERIALIZED VIEW m AS SELECT a FROM t",
+        "CREATE MATERIALIZED VIEW m AS SELECT a FROM t WITH NO DATA",
+        "CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE UNIQUE INDEX mi ON m (a)",
+        "CREATE RULE r AS ON INSERT TO t DO ALSO NOTHING",
+    ),
+    Case("CREATE OR REPLACE VIEW v AS SELECT a, b FROM t", T + "CREATE VIEW v AS SELECT a FROM t"),
+    Case("ALTER VIEW v ALTER a SET DEFAULT 4", T + "CREATE VIEW v AS SELECT a FROM t"),
+    Case("ALTER VIEW v RENAME COLUMN a TO z", T + "CREATE VIEW v AS SELECT a FROM t"),
+    Case("DROP VIEW v", T + "CREATE VIEW v AS SELECT a FROM t"),
+    Case("ALTER MATERIALIZED VIEW m ALTER a SET STATISTICS 9", T + "CREATE MATERIALIZED VIEW m AS SELECT a FROM t"),
+    Case("REFRESH MATERIALIZED VIEW m", T + "CREATE MATERIALIZED VIEW m AS SELECT a FROM t"),
+    Case("ALTER TABLE t DISABLE RULE r", T + "CREATE RULE r AS ON INSERT TO t DO ALSO NOTHING"),
+)
+
+SEQUENCES = (
+    *_cases(
+        "",
+        "CREATE SEQUENCE s",
+        "CREATE SEQUENCE s AS smallint START 3 INCREMENT 2 MINVALUE 1 MAXVALUE 99 CACHE 5 CYCLE",
+    ),
+    *_cases(
+        T + "CREATE SEQUENCE s;",
+        "ALTER SEQUENCE s OWNED BY t.a",
+        "ALTER SEQUENCE s INCREMENT 7",
+        "ALTER SEQUENCE s RENAME TO s2",
+        "SELECT nextval('s')",
+        "ALTER TABLE t ALTER a SET DEFAULT nextval('s')",
+        "ALTER SEQUENCE s OWNER TO corpus_role",
+    ),
+    Case("ALTER SEQUENCE s SET UNLOGGED", "CREATE SEQUENCE s", since=15),
+)
+
+TYPES = (
+    *_cases(
+        "CREATE TYPE e AS ENUM ('a', 'b');",
+        "ALTER TYPE e ADD VALUE 'c'",
+        "ALTER TYPE e ADD VALUE 'x' BEFORE 'b'",
+        "ALTER TYPE e RENAME VALUE 'a' TO 'z'",
+        "DROP TYPE e",
+        "ALTER TYPE e RENAME TO e2",
+        "CREATE TABLE t (x e DEFAULT 'a')",
+    ),
+    *_cases(
+        "CREATE TYPE c AS (x int, y text);",
+        "ALTER TYPE c ADD ATTRIBUTE z int",
+        "ALTER TYPE c ALTER ATTRIBUTE y TYPE varchar(3)",
+        "ALTER TYPE c DROP ATTRIBUTE x",
+    ),
+    *_cases(
+        "CREATE DOMAIN d AS text CHECK (VALUE <> '');",
+        "ALTER DOMAIN d SET NOT NULL",
+        "ALTER DOMAIN d SET DEFAULT 'x'",
+        "ALTER DOMAIN d ADD CONSTRAINT c2 CHECK (length(VALUE) < 9)",
+        "ALTER DOMAIN d ADD CONSTRAINT c2 CHECK (length(VALUE) < 9) NOT VALID",
+        "ALTER DOMAIN d DROP CONSTRAINT d_check",
+        'CREATE DOMAIN d2 AS text COLLATE "C"',
+    ),
+    *_cases(
+        F,
+        "CREATE TYPE r AS RANGE (SUBTYPE = float8)",
+        "CREATE TYPE r AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi, MULTIRANGE_TYPE_NAME = mr)",
+        "CREATE TYPE shell",
+        "CREATE TYPE b; CREATE FUNCTION b_in(cstring) RETURNS b LANGUAGE internal IMMUTABLE STRICT AS 'int4in'; "
+        "CREATE FUNCTION b_out(b) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out'; "
+        "CREATE TYPE b (INPUT = b_in, OUTPUT = b_out, LIKE = int4)",
+    ),
+)
+
+ROUTINES = (
+    *_cases(
+        F,
+        "CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1 + 1",
+        "ALTER FUNCTION f(int) STABLE",
+        "ALTER FUNCTION f(int) COST 9",
+        "ALTER FUNCTION f(int) SECURITY DEFINER",
+        "ALTER FUNCTION f(int) SET work_mem = '1MB'",
+        "ALTER FUNCTION f(int) PARALLEL SAFE",
+        "ALTER FUNCTION f(int) STRICT LEAKPROOF",
+        "ALTER FUNCTION f(int) OWNER TO corpus_role",
+        "CREATE FUNCTION f(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 $$",
+        "CREATE FUNCTION g(a int, OUT b int, VARIADIC c int[] DEFAULT '{}') LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION g() RETURNS TABLE (a int) LANGUAGE sql ROWS 5 AS 'SELECT 1'",
+        "DROP FUNCTION f(int)",
+        "CREATE PROCEDURE p(INOUT x int) LANGUAGE plpgsql AS 'BEGIN x := 1; END'",
+        "CREATE AGGREGATE agg(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0')",
+        "CREATE AGGREGATE agg(int) (SFUNC = int4pl, STYPE = int, COMBINEFUNC = int4pl, PARALLEL = safe, "
+        "MSFUNC = int4pl, MINVFUNC = int4mi, MSTYPE = int)",
+        "CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq, COMMUTATOR = ===, HASHES, MERGES, "
+        "RESTRICT = eqsel, JOIN = eqjoinsel)",
+        "CREATE OPERATOR !!! (RIGHTARG = int, FUNCTION = f)",
+    ),
+    Case(
+        "ALTER OPERATOR === (int, int) SET (RESTRICT = eqsel)",
+        "CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)",
+    ),
+    Case("ALTER AGGREGATE agg(int) RENAME TO agg2", "CREATE AGGREGATE agg(int) (SFUNC = int4pl, STYPE = int)"),
+    Case("CREATE OPERATOR FAMILY fam USING hash", ""),
+    Case("DROP OPERATOR CLASS oc USING btree", OPC),
+    Case(OPC, ""),
+    Case("ALTER OPERATOR FAMILY oc USING btree ADD OPERATOR 1 < (int, int8), FUNCTION 1 btint48cmp(int, int8)", OPC),
+    Case(
+        "CREATE CAST (c AS int) WITH FUNCTION ci(c) AS ASSIGNMENT",
+        "CREATE TYPE c AS (x int); CREATE FUNCTION ci(c) RETURNS int LANGUAGE sql RETURN 1",
+    ),
+    Case("CREATE CAST (c AS text) WITH INOUT AS IMPLICIT", "CREATE TYPE c AS ENUM ('x')"),
+    Case("CREATE TRANSFORM FOR tsquery LANGUAGE sql (FROM SQL WITH FUNCTION numeric_support(internal))", ""),
+    Case(
+        "CREATE TRUSTED LANGUAGE {u}_l HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler "
+        "VALIDATOR plpgsql_validator",
+        "",
+    ),
+    Case("CREATE ACCESS METHOD {u}_am TYPE INDEX HANDLER bthandler", ""),
+)
+
+TRIGGERS = (
+    *_cases(
+        TG,
+        "CREATE TRIGGER g2 AFTER INSERT OR DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION touch('x')",
+        "CREATE TRIGGER g2 BEFORE UPDATE OF a ON t FOR EACH ROW WHEN (old.a <> new.a) EXECUTE FUNCTION touch()",
+        "CREATE CONSTRAINT TRIGGER g2 AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()",
+        "CREATE TRIGGER g2 AFTER UPDATE ON t REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION touch()",
+        "ALTER TABLE t DISABLE TRIGGER g",
+        "ALTER TABLE t ENABLE REPLICA TRIGGER g",
+        "ALTER TABLE t ENABLE ALWAYS TRIGGER g",
+        "ALTER TABLE t DISABLE TRIGGER g; ALTER TABLE t ENABLE TRIGGER g",
+        "ALTER TRIGGER g ON t RENAME TO g2",
+        "DROP TRIGGER g ON t",
+        "CREATE FUNCTION ev() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+        "CREATE EVENT TRIGGER {u}_e ON ddl_command_end WHEN TAG IN ('DROP SEQUENCE') EXECUTE FUNCTION ev(); "
+        "ALTER EVENT TRIGGER {u}_e DISABLE",
+    ),
+    Case(
+        "ALTER TABLE t1 DISABLE TRIGGER g",
+        PART + "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RETURN new; END'; CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();",
+    ),
+    *_cases(
+        T,
+        "CREATE POLICY po ON t USING (a > 0)",
+        "CREATE POLICY po ON t AS RESTRICTIVE FOR INSERT TO corpus_role WITH CHECK (a > 0)",
+    ),
+    Case("ALTER POLICY po ON t TO corpus_role", T + "CREATE POLICY po ON t USING (a > 0)"),
+    Case("ALTER POLICY po ON t USING (a > 1)", T + "CREATE POLICY po ON t USING (a > 0)"),
+)
+
+_EVERYTHING = (
+    TG + F + "CREATE VIEW v AS SELECT 1 AS x; CREATE MATERIALIZED VIEW m AS SELECT 1 AS x; CREATE SEQUENCE s; "
+    "CREATE TYPE e AS ENUM ('a'); CREATE TYPE c AS (x int); CREATE DOMAIN d AS int CONSTRAINT k CHECK (VALUE > 0); "
+    "CREATE INDEX ix ON t (a); CREATE POLICY po ON t USING (true); CREATE RULE r AS ON DELETE TO t DO ALSO NOTHING; "
+    "CREATE STATISTICS st ON id, a FROM t; CREATE AGGREGATE agg(int) (SFUNC = int4pl, STYPE = int); "
+    "CREATE PROCEDURE p() LANGUAGE sql AS ''; CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);"
+)
+COMMENTS = _cases(
+    _EVERYTHING,
+    *(
+        f"COMMENT ON {what} IS 'it''s a comment'"
+        for what in (
+            "TABLE t", "COLUMN t.a", "VIEW v", "COLUMN v.x", "MATERIALIZED VIEW m", "SEQUENCE s", "TYPE e", "TYPE c",
+            "COLUMN c.x", "DOMAIN d", "CONSTRAINT k ON DOMAIN d", "CONSTRAINT t_pkey ON t", "INDEX ix", "TRIGGER g ON t",
+            "POLICY po ON t", "RULE r ON t", "STATISTICS st", "FUNCTION f(int)", "AGGREGATE agg(int)", "PROCEDURE p()",
+            "OPERATOR === (int, int)", "SCHEMA {s}", "INDEX t_pkey", "SCHEMA public",
+        )
+    ),
+    "COMMENT ON TABLE t IS 'x'; COMMENT ON TABLE t IS NULL",
+)  # fmt: skip
+
+GRANTS = (
+    *_cases(
+        _EVERYTHING,
+        "GRANT SELECT ON t TO corpus_role",
+        "GRANT SELECT (a) ON t TO corpus_role",
+        "GRANT ALL ON t TO corpus_role WITH GRANT OPTION",
+        "GRANT SELECT ON t TO PUBLIC",
+        "GRANT SELECT ON t TO corpus_role; REVOKE SELECT ON t FROM corpus_role",
+        "REVOKE INSERT ON t FROM aegis",
+        "GRANT USAGE ON SEQUENCE s TO corpus_role",
+        "GRANT USAGE ON SCHEMA {s} TO corpus_role",
+        "REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+        "REVOKE EXECUTE ON FUNCTION f(int) FROM PUBLIC",
+        "GRANT EXECUTE ON PROCEDURE p() TO corpus_role",
+        "REVOKE USAGE ON TYPE e FROM PUBLIC",
+        "REVOKE USAGE ON DOMAIN d FROM PUBLIC",
+        "GRANT SELECT ON v TO corpus_role",
+        "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+        "REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC",
+        "GRANT SELECT ON pg_authid TO corpus_role",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {s} GRANT SELECT ON TABLES TO corpus_role",
+        "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+        "ALTER SCHEMA {s} OWNER TO corpus_role",
+        "ALTER TYPE e OWNER TO corpus_role",
+    ),
+    Case(
+        "GRANT EXECUTE ON FUNCTION uuid_nil() TO corpus_role",
+        'CREATE EXTENSION IF NOT EXISTS "uuid-ossp" SCHEMA public',
+    ),
+)
+
+REST = (
+    Case("CREATE SCHEMA {u}_x", ""),
+    Case("CREATE SCHEMA {u}_x AUTHORIZATION corpus_role", ""),
+    Case("CREATE EXTENSION vector SCHEMA public", "", since=18),
+    Case("CREATE COLLATION co (LOCALE = 'C')", ""),
+    Case("CREATE COLLATION co (PROVIDER = icu, LOCALE = 'und', DETERMINISTIC = false)", "", before=18),  # the wheel has no ICU
+    Case("CREATE CONVERSION cv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", ""),
+    Case("CREATE TEXT SEARCH CONFIGURATION cf (COPY = simple)", ""),
+    Case("ALTER TEXT SEARCH CONFIGURATION cf ALTER MAPPING FOR asciiword WITH english_stem, simple",
+         "CREATE TEXT SEARCH CONFIGURATION cf (COPY = simple)"),
+    Case("ALTER TEXT SEARCH CONFIGURATION cf DROP MAPPING FOR email", "CREATE TEXT SEARCH CONFIGURATION cf (COPY = simple)"),
+    Case("CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple, ACCEPT = false)", ""),
+    Case("ALTER TEXT SEARCH DICTIONARY di (ACCEPT = false)", "CREATE TEXT SEARCH DICTIONARY di (TEMPLATE = simple)"),
+    Case("CREATE TEXT SEARCH TEMPLATE te (LEXIZE = dsimple_lexize)", ""),
+    Case("CREATE TEXT SEARCH PARSER pa (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, "
+         "LEXTYPES = prsd_lextype)", ""),
+    Case("CREATE FOREIGN DATA WRAPPER {u}_w OPTIONS (debug 'x')", ""),
+    Case("CREATE SERVER {u}_s2 TYPE 'x' VERSION '1' FOREIGN DATA WRAPPER {u}_w OPTIONS (host 'b')", FDW),
+    Case("ALTER SERVER {u}_s OPTIONS (SET host 'z')", FDW),
+    Case("CREATE USER MAPPING FOR PUBLIC SERVER {u}_s OPTIONS (user 'u')", FDW),
+    Case("ALTER USER MAPPING FOR PUBLIC SERVER {u}_s OPTIONS (SET password 'y')",
+         FDW + "CREATE USER MAPPING FOR PUBLIC SERVER {u}_s OPTIONS (password 'x')",
+         differs="a password is no part of the schema and must not be shown"),
+    Case("CREATE FOREIGN TABLE ft (a int OPTIONS (n 'x')) SERVER {u}_s OPTIONS (t 'y')", FDW),
+    Case("ALTER FOREIGN TABLE ft OPTIONS (SET t 'z')", FDW + "CREATE FOREIGN TABLE ft (a int) SERVER {u}_s OPTIONS (t 'y')"),
+    Case("GRANT USAGE ON FOREIGN SERVER {u}_s TO corpus_role", FDW),
+    Case("CREATE PUBLICATION {u}_p FOR TABLE t"),
+    Case("CREATE PUBLICATION {u}_p FOR ALL TABLES WITH (publish = 'insert')"),
+    Case("ALTER PUBLICATION {u}_p ADD TABLE t", T + "CREATE PUBLICATION {u}_p"),
+    Case("CREATE PUBLICATION {u}_p FOR TABLE t (id, a) WHERE (id > 3)", since=15),
+    Case("CREATE PUBLICATION {u}_p FOR TABLES IN SCHEMA {s}", since=15),
+    Case("CREATE PUBLICATION {u}_p FOR TABLE t WITH (publish_generated_columns = stored)", since=18),
+    Case("CREATE SUBSCRIPTION {u}_sub CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE, "
+         "enabled = false)", ""),
+    Case("COMMENT ON EXTENSION \"uuid-ossp\" IS 'mine'", "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" SCHEMA public"),
+    Case("ALTER EXTENSION \"uuid-ossp\" SET SCHEMA {s}", "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" SCHEMA public"),
+)  # fmt: skip
+
+FAMILIES = {
+    "tables": TABLES,
+    "columns": COLUMNS,
+    "constraints": CONSTRAINTS,
+    "indexes": INDEXES,
+    "views": VIEWS,
+    "sequences": SEQUENCES,
+    "types": TYPES,
+    "routines": ROUTINES,
+    "triggers": TRIGGERS,
+    "comments": COMMENTS,
+    "grants": GRANTS,
+    "rest": REST,
+}
