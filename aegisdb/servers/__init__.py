@@ -54,6 +54,9 @@ class Server(Protocol):
             Refused: the server of a URL is not ours to stop.
         """
 
+    def has_data(self) -> bool:
+        """Whether there is data that `stop(destroy=True)` would delete (or that is a URL's)."""
+
     def address(self) -> Address:
         """The address of the registry's database on the running server; cheap, no login.
 

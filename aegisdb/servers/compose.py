@@ -79,6 +79,10 @@ class ComposeServer:
             raise Failed(f"docker compose down failed: {last_line(done.stderr)}", code="compose")
         return there
 
+    def has_data(self) -> bool:
+        """Whether the compose project has a volume."""
+        return bool(self._compose.volumes())
+
     def address(self) -> Address:
         """Address of the registry's database on the port that Docker says it publishes.
 

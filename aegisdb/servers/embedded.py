@@ -96,6 +96,10 @@ class EmbeddedServer:
                 done = True
             return done
 
+    def has_data(self) -> bool:
+        """Whether the data directory of this major version has been made."""
+        return self._cluster.exists
+
     def address(self) -> Address:
         """Address of the registry's database, if the server runs and its port answers.
 

@@ -67,6 +67,10 @@ class UrlServer:
             code="not_ours",
         )
 
+    def has_data(self) -> bool:
+        """Always; it is not ours."""
+        return True
+
     def address(self) -> Address:
         """The URL's address, unchecked: connecting tells whether it answers."""
         return self._address
