@@ -54,9 +54,9 @@ def _problem(plain: Any, error: dict[str, Any]) -> Problem:
     if kind == "unexpected_keyword_argument":
         known = _known_keys(error["loc"][:-1])
         guess = did_you_mean(str(key[-1]), known)
-        return Problem(key, f"unknown key `{key[-1]}`", f"{guess}allowed: {', '.join(known)}", at_key=True)
+        return Problem(key, "unknown key", f"{guess}allowed: {', '.join(known)}", at_key=True)
     if kind == "missing":
-        return Problem(key, f"the key `{key[-1]}` is missing", at_key=True)
+        return Problem(key, "this key is missing", at_key=True)
     if kind == "choice":
         return Problem(key, error["msg"], _choice(error["loc"]).hint(_at(plain, key)).strip())
     if kind == "literal_error":

@@ -135,7 +135,7 @@ class RegistryFile:
     targets: dict[str, TargetSpec]
     """Databases to work on, by name."""
     database: Database
-    """The database and its base schema."""
+    """What the database is called, who owns it, and what a new one gets."""
     default_target: str | None = None
     """The target when nothing else says; the first one otherwise."""
     services: dict[str, Service] = field(default_factory=dict)
