@@ -45,3 +45,117 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
     from aegisdb.workflows import up as workflow
 
     return workflow.wait(ws, timeout=timeout)
+
+
+@task(
+    help={
+        "volumes": "Destroy the whole server and make it anew; keeps nothing.",
+        "no_seed": "Stop after the migrations.",
+        "no_cache": "Build from nothing instead of cloning a template.",
+        "disconnect": "End the sessions that others have on the database.",
+    },
+    writes=True,
+)
+def reset(
+    ws: Workspace,
+    volumes: bool = False,
+    no_seed: bool = False,
+    no_cache: bool = False,
+    disconnect: bool = False,
+    yes: bool = False,
+) -> Result:
+    """Replace the database by a fresh one: base schema, deploy files, migrations, seeds.
+
+    The old database is kept as snapshot before-reset.
+
+    Example:
+        invoke db.reset
+        invoke db.reset --volumes --yes
+    """
+    from aegisdb.workflows import reset as workflow
+
+    return workflow.reset(ws, volumes=volumes, no_seed=no_seed, no_cache=no_cache, disconnect=disconnect, yes=yes)
+
+
+@task()
+def status(ws: Workspace) -> Result:
+    """Show server, extensions, graphs, triggers, and whether the database may be destroyed.
+
+    Example:
+        invoke db.status
+    """
+    from aegisdb.workflows.db_status import db_status
+
+    return db_status(ws)
+
+
+@task(help={"safe": "Put *** for the password."}, heading="", raw=True)
+def url(ws: Workspace, safe: bool = False) -> Result:
+    """Print the database's URL, password included, for any client.
+
+    Example:
+        psql "$(invoke db.url)"
+    """
+    from aegisdb.workflows import url as workflow
+
+    return workflow.url(ws, safe=safe)
+
+
+@task(heading="", raw=True)
+def shell(ws: Workspace) -> Result:
+    """Open psql on the database.
+
+    Example:
+        invoke db.shell
+    """
+    from aegisdb.workflows import shell as workflow
+
+    workflow.shell(ws)
+
+
+@task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
+def snapshot(ws: Workspace, name: str) -> Result:
+    """Keep a copy of the database under a name.
+
+    Example:
+        invoke db.snapshot before-experiment
+    """
+    from aegisdb.workflows import snapshots as workflow
+
+    return workflow.snapshot(ws, name)
+
+
+@task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
+def restore(ws: Workspace, name: str, yes: bool = False) -> Result:
+    """Put a snapshot in the database's place; what it replaces is kept as before-restore.
+
+    Example:
+        invoke db.restore before-experiment
+    """
+    from aegisdb.workflows import snapshots as workflow
+
+    return workflow.restore(ws, name, yes=yes)
+
+
+@task()
+def snapshots(ws: Workspace) -> Result:
+    """List the snapshots of the database.
+
+    Example:
+        invoke db.snapshots
+    """
+    from aegisdb.workflows import snapshots as workflow
+
+    return workflow.list_snapshots(ws)
+
+
+@task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
+def drop_snapshot(ws: Workspace, name: str) -> Result:
+    """Drop a snapshot for good.
+
+    Example:
+        invoke db.drop-snapshot before-experiment
+    """
+    from aegisdb.workflows import snapshots as workflow
+
+    return workflow.drop_snapshot(ws, name)

@@ -62,9 +62,16 @@ def init_files(ws: Workspace) -> tuple[Path, ...]:
     return tuple(ws.registry.root / name for name in ws.registry.file.database.init)
 
 
-def _base(ws: Workspace, address: Address) -> None:
+def complete_base(ws: Workspace, address: Address) -> None:
+    """What belongs to the base level besides the init files: the side schema and the deploy files."""
     from aegisdb.workflows.deploy_apply import run_deploy
 
+    with connect(address, application="aegisdb: build a database") as conn:
+        side_schema.ensure(conn)
+    run_deploy(ws.registry, address, bindir=ws.server.bindir(), listen=ws.listen)
+
+
+def _base(ws: Workspace, address: Address) -> None:
     free = set(ws.registry.file.database.unrestricted)
     bindir = ws.server.bindir()
     for name in ws.registry.file.database.init:
@@ -82,9 +89,7 @@ def _base(ws: Workspace, address: Address) -> None:
             _explain_missing_extension(error)
             raise
         ws.listen(Event(step="base schema", subject=name, seconds=seconds))
-    with connect(address, application="aegisdb: build a database") as conn:
-        side_schema.ensure(conn)
-    run_deploy(ws.registry, address, bindir=bindir, listen=ws.listen)
+    complete_base(ws, address)
 
 
 def _explain_missing_extension(error: StatementFailed) -> None:

@@ -15,8 +15,9 @@ from aegisdb.building.hashing import level_hashes
 from aegisdb.building.levels import LEVELS, fill
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import writer_lock
-from aegisdb.postgres.markers import mark, read_marker
+from aegisdb.postgres.markers import read_marker
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name, quote_ident
+from aegisdb.postgres.replacing import promote
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 
@@ -84,10 +85,8 @@ def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level)
 
 def _finish(conn: Connection, scratch_name: str, name: str, level: Level) -> None:
     databases.wait_until_free(conn, scratch_name)
-    with conn.transaction():
-        conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} RENAME TO {quote_ident(name)}")
-        conn.execute(f"ALTER DATABASE {quote_ident(name)} ALLOW_CONNECTIONS false")
-        mark(conn, name, "template", level=level)
+    conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} ALLOW_CONNECTIONS false")
+    promote(conn, scratch_name, name, "template", {"level": level})
 
 
 def _holds(conn: Connection, name: str) -> bool:

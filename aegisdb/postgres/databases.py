@@ -89,6 +89,7 @@ def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> No
         StatementFailed: the source is missing, the name is taken, or the role may not copy it.
     """
     deadline = time.monotonic() + wait
+    _settle(conn, source)
     while True:
         try:
             conn.execute(_copy_statement(conn, source, name))
@@ -203,6 +204,22 @@ def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
         if time.monotonic() >= deadline:
             raise in_use(conn, name, "used alone")
         time.sleep(_POLL)
+
+
+def _settle(conn: Connection, name: str) -> None:
+    # a session of ours that was closed just now is seen here sooner than by PostgreSQL, which looks every 100 ms
+    deadline = time.monotonic() + 10 * _POLL
+    while sessions(conn, name) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+
+
+def end_sessions(conn: Connection, name: str) -> None:
+    """End every session on a database that this role may end; raises StatementFailed where it may not."""
+    conn.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'",
+        (name,),
+    )
 
 
 def sessions(conn: Connection, name: str) -> tuple[DatabaseSession, ...]:

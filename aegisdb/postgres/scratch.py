@@ -40,7 +40,7 @@ def scratch(address: Address, *, template: str | None = None, label: str = "", w
     """
     with databases.maintenance(address, application="aegisdb: scratch database") as conn:
         sweep(conn, address.database)
-        name = _new_name(conn, address.database)
+        name = new_name(conn, address.database)
         conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
         try:
             if template is None:
@@ -78,7 +78,8 @@ def lock_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"aegisdb:scratch:{name}".encode()).digest()[:8], signed=True)
 
 
-def _new_name(conn: Connection, database: str) -> str:
+def new_name(conn: Connection, database: str) -> str:
+    """A name that no other has; a database that bears it without its lock being held is dropped by the next sweep."""
     random = secrets.token_hex(_RANDOM_BYTES)
     return f"{_prefix(database)}{random}{_check(conn.identity().system_identifier, random)}"
 

@@ -1,0 +1,219 @@
+"""`db.reset`: a fresh database takes the place of the old one, which is kept.
+
+The new database is built beside the old one, verified, and swapped in by renames in one transaction. Until then nothing
+of the old one has changed, whatever happens; afterwards it is the snapshot `before-reset`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.building import fill, template
+from aegisdb.building.inspecting import Content, inspect, require_complete
+from aegisdb.building.levels import LEVELS, complete_base
+from aegisdb.errors import AegisError, Busy, Interrupted, Refused, Unreachable
+from aegisdb.histories.reading import good_histories
+from aegisdb.postgres import databases, side_schema
+from aegisdb.postgres.locks import writer_lock
+from aegisdb.postgres.replacing import replace_live
+from aegisdb.postgres.scratch import scratch, sweep
+from aegisdb.results import Result
+from aegisdb.safety import denials, prove, require_disposable
+from aegisdb.workflows.down import down
+from aegisdb.workflows.snapshots import facts_about, snapshot_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.building import Level
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+KEPT_AS = "before-reset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One thing that the new database has: an extension, an owner's tables, a history, a seed."""
+
+    kind: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetResult(Result):
+    """A fresh database is in place."""
+
+    database: str
+    proof: str
+    """Why the old one was allowed to go; empty where there was none."""
+    kept_as: str
+    """The snapshot that the old database became; empty where there was none."""
+    undo: str
+    flushed: tuple[str, ...]
+    """Redis services that were emptied."""
+    seconds: float
+    made: tuple[Made, ...]
+
+
+def reset(
+    ws: Workspace,
+    *,
+    volumes: bool = False,
+    no_seed: bool = False,
+    no_cache: bool = False,
+    disconnect: bool = False,
+    yes: bool = False,
+) -> ResetResult:
+    """Replace the target's database by a fresh one.
+
+    Args:
+        ws: the open workspace.
+        volumes: destroy and make anew the whole server first; nothing is kept then.
+        no_seed: stop after the histories.
+        no_cache: build from nothing instead of cloning a template.
+        disconnect: end the sessions of other applications on the database.
+        yes: do not ask before `volumes` destroys; serves only a database that is proven to be disposable.
+
+    Raises:
+        Refused: the database is not disposable. Busy: sessions are on it, or another writer works on it.
+        StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
+    """
+    began = time.monotonic()
+    good_histories(ws.registry)  # unreadable files are found before anything is contacted
+    level: Level = "histories" if no_seed else "seeds"
+    if volumes:
+        down(ws, volumes=True, yes=yes)
+    _start(ws)
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.reset") as conn:
+        proof = _allow(ws, conn, address.database, yes=yes, fresh=volumes)
+        with writer_lock(address, wait=ws.lock_wait, command="db.reset", listen=ws.listen):
+            sweep(conn, address.database)
+            _free(conn, address.database, disconnect=disconnect)
+            if volumes and databases.exists(conn, address.database):
+                content, kept = _complete_in_place(ws, address, level), False
+            else:
+                content, kept = _build_and_swap(ws, conn, level, no_cache=no_cache)
+    return ResetResult(
+        database=address.database,
+        proof=proof,
+        kept_as=KEPT_AS if kept else "",
+        undo=f"invoke db.restore {KEPT_AS}" if kept else "",
+        flushed=ws.server.flush(),
+        seconds=time.monotonic() - began,
+        made=_made(ws, content),
+    )
+
+
+def _start(ws: Workspace) -> None:
+    try:
+        ws.server.start(ws.listen)
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+
+
+def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, fresh: bool) -> str:
+    """The evidence that the old database may go, empty where there is none."""
+    if databases.exists(conn, live) and not fresh:
+        proof = require_disposable(ws, conn, verb="db.reset", database=live, undoable=True, yes=yes)
+        return f"{proof.kind}: {proof.evidence}"
+    if reasons := denials(ws, conn, live):
+        raise Refused(f"db.reset is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
+    found = prove(ws, conn, live)
+    return f"{found.kind}: {found.evidence}" if found else ""
+
+
+def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
+    """See to it that nobody is on the database, before any work is done for it."""
+    if disconnect:
+        databases.end_sessions(conn, live)
+    try:
+        databases.wait_until_free(conn, live, wait=1.0)
+    except Busy as error:
+        error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
+        raise
+
+
+def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: bool) -> tuple[Content, bool]:
+    live = ws.address().database
+    there = databases.exists(conn, live)
+    with _state_told(live if there else ""):
+        source = None if no_cache else template(ws, level)
+        with scratch(ws.address(), template=source, label="reset") as new:
+            if source is None:
+                for each in LEVELS[: LEVELS.index(level) + 1]:
+                    fill(ws, new, each)
+            content = _verify(ws, new, level)
+            facts = _journal_before(ws) if there else {}
+            replace_live(conn, live, new.database, snapshot_database(live, KEPT_AS), facts)
+    return content, there
+
+
+def _complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
+    """The container ran the init files itself on its first boot; the rest is done on top of that."""
+    complete_base(ws, address)
+    for each in LEVELS[1 : LEVELS.index(level) + 1]:
+        fill(ws, address, each)
+    return _verify(ws, address, level)
+
+
+def _verify(ws: Workspace, new: Address, level: Level) -> Content:
+    with ws.connect(new.database) as conn:
+        content = inspect(conn, ws.registry)
+        require_complete(content, ws.registry, seeded=level == "seeds")
+        side_schema.journal(conn, "reset", command=ws.command, note=f"built up to {level}")
+    return content
+
+
+def _journal_before(ws: Workspace) -> dict[str, str]:
+    """Note in the old database that it will be replaced, and read what it was; damage there stops nobody."""
+    try:
+        with ws.connect() as conn:
+            side_schema.journal(conn, "reset", outcome="started", command=ws.command)
+        return facts_about(ws)
+    except AegisError as error:
+        return {"note": f"could not be read when it was replaced: {error.message}"}
+
+
+@contextmanager
+def _state_told(live: str) -> Iterator[None]:
+    """Say in every error what the state is now."""
+    state = f"database {live!r} is as it was, what was built beside it is dropped" if live else "nothing was kept"
+    try:
+        yield
+    except AegisError as error:
+        error.message = f"{error.message}; {state}"
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(f"db.reset was interrupted; {state}", hint="invoke db.reset") from None
+
+
+def _made(ws: Workspace, content: Content) -> tuple[Made, ...]:
+    from aegisdb.ownership import Owners
+
+    owners = Owners(ws.registry)
+    tables: dict[str, list[str]] = {}
+    for table in content.tables:
+        tables.setdefault(owners.owner_of(f"table {table}", table) or "base", []).append(table)
+    made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
+    made += [Made(kind="graph", name=name, what="") for name in content.graphs]
+    made += [
+        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(n.removeprefix('public.') for n in names)}")
+        for owner, names in sorted(tables.items())
+    ]
+    made += [
+        Made(kind="history", name=name, what=f"at {', '.join(rows) or 'nothing'}")
+        for name, rows in content.revisions.items()
+    ]
+    made += [
+        Made(kind="seed", name=name, what=", ".join(f"{table} {count}" for table, count in rows.items()))
+        for name, rows in content.seeds.items()
+    ]
+    return tuple(made)
