@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Busy, Dirty, RevisionFailed
+from aegisdb.histories.opening import WORKERS
 
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
@@ -20,7 +21,29 @@ FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids(%s))
 """
 _MINE = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
+_ORPHANS = """
+SELECT pid, query, extract(epoch FROM clock_timestamp() - query_start)::int FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, %s)
+"""
 _GONE_WITHIN = 10.0  # seconds
+
+
+def wait_for_orphans(conn: Connection) -> None:
+    """Wait until no session of a worker is left in this database. The caller holds the writer lock, so all are orphans.
+
+    Raises:
+        Busy: one still works after a bounded time, with pid, query and age.
+    """
+    deadline = time.monotonic() + _GONE_WITHIN
+    while rows := conn.rows(_ORPHANS, (WORKERS,)):
+        if time.monotonic() > deadline:
+            pid, query, age = rows[0]
+            raise Busy(
+                f"a worker whose tool has died still works: pid {pid}, for {age} s: {' '.join(query.split())[:120]}",
+                hint=f"wait, or end it: SELECT pg_terminate_backend({pid})",
+                code="orphan",
+            )
+        time.sleep(0.1)
 
 
 class Backend:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Identity
     from aegisdb.registry.types import Registry
 
+WORKERS = "aegisdb worker:"
+"""How the sessions of workers begin their application_name."""
 LOCK_TIMEOUT = 5000
 """Milliseconds that one DDL statement waits for a lock, so that readers do not queue behind it for long."""
 
@@ -46,7 +48,7 @@ def opening(
             "oid": identity.oid,
             "database": identity.database,
         },
-        "application": f"aegisdb: {history.service} {os.getpid()}"[:63],
+        "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,
         "record": journal,
         "who": _who(registry.root, command) if journal else {},

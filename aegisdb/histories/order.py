@@ -57,13 +57,14 @@ def service_needs(registry: Registry, history: History) -> dict[str, str]:
     needs = dict.fromkeys(registry.services[history.service].after, "`after` in services.yaml")
     for revision in history.ordered():
         for table in revision.references:
-            owner = _owner(registry, table)
+            owner = owner_of_table(registry, table)
             if owner and owner != history.service:
                 needs.setdefault(owner, f"{revision.path.name} references {table}")
     return needs
 
 
-def _owner(registry: Registry, table: str) -> str:
+def owner_of_table(registry: Registry, table: str) -> str:
+    """The service whose `owns` fits a table's name (`schema.name` or `name`), empty when none does."""
     schema, _, name = table.rpartition(".")
     for service, settings in registry.services.items():
         if schema and settings.schema == schema:

@@ -56,7 +56,16 @@ def scan(path: Path) -> Revision:
     Raises:
         HistoryError: a syntax error, no `revision`, or a value that is not a literal; with file and line.
     """
-    tree = _parse(path)
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise HistoryError(f"{path.name} cannot be read: {error.strerror}", where=str(path)) from None
+    return scan_source(source, path)
+
+
+def scan_source(source: bytes | str, path: Path) -> Revision:
+    """Read the text of a revision file; `path` is where it is or was. Raises as `scan`."""
+    tree = _parse(source, path)
     values, line = _assignments(tree, path)
     identifier = values.get("revision")
     if not isinstance(identifier, str) or not identifier:
@@ -80,14 +89,14 @@ def scan(path: Path) -> Revision:
     )
 
 
-def _parse(path: Path) -> ast.Module:
+def _parse(source: bytes | str, path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return ast.parse(source, filename=str(path))
     except SyntaxError as error:
         raise HistoryError(
             f"{path.name} does not compile: {error.msg}", where=f"{path}:{error.lineno or 1}", code="syntax"
         ) from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise HistoryError(f"{path.name} cannot be read: {error}", where=str(path)) from None
 
 

@@ -131,9 +131,14 @@ class Session:
         """Revert one revision; raises as `upgrade_one`."""
         return self._step("downgrade", revision)
 
-    def stamp(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Write into the version table that these are applied; runs none of them. Empty means base."""
-        answer = self._ask({"op": "stamp", "revisions": list(revisions)})
+    def stamp(self, revisions: Iterable[str], *, purge: bool = False) -> tuple[str, ...]:
+        """Write into the version table that these are applied; runs none of them. Empty means base.
+
+        `purge` empties the version table first, so rows that no file explains do not matter.
+        """
+        answer = self._ask({"op": "stamp", "revisions": list(revisions), "purge": purge})
+        if not answer["checked"]:
+            return self.current()
         self._rows = tuple(answer["rows"])
         return self._rows
 
@@ -237,7 +242,7 @@ class Session:
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
         if answer["kind"] in {"revision", "unrecorded", "reads_data"} and named is not None:
-            error = revision_error(answer, self.history, named, _verb(answer, revision))
+            error = revision_error(answer, self.history, named, _verb(answer))
         else:
             error = error_of(answer, self.history, worker.output())
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
@@ -272,8 +277,8 @@ class Session:
         return error
 
 
-def _verb(answer: dict[str, Any], revision: Revision | None) -> str:
-    return "it" if answer["kind"] == "reads_data" or revision is None else "the step"
+def _verb(answer: dict[str, Any]) -> str:
+    return str(answer.get("action", "the step"))
 
 
 __all__ = ["Direction", "Dirty", "Draft", "Session", "StepDone"]

@@ -151,7 +151,7 @@ class AlembicSide:
     def steps(self, request: Message) -> None:
         """Do this step and all that follow in one run of env.py; each is answered when it is committed."""
         self.channel.put_back(request)
-        self.run(self.stepper.migrations)
+        self.run(self.stepper.migrations, purge=bool(request.get("purge")))
         self.stepper.ended()
 
     def render(self, request: Message) -> None:

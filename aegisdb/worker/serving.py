@@ -65,7 +65,7 @@ def _failure(side: Any, error: BaseException) -> Message:
         error = Refusal(
             "unrecorded", f"it called sys.exit({error.code!r}) and ended without being recorded"
         ).with_traceback(error.__traceback__)
-    return {**describe(error, kind="revision", path=path), "revision": current["revision"]}
+    return {**describe(error, kind="revision", path=path), "revision": current["revision"], "action": current["op"]}
 
 
 def _die_with_parent() -> None:

@@ -36,12 +36,13 @@ class Stepper:
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
+        self._began = 0.0
         self._outer = context._in_external_transaction  # noqa: SLF001  Alembic has no public name for it
         rows = tuple(heads)
         self._release(context)
         while True:
             request = self._channel.read()
-            if request is None or request["op"] not in STEPS:
+            if request is None or not self._fits(request):
                 self._channel.put_back(request or {"op": "quit"})
                 return
             self.request, self._began = request, time.monotonic()
@@ -51,6 +52,10 @@ class Stepper:
             rows = tuple(context.get_current_heads())
             self._release(context)
             self._answer(rows)
+
+    def _fits(self, request: Message) -> bool:
+        # a purge is an option of the run of env.py, so it needs one of its own
+        return request["op"] in STEPS and not (request.get("purge") and self._began)
 
     def _steps(self, request: Message, rows: Iterable[str], context: Any) -> Iterator[Any]:
         if request["op"] == "current":

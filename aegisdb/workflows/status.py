@@ -1,0 +1,91 @@
+"""One table for all services: what is applied, what is head, what is pending. No worker, no env.py, one connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import HistoryError, Problem, Unreachable
+from aegisdb.histories.locations import alembic_settings
+from aegisdb.histories.reading import read_histories
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.standing import Standing
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceStatus:
+    """Where one service stands."""
+
+    service: str
+    applied: tuple[str, ...]
+    head: tuple[str, ...]
+    pending: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusResult(Result):
+    """All services; problems are what must be decided, and with `check` also what is pending."""
+
+    services: tuple[ServiceStatus, ...]
+    database: str = ""
+    """Why there is nothing to read: "missing"; empty when there is a database."""
+
+
+def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusResult:
+    """Where each service stands. A missing database counts as an empty one.
+
+    Raises:
+        UsageError: no such service; Unreachable: no server; Busy: a version table is locked.
+    """
+    if service:
+        alembic_settings(ws.registry, service)
+    histories = read_histories(ws.registry)
+    wanted = {name: history for name, history in histories.items() if service in ("", name)}
+    standings, missing = _look(ws, wanted)
+    problems = [standing.problem for standing in standings.values() if standing.problem is not None]
+    problems.sort(key=lambda problem: problem.exit_code)
+    if check:
+        problems += [_pending(standing) for standing in standings.values() if standing.state == "pending"]
+    return StatusResult(
+        services=tuple(_row(standing) for standing in standings.values()),
+        database="missing" if missing else "",
+        problems=tuple(problems),
+    )
+
+
+def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tuple[dict[str, Standing], bool]:
+    from aegisdb.histories.standing import read_standings
+
+    try:
+        conn = ws.connect()
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        return read_standings(None, histories), True
+    with conn:
+        return read_standings(conn, histories), False
+
+
+def _row(standing: Standing) -> ServiceStatus:
+    return ServiceStatus(
+        service=standing.service,
+        applied=standing.applied,
+        head=standing.history.heads if standing.history else (),
+        pending=len(standing.pending),
+        state=standing.state,
+    )
+
+
+def _pending(standing: Standing) -> Problem:
+    return Problem(
+        code="pending",
+        message=f"{standing.service} has {len(standing.pending)} pending",
+        hint="invoke migrate.apply",
+    )
