@@ -104,7 +104,7 @@ def send(endpoint: Endpoint, deadline: Deadline) -> Answer:
     watchdog.daemon = True
     watchdog.start()
     try:
-        return _exchange(connection, endpoint)
+        answer = _exchange(connection, endpoint)
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
             raise Failed(f"{endpoint} did not answer within {deadline.seconds:g} s", code="timeout") from None
@@ -113,6 +113,36 @@ def send(endpoint: Endpoint, deadline: Deadline) -> Answer:
     finally:
         watchdog.cancel()
         connection.close()
+    return answer
+
+
+class _WholeResponse(http.client.HTTPResponse):
+    """A response whose head must end with its empty line: http.client takes the end of a broken one for it."""
+
+    def begin(self) -> None:
+        source = self.fp
+        self.fp = _Unbroken(source)  # type: ignore[assignment]  # begin() only reads lines
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = source
+
+
+class _Unbroken:
+    """The lines of a stream that may not end in the middle of one, or before the reader is done."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit:
+            raise http.client.IncompleteRead(line)
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _connect(endpoint: Endpoint, deadline: Deadline) -> http.client.HTTPConnection:
@@ -130,6 +160,7 @@ def _connect(endpoint: Endpoint, deadline: Deadline) -> http.client.HTTPConnecti
             hint="start the service, or add `serve:` to its seed in services.yaml",
             code="seed_unreachable",
         ) from error
+    connection.response_class = _WholeResponse
     connection.sock.settimeout(None)  # from here on the watchdog keeps the time
     return connection
 

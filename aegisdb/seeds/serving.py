@@ -49,7 +49,7 @@ def run_http(
 
 def _checked(seed: HttpSeed, service: str) -> Endpoint:
     endpoint = read_endpoint(seed.http)
-    if not endpoint.local and (seed.serve or not getattr(seed, "remote", False)):
+    if not endpoint.local and (seed.serve or not seed.remote):
         raise BadInput(
             f"{seed_name(seed)} of {service} goes to another machine",
             hint="seeds go to localhost; `remote: true` (without `serve:`) in services.yaml allows another host",
