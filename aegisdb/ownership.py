@@ -1,0 +1,179 @@
+"""Who owns which object of a database: a service, the base schema, an extension, the side schema, or nobody.
+
+A service owns what its `owns` patterns say, and all that lies in its own `schema`. What hangs on a table (index,
+constraint, trigger, column, comment, owned sequence) follows the table. A function, type or sequence that no pattern
+names follows the one service whose objects use it. What init SQL makes is the base's, unless a service claims it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aegisdb.fingerprint.names import Name, parse, relation_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.registry.types import Registry
+
+BASE = "base"
+EXTENSION = "extension"
+SIDE_SCHEMA = "aegisdb"
+NOBODY = ""
+DEFAULT_VERSION_SCHEMA = "public"
+
+_FOLLOWS_ITS_USERS = frozenset({"function", "procedure", "aggregate", "type", "domain", "sequence", "collation"})
+_WILDCARDS = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of a service's `owns`; `pattern` is `name` or `schema.name`, either with shell wildcards."""
+
+    service: str
+    pattern: str
+    schema: str = ""
+    """The service's own schema, to which a pattern without one belongs."""
+
+    def covers(self, name: Name) -> bool:
+        """Whether the pattern names this object."""
+        if "." in self.pattern and fnmatchcase(name.qualified, self.pattern):
+            return True
+        if self.schema and name.schema != self.schema:
+            return False
+        return fnmatchcase(name.name, self.pattern)
+
+
+class Owners:
+    """Answers whose an object is, from the registry and the base schema's fingerprint."""
+
+    def __init__(self, registry: Registry, base: Fingerprint | None = None) -> None:
+        self._base = base.facts if base is not None else {}
+        self._extension_schemas = _extension_schemas(self._base)
+        self._schemas = {s.schema: name for name, s in registry.services.items() if s.schema}
+        self.claims = tuple(
+            Claim(name, pattern, service.schema or "")
+            for name, service in registry.services.items()
+            for pattern in service.owns
+        )
+        self.version_tables: Mapping[str, str] = {
+            f"{service.schema or DEFAULT_VERSION_SCHEMA}.{service.alembic.version_table}": name
+            for name, service in registry.services.items()
+            if service.alembic
+        }
+        self._known: dict[Name, str] = {}
+
+    def owner_of(self, key: str, relation: str = "") -> str:
+        """The owner by name: a service, "base", "extension", "aegisdb", or "" for nobody (see `owners`)."""
+        name = relation_name(relation) if relation else parse(key)
+        if name not in self._known:
+            self._known[name] = self._by_name(name)
+        owner = self._known[name]
+        if owner == NOBODY and key in self._base:
+            return BASE
+        return owner
+
+    def owners(self, *fingerprints: Fingerprint) -> dict[str, str]:
+        """The owner of every object; what no pattern names follows the service that alone uses it."""
+        found = {
+            key: self.owner_of(key, fingerprint.relations.get(key, ""))
+            for fingerprint in fingerprints
+            for key in fingerprint.facts
+        }
+        orphans = [key for key, owner in found.items() if not owner and parse(key).kind in _FOLLOWS_ITS_USERS]
+        if orphans:
+            _follow_users(orphans, found, fingerprints)
+        return found
+
+    def claimants(self, key: str, relation: str = "") -> tuple[str, ...]:
+        """Every service that claims an object; more than one means that it is contested."""
+        name = relation_name(relation) if relation else parse(key)
+        claimed = dict.fromkeys(claim.service for claim in self.claims if claim.covers(name))
+        return tuple(claimed)
+
+    def is_version_table(self, change: Change) -> bool:
+        """Whether a change is about a version table, which Alembic makes and never drops."""
+        name = relation_name(change.relation) if change.relation else parse(change.object)
+        return name.qualified in self.version_tables
+
+    def _by_name(self, name: Name) -> str:
+        if name.schema == SIDE_SCHEMA or (name.kind == "schema" and name.name == SIDE_SCHEMA):
+            return SIDE_SCHEMA
+        if name.kind == "extension":
+            return EXTENSION
+        if name.qualified in self.version_tables:
+            return self.version_tables[name.qualified]
+        if name.kind == "schema":
+            return self._schema_owner(name)
+        return self._claimed_by(name) or self._schemas.get(name.schema, self._of_relation(name))
+
+    def _claimed_by(self, name: Name) -> str:
+        covering = [claim for claim in self.claims if claim.covers(name)]
+        # a name written out wins over a pattern that happens to fit
+        covering.sort(key=lambda claim: bool(_WILDCARDS & set(claim.pattern)))
+        return covering[0].service if covering else NOBODY
+
+    def _schema_owner(self, name: Name) -> str:
+        if name.name in self._schemas:
+            return self._schemas[name.name]
+        exact = [claim.service for claim in self.claims if claim.pattern == name.name]
+        if exact:
+            return exact[0]
+        return EXTENSION if name.name in self._extension_schemas else NOBODY
+
+    def _of_relation(self, name: Name) -> str:
+        """What hangs on a relation of the base is the base's, also when it is new."""
+        if name.qualified in self._base_relations:
+            return BASE
+        return EXTENSION if name.schema in self._extension_schemas else NOBODY
+
+    @cached_property
+    def _base_relations(self) -> frozenset[str]:
+        kinds = ("table ", "view ", "materialized view ", "foreign table ")
+        return frozenset(parse(key).qualified for key in self._base if key.startswith(kinds))
+
+
+def orphaned_claims(owners: Owners, fingerprint: Fingerprint) -> tuple[Claim, ...]:
+    """Entries of `owns` that name nothing in this database."""
+    names = {parse(key) for key in fingerprint.facts} | set(map(relation_name, fingerprint.relations.values()))
+    return tuple(claim for claim in owners.claims if not any(claim.covers(name) for name in names))
+
+
+def _extension_schemas(facts: Mapping[str, str]) -> frozenset[str]:
+    in_schema = re.compile(r"schema (\S+)")
+    found = {m[1] for key, text in facts.items() if key.startswith("extension ") and (m := in_schema.match(text))}
+    return frozenset(found - {"public", "pg_catalog"})
+
+
+def _follow_users(orphans: list[str], found: dict[str, str], fingerprints: Iterable[Fingerprint]) -> None:
+    users: dict[str, set[str]] = defaultdict(set)
+    mentions = {_mention(key): key for key in orphans}
+    pattern = re.compile("(?:" + "|".join(map(re.escape, mentions)) + r")(?!\w)")
+    for fingerprint in fingerprints:
+        for key, facts in fingerprint.facts.items():
+            for text in _mentioned(pattern, facts):
+                if mentions[text] != key:
+                    users[mentions[text]].add(found[key])
+    for key in orphans:
+        if len(users[key]) == 1:
+            found[key] = next(iter(users[key]))
+    for key, owner in list(found.items()):
+        # its comment and its grants go with it
+        if not owner and (about := key.partition(" on ")[2]) in found:
+            found[key] = found[about]
+
+
+def _mention(key: str) -> str:
+    """How the facts of others spell it: `public.touch` of a function, `public.mood` of a type."""
+    identity = key[len(parse(key).kind) + 1 :]
+    return identity.partition("(")[0]
+
+
+def _mentioned(pattern: re.Pattern[str], facts: str) -> Iterator[str]:
+    return (found[0] for found in pattern.finditer(facts))

@@ -1,0 +1,70 @@
+"""What a roundtrip found out about each revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Status = Literal["proven", "one way", "failed", "not reached"]
+
+FAULTS: Mapping[str, str] = {
+    "upgrade_failed": "upgrade fails",
+    "downgrade_failed": "downgrade fails",
+    "left_behind": "downgrade leaves behind",
+    "not_restored": "downgrade does not restore",
+    "upgrade_differs": "the second upgrade gives another schema",
+    "foreign_object": "changes an object of another owner",
+    "rows_lost": "loses rows",
+    "data_upgrade_failed": "upgrade fails on seeded data",
+    "data_downgrade_failed": "downgrade fails on seeded data",
+}
+"""Codes of findings and how they begin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a revision."""
+
+    code: str
+    object: str = ""
+    owner: str = ""
+    """Who owns the object, empty for nobody."""
+    detail: str = ""
+    """The line of difference, or the error."""
+
+    def __str__(self) -> str:
+        owner = f" (owner {self.owner})" if self.owner and self.code == "foreign_object" else ""
+        return f"{FAULTS[self.code]}{owner}: {self.detail}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionProof:
+    """What was proven about one revision; seconds are those of the revision's own steps."""
+
+    service: str
+    revision: str
+    message: str
+    where: str
+    status: Status
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """True and worth knowing, but not wrong."""
+    objects: int = 0
+    """Schema objects that the upgrade adds, removes or changes."""
+    rows_lost: Mapping[str, int] = field(default_factory=dict)
+    """With data: rows that a downgrade and an upgrade do not bring back, by table."""
+    up_seconds: float = 0.0
+    down_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceProof:
+    """All of one service."""
+
+    service: str
+    revisions: tuple[RevisionProof, ...]
+    seconds: float
+    """Start-up, scratch databases and fingerprints included."""
