@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from aegisdb.errors import AegisError, Interrupted, UsageError
+from aegisdb.errors import AegisError, Interrupted
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
 from aegisdb.output.present import (
@@ -206,16 +206,17 @@ def _open(target: str, lock_wait: float | None, command: str) -> Workspace:
     from aegisdb.workspace import DEFAULT_LOCK_WAIT, open_workspace
 
     ws = open_workspace(
-        target=target, listen=console.listen, lock_wait=DEFAULT_LOCK_WAIT if lock_wait is None else lock_wait
+        target=target,
+        listen=console.listen,
+        lock_wait=DEFAULT_LOCK_WAIT if lock_wait is None else lock_wait,
+        ask=console.ask,
+        command=command,
     )
     masking.learn_registry(console.mask, ws.registry)
     return ws
 
 
 def _check_service(ws: Workspace, service: Any) -> None:
-    names = list(ws.registry.services)
     for name in [service] if isinstance(service, str) else service or ():
-        if name and name not in names:
-            raise UsageError(
-                f"there is no service {name!r}", hint=_values.did_you_mean(name, names), code="unknown_service"
-            )
+        if name:
+            ws.registry.service(name)

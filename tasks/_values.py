@@ -86,9 +86,7 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
 
 def describe(ws: Workspace) -> str:
     """The target as the first line of text output names it."""
-    label = getattr(ws.server, "label", None)
-    place = f" {label()}" if callable(label) else ""
-    return f"target {ws.target} ({ws.server.kind}){place}"
+    return f"target {ws.target} ({ws.server.kind}) {ws.server.label()}"
 
 
 def _value(flag: Flag, given: Any, command: str) -> Any:

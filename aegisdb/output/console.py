@@ -63,7 +63,7 @@ def ask(prompt: str) -> str:
         raise Refused(
             "this needs a typed confirmation, and there is no terminal to ask on",
             hint="run it in a terminal",
-            code="no_terminal",
+            code="no_tty",
         )
     _progress.pause()
     sys.stderr.write(_encodable(mask(prompt), sys.stderr.encoding) + " ")

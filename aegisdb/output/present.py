@@ -63,7 +63,8 @@ def present(outcome: Outcome, form: Format, *, quiet: bool = False, masked: bool
     try:
         _result(outcome, form, masked=masked)
     except OSError as error:
-        console.note(f"error[output] the result cannot be written: {error.strerror} → the command itself ended before")
+        lost = f"the result cannot be written: {error.strerror}"
+        _problem(Problem(code="output", message=lost, hint="the command itself had ended before"))
         return outcome.exit_code or 1
     if form == "text" and not quiet and (not outcome.problems or outcome.seconds >= 1):
         verb = "failed after" if outcome.problems else "done in"

@@ -130,7 +130,7 @@ def test_values_arrive_in_their_types() -> None:
 def test_without_a_terminal_a_question_is_refused() -> None:
     ran = demo("asked")
     assert ran.code == 3
-    assert ran.last.startswith("error[no_terminal]")
+    assert ran.last.startswith("error[no_tty]")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])

@@ -1,0 +1,73 @@
+"""Documentation made from the tasks themselves: README's table and one page for each collection."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invoke.collection import Collection
+
+    from tasks._cli import AegisTask
+
+BEGIN, END = "<!-- tasks: made by `invoke dev.docs` -->", "<!-- /tasks -->"
+_EVERYWHERE = ("target", "format")
+
+
+def generated(ns: Collection, root: Path) -> dict[Path, str]:
+    """Every file that is made from the tasks, with its text."""
+    readme = root / "README.md"
+    pages = defaultdict(list)
+    for name in sorted(ns.task_names):
+        pages[name.split(".")[0]].append(ns[name])
+    made = {root / "docs" / "tasks" / f"{page}.md": _page(ns, page, tasks) for page, tasks in pages.items()}
+    return made | {readme: with_table(readme.read_text(encoding="utf-8"), ns)}
+
+
+def with_table(text: str, ns: Collection) -> str:
+    """The text with a fresh table between its two markers."""
+    rows = [f"| [`{name}`]({_link(name)}) | {_summary(ns[name])} |" for name in sorted(ns.task_names)]
+    table = "\n".join(["| task | does |", "|---|---|", *rows])
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{table}\n{END}", text, flags=re.DOTALL)
+
+
+def _link(name: str) -> str:
+    return f"docs/tasks/{name.split('.', maxsplit=1)[0]}.md#{name.replace('.', '')}"
+
+
+def _summary(made: AegisTask) -> str:
+    return _cell((inspect.getdoc(made) or "").split("\n\n")[0])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _page(ns: Collection, page: str, made: list[AegisTask]) -> str:
+    collection = ns.collections.get(page)
+    title = inspect.getdoc(collection) if collection is not None else None
+    intro = f"{title.splitlines()[0]}\n\n" if title else ""
+    note = "Made from the tasks by `invoke dev.docs`. Every task also takes `--target NAME` and `--format text|json`."
+    return "\n\n".join([f"# {page}\n\n{intro}{note}", *(_section(one) for one in made)]) + "\n"
+
+
+def _section(made: AegisTask) -> str:
+    documentation = inspect.getdoc(made) or ""
+    text, _, example = documentation.partition("Example:")
+    commands = inspect.cleandoc(example)
+    parts = [f"## {made.dotted}", text.strip(), f"```\n{commands}\n```"]
+    flags = [(flag, made.texts.get(name, "")) for name, flag in made.flags.items() if name not in _EVERYWHERE]
+    if flags:
+        rows = [f"| `{flag.typed}` | {_cell(text)}{_default(flag.default)} |" for flag, text in flags]
+        parts.append("\n".join(["| flag | meaning |", "|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def _default(default: object) -> str:
+    if isinstance(default, bool) or not isinstance(default, int | float | str) or default == "":
+        return ""
+    return f" Default: {default:g}." if isinstance(default, float) else f" Default: {default}."
