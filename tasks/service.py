@@ -21,3 +21,22 @@ def list_(ws: Workspace) -> Result:
     from aegisdb.workflows.service_list import service_list
 
     return service_list(ws)
+
+
+@task(
+    help={
+        "name": "Name of the service: lower case letters, digits, - and _.",
+        "runner": 'How to reach its own environment, e.g. "poetry run"; empty for this one.',
+        "sync": "A synchronous env.py on psycopg instead of an asynchronous one on asyncpg.",
+    },
+    positional=("name",),
+)
+def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bool = False) -> Result:
+    """Write a new service with models and an Alembic history, and register it; contacts nothing.
+
+    Example:
+        invoke service.add billing
+    """
+    from aegisdb.workflows.service_add import service_add
+
+    return service_add(ws, name, runner=runner, sync=sync, plan=plan)

@@ -36,6 +36,10 @@ class Tree:
         else:
             yield from self._found(key, os.path.join(self._root, base, text), text, kind)  # noqa: PTH118 - faster
 
+    def has(self, *parts: str) -> bool:
+        """Whether there is such a file."""
+        return os.path.isfile(os.path.join(self._root, *parts))  # noqa: PTH113, PTH118 - faster
+
     def _found(self, key: Key, full: str, text: str, kind: str) -> Iterator[Problem]:
         real = os.path.realpath(full)
         if os.path.commonpath([self._real, real]) != self._real:
@@ -71,11 +75,17 @@ def _service(tree: Tree, key: Key, service: dict[str, Any]) -> Iterator[Problem]
         yield from _inside(tree, key, path, service)
 
 
+def _told_elsewhere(tree: Tree, path: str, config: str, alembic: dict[str, Any]) -> bool:
+    """Whether a missing alembic.ini is no fault: [tool.alembic] of pyproject.toml or the registry may do its work."""
+    return config == "alembic.ini" and (bool(alembic.get("script_location")) or tree.has(path, "pyproject.toml"))
+
+
 def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterator[Problem]:
     alembic = service.get("alembic")
     if isinstance(alembic, dict):
         for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
-            yield from tree.problems((*key, "alembic", *place), path, text, "file")
+            kind = "" if _told_elsewhere(tree, path, text, alembic) else "file"
+            yield from tree.problems((*key, "alembic", *place), path, text, kind)
         for place, text in texts(alembic, "script_location"):
             if ":" not in text:
                 yield from tree.problems((*key, "alembic", *place), path, text, "directory")
