@@ -1,0 +1,133 @@
+"""The writer lock: one at a time, free at once when its holder dies, never in the way of CREATE INDEX CONCURRENTLY."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from aegisdb.errors import Busy
+from aegisdb.postgres import databases
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.locks import holder, writer_lock
+from aegisdb.progress import Event
+
+_HOLDER = """
+import os, sys, time
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.locks import writer_lock
+with writer_lock(Address.from_url(os.environ["URL"]), wait=0, command="migrate.apply"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_writer_is_told_who_holds_it(database: Address) -> None:
+    with (
+        writer_lock(database, wait=0, command="migrate.apply"),
+        pytest.raises(Busy) as caught,
+        writer_lock(database, wait=0, command="db.reset"),
+    ):
+        pass
+    assert "migrate.apply" in caught.value.message
+    assert "127.0.0.1" in caught.value.message
+    assert "--lock-wait" in caught.value.hint
+
+
+def test_two_databases_do_not_wait_for_each_other(database: Address) -> None:
+    with writer_lock(database, wait=0, command="a"), writer_lock(database.with_database("b"), wait=0, command="b"):
+        found = holder(database)
+    assert found is not None
+    assert found.application.startswith("aegisdb: a ")
+    assert holder(database) is None
+
+
+def test_a_waiter_gets_it_and_says_that_it_waits(database: Address) -> None:
+    events: list[Event] = []
+    taken = threading.Event()
+
+    def hold() -> None:
+        with writer_lock(database, wait=0, command="first"):
+            taken.set()
+            time.sleep(0.6)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait(10)
+    with writer_lock(database, wait=30, command="second", listen=events.append):
+        pass
+    thread.join()
+    assert len(events) == 1
+    assert "first" in events[0].note
+
+
+def test_the_lock_of_a_killed_holder_is_free(database: Address) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER],
+        env={**os.environ, "URL": database.url()},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    with pytest.raises(Busy), writer_lock(database, wait=0, command="me"):
+        pass
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    with writer_lock(database, wait=5, command="me"):
+        pass
+
+
+def test_a_waiter_is_in_nobodys_way(database: Address) -> None:
+    """CREATE INDEX CONCURRENTLY of the holder neither waits for the waiter nor deadlocks with it."""
+    outcome: list[str] = []
+
+    def wait() -> None:
+        with writer_lock(database, wait=60, command="waiter"):
+            outcome.append("got it")
+
+    with connect(database) as conn:
+        conn.execute("CREATE TABLE t (i int); INSERT INTO t SELECT generate_series(1, 1000)")
+        with writer_lock(database, wait=0, command="holder"):
+            thread = threading.Thread(target=wait)
+            thread.start()
+            for number in range(5):
+                conn.execute(f"CREATE INDEX CONCURRENTLY i{number} ON t (i)")
+        thread.join(60)
+        assert outcome == ["got it"]
+        assert conn.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+
+
+def test_a_database_can_be_renamed_and_cloned_under_its_lock(database: Address) -> None:
+    other = f"{database.database}_x"
+    with writer_lock(database, wait=0, command="db.reset"), databases.maintenance(database) as admin:
+        databases.clone(admin, database.database, other, wait=0)
+        databases.drop(admin, database.database)
+        databases.rename(admin, other, database.database)
+        assert holder(database) is not None
+
+
+def test_ten_writers_at_once_take_turns(database: Address) -> None:
+    """Each adds one to a number that it read before: a lost update would show."""
+    with connect(database) as conn:
+        conn.execute("CREATE TABLE n (n int); INSERT INTO n VALUES (0)")
+
+    def add() -> None:
+        with writer_lock(database, wait=60, command="add"), connect(database) as conn:
+            before = conn.value("SELECT n FROM n")
+            time.sleep(0.01)
+            conn.execute("UPDATE n SET n = %s", (before + 1,))
+
+    threads = [threading.Thread(target=add) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with connect(database) as conn:
+        assert conn.value("SELECT n FROM n") == 10
