@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
+from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
 
 
@@ -29,3 +30,24 @@ def database(server: TestServer) -> Iterator[Address]:
     yield server.address.with_database(name)
     with psycopg.connect(server.address.url(), autocommit=True) as conn:
         conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def base_template(server: TestServer) -> str:
+    """Name of a database with the base schema of sql/init, to clone from; never connect to it."""
+    name = f"base_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.address.url(), autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}"'.encode())
+    run_sql(server.address.with_database(name), *INIT_FILES)
+    return name
+
+
+@pytest.fixture
+def base_database(server: TestServer, base_template: str) -> Iterator[Address]:
+    """A database of this test's own with the base schema, dropped afterwards."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.address.url(), autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{base_template}"'.encode())
+    yield server.address.with_database(name)
+    with psycopg.connect(server.address.url(), autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
