@@ -92,12 +92,11 @@ FILLED = {
 
 def _rows(address: Address) -> dict[str, list[str]]:
     with psycopg.connect(address.url()) as conn:
-        return {
-            name: sorted(str(row) for row in conn.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name))))
-                row[0] for row in conn.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))
-            )
-            for name in FILLED
-        }
+        return {name: sorted(map(str, conn.execute(_all_of(name)))) for name in FILLED}
+
+
+def _all_of(table: str) -> sql.Composed:
+    return sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
 
 
 def _progress(address: Address) -> dict[str, int]:
