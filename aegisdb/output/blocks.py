@@ -59,6 +59,16 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "
     return Table(tuple(columns), tuple(tuple(row) for row in rows), title)
 
 
+def size(count: int) -> str:
+    """Bytes as a person says them: `512 B`, `11 MB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:  # noqa: PLR2004 - from here on it would round to 1000
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.0f} TB"
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: `12 ms`, `1.2 s`, `3 min 20 s`."""
     if seconds < 0.9995:  # noqa: PLR2004 - from here on it would round to 1000 ms

@@ -46,10 +46,11 @@ class ProgressDisplay:
                 self._running[key] = (event.note, time.monotonic())
             else:
                 self._running.pop(key, None)
-            if event.seconds is not None or event.note:
+            # whom it waits for is what a person must know at once, and there may be no end of it to tell
+            waits = event.seconds is None and event.step.startswith("wait")
+            if event.seconds is not None or waits:
                 self._kept.append(_line(event))
-            # what a start has to say (who holds the lock) is what somebody waits for: it is never kept back
-            if (event.seconds is None and event.note) or time.monotonic() - self._started > PATIENCE:
+            if waits or time.monotonic() - self._started > PATIENCE:
                 self._release()
 
     def pause(self) -> None:
@@ -107,5 +108,5 @@ class ProgressDisplay:
 
 
 def _line(event: Event) -> str:
-    parts = [event.step, event.subject, duration(event.seconds) if event.seconds is not None else "", event.note]
-    return "  " + " ".join(filter(None, parts))
+    time_taken = f"  {duration(event.seconds)}" if event.seconds is not None else ""
+    return "  " + " ".join(filter(None, [event.step, event.subject, event.note])) + time_taken

@@ -102,7 +102,7 @@ def test_colours_are_for_terminals_that_want_them() -> None:
 
 def test_progress_of_something_long_is_plain_lines_without_a_terminal() -> None:
     done = shell("$DEMO slow --format json")
-    assert "  upgrade identity 0000 400 ms password=***" in done.stderr.splitlines()
+    assert "  upgrade identity 0000 password=***  400 ms" in done.stderr.splitlines()
     assert "\x1b" not in done.stderr
     assert SECRET not in done.stderr
 

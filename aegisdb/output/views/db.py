@@ -1,37 +1,32 @@
-"""Text views of the db tasks."""
+"""Text of the collection `db`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aegisdb.output.blocks import Block, Fields, Styled, Text, duration
+from aegisdb.output.blocks import Block, Styled, Text, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-def release(number: int) -> str:
-    """180006 is PostgreSQL 18.6."""
-    return f"PostgreSQL {number // 10000}.{number % 10000}"
+    from aegisdb.workflows.reset import ResetResult
+    from aegisdb.workflows.url import UrlResult
 
 
-def up(result: Any) -> Iterator[Block]:
-    """A server that answers, and whether the database is there yet."""
-    yield Text(f"{release(result.version)} answers after {duration(result.seconds)}", "ok")
-    yield Fields((("url", result.address),))
-    if not result.database_exists:
-        yield Text("the database does not exist yet: invoke db.reset makes it", "warn")
+def url(result: UrlResult) -> Iterator[Block]:
+    """The URL alone, for `psql "$(invoke db.url)"`."""
+    yield Text(result.url, verbatim=True)
 
 
-def down(result: Any) -> Iterator[Block]:
-    """What stopped and what is gone."""
-    if result.data_deleted:
-        yield Text("stopped, and all of its data deleted", "ok")
-        yield Fields((("allowed by", Styled(result.proof, "dim")),))
-    elif result.stopped:
-        yield Text("stopped; its data stays (invoke db.up starts it again)", "ok")
-    else:
-        yield Text("it was not running")
+def reset(result: ResetResult) -> Iterator[Block]:
+    """What was made, then how to undo it."""
+    yield table(["", "made", ""], ([made.kind, Styled(made.name, "name"), made.what] for made in result.made))
+    yield Text("")
+    yield Text(f"database {result.database} is fresh and verified", "ok")
+    if result.flushed:
+        yield Text(f"emptied: {', '.join(result.flushed)}")
+    if result.undo:
+        yield Text(f"the one before is kept as {result.kept_as}: {result.undo}")
 
 
-VIEWS = {"UpResult": up, "DownResult": down}
+VIEWS = {"UrlResult": url, "ResetResult": reset}

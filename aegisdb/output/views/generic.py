@@ -7,10 +7,21 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, table
+from aegisdb.output.blocks import Block, Cell, Fields, Style, Styled, Text, duration, size, table
 
 if TYPE_CHECKING:
     from aegisdb.results import Result
+
+
+_STATES = ("state", "outcome", "status")
+_GOOD = ("at", "current", "ok", "up", "done", "proven", "clean", "intact")
+_WARN = ("pending", "behind", "changed", "never", "planned", "one-way", "unowned")
+_BAD = ("failed", "broken", "missing", "drift", "dirty", "tampered", "unknown", "down", "invalid", "contested")
+_STYLE_OF: dict[str, Style] = {
+    **dict.fromkeys(_GOOD, "ok"),
+    **dict.fromkeys(_WARN, "warn"),
+    **dict.fromkeys(_BAD, "bad"),
+}
 
 
 def generic(result: Result) -> Iterator[Block]:
@@ -27,25 +38,32 @@ def generic(result: Result) -> Iterator[Block]:
 
 
 def cell(value: Any, name: str = "") -> Cell:
-    """A value as one cell; `name` tells seconds from other numbers."""
+    """A value as one cell; `name` tells seconds and bytes from other numbers, and states from other words."""
     if isinstance(value, bool):
         return Styled("yes", "ok") if value else Styled("no", "dim")
-    if isinstance(value, float):
-        return duration(value) if name.endswith("seconds") else f"{value:g}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if name in _STATES and isinstance(value, str):
+        return Styled(value, _STYLE_OF.get(value.partition(" ")[0], ""))
+    if isinstance(value, int | float):
+        return _number(value, name)
+    return "" if value is None else _plain(value)
+
+
+def _number(value: float, name: str) -> str:
+    if name.endswith("bytes"):
+        return size(int(value))
+    return duration(value) if name.endswith("seconds") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(_plain(item) for item in value)
-    return "" if value is None else _plain(value)
-
-
-def _plain(value: Any) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type) and type(value).__str__ is object.__str__:
         return " ".join(filter(None, (_plain(getattr(value, f.name)) for f in dataclasses.fields(value))))
-    shown = cell(value) if isinstance(value, bool | float | datetime | Mapping | list | tuple) else str(value)
-    return shown.text if isinstance(shown, Styled) else shown
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
 
 
 def _is_rows(value: Any) -> bool:
