@@ -40,3 +40,22 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bo
     from aegisdb.workflows.service_add import service_add
 
     return service_add(ws, name, runner=runner, sync=sync, plan=plan)
+
+
+@task(
+    help={
+        "path": "The service's directory.",
+        "name": "Its name in services.yaml; the directory's name otherwise.",
+        "runner": 'How to reach its own environment, e.g. "poetry run"; empty for this one.',
+    },
+    positional=("path",),
+)
+def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", plan: bool = False) -> Result:
+    """Register an Alembic history that exists: finds its version table, tables and URL setting; contacts nothing.
+
+    Example:
+        invoke service.adopt services/legacy --plan
+    """
+    from aegisdb.workflows.service_adopt import service_adopt
+
+    return service_adopt(ws, path, name=name, runner=runner, plan=plan)

@@ -80,9 +80,6 @@ def _inserted(text: str, tree: Node, name: str, entry: Mapping[str, Any]) -> tup
     if services is None:
         body = entry_text(name, entry, 2)
         at, block = len(lines), "\nservices:\n" + body
-    elif services.content is None:
-        body = block = entry_text(name, entry, 2)
-        at = tree.keys["services"][0]
     else:
         line, column = min(services.keys.values(), default=(0, 1))
         if line == tree.keys["services"][0] or column == 1:
