@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from aegisdb.fingerprint import Fingerprint
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.judging import Judge
     from aegisdb.workspace import Workspace
@@ -45,7 +44,7 @@ class Stage:
 class ServiceProver:
     """Proves revisions of one service, in order."""
 
-    def __init__(  # noqa: PLR0913  what it works with, each of its own kind
+    def __init__(
         self, ws: Workspace, history: History, needs: tuple[str, ...], base: str, judge: Judge, watch: Watch
     ) -> None:
         self._ws = ws

@@ -64,6 +64,8 @@ class Stepper:
             stamps = self._script._stamp_revs(tuple(request["revisions"]) or "base", tuple(rows))  # noqa: SLF001  as `alembic stamp` does
             yield from stamps
             return
+        # each command of Alembic starts with an empty memo; kept over, a type that was dropped is not created again
+        context.impl.memo.clear()
         step = self._step(request)
         if self._opening["record"]:
             step.migration_fn = self._recorded(step.migration_fn, request, context)

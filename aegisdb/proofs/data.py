@@ -1,0 +1,141 @@
+"""The proof with data: on a clone of the seeded database, newest revision first, down, up, and the rows counted.
+
+The way back through full tables finds what empty ones hide: NOT NULL without a default, a type that does not convert,
+rows that a downgrade deletes and the upgrade does not bring back. Services go in the opposite of the order in which
+they migrate, so that nothing depends any more on what is reverted.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.histories.session import Session
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.quoting import quote_ident
+from aegisdb.postgres.scratch import scratch
+from aegisdb.proofs.findings import Finding, RevisionProof
+from aegisdb.proofs.schema import Watch, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.scan import Revision
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+_TABLES = """
+SELECT n.nspname, c.relname
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND left(n.nspname, 3) <> 'pg_' AND n.nspname NOT IN ('information_schema', 'aegisdb')
+    AND NOT EXISTS (
+        SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class DataScope:
+    """What to prove of one service: revisions in `prove` are judged, newer ones are only reverted to get there.
+
+    With `whole` all are reverted and none judged: a service that needs one of those which are.
+    """
+
+    history: History
+    prove: frozenset[str]
+    whole: bool = False
+
+
+class DataProver:
+    """Proves revisions of several services on one seeded scratch database."""
+
+    def __init__(self, ws: Workspace, seeded: str, version_tables: frozenset[str], watch: Watch) -> None:
+        self._ws = ws
+        self._seeded = seeded
+        self._version_tables = version_tables
+        self._watch = watch
+
+    def prove(self, scopes: Sequence[DataScope]) -> Iterator[RevisionProof]:
+        """Prove the revisions of the scopes; `scopes` in the order in which services migrate."""
+        with ExitStack() as stack:
+            address = stack.enter_context(
+                scratch(self._ws.address(), template=self._seeded, label="roundtrip with data")
+            )
+            conn = stack.enter_context(connect(address, application="aegisdb: roundtrip with data"))
+            for scope in reversed(scopes):
+                yield from self._service(scope, address, conn)
+
+    def _service(self, scope: DataScope, address: Address, conn: Connection) -> Iterator[RevisionProof]:
+        history = scope.history
+        above = history.descendants(history.revisions if scope.whole else scope.prove)
+        lowest = [revision for revision in history.ordered() if revision.id in above]
+        blocked = ""
+        with Session(
+            self._ws.registry, history, address, conn.identity(), listen=self._ws.listen, journal=False
+        ) as session:
+            self._watch(session)
+            for revision in reversed(lowest):
+                wanted = revision.id in scope.prove
+                if not blocked:
+                    proof = self._one(session, conn, history, revision, prove=wanted)
+                    blocked = revision.id if proof.status != "proven" else ""
+                else:
+                    note = f"with data: not reached, {blocked} above it is not reverted"
+                    proof = replace(describe(history, revision, "not reached"), notes=(note,))
+                if wanted:
+                    yield proof
+
+    def _one(
+        self, session: Session, conn: Connection, history: History, revision: Revision, *, prove: bool
+    ) -> RevisionProof:
+        if revision.one_way is not None:
+            return describe(history, revision, "one way")
+        before = self._rows(conn) if prove else {}
+        code = "data_downgrade_failed"
+        try:
+            session.downgrade_one(revision.id)
+            if not prove:
+                return describe(history, revision, "proven")
+            between = self._rows(conn)
+            code = "data_upgrade_failed"
+            session.upgrade_one(revision.id)
+            after = self._rows(conn)
+            code = "data_downgrade_failed"
+            session.downgrade_one(revision.id)
+        except (Interrupted, Unreachable):
+            raise
+        except AegisError as error:
+            finding = Finding(code=code, detail=error.message)
+            return replace(describe(history, revision, "failed"), findings=(finding,))
+        return _judge(describe(history, revision, "proven"), before, between, after)
+
+    def _rows(self, conn: Connection) -> dict[str, int]:
+        """Rows of every table but the version tables."""
+        tables = [t for t in conn.rows(_TABLES) if ".".join(t) not in self._version_tables]
+        if not tables:
+            return {}
+        counts = ", ".join(f"(SELECT count(*) FROM ONLY {quote_ident(s)}.{quote_ident(t)})" for s, t in tables)  # noqa: S608  quoted
+        return dict(zip((f"{s}.{t}" for s, t in tables), conn.rows(f"SELECT {counts}")[0], strict=True))
+
+
+def _judge(
+    proof: RevisionProof, before: Mapping[str, int], between: Mapping[str, int], after: Mapping[str, int]
+) -> RevisionProof:
+    """A table that the downgrade drops takes its rows along by nature; one that stays must get its rows back."""
+    lost = {table: rows - after.get(table, 0) for table, rows in before.items() if after.get(table, 0) < rows}
+    findings = tuple(
+        Finding(
+            code="rows_lost",
+            object=f"table {table}",
+            detail=f"{table}: {before[table]} rows, {after.get(table, 0)} after",
+        )
+        for table in lost
+        if table in between
+    )
+    # the revision is reverted all the same, so what is below it can be proven: the status says only "findings"
+    return replace(proof, findings=findings, rows_lost=lost)

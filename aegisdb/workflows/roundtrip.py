@@ -1,0 +1,234 @@
+"""`migrate.roundtrip`: proves that each revision can be applied, reverted and applied again, and touches only its own.
+
+The live database is only asked which revisions are pending; everything runs on scratch databases of its server.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aegisdb.building import template
+from aegisdb.errors import Problem, Unreachable, UsageError
+from aegisdb.histories.order import service_needs, service_order
+from aegisdb.histories.reading import good_histories
+from aegisdb.histories.versions import read_versions
+from aegisdb.histories.warm import warm_process
+from aegisdb.ownership import Owners
+from aegisdb.proofs.data import DataProver, DataScope
+from aegisdb.proofs.findings import RevisionProof, ServiceProof
+from aegisdb.proofs.judging import Judge
+from aegisdb.proofs.schema import ServiceProver
+from aegisdb.results import Result
+from aegisdb.workflows.reference import base_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.session import Session
+    from aegisdb.workspace import Workspace
+
+SIDE_BY_SIDE = 2
+"""Services proven at a time, where there are as many cores: each has a worker process and a backend."""
+
+Scope = dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundtripResult(Result):
+    """One row for each revision in scope, by service."""
+
+    services: tuple[ServiceProof, ...]
+    scope: str
+    """In words: what was proven and why."""
+    with_data: bool
+    seconds: float
+
+
+def roundtrip(
+    ws: Workspace,
+    *,
+    service: str = "",
+    pending: bool = False,
+    all: bool = False,  # noqa: A002  the documented flag
+    last: int = 0,
+    with_data: bool = False,
+) -> RoundtripResult:
+    """Prove revisions on scratch databases: every one, the last ones of each service, or the pending ones.
+
+    Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
+    Exit 6 when a revision is not clean.
+
+    Raises:
+        HistoryError, Unreachable; RevisionFailed: a service that another one needs does not apply.
+    """
+    began = time.monotonic()
+    warm_process()
+    histories = good_histories(ws.registry)
+    words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
+    order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
+    proofs = _Run(ws, histories).schema(order, scope) if order else {}
+    if with_data and order:
+        _add_data(proofs, _Run(ws, histories).data(order, scope))
+    found = tuple(proofs[name] for name in order)
+    return RoundtripResult(
+        services=found,
+        scope=words,
+        with_data=with_data,
+        seconds=time.monotonic() - began,
+        problems=tuple(_problems(found)),
+    )
+
+
+class _Run:
+    """One run: sessions that Ctrl-C must end, and the databases to clone."""
+
+    def __init__(self, ws: Workspace, histories: Mapping[str, History]) -> None:
+        self._ws = ws
+        self._histories = histories
+        self._sessions: list[Session] = []
+        self._stopped = threading.Event()
+
+    def schema(self, order: list[str], scope: Scope) -> dict[str, ServiceProof]:
+        """Services side by side; an error or Ctrl-C ends the others before it goes on."""
+        base = template(self._ws, "base")
+        owners = Owners(self._ws.registry, base_schema(self._ws))
+        width = min(SIDE_BY_SIDE, os.cpu_count() or 1, len(order))
+        with ThreadPoolExecutor(width, thread_name_prefix="roundtrip") as pool:
+            jobs = {name: pool.submit(self._service, name, scope[name], base, owners) for name in order}
+            try:
+                wait(jobs.values(), return_when="FIRST_EXCEPTION")
+                return {name: job.result() for name, job in jobs.items()}
+            except BaseException:
+                self._stop()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def data(self, order: list[str], scope: Scope) -> list[RevisionProof]:
+        """All services on one clone of the seeded database; services that need one of them are reverted first."""
+        tables = frozenset(Owners(self._ws.registry).version_tables)
+        dependents = _dependents(self._ws, self._histories, order)
+        scopes = [
+            DataScope(self._histories[name], scope.get(name, frozenset()), whole=name not in order)
+            for name in service_order(self._ws.registry, self._histories)
+            if name in order or name in dependents
+        ]
+        return list(DataProver(self._ws, template(self._ws, "seeds"), tables, self._sessions.append).prove(scopes))
+
+    def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners) -> ServiceProof:
+        began = time.monotonic()
+        history = self._histories[name]
+        needs = _all_needs(self._ws, self._histories, name)
+        prover = ServiceProver(self._ws, history, needs, base, Judge(name, owners), self._watch)
+        found = tuple(prover.prove(scope))
+        return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
+
+    def _watch(self, session: Session) -> None:
+        self._sessions.append(session)
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        for session in self._sessions:
+            session.abort()
+
+
+def _scope(
+    ws: Workspace, histories: Mapping[str, History], *, service: str, pending: bool, every: bool, last: int
+) -> tuple[str, Scope]:
+    if (pending, every, last > 0).count(True) > 1:
+        raise UsageError("--pending, --all and --last exclude each other")
+    if last < 0:
+        raise UsageError("--last takes a number of revisions, 1 or more")
+    if service and service not in histories:
+        raise UsageError(f"{service} has no Alembic history", hint="see invoke service.list")
+    chosen = {name: history for name, history in histories.items() if service in {"", name}}
+    if every:
+        return "all revisions", {name: frozenset(h.revisions) for name, h in chosen.items()}
+    if last:
+        return f"the last {last} of each service", {name: _last(h, last) for name, h in chosen.items()}
+    waiting = _pending(ws, chosen)
+    if pending or any(waiting.values()):
+        return "pending revisions", waiting
+    if service:
+        return "nothing is pending: all revisions", {name: frozenset(h.revisions) for name, h in chosen.items()}
+    return "nothing is pending: the last one of each service", {name: _last(h, 1) for name, h in chosen.items()}
+
+
+def _last(history: History, count: int) -> frozenset[str]:
+    return frozenset(revision.id for revision in history.ordered()[-count:])
+
+
+def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
+    try:
+        with ws.connect() as conn:
+            applied = read_versions(conn, histories.values())
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        applied = dict.fromkeys(histories, ())
+    return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
+
+
+def _all_needs(ws: Workspace, histories: Mapping[str, History], name: str) -> tuple[str, ...]:
+    """Services that this one needs, directly or not."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        for needed in service_needs(ws.registry, histories[todo.pop()]):
+            if needed in histories and needed not in found:
+                found.add(needed)
+                todo.append(needed)
+    return tuple(sorted(found))
+
+
+def _dependents(ws: Workspace, histories: Mapping[str, History], order: Iterable[str]) -> frozenset[str]:
+    return frozenset(
+        name for name in histories if name not in order and set(order) & set(_all_needs(ws, histories, name))
+    )
+
+
+def _add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) -> None:
+    by_revision = {(proof.service, proof.revision): proof for proof in found}
+    for name, service in proofs.items():
+        merged = tuple(_merge(proof, by_revision.get((name, proof.revision))) for proof in service.revisions)
+        proofs[name] = replace(service, revisions=merged)
+
+
+def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
+    if data is None:
+        return proof
+    findings = (*proof.findings, *data.findings)
+    return replace(
+        proof,
+        status="failed" if findings else proof.status,
+        findings=findings,
+        notes=(*proof.notes, *data.notes),
+        rows_lost=data.rows_lost,
+    )
+
+
+def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
+    for service in services:
+        for proof in service.revisions:
+            for finding in proof.findings:
+                yield Problem(
+                    code="roundtrip",
+                    message=f"{proof.service} {proof.revision}: {finding}",
+                    where=proof.where,
+                    hint=_hint(finding.code),
+                )
+
+
+def _hint(code: str) -> str:
+    if code in {"left_behind", "not_restored", "downgrade_failed"}:
+        return 'mend downgrade(), or mark the revision `one_way = "reason"`'
+    if code == "foreign_object":
+        return "only its owner may change it: move the change into a revision of the owner"
+    return ""
