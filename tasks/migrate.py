@@ -33,3 +33,109 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     from aegisdb.workflows import status as workflow
 
     return workflow.status(ws, service=service, check=check)
+
+
+@task(
+    help={
+        "pending": "Only what is not applied to the target's database.",
+        "all": "Every revision.",
+        "last": "The last N revisions of each service.",
+        "with_data": "Also on a clone of the seeded database, and count the rows.",
+    }
+)
+def roundtrip(
+    ws: Workspace,
+    service: str = "",
+    pending: bool = False,
+    all: bool = False,
+    last: int = 0,
+    with_data: bool = False,
+) -> Result:
+    """Prove on scratch databases that revisions apply, revert without a trace, apply again, and touch only their own.
+
+    Example:
+        invoke migrate.roundtrip --all --with-data
+    """
+    from aegisdb.workflows.roundtrip import roundtrip as workflow
+
+    return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data)
+
+
+@task(
+    help={
+        "allow_drop": "Write the revision although it drops a table or a column.",
+        "empty": "Write a revision without operations.",
+    },
+    writes=True,
+)
+def new(ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False) -> Result:
+    """Write the next revision of a service from its models, then prove it on a scratch database.
+
+    Example:
+        invoke migrate.new --service orchestration-engine -m "add priority to skills"
+    """
+    from aegisdb.workflows.new_revision import new_revision
+
+    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop)
+
+
+@task(writes=True)
+def rollback(
+    ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+) -> Result:
+    """Revert revisions of a service; says first which tables and how many rows that costs.
+
+    Example:
+        invoke migrate.rollback --service identity --plan
+    """
+    from aegisdb.workflows import rollback as workflow
+
+    return workflow.rollback(ws, service, steps=steps, to=to, plan=plan, yes=yes)
+
+
+@task(writes=True)
+def reapply(ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False) -> Result:
+    """Revert revisions of a service and apply them again.
+
+    Example:
+        invoke migrate.reapply --service identity
+    """
+    from aegisdb.workflows import rollback as workflow
+
+    return workflow.reapply(ws, service, steps=steps, to=to, plan=plan, yes=yes)
+
+
+@task()
+def history(ws: Workspace, service: str = "") -> Result:
+    """Show the revision tree of each service, and where the database is in it.
+
+    Example:
+        invoke migrate.history --service identity
+    """
+    from aegisdb.workflows import history as workflow
+
+    return workflow.history(ws, service=service)
+
+
+@task(heading="-- {target}")
+def sql(ws: Workspace, service: str, to: str = "") -> Result:
+    """Print the SQL of a service's pending revisions, from where the database is; runnable by psql.
+
+    Example:
+        invoke migrate.sql --service identity > identity.sql
+    """
+    from aegisdb.workflows import sql as workflow
+
+    return workflow.sql(ws, service, to=to)
+
+
+@task(help={"revision": "Revision to mark as applied.", "force": "Do not compare the schema first."}, writes=True)
+def stamp(ws: Workspace, service: str, revision: str = "head", force: bool = False, yes: bool = False) -> Result:
+    """Mark revisions as applied without running them, if the live schema is what they build.
+
+    Example:
+        invoke migrate.stamp --service identity --revision head
+    """
+    from aegisdb.workflows import stamp as workflow
+
+    return workflow.stamp(ws, service, revision, force=force, yes=yes)

@@ -25,7 +25,7 @@ LOCK_TIMEOUT = 5000
 
 
 def opening(
-    registry: Registry, history: History, address: Address, identity: Identity, *, journal: bool, command: str
+    registry: Registry, history: History, address: Address, identity: Identity | None, *, journal: bool, command: str
 ) -> dict[str, Any]:
     """The message; it holds the URL with its password and goes through the pipe only."""
     settings = alembic_settings(registry, history.service)
@@ -43,15 +43,22 @@ def opening(
         "owns": list(service.owns),
         "url": driver_url(address, settings.driver),
         "url_env": settings.url_env,
-        "identity": {
-            "system_identifier": str(identity.system_identifier),
-            "oid": identity.oid,
-            "database": identity.database,
-        },
+        "identity": _identity(identity),
         "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,
         "record": journal,
         "who": _who(registry.root, command) if journal else {},
+    }
+
+
+def _identity(identity: Identity | None) -> dict[str, Any]:
+    """What env.py's connection must prove to be; without one it proves nothing and every connection is refused."""
+    if identity is None:
+        return {"system_identifier": "0", "oid": 0, "database": "no database"}
+    return {
+        "system_identifier": str(identity.system_identifier),
+        "oid": identity.oid,
+        "database": identity.database,
     }
 
 

@@ -64,7 +64,7 @@ class Session:
         registry: Registry,
         history: History,
         address: Address,
-        identity: Identity,
+        identity: Identity | None,
         *,
         listen: Listener = silent,
         journal: bool = True,
@@ -195,7 +195,8 @@ class Session:
     def _try(self, direction: Direction, revision: Revision) -> StepDone:
         before = self._rows if self._rows is not None else self.current()
         after = self.history.after(before, revision.id, up=direction == "upgrade")
-        self._listen(Event(step=direction, subject=f"{self.history.service} {revision.id}", note=revision.message))
+        subject = f"{self.history.service} {revision.id}"
+        self._listen(Event(step=direction, subject=subject))
         request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
         if self._journal:
             request |= {"digest": revision.digest, "source": revision.source}
@@ -210,7 +211,6 @@ class Session:
             direction=direction,
             seconds=answer["seconds"],
         )
-        subject = f"{self.history.service} {revision.id}"
         self._listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
         return done
 

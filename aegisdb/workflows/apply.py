@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from aegisdb.histories.applying import Steps
+    from aegisdb.histories.revisions import History
     from aegisdb.histories.session import StepDone
     from aegisdb.histories.standing import Standing
     from aegisdb.postgres.connection import Connection
@@ -109,8 +110,8 @@ def _plan(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
     histories = read_histories(ws.registry)
     standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
     _refuse_half_applied(standings)
-    if service and standings[service].problem is not None:
-        raise _as_error(histories[service], standings[service].problem)
+    if service:
+        _require_sound(histories, standings[service])
     good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
     order = [name for name in service_order(ws.registry, good) if name in standings]
     todo, at_head = [], []
@@ -133,12 +134,28 @@ def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
             raise Dirty(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
-def _as_error(history: object, problem: Problem | None) -> AegisError:
-    if isinstance(history, HistoryError):
-        return history
-    if problem is None:
-        raise AssertionError
-    return Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
+def judge(
+    conn: Connection | None, histories: Mapping[str, History | HistoryError], service: str
+) -> dict[str, Standing]:
+    """Where every service stands, when this one can be worked on.
+
+    Raises:
+        HistoryError: its files are broken; Dirty: something is half-applied; Difference: the database is at a revision
+        that no file has.
+    """
+    standings = read_standings(conn, histories)
+    _refuse_half_applied(standings)
+    if standings[service].state != "several heads":
+        _require_sound(histories, standings[service])
+    return standings
+
+
+def _require_sound(histories: Mapping[str, History | HistoryError], standing: Standing) -> None:
+    broken, problem = histories[standing.service], standing.problem
+    if isinstance(broken, HistoryError):
+        raise broken
+    if problem is not None:
+        raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
 def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:

@@ -1,7 +1,133 @@
-"""Text views of the migrate tasks; those of the proofs stand in a module of their own."""
+"""Text views of the migrate tasks."""
 
 from __future__ import annotations
 
-from aegisdb.output.views import roundtrip
+from typing import TYPE_CHECKING, Any
 
-VIEWS = {**roundtrip.VIEWS}
+from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
+from aegisdb.output.views import roundtrip as proofs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.output.blocks import Style
+
+_STATES: dict[str, Style] = {"at head": "ok", "pending": "warn"}
+
+
+def status(result: Any) -> Iterator[Block]:
+    """One row a service."""
+    if result.database:
+        yield Text("there is no database yet; invoke db.reset makes it", "warn")
+    if not result.services:
+        yield Text("no service has a history")
+        return
+    rows = (
+        [
+            s.service,
+            " ".join(s.applied) or "-",
+            " ".join(s.head),
+            str(s.pending),
+            Styled(s.state, _STATES.get(s.state, "bad")),
+        ]
+        for s in result.services
+    )
+    yield table(["service", "applied", "head", "pending#", "state"], rows)
+
+
+def applied(result: Any) -> Iterator[Block]:
+    """One row a revision: done, failed, not started."""
+    yield from (Text(note, "warn") for note in result.notes)
+    rows: list[list[Cell]] = []
+    for service in result.services:
+        rows += [_done(service.service, step) for step in service.done]
+        if service.failed:
+            rows.append([service.service, service.failed, "", Styled("failed", "bad"), ""])
+        word = "pending" if result.planned else "not started"
+        rows += [[service.service, revision, "", Styled(word, "dim"), ""] for revision in service.not_started]
+    if rows:
+        yield table(["service", "revision", "message", "outcome", "time#"], rows)
+    elif not result.problems:
+        yield Text("nothing is pending: every service is at head", "ok")
+    elif result.at_head:
+        yield Text(f"at head: {', '.join(result.at_head)}", "dim")
+
+
+def _done(service: str, step: Any) -> list[Cell]:
+    word = Styled("applied", "ok") if step.direction == "upgrade" else Styled("reverted", "warn")
+    return [service, step.revision, step.message, word, duration(step.seconds)]
+
+
+def rolled_back(result: Any) -> Iterator[Block]:
+    """What it costs, then what was done."""
+    if result.losses:
+        rows = (
+            [f"{loss.table}.{loss.column}" if loss.column else loss.table, f"{'' if loss.exact else '~'}{loss.rows}"]
+            for loss in result.losses
+        )
+        yield table(["would lose" if result.planned else "lost", "rows#"], rows)
+    else:
+        yield Text("no table and no column goes", "dim")
+    lines: list[list[Cell]] = [_done(result.service, step) for step in result.done]
+    if result.failed:
+        lines.append([result.service, result.failed, "", Styled("failed", "bad"), ""])
+    word = "would be reverted" if result.planned else "not started"
+    lines += [[result.service, revision, "", Styled(word, "dim"), ""] for revision in result.not_started]
+    if lines:
+        yield table(["service", "revision", "message", "outcome", "time#"], lines)
+
+
+def history(result: Any) -> Iterator[Block]:
+    """A tree a service, newest first; * is where the database is."""
+    if not result.reached:
+        yield Text("the database cannot be reached: nothing is marked as applied", "warn")
+    for service in result.services:
+        yield Text(service.service, "heading")
+        yield Text("\n".join(_tree(service)) or "  no revisions", verbatim=True)
+
+
+def _tree(service: Any) -> Iterator[str]:
+    yield from (f"  ? {revision}  in the database, in no file" for revision in service.unknown)
+    for line in reversed(service.revisions):
+        mark = "*" if line.current else "+" if line.applied else "."
+        notes = [
+            name for name, on in (("head", line.head), ("base", not line.down), ("merge", len(line.down) > 1)) if on
+        ]
+        notes += [*line.labels, *(f"needs {other}" for other in line.depends_on)]
+        notes += ["one way"] if line.one_way else []
+        shown = f" ({', '.join(notes)})" if notes else ""
+        below = f" <- {', '.join(line.down)}" if line.down else ""
+        yield f"  {mark} {line.revision}{below}  {line.message}{shown}"
+
+
+def sql(result: Any) -> Iterator[Block]:
+    """The script as it is."""
+    yield Text(result.sql.rstrip("\n"), verbatim=True)
+
+
+def stamped(result: Any) -> Iterator[Block]:
+    """Before and now."""
+    yield Text(f"{result.service}: {' '.join(result.before) or 'base'} -> {' '.join(result.now) or 'base'}", "ok")
+
+
+def new(result: Any) -> Iterator[Block]:
+    """The file and what is in it, or why there is none."""
+    if not result.path:
+        yield Text(f"nothing to do: {result.why}", "ok")
+        return
+    yield Text(result.path, "name")
+    yield from (Text(f"  {operation}") for operation in result.operations)
+    if result.proven:
+        yield Text("up, down and up again on a scratch database: clean", "ok")
+
+
+VIEWS = {
+    "ApplyResult": applied,
+    "HistoryResult": history,
+    "NewRevisionResult": new,
+    "RollbackResult": rolled_back,
+    "SqlResult": sql,
+    "StampResult": stamped,
+    "StatusResult": status,
+    **proofs.VIEWS,
+}
