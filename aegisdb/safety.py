@@ -228,6 +228,11 @@ def _tracked(path: Path) -> bool:
 
 def _confirm(ws: Workspace, there: Reached, verb: str, *, expected: str = "") -> None:
     wanted = expected or there.typed
-    answer = ws.ask(f"{verb} destroys data in {there.typed} for good. Type {wanted} to go on:")
+    try:
+        answer = ws.ask(f"{verb} destroys data in {there.typed} for good. Type {wanted} to go on:")
+    except Refused as error:
+        if expected:  # proven to be ours: the one case that --yes serves
+            error.hint = f"{error.hint}, or add --yes"
+        raise
     if answer.strip() != wanted:
         raise Refused(f"{verb} was not confirmed; nothing changed", hint=f"type {wanted}", code="not_confirmed")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building import fill, template
 from aegisdb.building.inspecting import Content, inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base
-from aegisdb.errors import AegisError, Busy, Interrupted, Refused, Unreachable
+from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.locks import writer_lock
@@ -136,9 +136,10 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
         databases.end_sessions(conn, live)
     try:
         databases.wait_until_free(conn, live, wait=1.0)
-    except Busy as error:
+    except Busy:
+        error = databases.in_use(conn, live, "replaced")
         error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
-        raise
+        raise error from None
 
 
 def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: bool) -> tuple[Content, bool]:
@@ -189,7 +190,11 @@ def _state_told(live: str) -> Iterator[None]:
     try:
         yield
     except AegisError as error:
-        error.message = f"{error.message}; {state}"
+        first, newline, rest = error.message.partition("\n")
+        error.message = f"{first}; {state}{newline}{rest}"
+        # a seed's own hint is for the live database
+        if isinstance(error, Failed) and (not error.hint or "invoke " in error.hint):
+            error.hint = "mend it, then: invoke db.reset"
         raise
     except KeyboardInterrupt:
         raise Interrupted(f"db.reset was interrupted; {state}", hint="invoke db.reset") from None

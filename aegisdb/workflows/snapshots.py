@@ -22,7 +22,7 @@ from aegisdb.postgres.quoting import MAX_NAME_BYTES
 from aegisdb.postgres.replacing import promote, replace_live
 from aegisdb.postgres.scratch import scratch
 from aegisdb.results import Result
-from aegisdb.safety import require_disposable
+from aegisdb.safety import denials, require_disposable
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
@@ -128,20 +128,23 @@ def restore(ws: Workspace, name: str, *, yes: bool = False) -> RestoreResult:
         Busy: sessions are on the database, or another writer works on it; nothing changed.
     """
     address, began = ws.address(), time.monotonic()
-    live = address.database
-    kept = "before-restore"
+    live, kept = address.database, "before-restore"
     with databases.maintenance(address, application="aegisdb: db.restore") as conn:
         source = _existing(conn, live, name)
-        if databases.exists(conn, live):
+        there = databases.exists(conn, live)
+        if there:
             require_disposable(ws, conn, verb="db.restore", database=live, undoable=True, yes=yes)
+        elif reasons := denials(ws, conn, live):
+            raise Refused(f"db.restore is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
         with writer_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
-            facts = facts_about(ws) if databases.exists(conn, live) else {}
+            facts = facts_about(ws) if there else {}
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
                 with ws.connect(copy.database) as fresh:
                     side_schema.journal(fresh, "restore", command=ws.command, note=f"snapshot {name}")
                 replace_live(conn, live, copy.database, snapshot_database(live, kept), facts)
     seconds = time.monotonic() - began
-    return RestoreResult(database=live, restored=name, kept_as=kept, undo=f"invoke db.restore {kept}", seconds=seconds)
+    undo = f"invoke db.restore {kept}" if there else ""
+    return RestoreResult(database=live, restored=name, kept_as=kept if there else "", undo=undo, seconds=seconds)
 
 
 def snapshot_database(database: str, name: str) -> str:

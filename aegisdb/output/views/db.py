@@ -4,18 +4,74 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.output.blocks import Block, Styled, Text, table
+from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, size, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aegisdb.workflows.db_status import DbStatusResult
+    from aegisdb.workflows.down import DownResult
     from aegisdb.workflows.reset import ResetResult
+    from aegisdb.workflows.snapshots import RestoreResult, SnapshotResult, SnapshotsResult
+    from aegisdb.workflows.up import UpResult
     from aegisdb.workflows.url import UrlResult
+
+
+def release(number: int) -> str:
+    """180006 is PostgreSQL 18.6."""
+    return f"PostgreSQL {number // 10000}.{number % 10000}"
+
+
+def up(result: UpResult) -> Iterator[Block]:
+    """A server that answers, and whether the database is there yet."""
+    yield Text(f"{release(result.version)} answers after {duration(result.seconds)}", "ok")
+    yield Fields((("url", result.address),))
+    if not result.database_exists:
+        yield Text("the database does not exist yet: invoke db.reset makes it", "warn")
+
+
+def down(result: DownResult) -> Iterator[Block]:
+    """What stopped and what is gone."""
+    if result.data_deleted:
+        yield Text("stopped, and all of its data deleted", "ok")
+        yield Fields((("allowed by", Styled(result.proof, "dim")),))
+    elif result.stopped:
+        yield Text("stopped; its data stays (invoke db.up starts it again)", "ok")
+    else:
+        yield Text("it was not running")
 
 
 def url(result: UrlResult) -> Iterator[Block]:
     """The URL alone, for `psql "$(invoke db.url)"`."""
     yield Text(result.url, verbatim=True)
+
+
+def status(result: DbStatusResult) -> Iterator[Block]:
+    """Server, database, what is in it, and whether it may be destroyed."""
+    if result.state == "down":
+        yield Text("the server is down", "bad")
+        return
+    fields: list[tuple[str, Cell]] = [("server", f"PostgreSQL {result.version} ({result.server})")]
+    if result.state == "no_database":
+        yield Fields((*fields, ("database", Styled(f"{result.database} does not exist", "bad"))))
+        return
+    fields += [
+        ("database", f"{result.reached}, {size(result.bytes)}, {result.sessions} session(s) of others"),
+        ("extensions", ", ".join(f"{name} {version}" for name, version in result.extensions.items()) or "none"),
+        ("graphs", ", ".join(result.graphs) or "none"),
+        ("triggers", f"{result.triggers}, {len(result.disabled_triggers)} disabled"),
+    ]
+    if result.missing:
+        fields.append(("missing", Styled(", ".join(result.missing), "bad")))
+    if result.writer:
+        fields.append(("locked by", Styled(result.writer, "warn")))
+    yield Fields((*fields, ("disposable", _disposable(result))))
+
+
+def _disposable(result: DbStatusResult) -> Cell:
+    if result.against:
+        return Styled(f"no: {'; '.join(result.against)}", "warn")
+    return result.disposable or Styled("no: nothing proves that it is a throw-away database (docs/safety.md)", "warn")
 
 
 def reset(result: ResetResult) -> Iterator[Block]:
@@ -29,4 +85,40 @@ def reset(result: ResetResult) -> Iterator[Block]:
         yield Text(f"the one before is kept as {result.kept_as}: {result.undo}")
 
 
-VIEWS = {"UrlResult": url, "ResetResult": reset}
+def snapshot(result: SnapshotResult) -> Iterator[Block]:
+    """What was kept, and how to get it back."""
+    kept = result.snapshot
+    yield Text(f"kept as {kept.name} ({size(kept.bytes)})", "ok")
+    yield Text(f"get it back with: invoke db.restore {kept.name}")
+
+
+def snapshots(result: SnapshotsResult) -> Iterator[Block]:
+    """One row for each."""
+    if not result.snapshots:
+        yield Text("no snapshots; invoke db.snapshot NAME makes one")
+        return
+    rows = (
+        [Styled(one.name, "name"), one.made.replace("T", " ").removesuffix("+00:00"), size(one.bytes), one.branch]
+        + [one.revisions]
+        for one in result.snapshots
+    )
+    yield table(["snapshot", "made (UTC)", "size#", "branch", "revisions"], rows)
+
+
+def restore(result: RestoreResult) -> Iterator[Block]:
+    """What is there again, and how to undo it."""
+    yield Text(f"database {result.database} is snapshot {result.restored} again", "ok")
+    if result.undo:
+        yield Text(f"the one before is kept as {result.kept_as}: {result.undo}")
+
+
+VIEWS = {
+    "UpResult": up,
+    "DownResult": down,
+    "UrlResult": url,
+    "DbStatusResult": status,
+    "ResetResult": reset,
+    "SnapshotResult": snapshot,
+    "SnapshotsResult": snapshots,
+    "RestoreResult": restore,
+}
