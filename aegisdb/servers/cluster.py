@@ -7,6 +7,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _UNFINISHED = "new-"
 _DOOMED = "gone-"
+_SWEEPS = 50
 
 _SETTINGS = {
     # the last commits of a development database may go with the power, its integrity may not
@@ -75,7 +77,7 @@ class Cluster:
         """Remove what a killed initdb or a killed deletion has left; the caller holds the lock."""
         for pattern in (f"{_UNFINISHED}*", f"{_DOOMED}*"):
             for left in self.path.parent.glob(pattern):
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
 
     def destroy(self) -> None:
         """Delete it for good; nobody may be using it."""
@@ -149,6 +151,15 @@ class Cluster:
             where=str(data),
             code="version",
         )
+
+
+def _remove(left: Path) -> None:
+    # an initdb whose command was killed may still be writing for a moment
+    for _ in range(_SWEEPS):
+        shutil.rmtree(left, ignore_errors=True)
+        if not left.exists():
+            return
+        time.sleep(0.1)
 
 
 def check_login(login: Address) -> None:

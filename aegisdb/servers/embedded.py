@@ -217,7 +217,7 @@ class EmbeddedServer:
             said = tail(self._log, since=since)
             if attempt + 1 == _TRIES or not self._worth_another_try(said):
                 raise Failed(
-                    f"PostgreSQL did not start in {self._cluster.path}: {_reason(said)}",
+                    f"PostgreSQL did not start in {self._cluster.path}: {_reason(said)}\n{said}",
                     hint=f"the whole log: {self._log}",
                     where=str(self._cluster.path),
                     code="server_start",
