@@ -139,3 +139,15 @@ def stamp(ws: Workspace, service: str, revision: str = "head", force: bool = Fal
     from aegisdb.workflows import stamp as workflow
 
     return workflow.stamp(ws, service, revision, force=force, yes=yes)
+
+
+@task()
+def verify(ws: Workspace, service: str = "") -> Result:
+    """Compare models, histories and the live schema of all services; only reads. Exit 6 on any difference.
+
+    Example:
+        invoke migrate.verify --format json
+    """
+    from aegisdb.workflows.verify import verify as workflow
+
+    return workflow(ws, service=service)
