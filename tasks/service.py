@@ -59,3 +59,15 @@ def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", plan: bool
     from aegisdb.workflows.service_adopt import service_adopt
 
     return service_adopt(ws, path, name=name, runner=runner, plan=plan)
+
+
+@task()
+def owners(ws: Workspace) -> Result:
+    """Tell whose each object of the database is: contested, missing and unowned ones too.
+
+    Example:
+        invoke service.owners
+    """
+    from aegisdb.workflows.owners import owners as workflow
+
+    return workflow(ws)

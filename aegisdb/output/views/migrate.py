@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
 from aegisdb.output.views import roundtrip as proofs
+from aegisdb.output.views import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,4 +131,5 @@ VIEWS = {
     "StampResult": stamped,
     "StatusResult": status,
     **proofs.VIEWS,
+    **verdict.VIEWS,
 }

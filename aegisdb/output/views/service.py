@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Fields, Styled, Text, table
+from aegisdb.output.views import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,4 +59,4 @@ def adopted(result: Any) -> Iterator[Block]:
     yield Text(f"next: invoke migrate.status, then migrate.verify --service {result.service}")
 
 
-VIEWS = {"ServiceListResult": listed, "ServiceAddResult": added, "ServiceAdoptResult": adopted}
+VIEWS = {"ServiceListResult": listed, "ServiceAddResult": added, "ServiceAdoptResult": adopted, **verdict.VIEWS}

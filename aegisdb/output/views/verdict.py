@@ -1,0 +1,75 @@
+"""Text views of `migrate.verify` and `service.owners`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from aegisdb.output.blocks import Style
+
+_SHOWN = 12  # objects of one owner
+
+
+def verify(result: Any) -> Iterator[Block]:
+    """One row a service, the differences below."""
+    yield table(["service", "state", "pending#", "models", "schema", "files"], map(_row, result.services))
+    differences = {service.service: service.drift for service in result.services} | dict(result.others)
+    for owner, changes in differences.items():
+        if changes:
+            yield Text(owner, "heading")
+            yield Text("\n".join(_lines(changes)), verbatim=True)
+    for service in result.services:
+        if service.models:
+            yield Text(f"{service.service}: models that no revision follows", "heading")
+            yield Text("\n".join(f"  {operation}" for operation in service.models), verbatim=True)
+    if not result.problems:
+        yield Text("models, histories and the live schema are one", "ok")
+
+
+def _row(service: Any) -> tuple[Cell, ...]:
+    state: Style = {"at head": "ok", "pending": "warn"}.get(service.state, "bad")  # type: ignore[assignment]
+    return (
+        service.service,
+        Styled(service.state, state),
+        str(service.pending),
+        Styled("not asked", "dim") if service.models is None else _count(service.models, "differ"),
+        _count(service.drift, "drift"),
+        _count(service.tampered, "tampered"),
+    )
+
+
+def _count(found: Any, word: str) -> Styled:
+    return Styled(f"{len(found)} {word}", "bad") if found else Styled("ok", "ok")
+
+
+def _lines(changes: Iterable[Any]) -> Iterator[str]:
+    for change in changes:
+        yield f"  {change.kind} {change.object}"
+        if change.expected:
+            yield f"    - {change.expected}"
+        if change.found:
+            yield f"    + {change.found}"
+
+
+def owners(result: Any) -> Iterator[Block]:
+    """Objects by owner, then what is not in order."""
+    for owner, keys in sorted(result.owned.items()):
+        more = len(keys) - _SHOWN
+        keys = sorted(keys, key=lambda key: not key.startswith("table "))
+        shown = ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        yield Text(f"{owner} ({result.counts[owner]} objects)", "heading")
+        yield Text(f"  {shown}")
+    pairs: list[tuple[str, Cell]] = [("contested", f"{c.object}: {', '.join(c.services)}") for c in result.contested]
+    pairs += [("names nothing", Styled(f"{o.pattern} of {o.service}", "warn")) for o in result.orphaned]
+    pairs += [("nobody's", Styled(key, "bad")) for key in result.unowned]
+    if pairs:
+        yield Fields(tuple(pairs))
+    else:
+        yield Text("every object has one owner", "ok")
+
+
+VIEWS = {"VerifyResult": verify, "OwnersResult": owners}
