@@ -89,6 +89,20 @@ def status(ws: Workspace) -> Result:
     return db_status(ws)
 
 
+@task()
+def verify(ws: Workspace) -> Result:
+    """Check that the base schema is intact, and that the audit trail really refuses to be changed.
+
+    Each trial is rolled back.
+
+    Example:
+        invoke db.verify
+    """
+    from aegisdb.workflows.base_verify import base_verify
+
+    return base_verify(ws)
+
+
 @task(help={"safe": "Put *** for the password."}, heading="", raw=True)
 def url(ws: Workspace, safe: bool = False) -> Result:
     """Print the database's URL, password included, for any client.

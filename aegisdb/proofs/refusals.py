@@ -21,10 +21,11 @@ VERBS: tuple[Verb, ...] = ("UPDATE", "DELETE", "TRUNCATE")
 _PATIENCE = "SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = '10s'"
 # tgtype: 8 DELETE, 16 UPDATE, 32 TRUNCATE
 _GUARDED = """
-    SELECT n.nspname, c.relname, bool_or(t.tgtype & 16 > 0), bool_or(t.tgtype & 8 > 0), bool_or(t.tgtype & 32 > 0)
+    SELECT format('%I.%I', n.nspname, c.relname), bool_or(t.tgtype & 16 > 0), bool_or(t.tgtype & 8 > 0),
+           bool_or(t.tgtype & 32 > 0)
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE NOT t.tgisinternal AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
-     GROUP BY 1, 2 ORDER BY 1, 2"""
+     GROUP BY 1 ORDER BY 1"""
 _COLUMNS = """
     SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
        AND attgenerated = '' AND attidentity <> 'a' ORDER BY attnum"""
@@ -35,7 +36,7 @@ _RELAX = """
     UNION ALL
     SELECT format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL', attrelid::regclass, attname) FROM pg_attribute a
      WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''
-       AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))"""  # noqa: E501
+       AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey))"""
 # constraints, objects in use, cancellation: no trigger's own answer
 _NOT_A_REFUSAL = ("23", "0A", "55", "57", "40", "53")
 
@@ -56,8 +57,8 @@ class _RolledBack(Exception):
 def candidates(conn: Connection) -> tuple[Guarded, ...]:
     """Statements for which a table has a trigger, whether it refuses or not."""
     return tuple(
-        Guarded(f"{quote_ident(schema)}.{quote_ident(table)}", verb)
-        for schema, table, *fires in conn.rows(_GUARDED)
+        Guarded(table, verb)
+        for table, *fires in conn.rows(_GUARDED)
         for verb, has_trigger in zip(VERBS, fires, strict=True)
         if has_trigger
     )
@@ -85,7 +86,7 @@ def refusal(conn: Connection, guarded: Guarded) -> str:
         with conn.transaction():
             conn.execute(_PATIENCE)
             _ensure_row(conn, guarded.table)
-            raise _RolledBack(_answer(conn, _statement(conn, guarded)))
+            raise _RolledBack(_answer(conn, _statement(conn, guarded)))  # noqa: TRY301  only an exception rolls back
     except _RolledBack as end:
         return str(end)
 
