@@ -10,7 +10,7 @@ from aegisdb.postgres.address import Address
 from tests.base_schema import DEPLOY_FILES, run_sql, schema_text
 from tests.services.alembic_cli import alembic, config_of, revisions
 
-SERVICES = ("identity", "orchestration-engine")
+SERVICES = ("identity", "orchestration-engine", "knowledge-graph")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -77,6 +77,7 @@ def test_deploy_files_leave_a_migrated_database_alone(base_database: Address, se
     [
         ("identity", "5be90d4471fc", "idx_user_sessions_expires_at_live"),
         ("orchestration-engine", "f83b1d0e5c27", "idx_filing_checklists_due_on_open"),
+        ("knowledge-graph", "c15d90f3e7a4", "idx_chunks_embedding_hnsw"),
     ],
 )
 def test_an_interrupted_concurrent_build_is_mended(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from logging.config import fileConfig
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
@@ -62,6 +63,9 @@ async def run_async() -> None:
         await connection.run_sync(run)
     await engine.dispose()
 
+
+if config.config_file_name:
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
 
 if context.is_offline_mode():
     context.configure(url=database_url(), literal_binds=True, dialect_opts={"paramstyle": "named"}, **options())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -99,6 +100,12 @@ async def well(request: Request) -> JSONResponse:
     return JSONResponse({"ok": True, **found[0]})
 
 
+async def refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001  (Starlette's signature)
+    """What the router itself refuses: 404, 405."""
+    assert isinstance(error, HTTPException)  # noqa: S101  the only class it is registered for
+    return JSONResponse({"ok": False, "error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
 @contextlib.asynccontextmanager
 async def lifespan(application: Starlette) -> AsyncIterator[None]:
     """One engine for the life of the process."""
@@ -109,6 +116,7 @@ async def lifespan(application: Starlette) -> AsyncIterator[None]:
 
 app = Starlette(
     lifespan=lifespan,
+    exception_handlers={HTTPException: refused},
     routes=[
         Route("/health", health),
         Route("/seed", run_seed, methods=["POST"]),
