@@ -6,6 +6,7 @@ as text and is parsed here. A task's body only wires, calls and returns a result
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import time
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from aegisdb.errors import AegisError, Interrupted
+from aegisdb.errors import AegisError, Failed, Interrupted
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
 from aegisdb.output.present import (
@@ -51,7 +52,13 @@ _COMMON_HELP = {
     "check": "Exit with 6 when something is pending.",
     "force": "Do it although a check objects.",
 }
-_FORMATS = ("text", "json")
+_NOT_OUR_FAULT = {
+    errno.EACCES: "give this user access to it",
+    errno.EPERM: "give this user access to it",
+    errno.EROFS: "make it writable",
+    errno.ENOSPC: "free some space, then run it again",
+    errno.EDQUOT: "free some space, then run it again",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,13 +186,28 @@ def _run(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
             state |= {"result": error.result, "problems": problems_of_error(error), "exit_code": error.exit_code}
         except KeyboardInterrupt:
             state |= {"problems": Interrupted("interrupted").problems}
+        except OSError as error:
+            state |= _of_the_machine(error)
         except Exception as error:  # noqa: BLE001 - the one place where bugs end; the traceback is kept
-            bug = problem_of_bug(error)
-            state |= {"problems": (bug,), "exit_code": bug.exit_code, "traceback": traceback.format_exc()}
+            state |= _of_a_bug(error)
     if signalled.exit_code:
         state["exit_code"] = signalled.exit_code
     outcome = Outcome(command=made.dotted, seconds=time.monotonic() - started, **state)
     return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
+
+
+def _of_the_machine(error: OSError) -> dict[str, Any]:
+    if error.errno not in _NOT_OUR_FAULT:
+        return _of_a_bug(error)
+    failed = Failed(
+        f"{error.strerror}", where=str(error.filename or ""), hint=_NOT_OUR_FAULT[error.errno], code="file_system"
+    )
+    return {"problems": failed.problems, "exit_code": failed.exit_code}
+
+
+def _of_a_bug(error: BaseException) -> dict[str, Any]:
+    bug = problem_of_bug(error)
+    return {"problems": (bug,), "exit_code": bug.exit_code, "traceback": traceback.format_exc()}
 
 
 def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, BadInput, Failed, Refused, RevisionFailed
+from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
+    from aegisdb.postgres.address import Address
 
 _STATEMENT_LINES = 4
 _WIDTH = 200
@@ -16,7 +18,6 @@ _HINTS = {
     "55P04": "a value added to an enum can be used only after its transaction: add it in"
     " `with op.get_context().autocommit_block():`, or in a revision before",
     "25001": "run the statement in `with op.get_context().autocommit_block():`",
-    "42501": "let an administrator grant the privilege to the role of the target",
 }
 
 
@@ -26,7 +27,7 @@ class LockTimeout(RevisionFailed):
     default_code = "lock_timeout"
 
 
-def error_of(failure: dict[str, Any], history: History, output: str) -> AegisError:
+def error_of(failure: dict[str, Any], history: History, output: str, address: Address) -> AegisError:
     """The error for a failure outside any revision: env.py, its connection, a template."""
     kind, message, hint = failure["kind"], failure["message"], failure.get("hint", "")
     where = str(history.locations.env_py)
@@ -42,10 +43,13 @@ def error_of(failure: dict[str, Any], history: History, output: str) -> AegisErr
     name = failure.get("error", "")
     if name and name not in {"CommandError", "Refusal"} and not failure.get("sqlstate"):
         lines[0] += f" ({name})"
-    return Failed("\n".join(lines), hint=hint or failure.get("server_hint", ""), where=where, code=kind)
+    hint = hint or _grant(failure, address) or failure.get("server_hint", "")
+    return Failed("\n".join(lines), hint=hint, where=where, code=kind)
 
 
-def revision_error(failure: dict[str, Any], history: History, revision: Revision, verb: str) -> AegisError:
+def revision_error(
+    failure: dict[str, Any], history: History, revision: Revision, verb: str, address: Address
+) -> AegisError:
     """The error for a failing revision, under 15 lines with everything that is needed to mend it."""
     named = f'{history.service}: {revision.id} "{revision.message}"'
     where = f"{revision.path}:{failure.get('line') or revision.line}"
@@ -58,9 +62,20 @@ def revision_error(failure: dict[str, Any], history: History, revision: Revision
     sqlstate = failure.get("sqlstate", "")
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)
-    hint = failure.get("server_hint") or _HINTS.get(sqlstate, "") or f"mend the file, then {_next(history)}"
+    hint = (
+        _grant(failure, address)
+        or failure.get("server_hint")
+        or _HINTS.get(sqlstate, "")
+        or f"mend the file, then {_next(history)}"
+    )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     return error("\n".join(lines), hint=hint, where=where)
+
+
+def _grant(failure: dict[str, Any], address: Address) -> str:
+    if failure.get("sqlstate") != INSUFFICIENT_PRIVILEGE:
+        return ""
+    return missing_grant(failure["message"], address)
 
 
 def _next(history: History) -> str:

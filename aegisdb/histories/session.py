@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["upgrade", "downgrade"]
 _LOCK_TRIES = 3
+_LOADING = 120.0  # seconds
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -76,6 +77,8 @@ class Session:
         self._address = address
         self._journal = journal
         self._timeout = timeout
+        # loading Alembic and the models is no revision's fault, yet must not hang for ever either
+        self._patience = None if timeout is None else max(timeout, _LOADING)
         self._listen = listen
         self._opening = opening(registry, history, address, identity, journal=journal, command=command)
         self._backend = Backend(address, self._opening["application"])
@@ -222,7 +225,8 @@ class Session:
             if not self._opened:
                 self._open(worker)
             worker.send(request)
-            answer = worker.receive(self._timeout, lambda: self._backend.watch(worker.backend_pid))
+            limit = self._timeout if revision is not None else self._patience
+            answer = worker.receive(limit, lambda: self._backend.watch(worker.backend_pid))
         except WorkerTimeout:
             self.abort()
             raise self._out_of_time(revision) from None
@@ -234,17 +238,17 @@ class Session:
         return answer
 
     def _open(self, worker: Worker) -> None:
-        answer = worker.receive(self._timeout)
+        answer = worker.receive(self._patience)
         if not answer["ok"]:
-            raise error_of(answer, self.history, worker.output())
+            raise error_of(answer, self.history, worker.output(), self._address)
         self._opened = True
 
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
         if answer["kind"] in {"revision", "unrecorded", "reads_data"} and named is not None:
-            error = revision_error(answer, self.history, named, _verb(answer))
+            error = revision_error(answer, self.history, named, _verb(answer), self._address)
         else:
-            error = error_of(answer, self.history, worker.output())
+            error = error_of(answer, self.history, worker.output(), self._address)
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
             self._backend.require_server()
         if named is not None and not isinstance(error, LockTimeout):
@@ -257,9 +261,9 @@ class Session:
         self._backend.require_server()
         if revision is None:
             failure = {"kind": "environment", "message": "the process ended without an answer"}
-            return error_of(failure, self.history, output)
+            return error_of(failure, self.history, output, self._address)
         failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
-        error = revision_error(failure, self.history, revision, "the step")
+        error = revision_error(failure, self.history, revision, "the step", self._address)
         self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
         return error
 

@@ -17,6 +17,7 @@ import psycopg
 
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
 from aegisdb.postgres.masking import mask
+from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,7 +156,9 @@ class Connection:
             f"{message} ({mask(detail, self.address)})" if detail else message,
             sqlstate=error.sqlstate or "",
             statement=mask(sql, self.address),
-            hint=error.diag.message_hint or "",
+            hint=missing_grant(message, self.address)
+            if error.sqlstate == INSUFFICIENT_PRIVILEGE
+            else error.diag.message_hint or "",
         )
 
 

@@ -6,6 +6,7 @@ Everything of a target stands under `.aegisdb/servers/TARGET/`: the data directo
 
 from __future__ import annotations
 
+import errno
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -158,7 +159,9 @@ class EmbeddedServer:
             make_directories(self._home, self._registry.root, owner)
             with exclusive(self._home / "lock", owner, wait=_LOCK_WAIT, listen=listen):
                 yield
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                raise
             raise Unreachable(
                 f"no permission for {error.filename}: {error.strerror}",
                 hint=f"if another user made it: sudo chown -R $USER {self._registry.state}",
