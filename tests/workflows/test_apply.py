@@ -1,0 +1,355 @@
+"""migrate.apply as a person uses it: order, plan, partial failure, half-applied, lost files, interruption."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.invoke import command, environment, invoke
+from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
+
+SLEEP = 'op.execute("SELECT pg_sleep(60)")'
+
+
+def rows(database: Address, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        return conn.execute(sql.encode()).fetchall()
+
+
+def versions(database: Address, service: str) -> list[str]:
+    return [str(row[0]) for row in rows(database, f"TABLE alembic_version_{service}")]
+
+
+def nothing_left(database: Address) -> bool:
+    """No session of ours in the database, no lock of ours anywhere."""
+    return not rows(database, "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'") and not rows(
+        database, "SELECT FROM pg_locks WHERE locktype = 'advisory'"
+    )
+
+
+def eventually(check: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def five(middle: str) -> tuple[Rev, ...]:
+    """Five revisions; the third does what the test wants."""
+    up = ('op.execute("CREATE TABLE a_1 (id int)")', 'op.execute("CREATE TABLE a_2 (id int)")', middle, "pass", "pass")
+    return tuple(Rev(id=f"a{n}", message=f"step {n}", up=body) for n, body in enumerate(up, 1))
+
+
+@contextmanager
+def running(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command(*words),
+        cwd=root,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def children(pid: int) -> set[int]:
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == pid:
+            child = int(stat.parent.name)
+            found |= {child} | children(child)
+    return found
+
+
+def sleeping(database: Address) -> bool:
+    return bool(
+        rows(database, "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()")
+    )
+
+
+def test_services_are_applied_in_the_order_of_their_foreign_keys(tmp_path: Path, database: Address) -> None:
+    shop = Rev(id="s1", up=table("shop_orders", "customer bigint REFERENCES crm_customers"))
+    crm = Rev(id="c1", up=table("crm_customers"), message="customers")
+    build_monorepo(
+        tmp_path, {"shop": Svc(revisions=(shop,), env="async"), "crm": Svc(revisions=(crm,))}, url=database.url()
+    )
+    planned = invoke("migrate.apply", "--plan", "--format", "json", cwd=tmp_path)
+    assert planned.code == 0
+    assert [s["service"] for s in planned.json["services"]] == ["crm", "shop"]
+    assert rows(database, "SELECT to_regclass('crm_customers')") == [(None,)]
+
+    done = invoke("migrate.apply", "--format", "json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert [(s["service"], [d["revision"] for d in s["done"]]) for s in done.json["services"]] == [
+        ("crm", ["c1"]),
+        ("shop", ["s1"]),
+    ]
+    journal = rows(
+        database, "SELECT service, revision, action, outcome FROM aegisdb.journal WHERE action <> 'run' ORDER BY id"
+    )
+    assert journal == [("crm", "c1", "upgrade", "done"), ("shop", "s1", "upgrade", "done")]
+    again = invoke("migrate.apply", cwd=tmp_path)
+    assert again.code == 0
+    assert "nothing is pending" in again.out
+    assert nothing_left(database)
+
+
+def test_fault_18_a_failing_statement_is_named_and_earlier_revisions_stay(tmp_path: Path, database: Address) -> None:
+    bad = 'op.execute("INSERT INTO a_1 VALUES (7)")\nop.execute("SELECT 1")\nop.execute("SELECT nope FROM a_1")'
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(bad))}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 1
+    assert len(ran.err.splitlines()) < 15
+    assert "a3.py:14" in ran.last
+    for part in ('a: a3 "step 3"', "42703", 'column "nope" does not exist'):
+        assert part in ran.last
+    assert "SELECT nope FROM a_1" in ran.err
+    assert versions(database, "a") == ["a2"]
+    assert rows(database, "SELECT count(*) FROM a_1") == [(0,)]
+    assert nothing_left(database)
+    failed = invoke("migrate.apply", "--format", "json", cwd=tmp_path)
+    (service,) = failed.json["services"]
+    assert (service["done"], service["failed"], service["not_started"]) == ([], "a3", ["a4", "a5"])
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ("import sys; sys.exit(0)", 1, "ended without being recorded"),
+        ("import os; os._exit(0)", 1, "ended without being recorded"),
+        (
+            'op.execute("DELETE FROM alembic_version_a")\nop.execute("COMMIT")\nimport os; os._exit(0)',
+            5,
+            "half-applied",
+        ),
+        ('op.execute("CREATE TABLE a_3 (id int)")\nop.execute("COMMIT")\nop.execute("SELECT 1/0")', 5, "half-applied"),
+    ],
+    ids=["sys.exit", "os._exit", "commit and exit", "commit and fail"],
+)
+def test_fault_19_a_revision_that_leaves_is_noticed(
+    tmp_path: Path, database: Address, body: str, code: int, says: str
+) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(body))}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == code, ran.err
+    assert says in ran.err
+    assert "a3" in ran.last
+    assert eventually(lambda: nothing_left(database))
+    if code == 5:
+        again = invoke("migrate.apply", cwd=tmp_path)
+        assert again.code == 5
+        assert "migrate.resolve" in again.last
+    else:
+        assert versions(database, "a") == ["a2"]
+
+
+def test_fault_19_a_revision_that_never_ends_is_stopped_by_timeout(tmp_path: Path, database: Address) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=five("while True: pass"))}, url=database.url())
+    ran = invoke("migrate.apply", "--timeout", "3", cwd=tmp_path)
+    assert ran.code == 1, ran.err
+    assert "error[timeout]" in ran.last
+    assert versions(database, "a") == ["a2"]
+    assert nothing_left(database)
+
+
+def test_fault_23_a_deferred_constraint_fails_on_its_own_revision(tmp_path: Path, database: Address) -> None:
+    deferred = """
+        op.execute("CREATE TABLE a_3 (id int PRIMARY KEY, up int REFERENCES a_3 DEFERRABLE INITIALLY DEFERRED)")
+        op.execute("INSERT INTO a_3 VALUES (1, 99)")
+    """
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(deferred))}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 1
+    assert "a: a3" in ran.last
+    assert "23503" in ran.last
+    assert versions(database, "a") == ["a2"]
+
+
+def test_fault_23_an_enum_value_used_too_early_gets_a_hint(tmp_path: Path, database: Address) -> None:
+    enum = """
+        op.execute("ALTER TYPE a_mood ADD VALUE 'soso'")
+        op.execute("SELECT 'soso'::a_mood")
+    """
+    first = Rev(id="m1", up="op.execute(\"CREATE TYPE a_mood AS ENUM ('good')\")")
+    build_monorepo(tmp_path, {"a": Svc(revisions=(first, Rev(id="m2", up=enum)))}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 1
+    assert "55P04" in ran.last
+    assert "autocommit_block" in ran.last or "committed before they can be used" in ran.last
+    assert versions(database, "a") == ["m1"]
+
+
+def test_fault_46_an_env_py_that_connects_elsewhere_runs_nothing(
+    tmp_path: Path, database: Address, server: object
+) -> None:
+    from tests.monorepo import SYNC
+
+    elsewhere = database.with_database("postgres").url(driver="psycopg")
+    env = SYNC.replace(
+        "section = config.get_section(config.config_ini_section, {})", f'section = {{"sqlalchemy.url": {elsewhere!r}}}'
+    )
+    build_monorepo(tmp_path, {"a": Svc(revisions=five("pass"), env=env)}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 3, ran.err
+    assert "error[wrong_database]" in ran.last
+    assert "services/a/alembic/env.py" in ran.last
+    assert "database postgres on the server at" in ran.last
+    with psycopg.connect(database.with_database("postgres").url()) as conn:
+        assert conn.execute("SELECT to_regclass('a_1')").fetchone() == (None,)
+    del server
+
+
+def test_fault_46_another_kind_of_database_is_elsewhere_too(tmp_path: Path, database: Address) -> None:
+    from tests.monorepo import SYNC
+
+    env = SYNC.replace(
+        "section = config.get_section(config.config_ini_section, {})", 'section = {"sqlalchemy.url": "sqlite:///x.db"}'
+    )
+    build_monorepo(tmp_path, {"a": Svc(revisions=five("pass"), env=env)}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 3, ran.err
+    assert "sqlite" in ran.last
+
+
+def test_an_env_py_with_its_own_version_table_is_refused(tmp_path: Path, database: Address) -> None:
+    from tests.monorepo import SYNC
+
+    env = SYNC.replace('"{version_table}"', '"other_table"')
+    build_monorepo(tmp_path, {"a": Svc(revisions=five("pass"), env=env)}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 2
+    assert "other_table" in ran.last
+    assert "alembic_version_a" in ran.last
+
+
+def test_fault_28_a_broken_history_does_not_stop_the_others(tmp_path: Path, database: Address) -> None:
+    services = {"good": Svc(revisions=(Rev(id="g1"),)), "bad": Svc(revisions=(Rev(id="x1"),))}
+    build_monorepo(tmp_path, services, url=database.url())
+    write_revision(tmp_path / "services" / "bad", Rev(id="x2", parent="gone"), None)
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 6
+    assert "gone" in ran.last
+    assert "x2.py" in ran.last
+    assert versions(database, "good") == ["g1"]
+    asked = invoke("migrate.apply", "--service", "bad", cwd=tmp_path)
+    assert asked.code == 2
+
+
+def test_fault_28_two_heads_name_both_files(tmp_path: Path, database: Address) -> None:
+    revisions = (Rev(id="h1"), Rev(id="h2", parent="h1"), Rev(id="h3", parent="h1"))
+    build_monorepo(tmp_path, {"a": Svc(revisions=revisions), "b": Svc(revisions=(Rev(id="b1"),))}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 6
+    assert "h2.py" in ran.last
+    assert "h3.py" in ran.last
+    assert versions(database, "b") == ["b1"]
+
+
+def test_faults_25_and_31_a_database_that_is_ahead_is_not_touched(tmp_path: Path, database: Address) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=five("pass"))}, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    for gone in ("a4", "a5"):
+        (tmp_path / "services" / "a" / "alembic" / "versions" / f"{gone}.py").unlink()
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 6
+    assert "error[ahead]" in ran.last
+    assert "ahead by 2" in ran.last
+    assert "the journal has its source" in ran.last
+    assert versions(database, "a") == ["a5"]
+    with psycopg.connect(database.url()) as conn:
+        conn.execute("UPDATE alembic_version_a SET version_num = 'mystery'")
+    ran = invoke("migrate.apply", "--service", "a", cwd=tmp_path)
+    assert ran.code == 6
+    assert "error[unknown_revision]" in ran.last
+    assert "mystery" in ran.last
+    assert versions(database, "a") == ["mystery"]
+
+
+def test_fault_1_kill_9_in_a_transactional_revision_is_told_and_continued(tmp_path: Path, database: Address) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(SLEEP))}, url=database.url())
+    with running(tmp_path, "migrate.apply") as process:
+        assert eventually(lambda: sleeping(database))
+        family = children(process.pid)
+        assert family
+        process.kill()
+        process.wait()
+        assert eventually(lambda: nothing_left(database))
+        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in family))
+    assert versions(database, "a") == ["a2"]
+    path = tmp_path / "services" / "a" / "alembic" / "versions" / "a3.py"
+    path.write_text(path.read_text().replace(SLEEP, "pass"))
+    again = invoke("migrate.apply", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert "died; nothing of it is half-applied" in again.out
+    assert versions(database, "a") == ["a5"]
+
+
+def test_fault_2_kill_9_in_an_autocommit_block_needs_a_decision(tmp_path: Path, database: Address) -> None:
+    block = f'with op.get_context().autocommit_block():\n    op.execute("CREATE TABLE a_3 (id int)")\n    {SLEEP}'
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(block))}, url=database.url())
+    with running(tmp_path, "migrate.apply") as process:
+        assert eventually(lambda: sleeping(database))
+        process.kill()
+        process.wait()
+        assert eventually(lambda: nothing_left(database))
+    again = invoke("migrate.apply", cwd=tmp_path)
+    assert again.code == 5
+    assert "a: a3 is half-applied" in again.last
+    assert "migrate.resolve --service a" in again.last
+    assert versions(database, "a") == ["a2"]
+    assert invoke("migrate.status", cwd=tmp_path).code == 5
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_faults_5_and_6_a_signal_rolls_back_and_says_what_is_left(
+    tmp_path: Path, database: Address, number: signal.Signals, code: int
+) -> None:
+    services = {"a": Svc(revisions=five(SLEEP)), "b": Svc(revisions=(Rev(id="b1"),), after=("a",))}
+    build_monorepo(tmp_path, services, url=database.url())
+    with running(tmp_path, "migrate.apply") as process:
+        assert eventually(lambda: sleeping(database))
+        family = children(process.pid)
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == code, err
+        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in family))
+        assert nothing_left(database)
+    assert "2 done, a a3 rolled back, 3 not started" in err.strip().splitlines()[-1]
+    assert "a3" in out
+    assert versions(database, "a") == ["a2"]
+
+
+def test_fault_14_a_blocked_revision_gives_up_and_names_the_blocker(tmp_path: Path, database: Address) -> None:
+    services = {"a": Svc(revisions=five('op.execute("ALTER TABLE a_1 ADD n int")'))}
+    build_monorepo(tmp_path, services, url=database.url())
+    assert invoke("migrate.apply", "--service", "a", "--to", "a2", cwd=tmp_path).code == 0
+    with psycopg.connect(database.url(), application_name="forgotten report") as blocker:
+        blocker.execute("SELECT * FROM a_1")
+        ran = invoke("migrate.apply", cwd=tmp_path)
+        assert ran.code == 4, ran.err
+        assert "forgotten report" in ran.last
+        assert f"pid {blocker.info.backend_pid}" in ran.last
+    assert versions(database, "a") == ["a2"]
+    assert nothing_left(database)
