@@ -97,7 +97,9 @@ def listening(port: int) -> bool:
 
 
 @contextmanager
-def http_server(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[tuple[int, list[str]]]:
+def http_server(
+    answer: Callable[[BaseHTTPRequestHandler], object], host: str = "127.0.0.1"
+) -> Iterator[tuple[int, list[str]]]:
     """A server on a free port that handles every request with `answer`; yields the port and the requests it got."""
     seen: list[str] = []
 
@@ -116,7 +118,7 @@ def http_server(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[
         def handle_error(self, *_: Any) -> None:
             return  # a client that hangs up is part of these tests
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((host, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

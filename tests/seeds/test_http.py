@@ -70,10 +70,12 @@ def test_a_post_is_never_redirected(tmp_path: Path, database: Address, status: i
 
 
 def test_another_host_is_refused_unless_the_registry_allows_it(tmp_path: Path, database: Address) -> None:
-    with http_server(lambda handler: reply(handler, 200, "{}")) as (port, seen):
+    with http_server(lambda handler: reply(handler, 200, "{}"), "127.0.0.2") as (port, seen):
         done = seed_at(tmp_path, database, port, host="127.0.0.2")
-        assert done.code == 2
+        assert (done.code, code_of(done)) == (2, "remote_seed")
         assert seen == []
+        done = seed_at(tmp_path, database, port, "  remote: true\n", host="127.0.0.2")
+        assert (done.code, seen) == (1, ["POST /seed"])  # sent; it filled nothing
     done = seed_at(tmp_path / "login", database, free_port(), host="user:hunter2@localhost")
     assert done.code == 2
     assert "hunter2" not in done.out + done.err

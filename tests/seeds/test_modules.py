@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from aegisdb.postgres.address import Address
-from tests.invoke import command, environment, invoke
+from tests.invoke import Ran, command, environment, invoke
 from tests.postgres_server import PASSWORD
 from tests.seeds.shop import make_shop, processes_naming, query, ran, sessions, write_module
 
@@ -123,42 +123,53 @@ def test_no_password_leaves_a_seed(tmp_path: Path, database: Address) -> None:
 def test_a_seed_has_a_deadline_and_leaves_no_child(tmp_path: Path, database: Address) -> None:
     make_shop(tmp_path, database, "- {module: shop.fill, fills: [items], timeout: 1.5}")
     token = f"sleep-{tmp_path.name}-{os.getpid()}"
-    write_module(
-        tmp_path,
-        "fill",
-        f"""
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", {token!r}])
-        time.sleep(60)
-        """,
-    )
+    write_module(tmp_path, "fill", spawn(token) + "time.sleep(60)\n")
     done = invoke("seed.run", "--format", "json", cwd=tmp_path)
     assert done.code == 1
     assert done.json["errors"][0]["code"] == "timeout"
     assert processes_naming(token) == []
 
 
-def test_ctrl_c_stops_the_seed(tmp_path: Path, database: Address) -> None:
-    make_shop(tmp_path, database, FILL)
-    ready = tmp_path / "ready"
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_seed_and_what_it_started(
+    tmp_path: Path, database: Address, number: signal.Signals, code: int
+) -> None:
     token = f"seed-{tmp_path.name}-{os.getpid()}"
-    body = f"""
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", {token!r}])
-    pathlib.Path({str(ready)!r}).touch()
-    time.sleep(60)
-    """
-    write_module(tmp_path, "fill", INSERT + dedent(body))
-    tool = subprocess.Popen(
-        command("seed.run"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
-    while not ready.exists() and tool.poll() is None:
-        time.sleep(0.05)
-    tool.send_signal(signal.SIGINT)
-    _, err = tool.communicate(timeout=30)
-    assert tool.returncode == 130
-    assert b"interrupted during shop: module shop.fill" in err.strip().splitlines()[-1]
+    tool = interrupted(tmp_path, database, INSERT + spawn(token), number)
+    assert tool.code == code
+    assert "interrupted during shop: module shop.fill" in tool.last
     assert processes_naming(token) == []
     assert sessions(database) == []
     assert query(database, "SELECT count(*) FROM items") == [(0,)]
+
+
+def test_a_killed_tool_takes_the_seed_with_it(tmp_path: Path, database: Address) -> None:
+    assert interrupted(tmp_path, database, INSERT, signal.SIGKILL).code == -signal.SIGKILL
+    assert sessions(database) == []
+    assert query(database, "SELECT count(*) FROM items") == [(0,)]
+
+
+def spawn(token: str) -> str:
+    """Code that starts a child which would outlive the seed."""
+    return f'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", {token!r}])\n'
+
+
+def interrupted(root: Path, database: Address, body: str, number: signal.Signals) -> Ran:
+    """seed.run that gets a signal while its seed, past `body`, waits."""
+    make_shop(root, database, FILL)
+    ready = root / "ready"
+    write_module(root, "fill", f"{body}pathlib.Path({str(ready)!r}).touch()\ntime.sleep(60)\n")
+    out_file, err_file = root / "out", root / "err"
+    with (
+        out_file.open("w") as out,
+        err_file.open("w") as err,
+        subprocess.Popen(command("seed.run"), cwd=root, env=environment(), stdout=out, stderr=err) as tool,
+    ):
+        while not ready.exists() and tool.poll() is None:
+            time.sleep(0.05)
+        tool.send_signal(number)
+        tool.wait(30)
+    return Ran(tool.returncode, out_file.read_text(), err_file.read_text())
 
 
 def test_a_sql_seed_is_all_or_nothing(tmp_path: Path, database: Address) -> None:
