@@ -98,11 +98,14 @@ def snapshots(result: SnapshotsResult) -> Iterator[Block]:
         yield Text("no snapshots; invoke db.snapshot NAME makes one")
         return
     rows = (
-        [Styled(one.name, "name"), one.made.replace("T", " ").removesuffix("+00:00"), size(one.bytes), one.branch]
-        + [one.revisions]
+        (Styled(one.name, "name"), _utc(one.made), size(one.bytes), one.branch, one.revisions)
         for one in result.snapshots
     )
     yield table(["snapshot", "made (UTC)", "size#", "branch", "revisions"], rows)
+
+
+def _utc(made: str) -> str:
+    return made.replace("T", " ").removesuffix("+00:00")
 
 
 def restore(result: RestoreResult) -> Iterator[Block]:

@@ -1,0 +1,87 @@
+"""Snapshots: named copies that come back whole, AGE graphs included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import Connection, connect
+from tests.workflows.project import Project, project
+
+CYPHER = "SELECT n::text FROM ag_catalog.cypher('g', $$ {} $$) AS (n ag_catalog.agtype)"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    with project(tmp_path, database) as made:
+        made.write("first")
+        yield made
+
+
+def _cypher(conn: Connection, query: str) -> list[str]:
+    conn.execute("LOAD 'age'")
+    conn.execute('SET search_path = ag_catalog, "$user", public')
+    return [row[0] for row in conn.rows(CYPHER.format(query))]
+
+
+def test_a_snapshot_comes_back_with_its_graph(shop: Project) -> None:
+    with connect(shop.address) as conn:
+        conn.execute("CREATE EXTENSION age")
+        conn.rows("SELECT ag_catalog.create_graph('g')::text")
+        _cypher(conn, "CREATE (n:Well {name: 'one'}) RETURN n.name")
+    assert shop.invoke("db.snapshot", "one").code == 0
+    shop.write("second")
+    with connect(shop.address) as conn:
+        _cypher(conn, "MATCH (n) DETACH DELETE n")
+    assert shop.invoke("db.restore", "one").code == 0
+    assert shop.text() == "first"
+    with connect(shop.address) as conn:
+        assert _cypher(conn, "MATCH (n:Well) RETURN n.name") == ['"one"']
+        assert _cypher(conn, "CREATE (n:Well {name: 'two'}) RETURN n.name") == ['"two"']
+    assert shop.invoke("db.restore", "before-restore").code == 0
+    assert shop.text() == "second"
+
+
+def test_names_that_cannot_be(shop: Project) -> None:
+    assert shop.invoke("db.restore", "nowhere").code == 2
+    assert shop.invoke("db.drop-snapshot", "nowhere").code == 2
+    for name in ("a b", "a;b", "x" * 60, "../x"):
+        assert shop.invoke("db.snapshot", name).code == 2
+    assert shop.invoke("db.snapshot", "one").code == 0
+    ran = shop.invoke("db.snapshot", "one")
+    assert ran.code == 3
+    assert "exists" in ran.last
+    assert len(shop.databases()) == 2
+
+
+def test_a_database_in_use_gives_no_half_copy(shop: Project) -> None:
+    with connect(shop.address, application="the app"):
+        ran = shop.invoke("db.snapshot", "one", "--lock-wait", "0")
+    assert ran.code == 4
+    assert "the app" in ran.last
+    assert shop.databases() == {shop.address.database}
+
+
+def test_the_list_tells_where_the_histories_were(shop: Project) -> None:
+    assert shop.invoke("db.reset").code == 0
+    assert shop.invoke("db.snapshot", "one").code == 0
+    listed = shop.invoke("db.snapshots", "--format", "json").json["result"]["snapshots"]
+    assert [one["name"] for one in listed] == ["one", "before-reset"]
+    assert listed[0]["revisions"] == "shop=a2"
+    assert listed[0]["bytes"] > 1_000_000
+    assert shop.invoke("db.drop-snapshot", "one").code == 0
+    assert [o["name"] for o in shop.invoke("db.snapshots", "--format", "json").json["result"]["snapshots"]] == [
+        "before-reset"
+    ]
+
+
+def test_somebody_else_s_database_is_no_snapshot(shop: Project) -> None:
+    name = f"{shop.address.database}__snap_mine"
+    with connect(shop.address.with_database("postgres")) as conn:
+        conn.execute(f"CREATE DATABASE {name}")
+    ran = shop.invoke("db.drop-snapshot", "mine")
+    assert ran.code == 3
+    assert name in shop.databases()
