@@ -56,9 +56,25 @@ class Change:
     """The relation that it hangs on, empty for none."""
 
     def __str__(self) -> str:
-        """One line: `changed column public.skills.priority: integer; default 0 -> integer`."""
+        """One line, with only the facts that differ: `changed column public.skills.priority: default 0 -> nothing`."""
         if self.kind == "added":
             return f"added {self.object}: {self.after}"
         if self.kind == "removed":
             return f"removed {self.object}: {self.before}"
-        return f"{self.kind} {self.object}: {self.before} -> {self.after}"
+        old, new = self.before.split("; "), self.after.split("; ")
+        gone = "; ".join(fact for fact in old if fact not in new)
+        come = "; ".join(fact for fact in new if fact not in old)
+        return f"{self.kind} {self.object}: {_excerpt(gone, come)} -> {_excerpt(come, gone)}"
+
+
+_LONGEST = 240  # characters of one side: function bodies are long
+_CONTEXT = 80
+
+
+def _excerpt(text: str, other: str) -> str:
+    """Where a long text differs from the other, with a little around it."""
+    if len(text) <= _LONGEST:
+        return text or "nothing"
+    same = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
+    start = max(0, same - _CONTEXT)
+    return f"{'...' if start else ''}{text[start : start + _LONGEST]}..."

@@ -168,7 +168,9 @@ class _Verdict:
             yield standing.problem
         for revision in self._altered.get(name, ()):
             yield _tampered_problem(standing, revision)
-        yield from (_drift_problem(self._ws, name, change) for change in self._changes.get(name, ()))
+        for change in self._changes.get(name, ()):
+            if change.object not in self._invalid():
+                yield _drift_problem(self._ws, name, change)
         if isinstance(models, AegisError):
             yield from models.problems
         else:

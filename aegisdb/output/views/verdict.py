@@ -59,8 +59,8 @@ def owners(result: Any) -> Iterator[Block]:
     """Objects by owner, then what is not in order."""
     for owner, keys in sorted(result.owned.items()):
         more = len(keys) - _SHOWN
-        keys = sorted(keys, key=lambda key: not key.startswith("table "))
-        shown = ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        tables_first = sorted(keys, key=lambda key: not key.startswith("table "))
+        shown = ", ".join(tables_first[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
         yield Text(f"{owner} ({result.counts[owner]} objects)", "heading")
         yield Text(f"  {shown}")
     pairs: list[tuple[str, Cell]] = [("contested", f"{c.object}: {', '.join(c.services)}") for c in result.contested]
