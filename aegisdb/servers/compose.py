@@ -59,10 +59,10 @@ class ComposeServer:
         first = not self._compose.volumes()
         began = time.monotonic()
         listen(Event(step="compose up", subject=self._spec.file))
-        done = self._compose.command("up", "--detach")
-        if done.returncode:
-            raise self._up_failed(done.stderr)
         try:
+            done = self._compose.command("up", "--detach")
+            if done.returncode:
+                raise self._up_failed(done.stderr)
             address = self._wait()
         except Failed:
             if first:
@@ -91,12 +91,7 @@ class ComposeServer:
         """
         container = self._container()
         if container is None or container.state != "running":
-            state = f"is {container.state}" if container else "does not exist"
-            raise Unreachable(
-                f"the container of service {self._spec.service!r} ({self._spec.file}) {state}",
-                hint=f"invoke db.up --target {self._target}",
-                code="not_running",
-            )
+            raise self._not_running(container)
         database = self._registry.file.database
         host, port = self._published(container)
         return Address(host, port, database.user, Secret(database.password), database.name)
@@ -172,6 +167,8 @@ class ComposeServer:
 
     def _published(self, container: Container) -> tuple[str, int]:
         lines = docker("port", container.id, _PORT, check=False).stdout.splitlines()
+        if not lines and docker("inspect", "--format", "{{.State.Running}}", container.id).stdout.strip() != "true":
+            raise self._not_running(self._container())  # it ended between the two questions
         if not lines:
             raise Failed(
                 f"service {self._spec.service!r} publishes no port for 5432",
@@ -181,6 +178,14 @@ class ComposeServer:
             )
         host, _, port = lines[0].rpartition(":")
         return ("127.0.0.1" if host in {"0.0.0.0", "[::]"} else host.strip("[]")), int(port)  # noqa: S104  Docker's word for "everywhere"
+
+    def _not_running(self, container: Container | None) -> Unreachable:
+        state = f"is {container.state}" if container else "does not exist"
+        return Unreachable(
+            f"the container of service {self._spec.service!r} ({self._spec.file}) {state}",
+            hint=f"invoke db.up --target {self._target}",
+            code="not_running",
+        )
 
     def _wait(self) -> Address:
         deadline = time.monotonic() + _READY_WAIT
