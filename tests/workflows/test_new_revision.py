@@ -1,0 +1,148 @@
+"""migrate.new: exactly the change, nothing of others, and a message that stays text."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.invoke import invoke
+from tests.monorepo import Rev, Svc, build_monorepo, table
+
+BASE = """
+CREATE TABLE audit (id bigint PRIMARY KEY);
+CREATE SCHEMA IF NOT EXISTS ag_catalog;
+CREATE TABLE ag_catalog.ag_thing (id bigint);
+"""
+
+USER_TABLE = """
+class User(Base):
+    __tablename__ = "crm_users"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+"""
+
+ORDERS = """
+# the owner of crm_users is another service: a stub for the foreign key
+users = sa.Table("crm_users", Base.metadata, sa.Column("id", sa.BigInteger, primary_key=True))
+
+
+class Order(Base):
+    __tablename__ = "shop_orders"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    customer: Mapped[int | None] = mapped_column(sa.ForeignKey("crm_users.id"))
+"""
+
+ITEMS = """
+
+class Item(Base):
+    __tablename__ = "shop_items"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+"""
+
+CREATE_ORDERS = table("shop_orders", "customer bigint REFERENCES crm_users")
+
+
+def monorepo(root: Path, database: Address, models: str) -> Path:
+    shop: tuple[Rev, ...] = (Rev(id="s1", up=CREATE_ORDERS, down='op.drop_table("shop_orders")'),)
+    if ITEMS in models or "gone" in models:
+        shop += (Rev(id="s2", up=table("shop_items"), down='op.drop_table("shop_items")'),)
+    services = {
+        "shop": Svc(revisions=shop, models=models, env="async"),
+        "crm": Svc(
+            revisions=(Rev(id="c1", up=table("crm_users"), down='op.drop_table("crm_users")'),), models=USER_TABLE
+        ),
+    }
+    return build_monorepo(root, services, url=database.url(), init={"sql/base.sql": BASE})
+
+
+def new_files(root: Path, service: str = "shop") -> list[Path]:
+    found = (root / "services" / service / "alembic" / "versions").glob("*.py")
+    return [path for path in found if len(path.stem) > 2]
+
+
+def test_nothing_is_written_when_models_and_history_agree(tmp_path: Path, database: Address) -> None:
+    monorepo(tmp_path, database, ORDERS)
+    ran = invoke("migrate.new", "--service", "shop", "-m", "nothing", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "models and history agree (1 tables compared)" in ran.out
+    assert new_files(tmp_path) == []
+    with psycopg.connect(database.url()) as conn:
+        # the live database was empty all the time and still is
+        assert conn.execute("SELECT to_regclass('shop_orders'), to_regclass('audit')").fetchone() == (None, None)
+
+
+def test_fault_27_only_the_change_is_written(tmp_path: Path, database: Address) -> None:
+    models = ORDERS + '    note: Mapped[str | None] = mapped_column(sa.Text, comment="free text")\n'
+    monorepo(tmp_path, database, models)
+    ran = invoke("migrate.new", "--service", "shop", "-m", "add note", "--format", "json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    result = ran.json["result"]
+    assert result["operations"] == ["add column shop_orders.note"]
+    assert result["proven"] is True
+    (path,) = new_files(tmp_path)
+    assert str(path.relative_to(tmp_path)) == result["path"]
+    source = path.read_text()
+    assert source.count("op.") == 2
+    for other in ("crm_users", "alembic_version", "audit", "ag_thing", "aegisdb", "in_flight"):
+        assert other not in source
+    assert invoke("migrate.new", "--service", "shop", "-m", "again", cwd=tmp_path).code == 0
+    assert new_files(tmp_path) == [path]
+
+
+def test_fault_27_a_removed_model_is_dropped_only_when_that_is_said(tmp_path: Path, database: Address) -> None:
+    monorepo(tmp_path, database, ORDERS + "\n# gone\n")
+    ran = invoke("migrate.new", "--service", "shop", "-m", "drop items", cwd=tmp_path)
+    assert ran.code == 3, ran.err
+    assert "drop table shop_items" in ran.last
+    assert "--allow-drop" in ran.last
+    assert new_files(tmp_path) == []
+    ran = invoke(
+        "migrate.new", "--service", "shop", "-m", "drop items", "--allow-drop", "--format", "json", cwd=tmp_path
+    )
+    assert ran.json["result"]["operations"] == ["drop table shop_items"]
+    (path,) = new_files(tmp_path)
+    assert path.read_text().count("op.drop_table(") == 1
+
+
+def test_models_that_env_py_does_not_import_are_named_as_the_reason(tmp_path: Path, database: Address) -> None:
+    services = {"shop": Svc(revisions=(Rev(id="s1"),), models="")}
+    build_monorepo(tmp_path, services, url=database.url())
+    ran = invoke("migrate.new", "--service", "shop", "-m", "x", cwd=tmp_path)
+    assert ran.code == 0
+    assert "target_metadata has no table that shop owns" in ran.out
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'say "hello"',
+        '"""\nimport os\nos.system("touch pwned")\n"""',
+        "back\\slash \\",
+        "it's ''' quoted'",
+        "${1/0} % {x} <%\nraise SystemExit %>",
+        "naïve 雪 ☃",
+        'ends with a quote"',
+    ],
+)
+def test_fault_40_a_message_stays_text(tmp_path: Path, database: Address, message: str) -> None:
+    monorepo(tmp_path, database, ORDERS)
+    ran = invoke("migrate.new", "--service", "shop", "-m", message, "--empty", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    (path,) = new_files(tmp_path)
+    tree = ast.parse(path.read_text())
+    document = ast.get_docstring(tree) or ""
+    wanted = " ".join(message.split())
+    assert document.split("\n\n")[0] == wanted
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert called == []
+    history = invoke("migrate.history", "--service", "shop", "--format", "json", cwd=tmp_path)
+    assert history.json["services"][0]["revisions"][-1]["message"] == wanted
+
+
+def test_a_revision_without_a_message_is_refused(tmp_path: Path, database: Address) -> None:
+    monorepo(tmp_path, database, ORDERS)
+    assert invoke("migrate.new", "--service", "shop", "-m", "  ", cwd=tmp_path).code == 2
+    assert invoke("migrate.new", "--service", "shp", "-m", "x", cwd=tmp_path).code == 2

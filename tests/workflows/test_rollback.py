@@ -1,0 +1,122 @@
+"""migrate.rollback and migrate.reapply: what it costs is said first, and other services are never broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from aegisdb.postgres import databases, markers
+from aegisdb.postgres.address import Address
+from tests.invoke import invoke
+from tests.monorepo import Rev, Svc, build_monorepo, table
+
+CRM = (
+    Rev(id="c1", up=table("crm_users", "name text"), down='op.drop_table("crm_users")', message="users"),
+    Rev(
+        id="c2",
+        up='op.execute("ALTER TABLE crm_users ADD COLUMN mail text")',
+        down='op.execute("ALTER TABLE crm_users DROP COLUMN mail")',
+        message="mail",
+    ),
+)
+SHOP = (
+    Rev(id="s1", message="nothing"),
+    Rev(
+        id="s2",
+        up=table("shop_orders", "customer bigint REFERENCES crm_users"),
+        down='op.drop_table("shop_orders")',
+        message="orders",
+    ),
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path, database: Address) -> Path:
+    services = {"crm": Svc(revisions=CRM), "shop": Svc(revisions=SHOP, env="async")}
+    build_monorepo(tmp_path, services, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    with psycopg.connect(database.url()) as conn:
+        conn.execute("INSERT INTO crm_users VALUES (1, 'a', 'a@x'), (2, 'b', NULL), (3, 'c', 'c@x')")
+    return tmp_path
+
+
+def value(database: Address, sql: str) -> object:
+    with psycopg.connect(database.url()) as conn:
+        row = conn.execute(sql.encode()).fetchone()
+    return row[0] if row else None
+
+
+def test_the_cost_is_told_and_the_revision_reverted(root: Path, database: Address) -> None:
+    planned = invoke("migrate.rollback", "--service", "crm", "--plan", "--format", "json", cwd=root)
+    assert planned.json["result"]["losses"] == [{"table": "crm_users", "column": "mail", "rows": 2, "exact": True}]
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+    ran = invoke("migrate.rollback", "--service", "crm", cwd=root)
+    assert ran.code == 0, ran.err
+    assert "crm_users.mail" in ran.out
+    assert ran.err.index("will lose column crm_users.mail") < ran.err.index("done in")
+    assert value(database, "TABLE alembic_version_crm") == "c1"
+    assert value(database, "SELECT action FROM aegisdb.journal WHERE revision = 'c2' ORDER BY id DESC") == "downgrade"
+
+
+def test_fault_22_what_another_service_rests_on_stays(root: Path, database: Address) -> None:
+    ran = invoke("migrate.rollback", "--service", "crm", "--to", "base", cwd=root)
+    assert ran.code == 3
+    assert "error[dependents]" in ran.last
+    assert "shop's shop_orders rests on crm_users" in ran.last
+    assert "invoke migrate.rollback --service shop --to s1" in ran.last
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+    assert value(database, "SELECT count(*) FROM crm_users") == 3
+
+
+def test_more_than_one_step_needs_a_disposable_database(root: Path, database: Address) -> None:
+    assert invoke("migrate.rollback", "--service", "shop", cwd=root).code == 0
+    refused = invoke("migrate.rollback", "--service", "crm", "--steps", "2", "--yes", cwd=root)
+    assert refused.code == 3
+    assert value(database, "SELECT count(*) FROM crm_users") == 3
+    with databases.maintenance(database) as conn:
+        markers.mark(conn, database.database, "test")
+    ran = invoke("migrate.rollback", "--service", "crm", "--steps", "2", "--yes", "--format", "json", cwd=root)
+    assert ran.code == 0, ran.err
+    assert [done["revision"] for done in ran.json["result"]["done"]] == ["c2", "c1"]
+    assert {loss["table"]: loss["rows"] for loss in ran.json["result"]["losses"]} == {"crm_users": 3}
+    assert value(database, "SELECT to_regclass('crm_users')") is None
+
+
+def test_reapply_goes_down_and_up(root: Path, database: Address) -> None:
+    ran = invoke("migrate.reapply", "--service", "crm", "--format", "json", cwd=root)
+    assert ran.code == 0, ran.err
+    assert [(d["revision"], d["direction"]) for d in ran.json["result"]["done"]] == [
+        ("c2", "downgrade"),
+        ("c2", "upgrade"),
+    ]
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+
+
+def test_fault_20_a_failing_downgrade_is_named(tmp_path: Path, database: Address) -> None:
+    bad = Rev(id="b1", up=table("a_t"), down='op.drop_table("a_nothing")')
+    build_monorepo(tmp_path, {"a": Svc(revisions=(bad,))}, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    ran = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert ran.code == 1
+    assert "downgrade failed" in ran.last
+    assert "b1.py" in ran.last
+    assert "42P01" in ran.last
+    assert value(database, "TABLE alembic_version_a") == "b1"
+
+
+def test_bad_bounds_are_bad_input(root: Path) -> None:
+    assert invoke("migrate.rollback", "--service", "crm", "--steps", "9", cwd=root).code == 2
+    assert invoke("migrate.rollback", "--service", "crm", "--steps", "0", cwd=root).code == 2
+    assert invoke("migrate.rollback", "--service", "crm", "--to", "nope", cwd=root).code == 2
+
+
+def test_a_one_way_revision_is_not_reverted(tmp_path: Path, database: Address) -> None:
+    build_monorepo(
+        tmp_path, {"a": Svc(revisions=(Rev(id="w1", head='one_way = "rows are merged"'),))}, url=database.url()
+    )
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    ran = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert ran.code == 3
+    assert "rows are merged" in ran.last
