@@ -69,6 +69,9 @@ def _write(place: Path, key: str, draft: Draft) -> None:
         # the embedded server runs as another user and must pass through the first of these
         place.parent.parent.mkdir(mode=0o711, exist_ok=True)
         place.parent.mkdir(mode=0o700, exist_ok=True)
+        ignore = place.parent.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# local state of aegisdb\n*\n")
         beside.write_text(text)
         beside.replace(place)
     except OSError:
