@@ -173,3 +173,15 @@ def drop_snapshot(ws: Workspace, name: str) -> Result:
     from aegisdb.workflows import snapshots as workflow
 
     return workflow.drop_snapshot(ws, name)
+
+
+@task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})
+def diagram(ws: Workspace, output: str = "") -> Result:
+    """Draw tables, foreign keys and graph labels, coloured by owner.
+
+    Example:
+        invoke db.diagram --output docs/schema.svg
+    """
+    from aegisdb.workflows import pictures as workflow
+
+    return workflow.diagram(ws, output=output)

@@ -151,3 +151,15 @@ def verify(ws: Workspace, service: str = "") -> Result:
     from aegisdb.workflows.verify import verify as workflow
 
     return workflow(ws, service=service)
+
+
+@task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})
+def graph(ws: Workspace, service: str = "", output: str = "") -> Result:
+    """Draw all histories and where the database is.
+
+    Example:
+        invoke migrate.graph --output docs/histories.svg
+    """
+    from aegisdb.workflows import pictures as workflow
+
+    return workflow.graph(ws, service=service, output=output)

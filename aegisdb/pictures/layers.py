@@ -1,0 +1,146 @@
+"""Layered layout: what is pointed at stands left of what points at it; groups stand beside and below each other.
+
+Pure arithmetic over names, sizes and edges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Size = tuple[float, float]
+Edge = tuple[str, str]
+"""From the node that points to the node that is pointed at."""
+
+_SWEEPS = 4
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where something is, in pixels from the top left."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def moved(self, dx: float, dy: float) -> Box:
+        """The same box elsewhere."""
+        return Box(self.x + dx, self.y + dy, self.width, self.height)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Boxes by name, and the size of all."""
+
+    boxes: Mapping[str, Box]
+    width: float
+    height: float
+
+
+def depths(nodes: Iterable[str], edges: Iterable[Edge]) -> dict[str, int]:
+    """The layer of each node: 0 points at nothing, others lie right of all that they point at; cycles are cut."""
+    targets = defaultdict(list)
+    for source, target in edges:
+        if source != target:
+            targets[source].append(target)
+    known: dict[str, int] = {}
+    for node in nodes:
+        _depth(node, targets, known)
+    return known
+
+
+def _depth(start: str, targets: Mapping[str, Sequence[str]], known: dict[str, int]) -> None:
+    # a stack instead of recursion: a chain may be longer than Python's stack
+    stack, open_nodes = [start], set()
+    while stack:
+        node = stack[-1]
+        if node in known:
+            stack.pop()
+            continue
+        open_nodes.add(node)
+        waiting = [t for t in targets.get(node, ()) if t not in known and t not in open_nodes]
+        if waiting:
+            stack.extend(waiting)
+            continue
+        known[node] = max((known[t] + 1 for t in targets.get(node, ()) if t in known), default=0)
+        open_nodes.discard(node)
+        stack.pop()
+
+
+def layered(sizes: Mapping[str, Size], edges: Sequence[Edge], *, tallest: float, gap: Size) -> Placed:
+    """Nodes in columns by depth; a column taller than `tallest` goes on in the next one."""
+    inside = [(s, t) for s, t in edges if s in sizes and t in sizes and s != t]
+    depth = depths(sorted(sizes), inside)
+    layers = [sorted(n for n in sizes if depth[n] == level) for level in range(max(depth.values(), default=-1) + 1)]
+    _untangle(layers, inside)
+    boxes: dict[str, Box] = {}
+    x = height = 0.0
+    for column in (column for layer in layers for column in _columns(layer, sizes, tallest, gap[1])):
+        y = 0.0
+        for node in column:
+            boxes[node] = Box(x, y, *sizes[node])
+            y += sizes[node][1] + gap[1]
+        height = max(height, y - gap[1])
+        x += max(sizes[node][0] for node in column) + gap[0]
+    return Placed(boxes, max(x - gap[0], 0.0), height)
+
+
+def _untangle(layers: list[list[str]], edges: Sequence[Edge]) -> None:
+    """Order each layer by the middle of its neighbours, back and forth."""
+    near = defaultdict(list)
+    for source, target in edges:
+        near[source].append(target)
+        near[target].append(source)
+    for sweep in range(_SWEEPS):
+        place = {node: index / len(layer) for layer in layers for index, node in enumerate(layer)}
+        for layer in layers if sweep % 2 else reversed(layers):
+            layer.sort(key=lambda n: (sum(place[m] for m in near[n]) / len(near[n]) if near[n] else place[n], n))
+            place.update((node, index / len(layer)) for index, node in enumerate(layer))
+
+
+def _columns(layer: Sequence[str], sizes: Mapping[str, Size], tallest: float, gap: float) -> list[list[str]]:
+    columns: list[list[str]] = []
+    height = math.inf
+    for node in layer:
+        if height + sizes[node][1] > tallest:
+            columns.append([])
+            height = 0.0
+        columns[-1].append(node)
+        height += sizes[node][1] + gap
+    return columns
+
+
+def packed(sizes: Mapping[str, Size], *, widest: float, gap: float) -> Placed:
+    """Boxes in the order given, each as high up as it fits, then as far left; none sticks out over `widest`."""
+    boxes: dict[str, Box] = {}
+    for name, (width, height) in sizes.items():
+        wanted = Box(0, 0, width, height)
+        corners = [(0.0, 0.0)]
+        for box in boxes.values():
+            corners += [(box.x + box.width + gap, box.y), (box.x, box.y + box.height + gap)]
+            corners += [(0.0, box.y + box.height + gap), (box.x + box.width + gap, 0.0)]
+        free = [
+            (y, x)
+            for x, y in corners
+            if (x == 0 or x + width <= widest) and not _hits(wanted.moved(x, y), boxes.values(), gap)
+        ]
+        y, x = min(free)
+        boxes[name] = wanted.moved(x, y)
+    width = max((box.x + box.width for box in boxes.values()), default=0.0)
+    return Placed(boxes, width, max((box.y + box.height for box in boxes.values()), default=0.0))
+
+
+def _hits(wanted: Box, others: Iterable[Box], gap: float) -> bool:
+    return any(
+        wanted.x < box.x + box.width + gap
+        and box.x < wanted.x + wanted.width + gap
+        and wanted.y < box.y + box.height + gap
+        and box.y < wanted.y + wanted.height + gap
+        for box in others
+    )

@@ -1,0 +1,122 @@
+"""`db.diagram` and `migrate.graph`: pictures of the database and of the histories, written to a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import HistoryError, Refused, UsageError
+from aegisdb.histories.order import service_needs, service_order
+from aegisdb.histories.reading import read_histories
+from aegisdb.histories.revisions import History
+from aegisdb.ownership import Owners
+from aegisdb.pictures import diagram as er
+from aegisdb.pictures import mermaid, revisions
+from aegisdb.pictures.canvas import MADE_BY
+from aegisdb.pictures.tables import read_schema
+from aegisdb.results import Result
+from aegisdb.workflows.history import ServiceHistory, history
+from aegisdb.workflows.reference import base_schema
+
+if TYPE_CHECKING:
+    from aegisdb.workspace import Workspace
+
+_SUFFIXES = (".svg", ".mmd", ".md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureResult(Result):
+    """Where the picture is and what it shows."""
+
+    file: str
+    shows: str
+    bytes: int
+
+
+def diagram(ws: Workspace, *, output: str = "") -> PictureResult:
+    """Draw tables, foreign keys and graph labels, coloured by owner, into an .svg, .mmd or .md file.
+
+    Without `output`: `.aegisdb/diagram.svg`. A file that we did not write is never overwritten.
+
+    Raises:
+        UsageError: another ending; Refused: somebody else's file; Unreachable: no database.
+    """
+    path = _destination(ws, output, "diagram.svg")
+    owners = Owners(ws.registry, base_schema(ws))
+    with ws.connect() as conn:
+        schema = read_schema(conn, owners)
+        title = f"{ws.registry.file.project}: {conn.identity().database}"
+    text = (
+        er.draw(schema, title=title, order=tuple(ws.registry.services))
+        if path.suffix == ".svg"
+        else mermaid.diagram(schema, title=title)
+    )
+    labels = sum(bool(table.graph) for table in schema.tables)
+    shows = f"{len(schema.tables) - labels} tables, {len(schema.keys)} foreign keys, {labels} graph labels"
+    return _write(path, text, shows)
+
+
+def graph(ws: Workspace, *, service: str = "", output: str = "") -> PictureResult:
+    """Draw the histories and where the database is, into an .svg, .mmd or .md file.
+
+    Without `output`: `.aegisdb/histories.svg`. Without a server it shows the files alone.
+
+    Raises:
+        UsageError: another ending, or no such service; Refused: somebody else's file.
+    """
+    path = _destination(ws, output, "histories.svg")
+    found = history(ws, service=service)
+    trees = _trees(ws, found.services)
+    where = f"database {ws.target}" if found.reached else "no database reached: nothing is marked as applied"
+    title = f"{ws.registry.file.project}: histories, {where}"
+    text = revisions.draw(trees, title=title) if path.suffix == ".svg" else mermaid.histories(trees, title=title)
+    shows = f"{len(trees)} histories, {sum(len(tree.nodes) for tree in trees)} revisions"
+    return replace(_write(path, text, shows), problems=found.problems)
+
+
+def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[revisions.Tree, ...]:
+    """In cross-service order; those whose files cannot be read come last."""
+    every = read_histories(ws.registry)
+    good = {name: found for name, found in every.items() if isinstance(found, History)}
+    shown = {found.service: found for found in services}
+    readable = tuple(
+        _tree(shown[name], tuple(service_needs(ws.registry, good[name])))
+        for name in service_order(ws.registry, good)
+        if name in shown
+    )
+    broken = {name: error for name, error in every.items() if isinstance(error, HistoryError)}
+    return readable + tuple(revisions.Tree(name, (), fault=error.message) for name, error in broken.items())
+
+
+def _tree(found: ServiceHistory, after: tuple[str, ...]) -> revisions.Tree:
+    nodes = tuple(
+        revisions.Node(
+            id=line.revision,
+            message=line.message,
+            parents=line.down,
+            applied=line.applied,
+            is_head=line.head,
+            is_here=line.current,
+        )
+        for line in reversed(found.revisions)
+    )
+    return revisions.Tree(service=found.service, nodes=nodes, after=after, unknown=found.unknown)
+
+
+def _destination(ws: Workspace, output: str, default: str) -> Path:
+    path = Path(output) if output else ws.registry.state / default
+    if path.suffix not in _SUFFIXES:
+        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {', '.join(_SUFFIXES)}")
+    if path.is_dir() or (output and not path.parent.is_dir()):
+        raise UsageError(f"{output} cannot be written", hint="name a file in a directory that exists")
+    if path.exists() and MADE_BY not in path.read_text("utf-8", errors="replace"):
+        raise Refused(f"{path} was not made by aegisdb", hint="name another file", code="foreign_file")
+    return path
+
+
+def _write(path: Path, text: str, shows: str) -> PictureResult:
+    content = f"```mermaid\n{text}```\n" if path.suffix == ".md" else text
+    path.parent.mkdir(mode=0o711, exist_ok=True)
+    path.write_text(content, "utf-8")
+    return PictureResult(file=str(path), shows=shows, bytes=len(content.encode()))
