@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import psycopg
 import pytest
 from alembic import command
 
-from aegisdb.postgres.address import Address
+from aegisdb.postgres.address import Address, Secret
 from tests.base_schema import ROOT
 from tests.postgres_server import PASSWORD, free_port
 from tests.seeds.shop import listening
@@ -128,6 +129,22 @@ def test_a_failing_seed_is_500_json_and_leaves_nothing(at_head: Address) -> None
     assert body["ok"] is False
     assert "never" in body["error"]
     assert all(not rows for rows in contents(at_head).values())
+
+
+def test_a_role_that_is_no_superuser_can_seed(at_head: Address) -> None:
+    role = f"plain_{at_head.database}"
+    with psycopg.connect(at_head.url(), autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'plain'")
+        try:
+            conn.execute(f"GRANT USAGE ON SCHEMA ag_catalog, oilgas, public TO {role}")
+            conn.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA ag_catalog TO {role}")
+            conn.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA oilgas, public TO {role}")
+            conn.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA oilgas TO {role}")
+            with served(replace(at_head, user=role, password=Secret("plain"))) as base:
+                assert ask(base, "/seed", post=True) == (200, {"ok": True, "counts": COUNTS})
+        finally:
+            conn.execute(f"DROP OWNED BY {role}")
+            conn.execute(f"DROP ROLE {role}")
 
 
 def test_health_names_the_database_it_works_on(at_head: Address) -> None:

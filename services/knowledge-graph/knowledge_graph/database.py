@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 async def _speak_cypher(connection: asyncpg.Connection) -> None:
-    await connection.execute("LOAD 'age'")
+    # LOAD 'age' is for superusers; calling any function of the library loads it too, for every role
+    await connection.execute("SELECT FROM ag_catalog.get_cypher_keywords() LIMIT 1")
     await connection.execute("""SET search_path = "$user", public, ag_catalog""")
     await connection.set_type_codec("agtype", schema="ag_catalog", encoder=str, decoder=str, format="text")
 
