@@ -82,7 +82,7 @@ class AegisTask(Task[Any]):
         self.inner = body
         self.options = options
         self.flags = _values.flags_of(body, options)
-        texts = {flag: options.help.get(flag, _COMMON_HELP.get(flag, "")) for flag in self.flags}
+        texts = {name: options.help.get(name) or _common_help(flag) for name, flag in self.flags.items()}
         super().__init__(
             _as_invoke_sees_it(self),
             name=body.__name__.rstrip("_"),  # `list_` is no way to spell `list`
@@ -153,6 +153,10 @@ def task(
         raw=raw,
     )
     return lambda body: AegisTask(body, options)
+
+
+def _common_help(flag: _values.Flag) -> str:
+    return "The service." if flag.name == "service" and flag.required else _COMMON_HELP.get(flag.name, "")
 
 
 def _as_invoke_sees_it(made: AegisTask) -> Callable[..., None]:

@@ -32,7 +32,7 @@ def commands(page: Path) -> list[str]:
     spans = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)) + [
         line for block in fenced(text) for line in block.splitlines()
     ]
-    found = [re.search(r"(?:^|[\s(/])invoke ([a-z-][^|>)#;&\"]*)", span) for span in spans]
+    found = [re.search(r"(?:^|[\s(/])invoke ([a-z-][^|>)#;&]*)", span) for span in spans]
     return [match[1].strip().replace("…", "").replace("...", "") for match in found if match]
 
 
