@@ -7,6 +7,7 @@ Everything of a target stands under `.aegisdb/servers/TARGET/`: the data directo
 from __future__ import annotations
 
 import errno
+import shlex
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -92,7 +93,8 @@ class EmbeddedServer:
 
     def has_data(self) -> bool:
         """Whether the data directory of this major version has been made."""
-        return self._cluster.exists
+        with self._permission_named():
+            return self._cluster.exists
 
     def address(self) -> Address:
         """Address of the registry's database, if the server runs and its port answers.
@@ -100,7 +102,8 @@ class EmbeddedServer:
         Raises:
             Unreachable: it does not run.
         """
-        noted = self._daemon.running()
+        with self._permission_named():
+            noted = self._daemon.running()
         if noted is None or not noted.ready or not ports.answers(noted.port):
             state = "is starting" if noted and not noted.ready else "is not running"
             raise Unreachable(
@@ -155,16 +158,22 @@ class EmbeddedServer:
     @contextmanager
     def _locked(self, listen: Listener) -> Iterator[None]:
         owner = project_owner(self._registry.root)
-        try:
+        with self._permission_named():
             make_directories(self._home, self._registry.root, owner)
             with exclusive(self._home / "lock", owner, wait=_LOCK_WAIT, listen=listen):
                 yield
+
+    @contextmanager
+    def _permission_named(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise
             raise Unreachable(
                 f"no permission for {error.filename}: {error.strerror}",
-                hint=f"if another user made it: sudo chown -R $USER {self._registry.state}",
+                hint="if another user made it, stop it as that user, then: "
+                f"sudo chown -R $USER {shlex.quote(str(self._registry.state))}",
                 where=str(self._home),
                 code="permission",
             ) from error

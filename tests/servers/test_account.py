@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -94,13 +95,18 @@ def test_root_leaves_the_project_of_a_user_usable_for_him(open_directory: Path) 
 
 @as_root
 @pytest.mark.usefixtures("_ordinary_python")
-def test_files_of_root_are_named_to_an_ordinary_user(open_directory: Path) -> None:
-    (open_directory / ".aegisdb").mkdir(mode=0o711)
-    code = START.replace("print(", "from aegisdb.errors import Unreachable\ntry:\n    print(").rstrip()
+@pytest.mark.parametrize("call", ["start(silent)", "address()", "has_data()"])
+def test_files_of_another_user_are_named_with_the_way_out(open_directory: Path, call: str) -> None:
+    data = data_of(open_directory)
+    data.mkdir(parents=True)
+    for path in (data, *[p for p in data.parents if p.is_relative_to(open_directory / ".aegisdb")]):
+        path.chmod(0o700)  # root's
+    code = START.replace("start(silent).port", call)
+    code = code.replace("print(", "from aegisdb.errors import Unreachable\ntry:\n    print(").rstrip()
     code += "\nexcept Unreachable as error:\n    print(error.code, error.hint)\n"
     ran = as_ordinary_user(python(code, str(open_directory), "0"))
     assert ran.stdout.startswith("permission"), ran.stderr
-    assert f"sudo chown -R $USER '{open_directory}/.aegisdb'" in ran.stdout or "chown" in ran.stdout
+    assert f"sudo chown -R $USER {shlex.quote(str(open_directory / '.aegisdb'))}" in ran.stdout
 
 
 @as_root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,13 +151,15 @@ def test_a_service_without_a_port_is_named(tmp_path: Path) -> None:
 
 @docker_test
 def test_containers_that_were_started_by_hand_are_found(tmp_path: Path) -> None:
-    with project(tmp_path / "byhand") as root:
+    name = f"byhand{uuid.uuid4().hex[:8]}"
+    with project(tmp_path / name) as root:
         variables = os.environ | {"AEGIS_DB_PASSWORD": PASSWORD}
         subprocess.run(["docker", "compose", "up", "-d"], cwd=root, env=variables, capture_output=True, check=True)
         server = server_of(root)
-        assert server._compose.project == "byhand"  # noqa: SLF001
+        assert server._compose.project == name  # noqa: SLF001
         server.start(silent)
         assert server.stop(destroy=True)
+        docker("rmi", f"{name}-postgres")
 
 
 @docker_test
