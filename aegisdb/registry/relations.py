@@ -23,6 +23,10 @@ def relation_problems(plain: Any) -> Iterator[Problem]:
     yield from _order(plain)
     yield from _version_tables(plain)
     yield from _owners(plain)
+    init = [text for _key, text in texts(plain, "database", "init")]
+    for key, text in texts(plain, "database", "unrestricted"):
+        if text not in init:
+            yield Problem(key, f"{text} is not in `init`", f"{did_you_mean(text, init)}name a file of `init`")
     for key, _name, service in items(plain, "services"):
         if service.get("stamp") is not None and service.get("base") is None:
             yield Problem(

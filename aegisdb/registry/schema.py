@@ -1,6 +1,6 @@
 """The JSON schema of services.yaml, for editors.
 
-`python -m aegisdb.registry.schema` writes docs/services.schema.json.
+`python -m aegisdb.registry.schema` writes docs/services.schema.json and the tables of docs/registry.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from aegisdb.registry.reference import PAGE, with_tables
 from aegisdb.registry.shape import adapter
 
 OUTPUT = Path("docs") / "services.schema.json"
@@ -38,4 +39,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    OUTPUT.write_text(text())
+    OUTPUT.write_text(text(), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), schema()), encoding="utf-8")

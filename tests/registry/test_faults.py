@@ -169,6 +169,14 @@ def test_a_symbolic_link_inside_the_tree_is_fine(tmp_path: Path) -> None:
     assert read(tmp_path, edited("path: shop", "path: alias")).services["shop"].path == "alias"
 
 
+def test_unrestricted_names_files_of_init(tmp_path: Path) -> None:
+    read(tmp_path)
+    (tmp_path / "a.sql").touch()
+    text = edited("  user:", "  init: [a.sql]\n  unrestricted: [a.sql, b.sql]\n  user:")
+    (only,) = faults(tmp_path, text)
+    assert only == "8:26 database.unrestricted[1]: b.sql is not in `init` -> did you mean a.sql? name a file of `init`"
+
+
 def test_ports_are_ports(tmp_path: Path) -> None:
     assert "a port is a number from 1 to 65535" in faults(tmp_path, edited("embedded}", "embedded, port: 70000}"))[0]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from aegisdb.registry import schema
+from aegisdb.registry import reference, schema
 from aegisdb.registry.reader import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,21 @@ def plain(text: bytes) -> Any:
 
 def test_the_schema_is_current() -> None:
     assert (ROOT / schema.OUTPUT).read_text() == schema.text(), "run: python -m aegisdb.registry.schema"
+
+
+def test_the_tables_of_keys_are_current() -> None:
+    page = (ROOT / reference.PAGE).read_text()
+    assert page == reference.with_tables(page, schema.schema()), "run: python -m aegisdb.registry.schema"
+    assert page.count("| `version_table` |") == 1
+
+
+def test_every_example_of_the_page_is_valid() -> None:
+    examples = re.findall(
+        r"^```yaml\n(version: 1\n.*?)^```", (ROOT / reference.PAGE).read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert examples
+    for example in examples:
+        Draft202012Validator(schema.schema()).validate(plain(example.encode()))
 
 
 def test_the_schema_is_a_schema() -> None:
