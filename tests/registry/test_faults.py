@@ -174,7 +174,7 @@ def test_unrestricted_names_files_of_init(tmp_path: Path) -> None:
     (tmp_path / "a.sql").touch()
     text = edited("  user:", "  init: [a.sql]\n  unrestricted: [a.sql, b.sql]\n  user:")
     (only,) = faults(tmp_path, text)
-    assert only == "8:26 database.unrestricted[1]: b.sql is not in `init` -> did you mean a.sql? name a file of `init`"
+    assert only == "8:25 database.unrestricted[1]: b.sql is not in `init` -> did you mean a.sql? name a file of `init`"
 
 
 def test_ports_are_ports(tmp_path: Path) -> None:
