@@ -1,0 +1,65 @@
+"""db.diagram and migrate.graph on a database; where they write and where they refuse to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aegisdb.errors import Refused, UsageError
+from aegisdb.postgres.address import Address
+from aegisdb.workflows.pictures import diagram, graph
+from aegisdb.workspace import Workspace, open_workspace
+from tests.base_schema import ROOT
+
+REGISTRY = """
+version: 1
+project: aegis
+targets: {t: {url: "${TARGET_URL}"}}
+database: {name: aegis, user: aegis}
+services:
+  identity:
+    path: identity
+    alembic: {version_table: alembic_version_identity}
+    owns: [users, user_sessions, api_keys]
+"""
+
+
+@pytest.fixture
+def ws(tmp_path: Path, base_database: Address) -> Workspace:
+    (tmp_path / "services.yaml").write_text(REGISTRY)
+    service = tmp_path / "identity"
+    shutil.copytree(ROOT / "services" / "identity" / "alembic", service / "alembic")
+    (service / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
+    return open_workspace(cwd=tmp_path, environ={"TARGET_URL": base_database.url()})
+
+
+def test_the_diagram_shows_the_base_schema_with_owners(ws: Workspace) -> None:
+    result = diagram(ws)
+    svg = Path(result.file).read_text()
+    assert result.shows == "19 tables, 21 foreign keys, 0 graph labels"
+    assert all(f">{name}</text>" in svg for name in ("users", "audit_logs", "identity", "owned by nobody"))
+    assert "alembic_version" not in svg
+
+
+def test_a_picture_is_replaced_but_never_another_file(ws: Workspace, tmp_path: Path) -> None:
+    mine, other = tmp_path / "schema.md", tmp_path / "README.md"
+    assert diagram(ws, output=str(mine)).bytes == diagram(ws, output=str(mine)).bytes
+    assert mine.read_text().startswith("```mermaid\nerDiagram\n")
+    other.write_text("# mine\n")
+    with pytest.raises(Refused, match="not made by aegisdb"):
+        diagram(ws, output=str(other))
+    assert other.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("output", ["picture.png", "nowhere/picture.svg"])
+def test_a_name_that_cannot_be_written_is_a_mistake_of_typing(ws: Workspace, tmp_path: Path, output: str) -> None:
+    with pytest.raises(UsageError):
+        graph(ws, output=str(tmp_path / output))
+
+
+def test_the_histories_are_drawn_with_and_without_a_database(ws: Workspace, tmp_path: Path) -> None:
+    assert graph(ws).shows == "1 histories, 7 revisions"
+    away = open_workspace(cwd=tmp_path, environ={"TARGET_URL": "postgresql://nobody@127.0.0.1:1/nowhere"})
+    assert "no database reached" in Path(graph(away).file).read_text()
