@@ -70,12 +70,12 @@ def draw(trees: Iterable[Tree], *, title: str) -> str:
     canvas = Canvas()
     canvas.text(_MARGIN, 24, title, "title")
     boxes = {name: box.moved(_MARGIN, _MARGIN + 16) for name, box in placed.boxes.items()}
-    for number, tree in enumerate(trees):
-        _draw_tree(canvas, tree, boxes[tree.service], lanes[tree.service], f"o{number}")
-    for tree in trees:
+    for tree in trees:  # before the boxes, which hide what runs behind them
         for needed in tree.after:
             if needed in boxes:
                 _draw_need(canvas, tree.service, needed, boxes)
+    for number, tree in enumerate(trees):
+        _draw_tree(canvas, tree, boxes[tree.service], lanes[tree.service], f"o{number}")
     return canvas.document(
         placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN + 24, title=title, hues=max(len(trees), 1)
     )
