@@ -71,12 +71,15 @@ def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     revisions = {revision.path for revision in history.ordered()}
     for directory in {places.script: None} | dict.fromkeys(places.versions):
         yield from _contents(path for path in _files(directory) if path not in revisions)
-    for package in sorted(_local_imports(places.home, history)):
+    for package in sorted(_local_imports(places.home, history) - {places.script}):
         yield from _contents(_files(package) if package.is_dir() else [package])
 
 
 def _local_imports(service: Path, history: History) -> set[Path]:
-    """What revisions import from the service itself: that code runs too when they do."""
+    """What revisions import from the service itself: that code runs too when they do.
+
+    The script directory is often called `alembic`, which is not what `from alembic import op` means.
+    """
     names = {found.decode() for revision in history.ordered() for found in _IMPORT.findall(revision.path.read_bytes())}
     candidates = (service / part for name in names for part in (name, f"{name}.py"))
     return {path for path in candidates if path.exists()}

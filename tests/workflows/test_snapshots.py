@@ -11,7 +11,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
 from tests.workflows.project import Project, project
 
-CYPHER = "SELECT n::text FROM ag_catalog.cypher('g', $$ {} $$) AS (n ag_catalog.agtype)"
+CYPHER = "SELECT n::text FROM ag_catalog.cypher('wells', $$ {} $$) AS (n ag_catalog.agtype)"
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def _cypher(conn: Connection, query: str) -> list[str]:
 def test_a_snapshot_comes_back_with_its_graph(shop: Project) -> None:
     with connect(shop.address) as conn:
         conn.execute("CREATE EXTENSION age")
-        conn.rows("SELECT ag_catalog.create_graph('g')::text")
+        conn.execute('SET search_path = ag_catalog, "$user", public')
+        conn.rows("SELECT create_graph('wells')::text")
         _cypher(conn, "CREATE (n:Well {name: 'one'}) RETURN n.name")
     assert shop.invoke("db.snapshot", "one").code == 0
     shop.write("second")
@@ -39,8 +40,8 @@ def test_a_snapshot_comes_back_with_its_graph(shop: Project) -> None:
     assert shop.invoke("db.restore", "one").code == 0
     assert shop.text() == "first"
     with connect(shop.address) as conn:
-        assert _cypher(conn, "MATCH (n:Well) RETURN n.name") == ['"one"']
-        assert _cypher(conn, "CREATE (n:Well {name: 'two'}) RETURN n.name") == ['"two"']
+        assert _cypher(conn, "MATCH (n:Well) RETURN n.name") == ["one"]
+        assert _cypher(conn, "CREATE (n:Well {name: 'two'}) RETURN n.name") == ["two"]
     assert shop.invoke("db.restore", "before-restore").code == 0
     assert shop.text() == "second"
 

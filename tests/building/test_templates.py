@@ -1,0 +1,118 @@
+"""Templates: built once, found again by content, rebuilt from the deepest that still holds, bounded in number."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aegisdb.building import build, template
+from aegisdb.building.templates import KEPT, template_names
+from aegisdb.errors import StatementFailed, Unreachable
+from aegisdb.fingerprint import read
+from aegisdb.postgres import databases
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import Event
+from aegisdb.workspace import Workspace, open_workspace
+from tests.workflows.project import INIT, Project, project
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    with project(tmp_path, database) as made:
+        yield made
+
+
+def _open(shop: Project, events: list[Event] | None = None) -> Workspace:
+    heard: list[Event] = [] if events is None else events
+    return open_workspace(cwd=shop.root, environ=shop.env, listen=heard.append)
+
+
+def _steps(events: list[Event]) -> set[str]:
+    return {f"{event.step} {event.subject}".split(" (")[0] for event in events if event.seconds is not None}
+
+
+def test_a_template_is_built_once_and_nobody_can_sit_in_it(shop: Project) -> None:
+    events: list[Event] = []
+    ws = _open(shop, events)
+    name = template(ws, "base")
+    events.clear()
+    assert template(_open(shop, events), "base") == name
+    assert events == []
+    with pytest.raises(Unreachable):
+        connect(shop.address.with_database(name))
+    with scratch(shop.address, template=name) as copy, connect(copy) as conn:
+        assert conn.value("SELECT text FROM notes") == "fresh"
+
+
+def test_only_what_changed_is_built_again(shop: Project) -> None:
+    before: list[Event] = []
+    seeds = template(_open(shop, before), "seeds")
+    assert {"template base", "template histories", "template seeds"} <= _steps(before)
+    (shop.root / "services/shop/seed.sql").write_text("INSERT INTO shop_items VALUES (3, 30);\n")
+    after: list[Event] = []
+    assert template(_open(shop, after), "seeds") != seeds
+    assert "template seeds" in _steps(after)
+    assert not {"template base", "template histories"} & _steps(after)
+
+
+def test_a_comment_in_a_revision_changes_nothing_but_code_does(shop: Project) -> None:
+    revision = shop.root / "services/shop/alembic/versions/a2.py"
+    first = template(_open(shop), "histories")
+    revision.write_text(revision.read_text() + "\n# a remark\n")
+    assert template(_open(shop), "histories") == first
+    revision.write_text(revision.read_text().replace("ADD price int", "ADD price bigint"))
+    assert template(_open(shop), "histories") != first
+
+
+def test_a_template_equals_what_is_built_from_nothing(shop: Project) -> None:
+    ws, name = _open(shop), f"{shop.address.database}_built"
+    build(ws, name, upto="seeds")
+    with connect(shop.address.with_database(name)) as conn:
+        built = read(conn).text
+    with scratch(shop.address, template=template(ws, "seeds")) as copy, connect(copy) as conn:
+        assert read(conn).text == built
+
+
+def test_histories_can_stop_at_a_revision(shop: Project) -> None:
+    name = f"{shop.address.database}_built"
+    build(_open(shop), name, upto="histories", revisions={"shop": ("a1",)})
+    with connect(shop.address.with_database(name)) as conn:
+        assert conn.value("SELECT version_num FROM alembic_version_shop") == "a1"
+
+
+def test_a_failed_build_leaves_nothing(shop: Project) -> None:
+    (shop.root / "sql/base.sql").write_text("CREATE TABLE notes (id int);\nSELECT nonsense;\n")
+    before = shop.databases()
+    with pytest.raises(StatementFailed):
+        template(_open(shop), "base")
+    with pytest.raises(StatementFailed):
+        build(_open(shop), f"{shop.address.database}_built", upto="base")
+    assert shop.databases() == before
+
+
+def test_two_processes_build_it_once(shop: Project) -> None:
+    events: list[Event] = []
+    names: list[str] = []
+    threads = [threading.Thread(target=lambda: names.append(template(_open(shop, events), "base"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(names) == 3
+    assert len(set(names)) == 1
+    assert len([event for event in events if event.step == "template" and event.seconds is not None]) == 1
+
+
+def test_their_number_is_bounded(shop: Project) -> None:
+    for number in range(KEPT + 2):
+        (shop.root / "sql/base.sql").write_text(INIT["sql/base.sql"] + f"-- {number}\n")
+        latest = template(_open(shop), "base")
+    with databases.maintenance(shop.address) as conn:
+        kept = template_names(_open(shop), conn)
+    assert len(kept) == KEPT
+    assert latest in {name for name, _, _ in kept}
