@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.document import Key
 
-_WILDCARDS = frozenset("*?[")
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 def relation_problems(plain: Any) -> Iterator[Problem]:
@@ -98,18 +99,25 @@ def _version_tables(plain: Any) -> Iterator[Problem]:
 
 def _owners(plain: Any) -> Iterator[Problem]:
     names: dict[str, str] = {}
-    patterns: list[tuple[str, str]] = []
+    patterns: dict[str, list[tuple[str, str]]] = {}
     claims = list(_claims(plain))
     for key, service, claim in claims:
         other = names.setdefault(claim, service)
+        start = _WILDCARD.search(claim)
         if other != service:
             yield _two_owners(key, claim, other, claim)
-        elif _WILDCARDS & set(claim):
-            patterns.append((service, claim))
+        elif start:
+            patterns.setdefault(claim[: start.start()], []).append((service, claim))
     for key, service, claim in claims:
-        for other, pattern in patterns:
+        for other, pattern in _candidates(claim, patterns):
             if other != service and pattern != claim and fnmatchcase(claim, pattern):
                 yield _two_owners(key, claim, other, pattern)
+
+
+def _candidates(claim: str, patterns: dict[str, list[tuple[str, str]]]) -> Iterator[tuple[str, str]]:
+    """Patterns whose text before the first wildcard begins the claim: a thousand services stay quick."""
+    for end in range(len(claim) + 1):
+        yield from patterns.get(claim[:end], ())
 
 
 def _two_owners(key: Key, claim: str, other: str, pattern: str) -> Problem:
