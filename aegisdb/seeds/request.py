@@ -90,6 +90,7 @@ def send(endpoint: Endpoint, deadline: Deadline) -> Answer:
     Raises:
         Unreachable: no connection came about: nothing was sent, nothing changed.
         Failed: it broke off, is no HTTP, or took longer than the deadline (code `timeout`); the server may have worked.
+            The message has no subject: the caller names the request.
     """
     connection = _connect(endpoint, deadline)
     late = threading.Event()
@@ -107,9 +108,9 @@ def send(endpoint: Endpoint, deadline: Deadline) -> Answer:
         answer = _exchange(connection, endpoint)
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
-            raise Failed(f"{endpoint} did not answer within {deadline.seconds:g} s", code="timeout") from None
+            raise Failed(f"did not answer within {deadline.seconds:g} s", code="timeout") from None
         reason = str(error) or type(error).__name__
-        raise Failed(f"{endpoint} broke off: {reason}", code="seed_http") from error
+        raise Failed(f"broke off its answer: {reason}", code="seed_http") from error
     finally:
         watchdog.cancel()
         connection.close()

@@ -34,17 +34,18 @@ def run_http(
     Raises:
         BadInput: the entry in services.yaml: another host without `remote: true`, a login in the URL.
         Unreachable: nothing listens and there is no `serve`; nothing changed.
-        Refused: what already listens works on another database; nothing was sent.
+        Refused: what already listens is not ready or works on another database; nothing was sent.
         Failed: status, redirect, error body, deadline, or the server did not start; its last lines are in the message.
     """
     endpoint = _checked(seed, service)
     with _server(registry, service, seed, endpoint, address, deadline, listen) as child:
+        reason, code = "", "seed_http"
         try:
             reason = complaint(send(endpoint, deadline))
         except Failed as error:
-            raise Failed(mask(f"{service}: {error.message}{_log(child)}", address), code=error.code) from error
+            reason, code = error.message, error.code
         if reason:
-            raise Failed(mask(f"{service}: {endpoint} {reason}{_log(child)}", address), code="seed_http")
+            raise Failed(mask(f"{seed_name(seed)} of {service} {reason}{_log(child)}", address), code=code)
 
 
 def _checked(seed: HttpSeed, service: str) -> Endpoint:
@@ -105,15 +106,24 @@ def _is_ready(seed: HttpSeed, endpoint: Endpoint, deadline: Deadline) -> bool:
 
 
 def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
-    """What already listens may tell its database at `ready`; it must be ours before anything is sent to it."""
+    """What already listens must be ready, and ours where it tells its database, before anything is sent to it."""
     if seed.ready is None or not listens(probe := read_endpoint(seed.ready, method="GET")):
         return
+    where = f"{probe.host}:{probe.port}"
     try:
-        told = send(probe, Deadline(_PROBE_SECONDS)).data
-    except AegisError:
-        return  # it does not tell; the tables that the seed fills are checked afterwards
+        answer = send(probe, Deadline(_PROBE_SECONDS))
+        reason = complaint(answer)
+    except Failed as error:
+        reason = error.message
+    if reason:
+        raise Refused(
+            mask(f"what already listens on {where} is not ready: {probe.path} {reason}", address),
+            hint="stop it, or wait until it is; nothing was sent to it",
+            code="listener_not_ready",
+        )
+    told = answer.data
     if not isinstance(told, dict) or "database" not in told:
-        return
+        return  # it does not tell; the tables that the seed fills are checked afterwards
     from aegisdb.postgres.connection import connect
 
     with connect(address, application="aegisdb: seed") as conn:
@@ -122,8 +132,7 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
     same = identity == f"{ours.system_identifier}:{ours.oid}" if identity else told["database"] == ours.database
     if not same:
         raise Refused(
-            f"what already listens on {probe.host}:{probe.port} works on database {told['database']},"
-            f" not on this {ours.database}",
+            f"what already listens on {where} works on database {told['database']}, not on this {ours.database}",
             hint="stop it and run the seed again: it will start one of its own",
             code="other_database",
         )

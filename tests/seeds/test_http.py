@@ -136,6 +136,13 @@ def test_a_listener_on_another_database_is_refused_before_the_post(tmp_path: Pat
     assert seen == ["GET /health"]
 
 
+def test_a_listener_that_is_not_ready_is_not_posted_to(tmp_path: Path, database: Address) -> None:
+    with http_server(lambda handler: reply(handler, 503, '{"error": "starting"}')) as (port, seen):
+        done = seed_at(tmp_path, database, port, f"  ready: http://localhost:{port}/health\n")
+    assert (done.code, code_of(done)) == (3, "listener_not_ready")
+    assert seen == ["GET /health"]
+
+
 SERVE = """\
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
