@@ -11,8 +11,6 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from aegisdb.output.blocks import duration
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -45,7 +43,8 @@ class LiveRows:
         now = time.monotonic()
         for (step, subject), (note, started) in list(self._running.items()):
             label = self._mask(" ".join(filter(None, (step, subject, note))))
-            rows.add_row(self._spinner, Text(label), Text(duration(round(now - started)), style="dim"))
+            seconds = int(now - started)  # tenths would only flicker
+            rows.add_row(self._spinner, Text(label), Text(f"{seconds} s" if seconds else "", style="dim"))
         return rows
 
 
