@@ -6,6 +6,7 @@ from html import escape
 
 CHAR = 7.25
 """Width of a character at 12 pixels in the fonts named below."""
+_SMALLEST = 0.7  # of its natural size
 MADE_BY = "made by aegisdb"
 """In every file that we write, so that only such a file is ever overwritten."""
 
@@ -84,7 +85,9 @@ class Canvas:
         body = "\n".join(self._parts)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-            f'width="{width:.0f}" height="{height:.0f}" role="img" style="max-width: 100%; height: auto">\n'
+            f'width="{width:.0f}" height="{height:.0f}" role="img" '
+            # it shrinks to the page as long as it can be read, then it scrolls
+            f'style="max-width: max(100%, {width * _SMALLEST:.0f}px); height: auto">\n'
             f"<!-- {MADE_BY} -->\n<title>{escape(title)}</title>\n<style>{hue_styles(hues)}</style>\n"
             f'<rect width="100%" height="100%" class="paper"/>\n{body}\n</svg>\n'
         )
