@@ -12,6 +12,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.workflows.pictures import diagram, graph
 from aegisdb.workspace import Workspace, open_workspace
 from tests.base_schema import ROOT
+from tests.invoke import invoke
 
 REGISTRY = """
 version: 1
@@ -63,3 +64,10 @@ def test_the_histories_are_drawn_with_and_without_a_database(ws: Workspace, tmp_
     assert graph(ws).shows == "1 histories, 7 revisions"
     away = open_workspace(cwd=tmp_path, environ={"TARGET_URL": "postgresql://nobody@127.0.0.1:1/nowhere"})
     assert "no database reached" in Path(graph(away).file).read_text()
+
+
+def test_the_commands_say_where_the_picture_is(ws: Workspace, base_database: Address) -> None:
+    for command in ("db.diagram", "migrate.graph"):
+        ran = invoke(command, "--format", "json", cwd=ws.registry.root, env={"TARGET_URL": base_database.url()})
+        assert ran.code == 0, ran.err
+        assert Path(ran.json["result"]["file"]).read_text().startswith("<svg ")

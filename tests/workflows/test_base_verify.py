@@ -12,6 +12,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.workflows.base_verify import base_verify
 from aegisdb.workspace import Workspace, open_workspace
 from tests.base_schema import INIT_FILES, ROOT, run_sql, schema_text
+from tests.invoke import invoke
 
 REGISTRY = """
 version: 1
@@ -78,6 +79,17 @@ DAMAGES = (
     ("SELECT ag_catalog.drop_graph('oilgas', true)", "graph oilgas is missing"),
     ("DROP TABLE audit_logs", "UPDATE public.audit_logs is missing"),
 )
+
+
+def test_the_command_says_what_is_wrong_and_exits_with_6(ws: Workspace, base_database: Address) -> None:
+    with psycopg.connect(base_database.url(), autocommit=True) as conn:
+        conn.execute("ALTER TABLE audit_logs DISABLE TRIGGER USER")
+    ran = invoke("db.verify", "--format", "json", cwd=ws.registry.root, env={"TARGET_URL": base_database.url()})
+    assert ran.code == 6
+    assert {error["code"] for error in ran.json["errors"]} == {"base_schema"}
+    assert {check["state"] for check in ran.json["result"]["checks"] if check["what"] == "TRUNCATE"} == {"accepted"}
+
+
 LEDGER = """
 CREATE TABLE "Ledger" (
     id uuid PRIMARY KEY DEFAULT uuid_generate_v4(),
