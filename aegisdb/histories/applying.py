@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from aegisdb.histories.grounding import lay_ground
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.session import Session
@@ -50,12 +51,10 @@ def apply_histories(
             from aegisdb.postgres.side_schema import ensure
 
             ensure(conn)
+        order = [name for name in service_order(registry, histories) if name in wanted and (to is None or to.get(name))]
+        lay_ground(registry, conn, [histories[name] for name in order], listen=listen)
         applied = read_versions(conn, histories.values())
-    todo = [
-        (histories[name], _pending(histories[name], applied[name], to))
-        for name in service_order(registry, histories)
-        if name in wanted
-    ]
+    todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
     with Sessions(registry, address, identity, listen=listen, journal=journal) as sessions:
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
 

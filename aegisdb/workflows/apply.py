@@ -161,6 +161,7 @@ def _require_sound(histories: Mapping[str, History | HistoryError], standing: St
 def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     from aegisdb.histories.applying import Sessions
     from aegisdb.histories.backend import wait_for_orphans
+    from aegisdb.histories.grounding import lay_ground
     from aegisdb.histories.runs import run_recorded
     from aegisdb.histories.warm import warm_process
     from aegisdb.postgres.locks import writer_lock
@@ -175,6 +176,8 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
             return plan.result(planned=False)
         ensure(conn)
         wait_for_orphans(conn)
+        if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
+            plan = _plan(ws, conn, service, to)
         tally = Tally(list(plan.todo))
         sessions = Sessions(
             ws.registry, address, conn.identity(), listen=ws.listen, timeout=timeout or None, command=command
