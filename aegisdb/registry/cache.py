@@ -28,16 +28,22 @@ def draft_of(path: Path, content: bytes) -> Draft:
     Raises:
         RegistryError: the content cannot be read.
     """
-    key = _key(content)
-    place = path.parent / ".aegisdb" / "cache" / "registry.json"
-    draft = _read(place, key)
+    draft = _read(_place(path), _key(content))
     if draft is None:
         from aegisdb.registry.parsing import parse
 
         draft = parse(path, content)
-        if not draft.problems and not draft.located and not any(_passwords(draft.plain)):
-            _write(place, key, draft)
     return draft
+
+
+def keep(path: Path, content: bytes, draft: Draft) -> None:
+    """Put a draft without any fault into the cache."""
+    if not draft.judged and not any(_passwords(draft.plain)):
+        _write(_place(path), _key(content), draft)
+
+
+def _place(path: Path) -> Path:
+    return path.parent / ".aegisdb" / "cache" / "registry.json"
 
 
 def _key(content: bytes) -> str:
@@ -56,7 +62,7 @@ def _read(place: Path, key: str) -> Draft | None:
         if kept["key"] != key:
             return None
         marks = {tuple(where): (line, column) for where, line, column in kept["marks"]}
-        return Draft(kept["plain"], marks)
+        return Draft(kept["plain"], marks, judged=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

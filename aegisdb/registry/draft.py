@@ -34,6 +34,8 @@ class Draft:
     """Unknown keys and wrong types."""
     located: tuple[Located, ...] = ()
     """Faults of the YAML itself that reading survives, such as duplicate keys."""
+    judged: bool = False
+    """It had no fault of any kind when it was put into the cache."""
     tree: Node | None = field(default=None, repr=False)
     """The document, where it was parsed in this process."""
 

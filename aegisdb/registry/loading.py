@@ -38,10 +38,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Registry:
     variables = Variables(environ, path.parent / ".env")
     interpolation = Interpolation(variables)
     plain = interpolation.fill(draft.plain)
-    problems = [*draft.problems, *interpolation.problems, *meaning_problems(plain, path.parent)]
+    known = draft if draft.judged else None
+    problems = [*draft.problems, *interpolation.problems, *meaning_problems(plain, path.parent, judged=known)]
     problems += [_unset_problem(key, name) for key, name in interpolation.unset if not _waits(key)]
     if problems or draft.located:
         raise _error(path, content, draft, problems)
+    cache.keep(path, content, draft)
     unset = tuple(Unset(key, name, place(path, draft.marks[key])) for key, name in interpolation.unset)
     return _registry(path, plain, variables, unset)
 

@@ -32,7 +32,7 @@ def parse(path: Path, content: bytes) -> Draft:
     assert tree is not None  # noqa: S101 - demanded above
     plain = tree.plain()
     located = tuple(Located(f.mark, f.message, f.hint) for f in reader.faults)
-    return Draft(plain, dict(_references(tree, ())), tuple(shape_problems(plain)), located, tree)
+    return Draft(plain, dict(_references(tree, ())), tuple(shape_problems(plain)), located, tree=tree)
 
 
 def _demand_mapping(tree: Node | None) -> None:

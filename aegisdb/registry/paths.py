@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ class Tree:
     """The directory of the registry; everything named must stay below it, symbolic links followed."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._real = os.path.realpath(root)
+        self._modes: dict[str, int] = {}
 
     def problems(self, key: Key, base: str, text: str, kind: str) -> Iterator[Problem]:
         """What is wrong with the path `text`, relative to `base`; `kind` is "file", "directory" or "" for unchecked."""
@@ -34,20 +35,41 @@ class Tree:
             hint = "write it relative to " + (f"{base}, the service's path" if base else "services.yaml")
             yield Problem(key, "the path is absolute or leaves the tree with `..`", hint)
         else:
-            yield from self._found(key, os.path.join(self._root, base, text), text, kind)  # noqa: PTH118 - faster
+            yield from self._found(key, (*PurePosixPath(base).parts, *path.parts), text, kind)
 
     def has(self, *parts: str) -> bool:
         """Whether there is such a file."""
-        return os.path.isfile(os.path.join(self._root, *parts))  # noqa: PTH113, PTH118 - faster
+        return stat.S_ISREG(self._inside(PurePosixPath(*parts).parts) or 0)
 
-    def _found(self, key: Key, full: str, text: str, kind: str) -> Iterator[Problem]:
-        real = os.path.realpath(full)
-        if os.path.commonpath([self._real, real]) != self._real:
+    def _found(self, key: Key, parts: tuple[str, ...], text: str, kind: str) -> Iterator[Problem]:
+        mode = self._inside(parts)
+        if mode is None:
             yield Problem(key, f"{text} is a symbolic link out of the tree", "keep the files below services.yaml")
-        elif kind == "file" and not os.path.isfile(real):  # noqa: PTH113 - faster
+        elif kind == "file" and not stat.S_ISREG(mode):
             yield Problem(key, f"no file {text}", "create it, or correct the path")
-        elif kind == "directory" and not os.path.isdir(real):  # noqa: PTH112 - faster
+        elif kind == "directory" and not stat.S_ISDIR(mode):
             yield Problem(key, f"no directory {text}", "create it, or correct the path")
+
+    def _inside(self, parts: tuple[str, ...]) -> int | None:
+        """The mode of what is there, 0 for nothing, None when a symbolic link leaves the tree."""
+        place, mode = self._real, stat.S_IFDIR
+        for part in parts:
+            place = f"{place}/{part}"
+            mode = self._mode(place)
+            if stat.S_ISLNK(mode):
+                real = os.path.realpath("/".join((self._real, *parts)))
+                inside = real == self._real or real.startswith(self._real.rstrip("/") + "/")
+                return self._mode(real) if inside else None
+        return mode
+
+    def _mode(self, place: str) -> int:
+        # services share their parent directories
+        if place not in self._modes:
+            try:
+                self._modes[place] = os.lstat(place).st_mode
+            except OSError:
+                self._modes[place] = 0
+        return self._modes[place]
 
 
 def path_problems(plain: Any, root: Path) -> Iterator[Problem]:

@@ -74,6 +74,26 @@ def test_values_of_variables_are_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (edited("name: demo", "name: ${X}"), "database.name: not usable as a name"),
+        (edited("[orders, ", "[orders, ${X}, "), "services.shop.owns[1]: not usable as an owned name"),
+        (SOUND + "default_target: ${X}\n", "default_target: no target is called"),
+    ],
+)
+def test_values_of_variables_are_judged_every_time(tmp_path: Path, text: str, told: str) -> None:
+    read(tmp_path, text, {"X": "local"})
+    assert (tmp_path / CACHE).is_file()
+    (only,) = faults(tmp_path, text, {"X": "a;b"})
+    assert told in only
+
+
+def test_a_registry_with_faults_is_not_kept(tmp_path: Path) -> None:
+    assert faults(tmp_path, edited("path: shop", "path: nowhere"))
+    assert not (tmp_path / CACHE).exists()
+
+
+@pytest.mark.parametrize(
     "text",
     [
         edited("${DEMO_PASSWORD:-demo}", "C4nary"),
