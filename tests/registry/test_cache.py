@@ -77,7 +77,7 @@ def test_values_of_variables_are_not_kept(tmp_path: Path) -> None:
     ("text", "told"),
     [
         (edited("name: demo", "name: ${X}"), "database.name: not usable as a name"),
-        (edited("[orders, ", "[orders, ${X}, "), "services.shop.owns[1]: not usable as an owned name"),
+        (edited("[orders, ", "[orders, '${X}', "), "services.shop.owns[1]: not usable as an owned name"),
         (SOUND + "default_target: ${X}\n", "default_target: no target is called"),
     ],
 )
