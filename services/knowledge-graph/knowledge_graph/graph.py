@@ -10,20 +10,30 @@ from knowledge_graph.settings import GRAPH
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-OPERATORS = "UNWIND $rows AS r MERGE (o:Operator {p5_number: r.p5_number}) SET o = r RETURN o.p5_number"
-LEASES = "UNWIND $rows AS r MERGE (l:Lease {rrc_lease_id: r.rrc_lease_id}) SET l = r RETURN l.rrc_lease_id"
-WELLS = "UNWIND $rows AS r MERGE (w:Well {api_number: r.api_number}) SET w = r RETURN w.api_number"
+# One row a statement: UNWIND with MERGE and SET keeps only the first row's properties in AGE 1.5, which Debian ships.
+OPERATORS = "MERGE (o:Operator {p5_number: $p5_number}) SET o.name = $name, o.city = $city RETURN o.p5_number"
+LEASES = """
+    MERGE (l:Lease {rrc_lease_id: $rrc_lease_id})
+    SET l.name = $name, l.rrc_district = $rrc_district, l.lease_number = $lease_number, l.county = $county,
+        l.field = $field, l.kind = $kind, l.p5_number = $p5_number
+    RETURN l.rrc_lease_id
+"""
+WELLS = """
+    MERGE (w:Well {api_number: $api_number})
+    SET w.well_number = $well_number, w.rrc_lease_id = $rrc_lease_id, w.rrc_district = $rrc_district,
+        w.county = $county, w.status = $status, w.spud_date = $spud_date, w.total_depth_ft = $total_depth_ft,
+        w.latitude = $latitude, w.longitude = $longitude
+    RETURN w.api_number
+"""
 OPERATES = """
-    UNWIND $rows AS r
-    MATCH (o:Operator {p5_number: r.p5_number})
-    MATCH (l:Lease {rrc_lease_id: r.rrc_lease_id})
+    MATCH (o:Operator {p5_number: $p5_number})
+    MATCH (l:Lease {rrc_lease_id: $rrc_lease_id})
     MERGE (o)-[e:OPERATES]->(l)
     RETURN id(e)
 """
 LOCATED_ON = """
-    UNWIND $rows AS r
-    MATCH (w:Well {api_number: r.api_number})
-    MATCH (l:Lease {rrc_lease_id: r.rrc_lease_id})
+    MATCH (w:Well {api_number: $api_number})
+    MATCH (l:Lease {rrc_lease_id: $rrc_lease_id})
     MERGE (w)-[e:LOCATED_ON]->(l)
     RETURN id(e)
 """

@@ -64,9 +64,9 @@ async def _seed_graph(connection: AsyncConnection) -> dict[str, int]:
     )
     counts = {}
     for name, query, rows in steps:
-        found = await graph.cypher(connection, query, rows=rows)
-        if len(found) != len(rows):
-            raise IncompleteSeedError(f"{name}: {len(rows)} rows, but only {len(found)} fit the graph")
+        found = [await graph.cypher(connection, query, **row) for row in rows]
+        if not all(found):
+            raise IncompleteSeedError(f"{name}: {len(rows)} rows, but {found.count([])} of them do not fit the graph")
         counts[name] = len(found)
     return counts
 
