@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 import pytest
 
 import tasks
+from aegisdb.workspace import DEFAULT_LOCK_WAIT
 from tasks._cli import AegisTask
 from tests.invoke import ROOT, command, environment, invoke
 
@@ -30,6 +31,15 @@ def test_every_module_of_tasks_is_on_the_menu() -> None:
 
 def test_a_task_knows_the_name_that_is_typed() -> None:
     assert {name: made.dotted for name, made in every_task().items()} == {name: name for name in every_task()}
+
+
+def test_invoke_never_takes_one_task_for_another() -> None:
+    made = list(every_task().values())
+    assert [one.dotted for one in made for other in made if one == other and one is not other] == []
+
+
+def test_the_documented_lock_wait_is_the_one_that_counts() -> None:
+    assert tasks.ns["migrate.apply"].flags["lock_wait"].default == DEFAULT_LOCK_WAIT
 
 
 @pytest.mark.parametrize("name", every_task())
@@ -57,6 +67,14 @@ def test_listing_and_mistakes_import_nothing_heavy(words: list[str]) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "tasks._cli" in imported
     assert {name for name in imported if name.split(".")[0] in HEAVY} == set()
+
+
+def test_a_result_as_text_needs_no_rich() -> None:
+    argv = [sys.executable, "-X", "importtime", *command("service.list")[1:]]
+    done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "aegisdb.output.layout" in imported
+    assert {name for name in imported if name.split(".")[0] in {"rich", "psycopg", "sqlalchemy", "alembic"}} == set()
 
 
 def test_byte_code_is_cached_although_invoke_switches_it_off(tmp_path: Path) -> None:
