@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Failed
+from aegisdb.errors import BadInput, Failed
 from aegisdb.postgres.quoting import quote_ident
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
+
+_PART = r'"(?:[^"\0]|"")+"|[^."\0]+'
+_NAME = re.compile(rf"({_PART})(?:\.({_PART}))?")
+
+
+def read_name(name: str) -> str:
+    """`fills` name with its parts quoted letter by letter: `oilgas.Well` is `"oilgas"."Well"`.
+
+    Raises:
+        BadInput: not TABLE or SCHEMA.TABLE; said before a seed runs, not after.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise BadInput(
+            f"`fills` has a name that is no table's: {name!r}", hint="write TABLE or SCHEMA.TABLE", code="name"
+        )
+    return ".".join(part if part.startswith('"') else quote_ident(part) for part in found.groups() if part)
 
 
 def find_table(conn: Connection, name: str, schema: str | None = None) -> str | None:
@@ -17,9 +35,9 @@ def find_table(conn: Connection, name: str, schema: str | None = None) -> str | 
     `name` is read as PostgreSQL reads it (`skills`, `oilgas."Well"`), else letter by letter (`oilgas.Well`). Without
     a schema of its own it is first looked for in the service's `schema`.
     """
-    exact = ".".join(quote_ident(part) for part in name.split("."))
+    exact = read_name(name)
     candidates = [name, exact]
-    if schema and "." not in name:
+    if schema and "." not in exact:
         candidates = [f"{quote_ident(schema)}.{name}", f"{quote_ident(schema)}.{exact}", *candidates]
     for candidate in candidates:
         found = conn.value(

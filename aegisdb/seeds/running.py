@@ -65,6 +65,8 @@ def run_seed(
     """
     name = seed_name(seed)
     listen(Event(step="seed", subject=f"{service}: {name}"))
+    for table in seed.fills:
+        filled.read_name(table)
     digest, began = seed_digest(registry, service, seed), time.monotonic()
     try:
         _dispatch(registry, service, seed, address, bindir, listen)
