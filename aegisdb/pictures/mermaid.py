@@ -44,7 +44,7 @@ def _marks(column: Column) -> str:
 def histories(trees: Iterable[Tree], *, title: str) -> str:
     """A `flowchart`, newest at the bottom; pending revisions are dashed, the database's place is bold."""
     trees = tuple(trees)
-    lines = ["flowchart TB", f"  %% {title}, {MADE_BY}"]
+    lines = ["flowchart LR", f"  %% {title}, {MADE_BY}"]
     for tree in trees:
         lines.append(f'  subgraph {_word(tree.service)}["{_plain(tree.service)}: {_plain(tree.summary)}"]')
         lines += [f"    {_node(tree, node)}" for node in reversed(tree.nodes)]
