@@ -80,6 +80,18 @@ def service_add(
     return ServiceAddResult(service=name, package=package, path=path, written=not plan, files=listed, entry=entry)
 
 
+def runner_words(runner: str) -> tuple[str, ...]:
+    """The words of `--runner`, quotes as in a shell; nothing is run.
+
+    Raises:
+        UsageError: a quote is not closed.
+    """
+    try:
+        return tuple(shlex.split(runner))
+    except ValueError as error:
+        raise UsageError(f"--runner cannot be read: {error}", hint='e.g. --runner "poetry run"') from None
+
+
 def _package(registry: Registry, name: str) -> str:
     if name in registry.services:
         raise UsageError(f"a service is already called {name}", hint="invoke service.list", code="exists")
@@ -112,7 +124,7 @@ def _entry(path: str, facts: dict[str, str], runner: str) -> dict[str, Any]:
     alembic = {"config": "alembic.ini", "version_table": facts["version_table"], "driver": facts["driver"]}
     entry: dict[str, Any] = {"path": path, "alembic": alembic}
     if runner:
-        entry["runner"] = shlex.split(runner)
+        entry["runner"] = list(runner_words(runner))
     return {**entry, "owns": [f"{facts['package']}_*"]}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import Failed, UsageError
 from aegisdb.results import Result
+from aegisdb.workflows.service_add import runner_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +67,7 @@ def service_adopt(
     name = name or home.name
     _free(ws.registry, name, relative)
     config = _configuration(home)
-    words = tuple(shlex.split(runner))
+    words = runner_words(runner)
     found = _describe(home, config, words)
     tables, notes = _own(ws.registry, found)
     entry = _entry(relative, found, config, words, _patterns(name, (*tables, *found["types"])))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aegisdb.errors import AegisError
+from aegisdb.errors import AegisError, UsageError
 from aegisdb.postgres.address import Address
 from aegisdb.workflows.service_add import service_add
 from aegisdb.workspace import open_workspace
@@ -87,6 +87,12 @@ def test_plan_writes_nothing(repository: Path) -> None:
     assert ran.code == 0
     assert ran.json["result"]["written"] is False
     assert "billing/alembic/env.py" in ran.json["result"]["files"]
+    assert git(repository, "status", "--short") == ""
+
+
+def test_a_runner_with_an_open_quote_is_refused(repository: Path) -> None:
+    with pytest.raises(UsageError, match="--runner cannot be read"):
+        service_add(open_workspace(cwd=repository, environ={}), "billing", runner='"poetry')
     assert git(repository, "status", "--short") == ""
 
 
