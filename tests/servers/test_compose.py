@@ -13,8 +13,13 @@ import psycopg
 import pytest
 
 from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.fingerprint import diff, read
 from aegisdb.postgres.connection import connect
+from aegisdb.postgres.psql import run_file
+from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import silent
+from aegisdb.registry import load
+from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.engine import is_local
 from tests.invoke import invoke
 from tests.postgres_server import PASSWORD, TestServer
@@ -41,6 +46,18 @@ def test_first_boot_makes_the_base_schema_on_the_published_port(root: Path) -> N
         assert conn.value("SELECT count(*) FROM ag_catalog.ag_graph WHERE name = 'oilgas'") == 1
         assert conn.identity().database == "aegis"
         assert conn.identity().server_version // 10000 == 17
+
+
+@docker_test
+def test_first_boot_gives_the_schema_that_the_suite_gives(root: Path) -> None:
+    address = server_of(root).address()
+    loaded = load(REPOSITORY / "services.yaml", {})
+    with scratch(address.with_database("postgres")) as empty:
+        for file in loaded.file.database.init:
+            run_file(empty, REPOSITORY / file, bindir=wheel_directory())
+        with connect(empty) as by_suite, connect(address) as by_container:
+            assert diff(read(by_container), read(by_suite)) == ()
+            assert len(read(by_container).facts) > 100
 
 
 @docker_test
