@@ -35,6 +35,10 @@ SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 
     set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),
     set_config('intervalstyle', 'postgres', true), set_config('extra_float_digits', '1', true),
     set_config('bytea_output', 'hex', true), set_config('xmlbinary', 'base64', true),
+    -- the planner knows little about the catalog and would look up each of a thousand rows by itself
+    set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
+    set_config('jit', 'off', true),
+    ARRAY(SELECT name FROM pg_prepared_statements),
     current_setting('server_version_num')::int / 10000,
     EXISTS (SELECT FROM pg_extension WHERE extname = 'age')
 """
@@ -64,9 +68,13 @@ def _read_once(conn: Connection) -> Fingerprint:
     rows: list[tuple[Any, ...]] = []
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        *_, major, with_age = conn.rows(_SETTINGS)[0]
+        *_, prepared, major, with_age = conn.rows(_SETTINGS)[0]
         for kind in (*_KINDS, *(["age_graphs"] if with_age else [])):
-            rows += conn.rows(_query(kind, major))
+            # planning costs as much as reading a small schema, and a roundtrip reads on one connection many times
+            name = f"aegisdb_fingerprint_{kind}"
+            if name not in prepared:
+                conn.execute(f"PREPARE {name} AS {_query(kind, major)}")
+            rows += conn.rows(f"EXECUTE {name}")
     return Fingerprint(
         {key: _one_line(facts) for key, facts, _ in rows},
         {key: relation for key, _, relation in rows if relation},

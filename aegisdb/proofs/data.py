@@ -17,7 +17,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.findings import Finding, RevisionProof
-from aegisdb.proofs.schema import Watch, describe
+from aegisdb.proofs.schema import Watch, describe, failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ class DataProver:
         except (Interrupted, Unreachable):
             raise
         except AegisError as error:
-            finding = Finding(code=code, detail=error.message)
+            finding = failure(code, history, revision, error)
             return replace(describe(history, revision, "failed"), findings=(finding,))
         return _judge(describe(history, revision, "proven"), before, between, after)
 

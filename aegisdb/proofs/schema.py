@@ -99,7 +99,7 @@ class ServiceProver:
         except (Interrupted, Unreachable):
             raise
         except AegisError as error:
-            return _failed(self._history, revision, _failure("upgrade_failed", error))
+            return _failed(self._history, revision, failure("upgrade_failed", self._history, revision, error))
         return None
 
     def _prove_one(
@@ -178,7 +178,7 @@ class _Report:
         except (Interrupted, Unreachable):
             raise
         except AegisError as error:
-            self.findings.append(_failure(code, error))
+            self.findings.append(failure(code, self._history, self._revision, error))
             return False
         return True
 
@@ -205,8 +205,10 @@ def describe(history: History, revision: Revision, status: Status) -> RevisionPr
     )
 
 
-def _failure(code: str, error: AegisError) -> Finding:
-    return Finding(code=code, detail=error.message)
+def failure(code: str, history: History, revision: Revision, error: AegisError) -> Finding:
+    """A step that failed; which revision it was is told elsewhere."""
+    detail = error.message.removeprefix(f'{history.service}: {revision.id} "{revision.message}": ')
+    return Finding(code=code, detail=detail.removeprefix("upgrade failed: ").removeprefix("downgrade failed: "))
 
 
 def _failed(history: History, revision: Revision, finding: Finding) -> RevisionProof:
@@ -217,4 +219,4 @@ def _not_reached(history: History, revision: Revision, broken: str) -> RevisionP
     return replace(describe(history, revision, "not reached"), notes=(f"{broken} below it does not apply",))
 
 
-__all__ = ["ServiceProver", "Stage", "Watch", "describe"]
+__all__ = ["ServiceProver", "Stage", "Watch", "describe", "failure"]

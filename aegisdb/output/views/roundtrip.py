@@ -21,7 +21,8 @@ def roundtrip(result: Any) -> Iterator[Block]:
     columns = ["service", "revision", "message", "result", "objects#", "up#", "down#"]
     yield table([*columns, "rows lost#"] if result.with_data else columns, (_row(p, result) for p in proofs))
     for proof in proofs:
-        lines = [str(finding) for finding in proof.findings] + list(proof.notes)
+        lost = ", ".join(f"{table} {rows}" for table, rows in proof.rows_lost.items())
+        lines = [*map(str, proof.findings), *proof.notes, *([f"downgrade takes rows along: {lost}"] if lost else [])]
         if lines:
             yield Text(f"{proof.service} {proof.revision}", "heading")
             yield Text("\n".join(f"  {line}" for line in lines), verbatim=True)
