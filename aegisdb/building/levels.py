@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Literal
 
-from aegisdb.errors import StatementFailed
+from aegisdb.errors import BadInput, StatementFailed
 from aegisdb.histories.applying import apply_histories
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
@@ -72,6 +73,7 @@ def complete_base(ws: Workspace, address: Address) -> None:
 
 
 def _base(ws: Workspace, address: Address) -> None:
+    require_unnamed(ws)
     free = set(ws.registry.file.database.unrestricted)
     bindir = ws.server.bindir()
     for name in ws.registry.file.database.init:
@@ -90,6 +92,26 @@ def _base(ws: Workspace, address: Address) -> None:
             raise
         ws.listen(Event(step="base schema", subject=name, seconds=seconds))
     complete_base(ws, address)
+
+
+def require_unnamed(ws: Workspace) -> None:
+    """Refuse init files that name the live database: they run in a new one beside it, so they would change the old one.
+
+    Raises:
+        BadInput: file:line, and how to write it instead.
+    """
+    name = re.escape(ws.registry.file.database.name)
+    naming = re.compile(rf"\bDATABASE\s+(?:{name}\b|\"{name}\")", re.IGNORECASE)
+    for path in init_files(ws):
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+            if naming.search(line.partition("--")[0]):
+                raise BadInput(
+                    f"{path.name} names the database {ws.registry.file.database.name!r},"
+                    " but a new database has another name until it is finished",
+                    hint="DO $$ BEGIN EXECUTE format('ALTER DATABASE %I ...', current_database()); END $$;",
+                    where=f"{path}:{number}",
+                    code="names_database",
+                )
 
 
 def _explain_missing_extension(error: StatementFailed) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, template
 from aegisdb.building.inspecting import Content, inspect, require_complete
-from aegisdb.building.levels import LEVELS, complete_base
+from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, side_schema
@@ -85,7 +85,9 @@ def reset(
         StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
     """
     began = time.monotonic()
-    good_histories(ws.registry)  # unreadable files are found before anything is contacted
+    # what is wrong with the files is found before anything is contacted
+    good_histories(ws.registry)
+    require_unnamed(ws)
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
         down(ws, volumes=True, yes=yes)

@@ -87,6 +87,18 @@ def test_a_failure_leaves_everything_as_it_was(shop: Project, file: str, text: s
     assert {name for name in shop.databases() if "scratch" in name or "snap" in name} == set()
 
 
+def test_an_init_file_must_not_name_the_live_database(shop: Project) -> None:
+    """It runs in the new database while the old one still has the name: it would change the old one."""
+    shop.write("old")
+    (shop.root / "sql/base.sql").write_text(
+        "-- ALTER DATABASE aegis: only a remark\nALTER DATABASE aegis SET work_mem = 1;\n"
+    )
+    ran = shop.invoke("db.reset")
+    assert ran.code == 2
+    assert "base.sql:2" in ran.last
+    assert shop.text() == "old"
+
+
 def test_sessions_of_others_stop_it(shop: Project) -> None:
     shop.write("old")
     with connect(shop.address, application="the app"):
