@@ -59,7 +59,7 @@ def lay_ground(
         service = registry.services[history.service]
         if service.base and not _is_there(conn, history):
             listen(Event(step="base", subject=history.service))
-            _make_base(history, service, conn.address, bindir)
+            _make_base(registry, history, conn.address, bindir)
             _stamp(registry, history, service, conn)
             made = True
     return made
@@ -72,7 +72,8 @@ def _is_there(conn: Connection, history: History) -> bool:
     return conn.value("SELECT to_regclass(%s)", (qualified,)) is not None
 
 
-def _make_base(history: History, service: Service, address: Address, bindir: Path | None) -> None:
+def _make_base(registry: Registry, history: History, address: Address, bindir: Path | None) -> None:
+    service = registry.services[history.service]
     inside = _in_schema(address, history.schema)
     parts = (service.base,) if isinstance(service.base, str) else service.base or ()
     for part in parts:
@@ -81,7 +82,7 @@ def _make_base(history: History, service: Service, address: Address, bindir: Pat
         else:
             from aegisdb.postgres.psql import run_file
 
-            run_file(inside, history.locations.home / part, bindir=bindir)
+            run_file(inside, registry.root / part, bindir=bindir)
 
 
 def _in_schema(address: Address, schema: str | None) -> Address:

@@ -121,10 +121,11 @@ class Worker:
 
     def quit(self) -> None:
         """Let it finish by itself; kill it when it does not."""
+        deadline = time.monotonic() + _ENDING
         try:
             self.send({"op": "quit"})
             while True:
-                self.receive(_ENDING)
+                self.receive(deadline - time.monotonic())
         except WorkerEnded:
             self._reap()
         except WorkerTimeout:

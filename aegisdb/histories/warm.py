@@ -6,6 +6,7 @@ and never runs anything of a service itself.
 
 from __future__ import annotations
 
+import atexit
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from importlib.util import find_spec
 
 from aegisdb.errors import Failed
 from aegisdb.histories.process import WORKER
-from aegisdb.processes import start
+from aegisdb.processes import start, stop
 
 _DRIVERS = ("sqlalchemy.dialects.postgresql", "psycopg", "asyncpg")
 
@@ -40,12 +41,19 @@ class WarmProcess:
         try:
             with self._lock:
                 socket.send_fds(self._control, [b"f"], [requests, answers, output])
-        except BrokenPipeError:
+        except OSError:
             said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
             raise Failed(f"Alembic does not load: {said.strip()[-300:]}", code="environment") from None
+
+    def close(self) -> None:
+        """End it; workers that were forked from it have ended with their sessions."""
+        self._control.close()
+        stop(self._process)
 
 
 @cache
 def warm_process() -> WarmProcess:
     """The process of this engine, started on first use: call it early, from the main thread, to hide the imports."""
-    return WarmProcess()
+    process = WarmProcess()
+    atexit.register(process.close)
+    return process

@@ -29,6 +29,10 @@ class Channel:
         """Let the next `read` return this one: it is for somebody else."""
         self._held = message
 
+    def forget(self) -> None:
+        """Drop what was put back: it has been answered by a failure."""
+        self._held = None
+
     def write(self, message: Message) -> None:
         """Send one answer."""
         self._out.write(json.dumps(message).encode() + b"\n")

@@ -51,6 +51,7 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
     try:
         handlers.get(request["op"], side.steps)(request)
     except BaseException as error:  # noqa: BLE001  a revision may raise anything, SystemExit included
+        channel.forget()
         channel.write({"ok": False, **_failure(side, error)})
     finally:
         side.stepper.request = None

@@ -152,7 +152,7 @@ def test_a_service_in_its_own_schema(tmp_path: Path, database: Address) -> None:
 
 @pytest.mark.parametrize("kind", ["sql", "callable"])
 def test_a_base_that_the_history_did_not_make(tmp_path: Path, database: Address, kind: str) -> None:
-    base = ["base.sql"] if kind == "sql" else "ground:make"
+    base = ["services/app/base.sql"] if kind == "sql" else "ground:make"
     home = tmp_path / "services" / "app"
     write(home / "base.sql", "CREATE TABLE app_t (id bigint);\n")
     write(
