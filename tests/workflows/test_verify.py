@@ -107,8 +107,10 @@ def test_what_was_done_by_hand_is_told_by_owner_and_nothing_proposes_to_drop_it(
         [
             (
                 "foreign_key",
-                "beta: constraint public.beta_t.beta_fk to public.alpha_t of alpha is gone: "
-                "FOREIGN KEY (alpha_id) REFERENCES public.alpha_t(id)",
+                (
+                    "beta: constraint public.beta_t.beta_fk to public.alpha_t of alpha is gone: "
+                    "FOREIGN KEY (alpha_id) REFERENCES public.alpha_t(id)"
+                ),
             ),
             ("invalid_index", "index public.alpha_ix is INVALID: a CREATE INDEX CONCURRENTLY did not finish"),
             ("drift", "alpha: changed column public.alpha_t.name: nothing -> default 'x'::text"),
