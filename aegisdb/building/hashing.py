@@ -6,14 +6,14 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from aegisdb.building.levels import init_files
+from aegisdb.building.levels import LEVELS, init_files
 from aegisdb.histories.locations import locate
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.workflows.deploy_apply import deploy_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from aegisdb.building.levels import Level
@@ -29,12 +29,19 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILIN
 _LENGTH = 12  # hex digits: 48 bits, among a handful of templates
 
 
-def level_hashes(ws: Workspace, conn: Connection) -> dict[Level, str]:
-    """The hash of each level on this server; raises HistoryError for unreadable histories."""
-    base = _digest(_base_inputs(ws, conn))
-    histories = _digest([base.encode(), *_history_inputs(ws.registry)])
-    seeds = _digest([histories.encode(), *_seed_inputs(ws.registry)])
-    return {"base": base[:_LENGTH], "histories": histories[:_LENGTH], "seeds": seeds[:_LENGTH]}
+def level_hashes(ws: Workspace, conn: Connection, upto: Level) -> dict[Level, str]:
+    """The hash of each level up to this one, on this server; raises HistoryError for unreadable histories."""
+    inputs: dict[Level, Callable[[], Iterable[bytes]]] = {
+        "base": lambda: _base_inputs(ws, conn),
+        "histories": lambda: _history_inputs(ws.registry),
+        "seeds": lambda: _seed_inputs(ws.registry),
+    }
+    hashes: dict[Level, str] = {}
+    below = ""
+    for level in LEVELS[: LEVELS.index(upto) + 1]:
+        below = _digest([below.encode(), *inputs[level]()])
+        hashes[level] = below[:_LENGTH]
+    return hashes
 
 
 def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:

@@ -42,7 +42,7 @@ def template(ws: Workspace, upto: Level) -> str:
         What `levels.build` raises; Busy: another process builds the same template for too long.
     """
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
-        names = _names(ws, conn)
+        names = _names(ws, conn, upto)
         if not _holds(conn, names[upto]):
             with _alone(ws, names[upto]):
                 _make(ws, conn, names, upto)
@@ -94,8 +94,8 @@ def _holds(conn: Connection, name: str) -> bool:
     return marker is not None and marker.valid and marker.kind == "template"
 
 
-def _names(ws: Workspace, conn: Connection) -> dict[Level, str]:
-    return {level: f"{_prefix(ws)}{level}_{digest}" for level, digest in level_hashes(ws, conn).items()}
+def _names(ws: Workspace, conn: Connection, upto: Level) -> dict[Level, str]:
+    return {level: f"{_prefix(ws)}{level}_{digest}" for level, digest in level_hashes(ws, conn, upto).items()}
 
 
 def _prefix(ws: Workspace) -> str:
