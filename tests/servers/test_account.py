@@ -40,7 +40,7 @@ def open_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def _ordinary_python() -> None:
-    if as_ordinary_user(python("import aegisdb")).returncode:
+    if as_ordinary_user(python("import tests.servers.projects")).returncode:
         pytest.skip("an ordinary user cannot run this Python")
 
 
