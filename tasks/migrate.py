@@ -163,3 +163,45 @@ def graph(ws: Workspace, service: str = "", output: str = "") -> Result:
     from aegisdb.workflows import pictures as workflow
 
     return workflow.graph(ws, service=service, output=output)
+
+
+@task(
+    help={
+        "applied": "The step was finished by hand: it counts as done.",
+        "rolled_back": "What it had committed was undone by hand: it counts as never started.",
+    },
+    writes=True,
+)
+def resolve(ws: Workspace, service: str, applied: bool = False, rolled_back: bool = False) -> Result:
+    """Decide about a revision that died half-way, so that runs go on; the schema itself is not touched.
+
+    Example:
+        invoke migrate.resolve --service identity --rolled-back
+    """
+    from aegisdb.workflows import resolve as workflow
+
+    return workflow.resolve(ws, service, applied=applied, rolled_back=rolled_back)
+
+
+@task(
+    heading="# {target}",
+    help={
+        "last": "So many entries.",
+        "runs": "Also runs that ended well.",
+        "show": "Print the source of this revision as it ran.",
+        "output": "With --show: write it to this new file.",
+    },
+)
+def log(
+    ws: Workspace, service: str = "", last: int = 30, runs: bool = False, show: str = "", output: str = ""
+) -> Result:
+    """Show the journal: what was applied, reverted, stamped and resolved, when, by whom; or the source that ran.
+
+    Example:
+        invoke migrate.log --service identity --last 5
+    """
+    from aegisdb.workflows import journal_log as workflow
+
+    if show:
+        return workflow.show(ws, show, service=service, output=output)
+    return workflow.log(ws, service=service, last=last, runs=runs)

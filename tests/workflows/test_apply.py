@@ -306,7 +306,10 @@ def test_fault_1_kill_9_in_a_transactional_revision_is_told_and_continued(tmp_pa
     assert versions(database, "a") == ["a5"]
 
 
-def test_fault_2_kill_9_in_an_autocommit_block_needs_a_decision(tmp_path: Path, database: Address) -> None:
+@pytest.mark.parametrize("decision", ["--applied", "--rolled-back"])
+def test_fault_2_kill_9_in_an_autocommit_block_needs_a_decision(
+    tmp_path: Path, database: Address, decision: str
+) -> None:
     block = f'with op.get_context().autocommit_block():\n    op.execute("CREATE TABLE a_3 (id int)")\n    {SLEEP}'
     build_monorepo(tmp_path, {"a": Svc(revisions=five(block))}, url=database.url())
     with running(tmp_path, "migrate.apply") as process:
@@ -320,6 +323,18 @@ def test_fault_2_kill_9_in_an_autocommit_block_needs_a_decision(tmp_path: Path, 
     assert "migrate.resolve --service a" in again.last
     assert versions(database, "a") == ["a2"]
     assert invoke("migrate.status", cwd=tmp_path).code == 5
+    path = tmp_path / "services" / "a" / "alembic" / "versions" / "a3.py"
+    path.write_text(path.read_text().replace(SLEEP, "pass"))
+    assert invoke("migrate.resolve", "--service", "a", cwd=tmp_path).code == 2
+    if decision == "--rolled-back":
+        with psycopg.connect(database.url()) as conn:
+            conn.execute("DROP TABLE a_3")
+    resolved = invoke("migrate.resolve", "--service", "a", decision, cwd=tmp_path)
+    assert resolved.code == 0, resolved.err
+    assert versions(database, "a") == [{"--applied": "a3", "--rolled-back": "a2"}[decision]]
+    done = invoke("migrate.apply", "--format", "json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert len(done.json["services"][0]["done"]) == {"--applied": 2, "--rolled-back": 3}[decision]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

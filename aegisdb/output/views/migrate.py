@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
+from aegisdb.output.views import journal, verdict
 from aegisdb.output.views import roundtrip as proofs
-from aegisdb.output.views import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +111,15 @@ def stamped(result: Any) -> Iterator[Block]:
     yield Text(f"{result.service}: {' '.join(result.before) or 'base'} -> {' '.join(result.now) or 'base'}", "ok")
 
 
+def resolved(result: Any) -> Iterator[Block]:
+    """What was decided."""
+    if not result.revision:
+        yield Text(f"{result.service}: nothing is half-applied", "ok")
+        return
+    yield Text(f"{result.service}: {result.revision} counts as {result.decision}", "ok")
+    yield Text(f"the version table says {' '.join(result.now) or 'base'}")
+
+
 def new(result: Any) -> Iterator[Block]:
     """The file and what is in it, or why there is none."""
     if not result.path:
@@ -126,10 +135,12 @@ VIEWS = {
     "ApplyResult": applied,
     "HistoryResult": history,
     "NewRevisionResult": new,
+    "ResolveResult": resolved,
     "RollbackResult": rolled_back,
     "SqlResult": sql,
     "StampResult": stamped,
     "StatusResult": status,
+    **journal.VIEWS,
     **proofs.VIEWS,
     **verdict.VIEWS,
 }

@@ -1,0 +1,96 @@
+"""A person's decision about a revision that died half-way: it counts as done, or as never started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import UsageError
+from aegisdb.histories.locations import alembic_settings
+from aegisdb.histories.reading import read_history
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from aegisdb.histories.revisions import History
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.side_schema import InFlight
+    from aegisdb.workspace import Workspace
+
+_FORGET = "DELETE FROM aegisdb.in_flight WHERE service = %s"
+_JOURNAL = """
+INSERT INTO aegisdb.journal (service, revision, action, outcome, digest, source, os_user, host, command, note)
+VALUES (%s, %s, %s, 'resolved', %s, %s, %s, %s, %s, %s)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolveResult(Result):
+    """What was decided; `revision` is empty when nothing was half-applied."""
+
+    service: str
+    revision: str = ""
+    decision: str = ""
+    now: tuple[str, ...] = ()
+    """Rows of the version table afterwards."""
+
+
+def resolve(ws: Workspace, service: str, *, applied: bool = False, rolled_back: bool = False) -> ResolveResult:
+    """Record what is true of a half-applied step and let runs go on. The schema itself is not touched.
+
+    `applied`: a person finished the step by hand, so it counts as done. `rolled_back`: a person undid what it had
+    committed, so it counts as never started.
+
+    Raises:
+        UsageError: not exactly one of the two; Busy: somebody else writes.
+    """
+    from aegisdb.histories.backend import wait_for_orphans
+    from aegisdb.histories.versions import read_versions
+    from aegisdb.postgres.locks import writer_lock
+    from aegisdb.postgres.side_schema import in_flight_rows
+
+    alembic_settings(ws.registry, service)
+    if applied == rolled_back:
+        raise UsageError("say one of --applied and --rolled-back", hint="look at what the revision did first")
+    command = ws.command or "migrate.resolve"
+    with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+        wait_for_orphans(conn)
+        history = read_history(ws.registry, service)
+        half = next((row for row in in_flight_rows(conn) if row.service == service), None)
+        rows = read_versions(conn, [history])[service]
+        if half is None:
+            return ResolveResult(service=service, now=rows)
+        if applied:
+            rows = _record(ws, conn, history, half, rows)
+        decision = "applied" if applied else "rolled back"
+        _decide(conn, history, half, command, decision)
+        return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows)
+
+
+def _record(
+    ws: Workspace, conn: Connection, history: History, half: InFlight, rows: tuple[str, ...]
+) -> tuple[str, ...]:
+    from aegisdb.histories.session import Session
+
+    up = half.action == "upgrade"
+    if half.revision not in history.revisions:
+        raise UsageError(
+            f"{history.service}: no file of this checkout has {half.revision}", hint="check out the branch that has it"
+        )
+    wanted = history.after(rows, half.revision, up=up)
+    with Session(ws.registry, history, ws.address(), conn.identity(), listen=ws.listen, journal=False) as session:
+        return session.stamp(wanted)
+
+
+def _decide(conn: Connection, history: History, half: InFlight, command: str, decision: str) -> None:
+    from aegisdb.postgres.markers import who
+
+    user, _, host = who().partition("@")
+    known = history.revisions.get(half.revision)
+    counts = known is not None and decision == "applied"
+    digest, source = (known.digest, known.source) if known and counts else (None, None)
+    note = f"a half-applied {half.action} was resolved as {decision}"
+    action = half.action if counts else "resolve"
+    with conn.transaction():
+        values = (half.service, half.revision, action, digest, source, user, host, command, note)
+        conn.execute(_JOURNAL, values)
+        conn.execute(_FORGET, (half.service,))
