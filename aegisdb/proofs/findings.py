@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 Status = Literal["proven", "one way", "failed", "not reached"]
 
 FAULTS: Mapping[str, str] = {
+    "needs_failed": "a service that it needs does not apply",
     "upgrade_failed": "upgrade fails",
     "downgrade_failed": "downgrade fails",
     "left_behind": "downgrade leaves behind",

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.errors import AegisError, Interrupted, RevisionFailed, Unreachable
 from aegisdb.fingerprint import read
 from aegisdb.histories.applying import apply_histories
 from aegisdb.histories.session import Session
@@ -57,6 +57,12 @@ class ServiceProver:
     def prove(self, scope: frozenset[str]) -> Iterator[RevisionProof]:
         """Prove each revision of the scope; a broken one is told, and the rest are proven all the same."""
         todo = [revision for revision in self._history.ordered() if revision.id in self._with_parents(scope)]
+        try:
+            yield from self._prove(todo, scope)
+        except _NeedsBroken as broken:
+            yield from self._broken_needs([r for r in todo if r.id in scope], broken.error)
+
+    def _prove(self, todo: list[Revision], scope: frozenset[str]) -> Iterator[RevisionProof]:
         done: list[Revision] = []
         while todo:
             with self._stage() as stage:
@@ -69,6 +75,14 @@ class ServiceProver:
                     if any(f.code == "upgrade_failed" for f in proof.findings):
                         yield from (_not_reached(self._history, r, proof.revision) for r in todo if r.id in scope)
                         return
+
+    def _broken_needs(self, todo: list[Revision], error: RevisionFailed) -> Iterator[RevisionProof]:
+        """What this service starts on cannot be built: the first revision tells why, the others are not reached."""
+        first, *rest = todo
+        finding = Finding(code="needs_failed", detail=error.message)
+        yield replace(describe(self._history, first, "not reached"), findings=(finding,))
+        for revision in rest:
+            yield _not_reached(self._history, revision, "what the service needs")
 
     def _with_parents(self, scope: frozenset[str]) -> frozenset[str]:
         return self._history.ancestors(scope)
@@ -148,12 +162,23 @@ class ServiceProver:
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip"))
             identity = conn.identity()
             if self._needs:
-                apply_histories(ws.registry, address, identity, services=self._needs, journal=False)
+                try:
+                    apply_histories(ws.registry, address, identity, services=self._needs, journal=False)
+                except RevisionFailed as error:
+                    raise _NeedsBroken(error) from None
             session = stack.enter_context(
                 Session(ws.registry, self._history, address, identity, listen=ws.listen, journal=False)
             )
             self._watch(session)
             yield Stage(session, conn)
+
+
+class _NeedsBroken(Exception):
+    """A service that this one needs does not apply."""
+
+    def __init__(self, error: RevisionFailed) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class _Report:
@@ -216,7 +241,7 @@ def _failed(history: History, revision: Revision, finding: Finding) -> RevisionP
 
 
 def _not_reached(history: History, revision: Revision, broken: str) -> RevisionProof:
-    return replace(describe(history, revision, "not reached"), notes=(f"{broken} below it does not apply",))
+    return replace(describe(history, revision, "not reached"), notes=(f"{broken} does not apply",))
 
 
 __all__ = ["ServiceProver", "Stage", "Watch", "describe", "failure"]

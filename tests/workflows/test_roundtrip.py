@@ -209,6 +209,32 @@ def test_scope(database: Address, tmp_path: Path) -> None:
     assert invoke("migrate.roundtrip", "--all", "--last", "2", cwd=root).code == 2
 
 
+def test_a_service_that_needs_a_broken_one_is_not_reached_and_the_others_are_proven(
+    database: Address, tmp_path: Path
+) -> None:
+    services = {
+        "bad": Svc(revisions=(Rev(id="x1", up=sql("SELECT 1 / 0")), Rev(id="x2"))),
+        "needy": Svc(revisions=(Rev(id="y1"), Rev(id="y2")), after=("bad",)),
+        "owner": OWNER,
+    }
+    ran = invoke(
+        "migrate.roundtrip", "--all", "--format", "json", cwd=build_monorepo(tmp_path, services, url=database.url())
+    )
+    assert ran.code == 6
+    found = {
+        r: (proof(ran, r)["status"], [f["code"] for f in proof(ran, r)["findings"]])
+        for r in ("x1", "x2", "y1", "y2", "o1")
+    }
+    assert found == {
+        "x1": ("failed", ["upgrade_failed"]),
+        "x2": ("not reached", []),
+        "y1": ("not reached", ["needs_failed"]),
+        "y2": ("not reached", []),
+        "o1": ("proven", []),
+    }
+    assert "division by zero" in proof(ran, "y1")["findings"][0]["detail"]
+
+
 def test_ctrl_c_leaves_no_scratch_database(database: Address, tmp_path: Path) -> None:
     slow = Svc(revisions=(Rev(id="w1", up=sql("SELECT pg_sleep(60)")),))
     root = build_monorepo(tmp_path, {"owner": OWNER, "slow": slow}, url=database.url())
