@@ -32,7 +32,7 @@ def commands(page: Path) -> list[str]:
     spans = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)) + [
         line for block in fenced(text) for line in block.splitlines()
     ]
-    found = [re.search(r"(?:^|[\s(/])invoke ([a-z-][^|>)#;&]*)", span) for span in spans]
+    found = [re.search(r"(?:^|[\s(/])invoke ([a-z-][^|>)#;&*]*)", span) for span in spans]
     return [match[1].strip().replace("…", "").replace("...", "") for match in found if match]
 
 
@@ -80,12 +80,25 @@ def test_commands_in_the_documentation_exist_with_their_flags(page: Path) -> Non
     for line in commands(page):
         parser = Parser(contexts=tasks.ns.to_contexts(), initial=ParserContext(args=[]))
         words = [word for word in shlex.split(line) if not word.startswith("[")]
-        if words[0].startswith("-"):  # Invoke's own flags: --list, --help
+        if words[0].startswith("-") or words[0].rstrip(".") in tasks.ns.collections:  # --list; `migrate.*`
             continue
         try:
             parser.parse_argv(words)
         except ParseError as error:
+            if "required positional" in str(error):  # a text may name a task without its arguments
+                continue
             pytest.fail(f"{page.name}: invoke {line}: {error}")
+
+
+_NOT_YET = {"migrate.rebase"}
+"""Tasks that hints name and that are still to be made; take a name out as soon as its task is there."""
+
+
+def test_every_task_that_a_hint_names_exists() -> None:
+    named = set()
+    for file in (ROOT / "aegisdb").rglob("*.py"):
+        named |= set(re.findall(r"\binvoke ((?:db|migrate|seed|deploy|service|dev)\.[a-z-]+)", file.read_text("utf-8")))
+    assert named - set(tasks.ns.task_names) <= _NOT_YET
 
 
 def codes_in_source() -> set[str]:
