@@ -38,7 +38,7 @@ def find_lost(conn: Connection, history: History, revision: str) -> Lost:
     hint = (
         f"check out the branch that has it: git branch -a --contains {commits[0].split()[1]}"
         if commits
-        else f"bring the file back (invoke migrate.log --show {revision}), or see invoke doctor"
+        else "bring its file back: from the branch it was made on, or from column source of aegisdb.journal"
     )
     return Lost(revision, ahead, candidates, hint)
 

@@ -12,7 +12,7 @@ def reads_data() -> Refusal:
     return Refusal(
         "reads_data",
         "it reads data, cannot be rendered offline",
-        "run it with `invoke migrate.apply`, or see what it does with `invoke migrate.plan`",
+        "run it with `invoke migrate.apply`",
     )
 
 
