@@ -42,15 +42,15 @@ class ProgressDisplay:
             if not self._running and self._timer is None and self._rows is None:
                 self._arm()
             key = (event.step, event.subject)
-            if event.seconds is None:
-                self._running[key] = (event.note, time.monotonic())
-            else:
+            # whom it waits for and what will be lost is what a person must know at once; neither has an end to tell
+            urgent = event.seconds is None and event.step.startswith(("wait", "will "))
+            if event.seconds is not None:
                 self._running.pop(key, None)
-            # whom it waits for is what a person must know at once, and there may be no end of it to tell
-            waits = event.seconds is None and event.step.startswith("wait")
-            if event.seconds is not None or waits:
+            elif not event.step.startswith("will "):
+                self._running[key] = (event.note, time.monotonic())
+            if event.seconds is not None or urgent:
                 self._kept.append(_line(event))
-            if waits or time.monotonic() - self._started > PATIENCE:
+            if urgent or time.monotonic() - self._started > PATIENCE:
                 self._release()
 
     def pause(self) -> None:
