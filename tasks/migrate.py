@@ -169,18 +169,26 @@ def graph(ws: Workspace, service: str = "", output: str = "") -> Result:
     help={
         "applied": "The step was finished by hand: it counts as done.",
         "rolled_back": "What it had committed was undone by hand: it counts as never started.",
+        "force": "Do not compare the schema with the decision first.",
     },
     writes=True,
 )
-def resolve(ws: Workspace, service: str, applied: bool = False, rolled_back: bool = False) -> Result:
-    """Decide about a revision that died half-way, so that runs go on; the schema itself is not touched.
+def resolve(
+    ws: Workspace,
+    service: str,
+    applied: bool = False,
+    rolled_back: bool = False,
+    force: bool = False,
+    yes: bool = False,
+) -> Result:
+    """Decide about a revision that died half-way, so that runs go on; INVALID indexes of it are rebuilt or dropped.
 
     Example:
         invoke migrate.resolve --service identity --rolled-back
     """
     from aegisdb.workflows import resolve as workflow
 
-    return workflow.resolve(ws, service, applied=applied, rolled_back=rolled_back)
+    return workflow.resolve(ws, service, applied=applied, rolled_back=rolled_back, force=force, yes=yes)
 
 
 @task(

@@ -109,7 +109,7 @@ class ApplyPlan:
 def _plan(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
     histories = read_histories(ws.registry)
     standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
-    _refuse_half_applied(standings)
+    _explain_half_applied(ws, conn, standings)
     if service:
         _require_sound(histories, standings[service])
     good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
@@ -125,6 +125,14 @@ def _plan(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
             at_head.append(name)
     problems = tuple(s.problem for s in standings.values() if s.problem is not None)
     return ApplyPlan(tuple(todo), tuple(at_head), problems)
+
+
+def _explain_half_applied(ws: Workspace, conn: Connection, standings: Mapping[str, Standing]) -> None:
+    for standing in standings.values():
+        if standing.state == "half-applied" and standing.problem is not None:
+            from aegisdb.workflows.halfway import refusal
+
+            raise refusal(ws, conn, standing.service, standing.problem)
 
 
 def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:

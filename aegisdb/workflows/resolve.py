@@ -32,21 +32,35 @@ class ResolveResult(Result):
     decision: str = ""
     now: tuple[str, ...] = ()
     """Rows of the version table afterwards."""
+    mended: tuple[str, ...] = ()
+    """What was run to finish or remove INVALID indexes."""
 
 
-def resolve(ws: Workspace, service: str, *, applied: bool = False, rolled_back: bool = False) -> ResolveResult:
-    """Record what is true of a half-applied step and let runs go on. The schema itself is not touched.
+def resolve(
+    ws: Workspace,
+    service: str,
+    *,
+    applied: bool = False,
+    rolled_back: bool = False,
+    force: bool = False,
+    yes: bool = False,
+) -> ResolveResult:
+    """Record what is true of a half-applied step and let runs go on.
 
     `applied`: a person finished the step by hand, so it counts as done. `rolled_back`: a person undid what it had
-    committed, so it counts as never started.
+    committed, so it counts as never started. Of the schema only INVALID indexes that the revision names are touched:
+    rebuilt or dropped, as the decision wants it. `force` does not compare the schema with the decision; as for a
+    stamp it needs a database that is disposable or confirmed.
 
     Raises:
-        UsageError: not exactly one of the two; Busy: somebody else writes.
+        UsageError: not exactly one of the two; Difference: `resolve`: the live schema says otherwise;
+        Refused: `force` on a shared database; Busy: somebody else writes.
     """
     from aegisdb.histories.backend import wait_for_orphans
     from aegisdb.histories.versions import read_versions
     from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import in_flight_rows
+    from aegisdb.workflows.halfway import require_true, settle_indexes
 
     alembic_settings(ws.registry, service)
     if applied == rolled_back:
@@ -59,24 +73,39 @@ def resolve(ws: Workspace, service: str, *, applied: bool = False, rolled_back: 
         rows = read_versions(conn, [history])[service]
         if half is None:
             return ResolveResult(service=service, now=rows)
-        if applied:
-            rows = _record(ws, conn, history, half, rows)
+        _require_file(history, half)
+        if force:
+            from aegisdb.safety import require_disposable
+
+            require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
+        mended = settle_indexes(ws, conn, history, half, wanted=applied == (half.action == "upgrade"))
+        if not force:
+            require_true(ws, conn, history, half, done=applied)
+        rows = _record(ws, conn, history, half, rows, done=applied)
         decision = "applied" if applied else "rolled back"
         _decide(conn, history, half, command, decision)
-        return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows)
+        return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, mended=mended)
+
+
+def _require_file(history: History, half: InFlight) -> None:
+    if half.revision not in history.revisions:
+        raise UsageError(
+            f"{history.service}: no file of this checkout has {half.revision}",
+            hint=f"check out the branch that has it, or see invoke doctor for {history.service}",
+        )
 
 
 def _record(
-    ws: Workspace, conn: Connection, history: History, half: InFlight, rows: tuple[str, ...]
+    ws: Workspace, conn: Connection, history: History, half: InFlight, rows: tuple[str, ...], *, done: bool
 ) -> tuple[str, ...]:
+    """Make the version table say what is so; it does already unless the revision committed by itself."""
     from aegisdb.histories.session import Session
 
-    up = half.action == "upgrade"
-    if half.revision not in history.revisions:
-        raise UsageError(
-            f"{history.service}: no file of this checkout has {half.revision}", hint="check out the branch that has it"
-        )
-    wanted = history.after(rows, half.revision, up=up)
+    is_there = half.revision in history.ancestors(rows)
+    belongs_there = done == (half.action == "upgrade")
+    if is_there == belongs_there:
+        return rows
+    wanted = history.after(rows, half.revision, up=belongs_there)
     with Session(ws.registry, history, ws.address(), conn.identity(), listen=ws.listen, journal=False) as session:
         return session.stamp(wanted)
 

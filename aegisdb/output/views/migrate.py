@@ -116,6 +116,7 @@ def resolved(result: Any) -> Iterator[Block]:
     if not result.revision:
         yield Text(f"{result.service}: nothing is half-applied", "ok")
         return
+    yield from (Text(f"ran: {statement}") for statement in result.mended)
     yield Text(f"{result.service}: {result.revision} counts as {result.decision}", "ok")
     yield Text(f"the version table says {' '.join(result.now) or 'base'}")
 
