@@ -4,89 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
-from tests.invoke import command, environment, invoke
+from tests.invoke import invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
-
-SLEEP = 'op.execute("SELECT pg_sleep(60)")'
-
-
-def rows(database: Address, sql: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(database.url(), autocommit=True) as conn:
-        return conn.execute(sql.encode()).fetchall()
-
-
-def versions(database: Address, service: str) -> list[str]:
-    return [str(row[0]) for row in rows(database, f"TABLE alembic_version_{service}")]
-
-
-def nothing_left(database: Address) -> bool:
-    """No session of ours in the database, no lock of ours anywhere."""
-    return not rows(database, "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'") and not rows(
-        database, "SELECT FROM pg_locks WHERE locktype = 'advisory'"
-    )
-
-
-def eventually(check: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not check():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def five(middle: str) -> tuple[Rev, ...]:
-    """Five revisions; the third does what the test wants."""
-    up = ('op.execute("CREATE TABLE a_1 (id int)")', 'op.execute("CREATE TABLE a_2 (id int)")', middle, "pass", "pass")
-    return tuple(Rev(id=f"a{n}", message=f"step {n}", up=body) for n, body in enumerate(up, 1))
-
-
-@contextmanager
-def running(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command(*words),
-        cwd=root,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def children(pid: int) -> set[int]:
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except OSError:
-            continue
-        if int(text.rpartition(")")[2].split()[1]) == pid:
-            child = int(stat.parent.name)
-            found |= {child} | children(child)
-    return found
-
-
-def sleeping(database: Address) -> bool:
-    return bool(
-        rows(database, "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()")
-    )
+from tests.running import SLEEP, children, eventually, five, gone, nothing_left, rows, running, sleeping, versions
 
 
 def test_services_are_applied_in_the_order_of_their_foreign_keys(tmp_path: Path, database: Address) -> None:
@@ -270,8 +196,8 @@ def test_fault_28_two_heads_name_both_files(tmp_path: Path, database: Address) -
 def test_faults_25_and_31_a_database_that_is_ahead_is_not_touched(tmp_path: Path, database: Address) -> None:
     build_monorepo(tmp_path, {"a": Svc(revisions=five("pass"))}, url=database.url())
     assert invoke("migrate.apply", cwd=tmp_path).code == 0
-    for gone in ("a4", "a5"):
-        (tmp_path / "services" / "a" / "alembic" / "versions" / f"{gone}.py").unlink()
+    for lost in ("a4", "a5"):
+        (tmp_path / "services" / "a" / "alembic" / "versions" / f"{lost}.py").unlink()
     ran = invoke("migrate.apply", cwd=tmp_path)
     assert ran.code == 6
     assert "error[ahead]" in ran.last
@@ -296,7 +222,7 @@ def test_fault_1_kill_9_in_a_transactional_revision_is_told_and_continued(tmp_pa
         process.kill()
         process.wait()
         assert eventually(lambda: nothing_left(database))
-        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in family))
+        assert eventually(lambda: gone(family))
     assert versions(database, "a") == ["a2"]
     path = tmp_path / "services" / "a" / "alembic" / "versions" / "a3.py"
     path.write_text(path.read_text().replace(SLEEP, "pass"))
@@ -349,7 +275,7 @@ def test_faults_5_and_6_a_signal_rolls_back_and_says_what_is_left(
         os.kill(process.pid, number)
         out, err = process.communicate(timeout=30)
         assert process.returncode == code, err
-        assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in family))
+        assert eventually(lambda: gone(family))
         assert nothing_left(database)
     assert "2 done, a a3 rolled back, 3 not started" in err.strip().splitlines()[-1]
     assert "a3" in out

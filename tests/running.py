@@ -1,0 +1,96 @@
+"""Commands that run while a test looks, kills and waits; and what it looks at."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from aegisdb.postgres.address import Address
+from tests.invoke import command, environment
+from tests.monorepo import Rev
+
+SLEEP = 'op.execute("SELECT pg_sleep(60)")'
+
+
+def rows(database: Address, sql: str) -> list[tuple[object, ...]]:
+    """What a query gives on a connection of the test's own."""
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        return conn.execute(sql.encode()).fetchall()
+
+
+def versions(database: Address, service: str) -> list[str]:
+    """Rows of a service's version table."""
+    return [str(row[0]) for row in rows(database, f"TABLE alembic_version_{service}")]
+
+
+def nothing_left(database: Address) -> bool:
+    """No session of ours in the database, no lock of ours anywhere."""
+    return not rows(database, "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'") and not rows(
+        database, "SELECT FROM pg_locks WHERE locktype = 'advisory'"
+    )
+
+
+def eventually(check: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def five(middle: str) -> tuple[Rev, ...]:
+    """Five revisions; the third does what the test wants."""
+    up = ('op.execute("CREATE TABLE a_1 (id int)")', 'op.execute("CREATE TABLE a_2 (id int)")', middle, "pass", "pass")
+    return tuple(Rev(id=f"a{n}", message=f"step {n}", up=body) for n, body in enumerate(up, 1))
+
+
+@contextmanager
+def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`invoke WORDS` as a child in a process group of its own, killed at the end if it still runs."""
+    process = subprocess.Popen(
+        command(*words),
+        cwd=root,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def children(pid: int) -> set[int]:
+    """All processes below one."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == pid:
+            child = int(stat.parent.name)
+            found |= {child} | children(child)
+    return found
+
+
+def gone(processes: set[int]) -> bool:
+    """Whether none of these processes exists any more."""
+    return not any(Path(f"/proc/{process}").exists() for process in processes)
+
+
+def sleeping(database: Address, part: str = "pg_sleep(60)") -> bool:
+    """Whether some session runs a statement that contains `part`."""
+    query = "SELECT FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid() AND state = 'active'"
+    return bool(rows(database, query.format(part)))
