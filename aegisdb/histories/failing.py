@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Failed, Refused, RevisionFailed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
@@ -27,14 +28,18 @@ class LockTimeout(RevisionFailed):
     default_code = "lock_timeout"
 
 
-def error_of(failure: dict[str, Any], history: History, output: str, address: Address) -> AegisError:
-    """The error for a failure outside any revision: env.py, its connection, a template."""
+def error_of(
+    failure: dict[str, Any], history: History, output: str, address: Address, runner: runners.Runner = None
+) -> AegisError:
+    """The error for a failure outside any revision: env.py, its connection, a template, a module that is missing."""
     kind, message, hint = failure["kind"], failure["message"], failure.get("hint", "")
     where = str(history.locations.env_py)
     if kind == "wrong_database":
         return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
     if kind == "version_table":
         return BadInput(f"{history.service}: {message}", hint=hint, where=where, code=kind)
+    if failure.get("module"):
+        return _missing_module(failure, history, runner)
     if kind == "environment" and failure.get("line"):
         where = f"{where}:{failure['line']}"
     lines = [f"{history.service}: env.py failed: {_first(message)}", *_last_lines(output)]
@@ -45,6 +50,30 @@ def error_of(failure: dict[str, Any], history: History, output: str, address: Ad
         lines[0] += f" ({name})"
     hint = hint or _grant(failure, address) or failure.get("server_hint", "")
     return Failed("\n".join(lines), hint=hint, where=where, code=kind)
+
+
+def _missing_module(failure: dict[str, Any], history: History, runner: runners.Runner) -> AegisError:
+    home = history.locations.home
+    whose = f"the environment of `{' '.join(runner)}`" if runner else "this environment"
+    line = failure.get("line")
+    own = (home / failure["module"].partition(".")[0]).exists()
+    return Failed(
+        f"{history.service}: No module named {failure['module']!r} in {whose}",
+        hint=f"is it imported from the right place below {home}?" if own else runners.how_to_install(runner, home),
+        where=f"{history.locations.env_py}:{line}" if line else str(home),
+        code="environment",
+    )
+
+
+def not_started(history: History, output: str, runner: runners.Runner) -> AegisError:
+    """The error for a runner that ended before it started our worker: its environment is missing or broken."""
+    command = " ".join(runners.python(runner, history.locations.home))
+    return Failed(
+        "\n".join([f"{history.service}: `{command}` ended without starting Python", *_last_lines(output)]),
+        hint=runners.how_to_install(runner, history.locations.home),
+        where=str(history.locations.home),
+        code="environment",
+    )
 
 
 def revision_error(

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from aegisdb.errors import HistoryError
 
-_FIND = (
-    "import importlib.util, sys; s = importlib.util.find_spec(sys.argv[1]); "
-    "print(list(s.submodule_search_locations)[0] if s and s.submodule_search_locations else '')"
-)
+_FIND = """
+import importlib.machinery, importlib.util, sys
+top, *parts = sys.argv[1].split(".")
+spec = importlib.util.find_spec(top)
+for part in parts:
+    if spec is None or spec.submodule_search_locations is None:
+        break
+    spec = importlib.machinery.PathFinder.find_spec(part, spec.submodule_search_locations)
+print(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else "")
+"""
+# find_spec of a dotted name would import its parents, which may take seconds
 
 
 @cache
@@ -20,9 +27,11 @@ def package_directory(home: Path, runner: tuple[str, ...], package: str) -> Path
     Raises:
         HistoryError: the runner does not start, or has no such package.
     """
+    from aegisdb import runners
     from aegisdb.processes import run
 
-    finished = run([*runner, "python", "-c", _FIND, package], cwd=home, timeout=120)
+    env = runners.environment(runner, home)
+    finished = run([*runners.python(runner, home), "-c", _FIND, package], cwd=home, env=env, timeout=120)
     found = finished.stdout.strip().splitlines()
     if finished.returncode or not found:
         raise HistoryError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aegisdb import runners
 from aegisdb.errors import Failed
 from aegisdb.histories.opening import driver_url
 from aegisdb.postgres.quoting import quote_ident
@@ -96,16 +96,21 @@ def _call(history: History, service: Service, target: str, address: Address) -> 
     from aegisdb.processes import run
 
     driver = service.alembic.driver if service.alembic else "psycopg"
-    python = [*service.runner, "python"] if service.runner else [sys.executable]
-    url = driver_url(address, driver)
-    finished = run([*python, "-c", _CALL, target], cwd=history.locations.home, stdin=url, timeout=_TIMEOUT)
+    home = history.locations.home
+    finished = run(
+        [*runners.python(service.runner, home), "-c", _CALL, target],
+        cwd=home,
+        env=runners.environment(service.runner, home),
+        stdin=driver_url(address, driver),
+        timeout=_TIMEOUT,
+    )
     if finished.returncode:
         from aegisdb.postgres.masking import mask
 
         said = mask(finished.stderr.strip(), address).splitlines()
         raise Failed(
             f"{history.service}: its base {target} failed: {said[-1] if said else 'no output'}",
-            where=str(history.locations.home),
+            where=str(home),
             code="base",
         )
 

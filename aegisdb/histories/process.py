@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError
+from aegisdb import runners
+from aegisdb.errors import AegisError, Failed
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,8 +64,12 @@ class Worker:
             return
         from aegisdb.processes import start
 
-        argv = [*runner, "python", str(WORKER), str(requests), str(answers)]
-        self._process = start(argv, cwd=home, pass_fds=(requests, answers), stdout=output, stderr=output)
+        argv = [*runners.python(runner, home), str(WORKER), str(requests), str(answers)]
+        env = runners.environment(runner, home)
+        try:
+            self._process = start(argv, cwd=home, env=env, pass_fds=(requests, answers), stdout=output, stderr=output)
+        except Failed as error:
+            raise Failed(error.message, hint=runners.how_to_start(runner), where=str(home), code="runner") from error
         self._pid = self._process.pid
 
     def send(self, message: dict[str, Any]) -> None:

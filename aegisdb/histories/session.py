@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aegisdb.errors import AegisError, Busy, Dirty, Failed, RevisionFailed
 from aegisdb.histories.backend import Backend
-from aegisdb.histories.failing import LockTimeout, error_of, revision_error
+from aegisdb.histories.failing import LockTimeout, error_of, not_started, revision_error
 from aegisdb.histories.opening import opening
 from aegisdb.histories.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.progress import Event, Listener, silent
@@ -80,6 +81,7 @@ class Session:
         # loading Alembic and the models is no revision's fault, yet must not hang for ever either
         self._patience = None if timeout is None else max(timeout, _LOADING)
         self._listen = listen
+        self._runner = registry.services[history.service].runner
         self._opening = opening(registry, history, address, identity, journal=journal, command=command)
         self._backend = Backend(address, self._opening["application"])
         self._worker: Worker | None = None
@@ -96,10 +98,10 @@ class Session:
     def start(self) -> None:
         """Start the worker without waiting for it."""
         if self._worker is None:
-            service = self._registry.services[self.history.service]
-            self._worker = Worker(self.history.locations.home, service.runner)
+            self._worker = Worker(self.history.locations.home, self._runner)
             self._opened = False
-            self._worker.send(self._opening)
+            with suppress(WorkerEnded):  # waiting for its answer will say why it ended
+                self._worker.send(self._opening)
 
     def close(self) -> None:
         """End the worker; its connection is free afterwards."""
@@ -240,7 +242,7 @@ class Session:
     def _open(self, worker: Worker) -> None:
         answer = worker.receive(self._patience)
         if not answer["ok"]:
-            raise error_of(answer, self.history, worker.output(), self._address)
+            raise error_of(answer, self.history, worker.output(), self._address, self._runner)
         self._opened = True
 
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
@@ -248,7 +250,7 @@ class Session:
         if answer["kind"] in {"revision", "unrecorded", "reads_data"} and named is not None:
             error = revision_error(answer, self.history, named, _verb(answer), self._address)
         else:
-            error = error_of(answer, self.history, worker.output(), self._address)
+            error = error_of(answer, self.history, worker.output(), self._address, self._runner)
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
             self._backend.require_server()
         if named is not None and not isinstance(error, LockTimeout):
@@ -256,8 +258,10 @@ class Session:
         return error
 
     def _ended(self, worker: Worker, revision: Revision | None) -> AegisError:
-        output = worker.output()
+        output, opened = worker.output(), self._opened
         self.abort()
+        if self._runner and not opened:
+            return not_started(self.history, output, self._runner)
         self._backend.require_server()
         if revision is None:
             failure = {"kind": "environment", "message": "the process ended without an answer"}

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb import processes
+from aegisdb import processes, runners
 from aegisdb.postgres.masking import mask
 from aegisdb.seeds.sources import service_directory
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
     from aegisdb.postgres.address import Address
@@ -57,12 +56,12 @@ def running(
 ) -> Iterator[Child]:
     """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block."""
     root = service_directory(registry, service)
-    runner = registry.services[service].runner or ()
+    runner = registry.services[service].runner
     with tempfile.TemporaryFile() as log:
         process = processes.start(
-            [*runner, *argv],
+            argv,
             cwd=root,
-            env=_environment(root, {seed.url_env: address.url(driver=seed.driver)}),
+            env=_environment(runner, root, {seed.url_env: address.url(driver=seed.driver)}),
             stdout=log.fileno(),
             stderr=log.fileno(),
         )
@@ -73,17 +72,10 @@ def running(
             child.end()
 
 
-def python(registry: Registry, service: str) -> str:
-    """The interpreter of a service: the runner's own, or this one."""
-    return "python" if registry.services[service].runner else sys.executable
-
-
-def _environment(root: Path, url: dict[str, str]) -> dict[str, str]:
-    environment = processes.child_environment({**url, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"})
-    # programs of this environment (uvicorn) are found although nobody activated it
-    programs = str(Path(sys.executable).parent)
-    environment["PATH"] = os.pathsep.join([programs, environment.get("PATH", os.defpath)])
-    return environment
+def _environment(runner: runners.Runner, root: Path, url: dict[str, str]) -> dict[str, str]:
+    # a runner may be a Python program itself, whose imports the service's folder must not shadow
+    path = {} if runner and not runners.is_interpreter(runner) else {"PYTHONPATH": str(root)}
+    return runners.environment(runner, root, {**url, **path, "PYTHONUNBUFFERED": "1"})
 
 
 def indented(lines: list[str]) -> str:

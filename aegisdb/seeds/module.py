@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from aegisdb import runners
 from aegisdb.errors import Failed
-from aegisdb.seeds.child import indented, python, running
-from aegisdb.seeds.sources import seed_name
+from aegisdb.seeds.child import indented, running
+from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
@@ -22,7 +23,8 @@ def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Addr
         Failed: it exited non-zero or was killed (code `seed_failed`), or the deadline is over (code `timeout`); what it
             started is stopped, its last lines are in the message.
     """
-    argv = [python(registry, service), "-m", seed.module]
+    runner, home = registry.services[service].runner, service_directory(registry, service)
+    argv = [*runners.python(runner, home), "-m", seed.module]
     what = f"{seed_name(seed)} of {service}"
     with running(registry, service, seed, argv, address) as child:
         try:
@@ -37,4 +39,5 @@ def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Addr
             tail = child.tail()
             ending = f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
             last = tail[-1] if tail else "it printed nothing"
-            raise Failed(f"{what} {ending}: {last}{indented(tail[:-1])}", code="seed_failed")
+            hint = runners.how_to_install(runner, home) if last.startswith("ModuleNotFoundError") else ""
+            raise Failed(f"{what} {ending}: {last}{indented(tail[:-1])}", hint=hint, code="seed_failed")

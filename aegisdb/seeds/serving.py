@@ -7,13 +7,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Failed, Refused
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
-from aegisdb.seeds.child import Child, indented, python, running
+from aegisdb.seeds.child import Child, indented, running
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.request import Endpoint, complaint, listens, read_endpoint, send
-from aegisdb.seeds.sources import seed_name
+from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +74,10 @@ def _server(
         _refuse_other_database(seed, address)
         yield None
         return
+    runner, home = registry.services[service].runner, service_directory(registry, service)
     argv = shlex.split(seed.serve)
-    if argv[:1] == ["python"]:
-        argv[0] = python(registry, service)
+    is_python = argv[:1] == ["python"]
+    argv = [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
     listen(Event(step="serve", subject=service, note=seed.serve))
     with running(registry, service, seed, argv, address) as child:
         _wait_until_ready(service, seed, endpoint, child, deadline)

@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import alembic.context
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .channel import Channel, Message
 
 _DEFAULT_VERSION_TABLE = "alembic_version"
+_STAND_IN = Path(__file__).parent / "stand_in.ini"
 
 
 class GuardedEnvironment(EnvironmentContext):
@@ -194,7 +196,9 @@ def _enter(opening: Message) -> None:
 
 def _config(opening: Message) -> Config:
     known = inspect.signature(Config).parameters
-    files: dict[str, Any] = {"file_": opening["ini"]}
+    # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
+    ini = opening["ini"] or (None if opening["pyproject"] else str(_STAND_IN))
+    files: dict[str, Any] = {"file_": ini}
     if opening["pyproject"] and "toml_file" in known:
         files["toml_file"] = opening["pyproject"]
     config = Config(**files)

@@ -33,6 +33,8 @@ def describe(error: BaseException, *, kind: str, path: str = "") -> Message:
         "line": _line(error, path),
         "at": _innermost(error),
     }
+    if isinstance(error, ModuleNotFoundError):
+        answer["module"] = error.name
     for link in _chain(error):
         if hasattr(link, "statement") and hasattr(link, "orig"):
             answer.update(_of_database(link))

@@ -33,6 +33,7 @@ class Stepper:
         """The step that is being done."""
         self._began = 0.0
         self._outer = False
+        self._direction = ""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
@@ -64,8 +65,11 @@ class Stepper:
             stamps = self._script._stamp_revs(tuple(request["revisions"]) or "base", tuple(rows))  # noqa: SLF001  as `alembic stamp` does
             yield from stamps
             return
-        # each command of Alembic starts with an empty memo; kept over, a type that was dropped is not created again
-        context.impl.memo.clear()
+        # The memo holds the types that were created. A command of Alembic goes in one direction and keeps it:
+        # histories that create a type twice rely on it. Kept over a downgrade, a dropped type would not come back.
+        if request["op"] != self._direction:
+            context.impl.memo.clear()
+            self._direction = request["op"]
         step = self._step(request)
         if self._opening["record"]:
             step.migration_fn = self._recorded(step.migration_fn, request, context)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aegisdb import runners
 from aegisdb.errors import Failed, UsageError
 from aegisdb.results import Result
 from aegisdb.workflows.service_add import runner_words
@@ -125,13 +125,13 @@ def _describe(home: Path, config: Path, runner: tuple[str, ...]) -> dict[str, An
 
     key = "toml_file" if config.suffix == ".toml" else "file_"
     request = json.dumps({"home": str(home), key: str(config)})
-    python = [*runner, "python"] if runner else [sys.executable]
-    done = run([*python, _PROBE], cwd=home, stdin=request, timeout=_DEADLINE)
+    argv = [*runners.python(runner, home), str(_PROBE)]
+    done = run(argv, cwd=home, env=runners.environment(runner, home), stdin=request, timeout=_DEADLINE)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise Failed(
             f"env.py of {home.name} does not run: {last}",
-            hint="--runner names its own environment, e.g. --runner 'poetry run'",
+            hint=runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is",
             where=str(config),
             code="environment",
         )
