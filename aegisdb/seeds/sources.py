@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
 import shlex
 from dataclasses import asdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput
@@ -64,7 +66,7 @@ def seed_files(registry: Registry, service: str, seed: Seed) -> tuple[Path, ...]
     found = {_existing(root / name, service, seed) for name in seed.inputs}
     module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
     if module:
-        _collect(root, module, found)
+        _collect(root, module, found, _own_names(root))
     return tuple(sorted(found))
 
 
@@ -85,13 +87,22 @@ def _served_module(seed: HttpSeed) -> str:
     return applications[0] if applications else ""
 
 
-def _collect(root: Path, module: str, found: set[Path]) -> None:
+def _own_names(root: Path) -> frozenset[str]:
+    """Top-level names that a service's modules can have; most imports are of something else."""
+    places = [place for place in (root, root / "src") if place.is_dir()]
+    return frozenset(entry.name.removesuffix(".py") for place in places for entry in os.scandir(place))
+
+
+def _collect(root: Path, module: str, found: set[Path], own: frozenset[str]) -> None:
     """Add the module's file and, from it, every module of the same service that it imports."""
+    if module.partition(".")[0] not in own:
+        return
     for path in _module_files(root, module):
         if path not in found:
             found.add(path)
-            for name in _imports(path, module):
-                _collect(root, name, found)
+            status = path.stat()
+            for name in _imports(path, module, status.st_mtime_ns, status.st_size):
+                _collect(root, name, found, own)
 
 
 def _module_files(root: Path, module: str) -> Iterator[Path]:
@@ -102,16 +113,23 @@ def _module_files(root: Path, module: str) -> Iterator[Path]:
                 yield base / name
 
 
-def _imports(path: Path, module: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def _imports(path: Path, module: str, mtime_ns: int, size: int) -> tuple[str, ...]:
+    """Names that a file imports, each once. Several seeds share most files, so each is read once as it is now."""
+    del mtime_ns, size  # they only make the cache forget a changed file
     try:
         tree = ast.parse(path.read_bytes())
     except SyntaxError:
-        return  # running it will say so; its bytes are in the hash
+        return ()  # running it will say so; its bytes are in the hash
+    return tuple(dict.fromkeys(_imported(tree, module, is_package=path.name == "__init__.py")))
+
+
+def _imported(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, module, is_package=path.name == "__init__.py")
+            source = _absolute(node, module, is_package=is_package)
             yield source
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
