@@ -71,7 +71,7 @@ def _pending(
 class Sessions:
     """Workers of several services, one after the other; the next one starts while the one before still works."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
         self,
         registry: Registry,
         address: Address,
@@ -81,6 +81,8 @@ class Sessions:
         journal: bool = True,
         timeout: float | None = None,
         command: str = "",
+        strict: bool = False,
+        observe: bool = False,
     ) -> None:
         self._registry = registry
         self._address = address
@@ -89,6 +91,8 @@ class Sessions:
         self._journal = journal
         self._timeout = timeout
         self._command = command
+        self._strict = strict
+        self._observe = observe
         self._open: dict[str, Session] = {}
 
     def __enter__(self) -> Self:
@@ -119,6 +123,8 @@ class Sessions:
                 journal=self._journal,
                 timeout=self._timeout,
                 command=self._command,
+                strict=self._strict,
+                observe=self._observe,
             )
             self._open[history.service] = session
             session.start()

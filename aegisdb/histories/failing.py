@@ -85,9 +85,9 @@ def revision_error(
     kind = failure["kind"]
     if kind == "reads_data":
         return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=failure["hint"], where=where, code=kind)
-    if kind == "unrecorded":
+    if kind in {"unrecorded", "ended_transaction"}:
         text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
-        return RevisionFailed(text, hint=_next(history), where=where, code=kind)
+        return RevisionFailed(text, hint=failure.get("hint") or _next(history), where=where, code=kind)
     sqlstate = failure.get("sqlstate", "")
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)

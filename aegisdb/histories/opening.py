@@ -25,7 +25,15 @@ LOCK_TIMEOUT = 5000
 
 
 def opening(
-    registry: Registry, history: History, address: Address, identity: Identity | None, *, journal: bool, command: str
+    registry: Registry,
+    history: History,
+    address: Address,
+    identity: Identity | None,
+    *,
+    journal: bool,
+    command: str,
+    strict: bool,
+    observe: bool,
 ) -> dict[str, Any]:
     """The message; it holds the URL with its password and goes through the pipe only."""
     settings = alembic_settings(registry, history.service)
@@ -47,6 +55,8 @@ def opening(
         "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,
         "record": journal,
+        "strict": strict,
+        "observe": observe,
         "who": _who(registry.root, command) if journal else {},
     }
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.errors import AegisError, Busy, Dirty, Failed, RevisionFailed
 from aegisdb.histories.backend import Backend
 from aegisdb.histories.failing import LockTimeout, error_of, not_started, revision_error
 from aegisdb.histories.opening import opening
+from aegisdb.histories.outcomes import Direction, Draft, StepDone
 from aegisdb.histories.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.progress import Event, Listener, silent
 
@@ -24,33 +24,9 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Identity
     from aegisdb.registry.types import Registry
 
-Direction = Literal["upgrade", "downgrade"]
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepDone:
-    """One revision that was applied or reverted, committed and recorded."""
-
-    service: str
-    revision: str
-    message: str
-    direction: Direction
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """What autogenerate found; `path` is None when no file was written."""
-
-    path: Path | None
-    operations: tuple[str, ...]
-    drops: tuple[str, ...]
-    """Those operations that lose data."""
-    compared: int = 0
-    """Own tables that were compared."""
 
 
 class Session:
@@ -58,10 +34,11 @@ class Session:
 
     Between two calls the database may be looked at: no transaction of the worker is open. After a failed revision the
     session is usable: env.py is run again with the next step. Whatever leaves the `with` block by an exception kills
-    the worker and ends its session on the server.
+    the worker and ends its session on the server. `strict` takes a revision that ends its transaction by itself for
+    half-applied (Dirty); where a database is thrown away or replaced as a whole, that does not matter.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
         self,
         registry: Registry,
         history: History,
@@ -72,6 +49,8 @@ class Session:
         journal: bool = True,
         timeout: float | None = None,
         command: str = "",
+        strict: bool = False,
+        observe: bool = False,
     ) -> None:
         self.history = history
         self._registry = registry
@@ -82,7 +61,9 @@ class Session:
         self._patience = None if timeout is None else max(timeout, _LOADING)
         self._listen = listen
         self._runner = registry.services[history.service].runner
-        self._opening = opening(registry, history, address, identity, journal=journal, command=command)
+        self._opening = opening(
+            registry, history, address, identity, journal=journal, command=command, strict=strict, observe=observe
+        )
         self._backend = Backend(address, self._opening["application"])
         self._worker: Worker | None = None
         self._opened = False
@@ -215,6 +196,8 @@ class Session:
             message=revision.message,
             direction=direction,
             seconds=answer["seconds"],
+            ended_transaction=bool(answer.get("ended")),
+            observed=answer.get("observed"),
         )
         self._listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
         return done
@@ -247,7 +230,7 @@ class Session:
 
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
-        if answer["kind"] in {"revision", "unrecorded", "reads_data"} and named is not None:
+        if answer["kind"] in {"revision", "unrecorded", "reads_data", "ended_transaction"} and named is not None:
             error = revision_error(answer, self.history, named, _verb(answer), self._address)
         else:
             error = error_of(answer, self.history, worker.output(), self._address, self._runner)

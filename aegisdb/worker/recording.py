@@ -30,6 +30,12 @@ def start(connection: Any, facts: Message) -> None:
     _execute(connection, _START, {name: facts.get(name) for name in _START_NAMES})
 
 
+def start_again(connection: Any, facts: Message) -> None:
+    """The same where the revision may have rolled the row back, or committed it."""
+    sql = f"{_START.rstrip()} ON CONFLICT (service) DO NOTHING"
+    _execute(connection, sql, {name: facts.get(name) for name in _START_NAMES})
+
+
 def finish(connection: Any, facts: Message, seconds: float) -> None:
     """Last statements of the migration."""
     _execute(connection, _END, {"service": facts["service"]})

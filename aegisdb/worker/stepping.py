@@ -8,10 +8,13 @@ from __future__ import annotations
 import functools
 import os
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from . import recording
 from .failure import Refusal
+from .observing import Observer
+from .transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +37,8 @@ class Stepper:
         self._began = 0.0
         self._outer = False
         self._direction = ""
+        self._seen: Message = {}
+        """What was noticed while the revision ran."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
@@ -46,7 +51,7 @@ class Stepper:
             if request is None or not self._fits(request):
                 self._channel.put_back(request or {"op": "quit"})
                 return
-            self.request, self._began = request, time.monotonic()
+            self.request, self._began, self._seen = request, time.monotonic(), {}
             yield from self._steps(request, rows, context)
             if self._outer and request["op"] != "current":
                 return
@@ -71,8 +76,7 @@ class Stepper:
             context.impl.memo.clear()
             self._direction = request["op"]
         step = self._step(request)
-        if self._opening["record"]:
-            step.migration_fn = self._recorded(step.migration_fn, request, context)
+        step.migration_fn = self._watched(step.migration_fn, request, context)
         yield step
 
     def _step(self, request: Message) -> Any:
@@ -85,13 +89,31 @@ class Stepper:
             raise Refusal("revision", f"the file has no {wanted}()")
         return make(self._script.revision_map, script)
 
-    def _recorded(self, migration: Any, request: Message, context: Any) -> Any:
+    def _watched(self, migration: Any, request: Message, context: Any) -> Any:
         @functools.wraps(migration)
         def run(**kwargs: Any) -> None:
-            recording.start(context.connection, self._facts(request))
-            migration(**kwargs)
+            if self._opening["record"]:
+                recording.start(context.connection, self._facts(request))
+            observer = Observer(context.connection) if self._opening["observe"] else None
+            transactions = Transactions(context, observer)
+            with transactions.watched(), observer.observing() if observer else nullcontext():
+                migration(**kwargs)
+            self._seen = {"ended": transactions.ended, "observed": observer.report() if observer else None}
+            if transactions.ended and self._opening["strict"]:
+                self._refuse(request, context)
 
         return run
+
+    def _refuse(self, request: Message, context: Any) -> None:
+        """Keep what the revision did whole, and leave the in-flight row, so that a person decides."""
+        recording.start_again(context.connection, self._facts(request))
+        context.connection.exec_driver_sql("COMMIT")
+        raise Refusal(
+            "ended_transaction",
+            "it ends its transaction by itself (COMMIT or ROLLBACK), so a failure could not be undone; "
+            "its statements ran to the end and are committed",
+            "let it use `with op.get_context().autocommit_block():` instead",
+        )
 
     def _facts(self, request: Message) -> Message:
         return {
@@ -126,7 +148,7 @@ class Stepper:
                 "unrecorded", f"it ended without being recorded: the version table says {', '.join(rows) or 'nothing'}"
             )
         seconds = time.monotonic() - self._began
-        self._channel.write({"ok": True, "rows": list(rows), "seconds": seconds, "checked": checked})
+        self._channel.write({"ok": True, "rows": list(rows), "seconds": seconds, "checked": checked, **self._seen})
 
     @staticmethod
     def _release(context: Any) -> None:

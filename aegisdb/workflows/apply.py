@@ -87,7 +87,7 @@ def apply(ws: Workspace, *, service: str = "", to: str = "", plan: bool = False,
     if service:
         alembic_settings(ws.registry, service)
     with ws.connect() as conn:
-        before = _plan(ws, conn, service, to)
+        before = plan_apply(ws, conn, service, to)
         if plan or not before.todo:
             return before.result(planned=plan)
     return _apply(ws, service, to, timeout)
@@ -106,7 +106,8 @@ class ApplyPlan:
         return replace(Tally(list(self.todo)).result(planned=planned), at_head=self.at_head, problems=self.problems)
 
 
-def _plan(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
+def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
+    """What an apply would do now; raises as `apply` before it runs anything."""
     histories = read_histories(ws.registry)
     standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
     _explain_half_applied(ws, conn, standings)
@@ -179,16 +180,22 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     address = ws.address()
     command = ws.command or "migrate.apply"
     with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
-        plan = _plan(ws, conn, service, to)  # again: whoever held the lock may have changed it
+        plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
         ensure(conn)
         wait_for_orphans(conn)
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
-            plan = _plan(ws, conn, service, to)
+            plan = plan_apply(ws, conn, service, to)
         tally = Tally(list(plan.todo))
         sessions = Sessions(
-            ws.registry, address, conn.identity(), listen=ws.listen, timeout=timeout or None, command=command
+            ws.registry,
+            address,
+            conn.identity(),
+            listen=ws.listen,
+            timeout=timeout or None,
+            command=command,
+            strict=True,
         )
         with run_recorded(conn, command) as notes, reporting(tally), sessions:
             for step in sessions.upgrade(plan.todo):

@@ -58,9 +58,7 @@ def reapply(
     return _revert(ws, service, steps=steps, to=to, plan=plan, yes=yes, again=True)
 
 
-def _revert(
-    ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes: bool, again: bool
-) -> RollbackResult:
+def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes: bool, again: bool) -> RollbackResult:
     from aegisdb.histories.backend import wait_for_orphans
     from aegisdb.histories.runs import run_recorded
     from aegisdb.histories.session import Session
@@ -77,7 +75,7 @@ def _revert(
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
         wait_for_orphans(conn)
         with Session(
-            ws.registry, job.history, ws.address(), conn.identity(), listen=ws.listen, command=command
+            ws.registry, job.history, ws.address(), conn.identity(), listen=ws.listen, command=command, strict=True
         ) as session:
             losses = job.losses(ws, conn, session)
             if plan or not job.down:

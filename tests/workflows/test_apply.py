@@ -71,8 +71,10 @@ def test_fault_18_a_failing_statement_is_named_and_earlier_revisions_stay(tmp_pa
             "half-applied",
         ),
         ('op.execute("CREATE TABLE a_3 (id int)")\nop.execute("COMMIT")\nop.execute("SELECT 1/0")', 5, "half-applied"),
+        ('op.execute("CREATE TABLE a_3 (id int)")\nop.execute("COMMIT")', 5, "ends its transaction by itself"),
+        ('op.execute("CREATE TABLE a_3 (id int)")\nop.execute("ROLLBACK")', 5, "ends its transaction by itself"),
     ],
-    ids=["sys.exit", "os._exit", "commit and exit", "commit and fail"],
+    ids=["sys.exit", "os._exit", "commit and exit", "commit and fail", "commit", "rollback"],
 )
 def test_fault_19_a_revision_that_leaves_is_noticed(
     tmp_path: Path, database: Address, body: str, code: int, says: str
@@ -89,6 +91,33 @@ def test_fault_19_a_revision_that_leaves_is_noticed(
         assert "migrate.resolve" in again.last
     else:
         assert versions(database, "a") == ["a2"]
+
+
+@pytest.mark.parametrize("env", ["sync", "async"])
+def test_fault_19_commit_is_resolved_as_applied_and_a_block_of_alembic_s_is_no_fault(
+    tmp_path: Path, database: Address, env: str
+) -> None:
+    block = 'with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY a_ix ON a_1 (id)")\n'
+    revisions = (
+        Rev(id="a1", up=table("a_1")),
+        Rev(id="a2", up=f'op.execute("CREATE TABLE a_2 (id int)")\n{block}op.execute("CREATE TABLE a_3 (id int)")'),
+        Rev(
+            id="a3",
+            up='op.execute("CREATE TABLE a_4 (id int)")\nop.execute("COMMIT")\nop.execute("CREATE TABLE a_5 ()")',
+        ),
+        Rev(id="a4", up=table("a_6")),
+    )
+    build_monorepo(tmp_path, {"a": Svc(revisions=revisions, env=env)}, url=database.url())
+    ran = invoke("migrate.apply", cwd=tmp_path)
+    assert ran.code == 5, ran.err
+    assert "a3.py" in ran.last
+    assert versions(database, "a") == ["a2"]
+    assert rows(database, "SELECT to_regclass('a_4')::text, to_regclass('a_5')::text") == [("a_4", "a_5")]
+    assert nothing_left(database)
+    resolved = invoke("migrate.resolve", "--service", "a", "--applied", cwd=tmp_path)
+    assert resolved.code == 0, resolved.err
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    assert versions(database, "a") == ["a4"]
 
 
 def test_fault_19_a_revision_that_never_ends_is_stopped_by_timeout(tmp_path: Path, database: Address) -> None:
