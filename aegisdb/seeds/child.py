@@ -52,16 +52,27 @@ class Child:
 
 @contextmanager
 def running(
-    registry: Registry, service: str, seed: ModuleSeed | HttpSeed, argv: list[str], address: Address
+    registry: Registry,
+    service: str,
+    seed: ModuleSeed | HttpSeed,
+    argv: list[str],
+    address: Address,
+    *,
+    mark: str = "",
 ) -> Iterator[Child]:
-    """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block."""
+    """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block.
+
+    `mark` is the name of a variable that tells other runs of ours what this process is.
+    """
     root = service_directory(registry, service)
     runner = registry.services[service].runner
     with tempfile.TemporaryFile() as log:
         process = processes.start(
             argv,
             cwd=root,
-            env=_environment(runner, root, {seed.url_env: address.url(driver=seed.driver)}),
+            env=_environment(
+                runner, root, {seed.url_env: address.url(driver=seed.driver), **({mark: "1"} if mark else {})}
+            ),
             stdout=log.fileno(),
             stderr=log.fileno(),
         )

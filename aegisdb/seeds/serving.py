@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aegisdb import runners
-from aegisdb.errors import AegisError, BadInput, Failed, Refused
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
+from aegisdb.seeds import holders
 from aegisdb.seeds.child import Child, indented, running
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.request import Endpoint, complaint, listens, read_endpoint, send
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
     from aegisdb.progress import Listener
     from aegisdb.registry.types import HttpSeed, Registry
 
 _POLL_SECONDS = 0.05
+_WAIT_SECONDS = 0.2
 _PROBE_SECONDS = 5.0
 
 
@@ -36,6 +39,7 @@ def run_http(
         BadInput: the entry in services.yaml: another host without `remote: true`, a login in the URL.
         Unreachable: nothing listens and there is no `serve`; nothing changed.
         Refused: what already listens is not ready or works on another database; nothing was sent.
+        Busy: `serve` cannot have the port before the deadline; nothing was sent.
         Failed: status, redirect, error body, deadline, or the server did not start; its last lines are in the message.
     """
     endpoint = _checked(seed, service)
@@ -70,24 +74,91 @@ def _server(
     deadline: Deadline,
     listen: Listener,
 ) -> Iterator[Child | None]:
-    if listens(endpoint, min(1.0, deadline.remaining)) or not seed.serve:
+    if not seed.serve:
         _refuse_other_database(seed, address)
         yield None
         return
+    if listens(endpoint, min(1.0, deadline.remaining)) and not _seed_servers(endpoint):
+        _refuse_other_database(seed, address)
+        yield None
+        return
+    while True:
+        if _await_port(service, seed, endpoint, address, deadline, listen) == "ours":
+            yield None
+            return
+        listen(Event(step="serve", subject=service, note=seed.serve))
+        argv = _argv(registry, service, seed)
+        with running(registry, service, seed, argv, address, mark=holders.MARK) as child:
+            if _wait_until_ready(service, seed, endpoint, address, child, deadline):
+                yield child
+                return
+
+
+def _argv(registry: Registry, service: str, seed: HttpSeed) -> list[str]:
     runner, home = registry.services[service].runner, service_directory(registry, service)
-    argv = shlex.split(seed.serve)
+    argv = shlex.split(seed.serve or "")
     is_python = argv[:1] == ["python"]
-    argv = [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
-    listen(Event(step="serve", subject=service, note=seed.serve))
-    with running(registry, service, seed, argv, address) as child:
-        _wait_until_ready(service, seed, endpoint, child, deadline)
-        yield child
+    return [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
 
 
-def _wait_until_ready(service: str, seed: HttpSeed, endpoint: Endpoint, child: Child, deadline: Deadline) -> None:
-    while not _is_ready(seed, endpoint, deadline):
-        if (code := child.process.poll()) is not None:
-            raise Failed(f"{service}: `{seed.serve}` ended with {code} before it was ready{_log(child)}", code="serve")
+def _seed_servers(endpoint: Endpoint) -> bool:
+    """Whether another run's seed serves itself there: it will be gone in a moment, and works on its own database."""
+    return any(holder.is_seed_server for holder in holders.strangers(endpoint.port))
+
+
+def _await_port(
+    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, deadline: Deadline, listen: Listener
+) -> Literal["free", "ours"]:
+    """Wait until nobody listens, or what listens proves that it works on this database.
+
+    Raises:
+        Busy: somebody else has the port until the deadline; nothing was sent to it.
+    """
+    told = False
+    while listens(endpoint, min(1.0, deadline.remaining)):
+        if _is_ours(seed, endpoint, address):
+            return "ours"
+        if deadline.over:
+            raise _port_busy(service, endpoint, address)
+        if not told:
+            listen(Event(step="serve", subject=service, note=f"waits for port {endpoint.port}"))
+            told = True
+        time.sleep(_WAIT_SECONDS)
+    return "free"
+
+
+def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
+    who = "; ".join(str(holder) for holder in holders.strangers(endpoint.port)) or "a process of another user"
+    return Busy(
+        mask(f"{service}: port {endpoint.port} is held by {who}; nothing was sent to it", address),
+        hint="stop it, or run the seed again when it has ended",
+        code="port_busy",
+    )
+
+
+def _wait_until_ready(
+    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, child: Child, deadline: Deadline
+) -> bool:
+    """True when the child, and nobody else, answers there and is ready; False when it ended because somebody else did.
+
+    Raises:
+        Failed: it ended by itself, or is not ready at the deadline. Busy: at the deadline somebody else has the port.
+    """
+    lost = False
+    while True:
+        ended = child.process.poll()
+        who = holders.who_listens(child.process.pid, endpoint.port)
+        # a container's port belongs to the engine's process, not to the child: then its own word on the database counts
+        ours = who == "family" or (who == "stranger" and _is_ours(seed, endpoint, address))
+        if ours and _is_ready(seed, endpoint, deadline):
+            return True
+        lost = lost or (who == "stranger" and not ours)
+        if ended is not None and lost:
+            return False
+        if ended is not None:
+            raise Failed(f"{service}: `{seed.serve}` ended with {ended} before it was ready{_log(child)}", code="serve")
+        if deadline.over and lost:
+            raise _port_busy(service, endpoint, address)
         if deadline.over:
             raise Failed(
                 f"{service}: `{seed.serve}` was not ready within {deadline.seconds:g} s{_log(child)}", code="timeout"
@@ -126,18 +197,40 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
     told = answer.data
     if not isinstance(told, dict) or "database" not in told:
         return  # it does not tell; the tables that the seed fills are checked afterwards
-    from aegisdb.postgres.connection import connect
-
-    with connect(address, application="aegisdb: seed") as conn:
-        ours = conn.identity()
-    identity = told.get("database_identity")
+    ours, identity = _identity(address), told.get("database_identity")
     same = identity == f"{ours.system_identifier}:{ours.oid}" if identity else told["database"] == ours.database
     if not same:
+        who = "".join(f" ({holder})" for holder in holders.strangers(probe.port))
         raise Refused(
-            f"what already listens on {where} works on database {told['database']}, not on this {ours.database}",
+            mask(
+                f"what already listens on {where} works on database {told['database']}, not on this "
+                f"{ours.database}{who}",
+                address,
+            ),
             hint="stop it and run the seed again: it will start one of its own",
             code="other_database",
         )
+
+
+def _is_ours(seed: HttpSeed, endpoint: Endpoint, address: Address) -> bool:
+    """Whether `ready` names this very database by its identity (a mere name is no proof) and will stay there."""
+    if seed.ready is None or _seed_servers(endpoint):
+        return False
+    try:
+        told = send(read_endpoint(seed.ready, method="GET"), Deadline(_PROBE_SECONDS)).data
+    except AegisError:
+        return False  # it does not answer (yet)
+    if not isinstance(told, dict) or not told.get("database_identity"):
+        return False
+    ours = _identity(address)
+    return bool(told["database_identity"] == f"{ours.system_identifier}:{ours.oid}")
+
+
+def _identity(address: Address) -> Identity:
+    from aegisdb.postgres.connection import connect
+
+    with connect(address, application="aegisdb: seed") as conn:
+        return conn.identity()
 
 
 def _log(child: Child | None) -> str:

@@ -1,0 +1,149 @@
+"""Who holds a TCP port of this machine: our own child, a seed's server of another run, or somebody else.
+
+Linux tells it in /proc; elsewhere psutil knows our own processes only, and everybody else is a stranger without a name.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.servers.ports import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MARK = "AEGISDB_SEED_SERVER"
+"""In the environment of every server that a seed starts: it will be gone in a moment, so others may wait for it."""
+
+_LISTEN = "0A"
+# as /proc/net/tcp and tcp6 write them: any address, 127.0.0.1, ::1, and 127.0.0.1 inside IPv6
+_ANSWER_LOCALHOST = {
+    "0" * 8,
+    "0100007F",
+    "0" * 32,
+    "0" * 24 + "01000000",
+    "0" * 16 + "FFFF00000100007F",
+}
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that listens; `command` is the beginning of its command line."""
+
+    pid: int
+    command: str
+    is_seed_server: bool
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, {self.command}"
+
+
+def strangers(port: int) -> tuple[Holder, ...]:
+    """Who listens on localhost's port, as far as this user may see it."""
+    if sys.platform != "linux":
+        return ()
+    sockets = _listening(port)
+    return tuple(_holder(pid) for pid in _pids() if sockets & _sockets(pid)) if sockets else ()
+
+
+def who_listens(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
+    """Who answers on localhost's port: `family` when it is only the process group or descendants of `leader`."""
+    if sys.platform != "linux":
+        return _who_elsewhere(leader, port)
+    sockets = _listening(port)
+    if not sockets:
+        return "nobody"
+    ours: set[str] = set()
+    for pid in _family(leader):
+        ours |= _sockets(pid)
+    return "family" if sockets <= ours else "stranger"
+
+
+def _listening(port: int) -> set[str]:
+    """The inodes of the sockets that a client of localhost may reach."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except FileNotFoundError:  # no IPv6
+            continue
+        for line in lines:
+            fields = line.split()
+            address, _, number = fields[1].partition(":")
+            if fields[3] == _LISTEN and int(number, 16) == port and address in _ANSWER_LOCALHOST:
+                found.add(fields[9])
+    return found
+
+
+def _sockets(pid: int) -> set[str]:
+    """Inodes of the sockets that a process has open; none where we may not look."""
+    try:
+        return set(_socket_inodes(Path(f"/proc/{pid}/fd")))
+    except (PermissionError, FileNotFoundError, ProcessLookupError):
+        return set()
+
+
+def _socket_inodes(folder: Path) -> Iterator[str]:
+    for entry in folder.iterdir():
+        try:
+            target = str(entry.readlink())
+        except FileNotFoundError:  # closed since
+            continue
+        if target.startswith("socket:["):
+            yield target[len("socket:[") : -1]
+
+
+def _pids() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+
+
+def _family(leader: int) -> Iterable[int]:
+    """The group of `leader`, and its descendants in whatever group."""
+    parents, members = {}, {leader}
+    for pid in _pids():
+        try:
+            # the name in parentheses may hold spaces and parentheses itself
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents[pid] = int(fields[1])
+        if int(fields[2]) == leader:
+            members.add(pid)
+    grown = True
+    while grown:
+        children = {pid for pid, parent in parents.items() if parent in members} - members
+        members |= children
+        grown = bool(children)
+    return members
+
+
+def _holder(pid: int) -> Holder:
+    folder = Path(f"/proc/{pid}")
+    try:
+        words = (folder / "cmdline").read_text(errors="replace").split("\0")
+        marked = f"\0{MARK}=" in "\0" + (folder / "environ").read_text(errors="replace")
+    except OSError:
+        return Holder(pid, "of another user or just ended", is_seed_server=False)
+    return Holder(pid, " ".join(words).strip()[:_LONGEST], is_seed_server=marked)
+
+
+def _who_elsewhere(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
+    import psutil  # comes with the embedded server's wheel
+
+    try:
+        process = psutil.Process(leader)
+        family = [process, *process.children(recursive=True)]
+        ours = any(
+            one.status == psutil.CONN_LISTEN and one.laddr.port == port
+            for member in family
+            for one in member.net_connections(kind="tcp")
+        )
+    except psutil.Error:
+        ours = False
+    if ours:
+        return "family"
+    return "stranger" if answers(port) else "nobody"
