@@ -77,6 +77,8 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
         "version_table": settings.get("version_table") or "alembic_version",
         "schema": settings.get("version_table_schema") or "",
         "tables": sorted(_tables(settings)),
+        "all_tables": sorted({_qualified(table) for table in _all_tables(settings)}),
+        "modules": _own_modules(home),
         "types": sorted(_types(settings)),
         "has_metadata": settings.get("target_metadata") is not None,
         "url_from": next((name for name in ["option", *names] if url.endswith("/" + name)), ""),
@@ -113,6 +115,16 @@ def _all_tables(settings: dict[str, Any]) -> list[Any]:
 def _tables(settings: dict[str, Any]) -> set[str]:
     """Tables that autogenerate would look at, by env.py's own filters."""
     return {_qualified(table) for table in _all_tables(settings) if _is_own(table, settings)}
+
+
+def _own_modules(home: Path) -> list[str]:
+    """Files of the service that env.py loaded."""
+    files = {Path(file).resolve() for module in list(sys.modules.values()) if (file := _file(module))}
+    return sorted(str(file) for file in files if file.is_relative_to(home.resolve()))
+
+
+def _file(module: Any) -> str:
+    return str(getattr(module, "__file__", "") or "")
 
 
 def _qualified(table: Any) -> str:

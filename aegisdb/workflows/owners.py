@@ -78,6 +78,11 @@ def owners(ws: Workspace) -> OwnersResult:
     )
 
 
+def unowned_objects(known: Owners, live: Fingerprint) -> tuple[str, ...]:
+    """Objects that stand on their own and that nobody owns, sorted."""
+    return tuple(key for key, owner in sorted(known.owners(live).items()) if owner == NOBODY and _stands_alone(key))
+
+
 def _stands_alone(key: str) -> bool:
     return not key.startswith(("comment on ", "grants on ", "security label ")) and parse(key).kind not in _PARTS
 

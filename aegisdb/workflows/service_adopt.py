@@ -68,7 +68,7 @@ def service_adopt(
     _free(ws.registry, name, relative)
     config = _configuration(home)
     words = runner_words(runner)
-    found = _describe(home, config, words)
+    found = describe_history(home, config, words)
     tables, notes = _own(ws.registry, found)
     entry = _entry(relative, found, config, words, _patterns(name, (*tables, *found["types"])))
     text, lines = with_service(ws.registry.path, name, entry)
@@ -120,7 +120,12 @@ def _configuration(home: Path) -> Path:
     )
 
 
-def _describe(home: Path, config: Path, runner: tuple[str, ...]) -> dict[str, Any]:
+def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[str, Any]:
+    """What env.py tells Alembic, from one run of it, offline, in a process of its own (see worker/describing.py).
+
+    Raises:
+        Failed: it does not run.
+    """
     from aegisdb.processes import run
 
     key = "toml_file" if config.suffix == ".toml" else "file_"

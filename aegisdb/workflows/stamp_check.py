@@ -31,10 +31,7 @@ def require_fit(ws: Workspace, conn: Connection, history: History, wanted: tuple
     Raises:
         Difference: `stamp`, with the differences and a revision that fits; RevisionFailed: the history does not build.
     """
-    owners = Owners(ws.registry, base_schema(ws))
-    live = read(conn)
-    built = _states(ws, conn, history)
-    different = {at: _changes(owners, history.service, state, live) for at, state in built.items()}
+    different = distances(ws, conn, history)
     at = tuple(sorted(wanted))
     if at not in different:
         at = min(different, key=lambda candidate: len(set(candidate) ^ set(wanted)))
@@ -47,6 +44,18 @@ def require_fit(ws: Workspace, conn: Connection, history: History, wanted: tuple
         hint=_hint(history, fitting, " ".join(best) or "base", len(different[best])),
         code="stamp",
     )
+
+
+def distances(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str, ...], tuple[Change, ...]]:
+    """By revision, base first: what of the service's objects differs from what the history builds up to there.
+
+    Raises:
+        RevisionFailed: the history does not build.
+    """
+    owners = Owners(ws.registry, base_schema(ws))
+    live = read(conn)
+    built = _states(ws, conn, history)
+    return {at: _changes(owners, history.service, state, live) for at, state in built.items()}
 
 
 def _report(service: str, wanted: tuple[str, ...], changes: tuple[Change, ...]) -> list[str]:

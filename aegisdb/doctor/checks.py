@@ -1,0 +1,111 @@
+"""All checks, in the order in which findings are told: what stands in the way of the rest comes first."""
+
+from __future__ import annotations
+
+from aegisdb.doctor import locking, lost, models, revisions, schema, server
+from aegisdb.doctor.finding import Check
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        name="half_applied",
+        finds="a run died inside a non-transactional revision",
+        look=revisions.half_applied,
+    ),
+    Check(
+        name="server_down",
+        finds="the server does not answer, does not let the role in, or has no such database (`no_database`)",
+        look=server.down,
+        needs="nothing",
+        mend=server.start,
+        mends="starts an embedded or compose server that is stopped",
+    ),
+    Check(name="old_server", finds="PostgreSQL older than 14", look=server.old),
+    Check(
+        name="missing",
+        finds="an extension or AGE graph of services.yaml is not in the database",
+        look=server.missing,
+        mend=server.make_missing,
+        mends="makes it, where the server has the extension",
+    ),
+    Check(
+        name="broken_history",
+        finds="revision files that cannot be read, or whose parent is gone (`Can't locate revision identified by`)",
+        look=revisions.broken,
+        needs="nothing",
+    ),
+    Check(name="several_heads", finds="`Multiple head revisions`", look=revisions.several_heads, needs="nothing"),
+    Check(
+        name="shared_version_table",
+        finds="a service's version table has rows of another service",
+        look=revisions.shared_table,
+    ),
+    Check(
+        name="unknown_revision",
+        finds="the database is at a revision that no file has (`Can't locate revision identified by`)",
+        look=lost.unknown,
+    ),
+    Check(name="tampered", finds="an applied revision's code was edited", look=revisions.tampered),
+    Check(
+        name="exists_already",
+        finds="the schema is ahead of the version table: `relation already exists`",
+        look=revisions.exists_already,
+        mend=revisions.stamp,
+        mends="stamps the revision that the schema is equal to, compared again under the lock",
+    ),
+    Check(name="does_not_build", finds="a pending history fails on a new database", look=revisions.does_not_build),
+    Check(name="behind", finds="revisions are not applied: `Target database is not up to date`", look=revisions.behind),
+    Check(name="environment", finds="a service's env.py does not run", look=models.fails, needs="nothing"),
+    Check(
+        name="unseen_models",
+        finds="autogenerate says `No changes detected`: modules with tables that env.py never imports;"
+        " or it has no target_metadata (`no_metadata`)",
+        look=models.unseen,
+        needs="nothing",
+    ),
+    Check(
+        name="invalid_index",
+        finds="an index that CREATE INDEX CONCURRENTLY left INVALID",
+        look=schema.invalid,
+        mend=schema.rebuild,
+        mends="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
+    ),
+    Check(name="unowned", finds="an object that nobody owns", look=schema.unowned),
+    Check(
+        name="orphan",
+        finds="a scratch database whose command was killed",
+        look=locking.orphans,
+        needs="server",
+        mend=locking.sweep,
+        mends="drops it",
+    ),
+    Check(
+        name="lock",
+        finds="who holds the writer lock; wrong when the holder does nothing any more",
+        look=locking.writer,
+        needs="server",
+    ),
+    Check(
+        name="left_over",
+        finds="PG*, ALEMBIC_CONFIG, PYTHONPATH and the like are set in this shell (only told)",
+        look=server.left_over,
+        needs="nothing",
+    ),
+)
+
+
+def reference() -> str:
+    """The table of checks for docs/doctor.md."""
+    lines = ["| finding | what it finds | `doctor --fix` |", "|---|---|---|"]
+    lines += [f"| `{check.name}` | {check.finds} | {check.mends or '-'} |" for check in CHECKS]
+    return "\n".join(lines) + "\n"
+
+
+def with_reference(page: str) -> str:
+    """The page with the table between its two marks made anew."""
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return f"{before}{begin}\n{reference()}{end}{after}"
+
+
+_BEGIN = "<!-- made by python -m aegisdb.doctor; tested to be current -->"
+_END = "<!-- end -->"

@@ -1,0 +1,49 @@
+"""One thing that is wrong, and one check that looks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from aegisdb.doctor.patient import Patient
+
+DIRTY, DIFFERENT, NOTICE = 5, 6, 0
+"""Exit codes: needs a decision, is wrong, is only told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check found. The same finding of a later look has the same `check` and `subject`."""
+
+    check: str
+    subject: str
+    """The service, object or variable that it is about."""
+    what: str
+    cause: str
+    command: str
+    """What to type, from the directory of services.yaml; it mends the finding."""
+    evidence: tuple[str, ...] = ()
+    fix: str = ""
+    """What `doctor --fix` does about it; empty where that is not safe."""
+    exit_code: int = DIFFERENT
+
+
+Needs = Literal["nothing", "server", "database"]
+Look = Callable[["Patient"], Iterable[Finding]]
+Mend = Callable[["Patient", Finding], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One kind of finding: how to look for it and, where that is safe, how to mend it."""
+
+    name: str
+    finds: str
+    """For the documentation: what it is called by those who meet it."""
+    look: Look
+    needs: Needs = "database"
+    mend: Mend | None = None
+    mends: str = ""
+    """For the documentation: what `--fix` does."""

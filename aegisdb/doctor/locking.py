@@ -1,0 +1,72 @@
+"""Findings about what other runs left: a held writer lock, scratch databases without a maker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.doctor.finding import DIFFERENT, NOTICE, Finding
+from aegisdb.doctor.server import in_shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.doctor.patient import Patient
+
+_WORKING = """
+SELECT pid, application_name, state, extract(epoch FROM clock_timestamp() - state_change)::int
+  FROM pg_stat_activity
+ WHERE starts_with(datname, %s) AND starts_with(application_name, 'aegisdb')
+   AND pid <> %s AND application_name NOT LIKE %s
+ ORDER BY pid
+"""
+_IDLE_SINCE = "SELECT extract(epoch FROM clock_timestamp() - state_change)::int FROM pg_stat_activity WHERE pid = %s"
+_PATIENCE = 5  # seconds: a run that has just taken the lock has not opened its other sessions yet
+
+
+def writer(patient: Patient) -> Iterator[Finding]:
+    """Who holds the writer lock; wrong when the holder does nothing."""
+    from aegisdb.postgres.locks import holder
+
+    found = holder(patient.ws.address())
+    if found is None:
+        return
+    mine = patient.conn.value("SELECT pg_backend_pid()") if patient.database else 0
+    working = patient.maintenance.rows(_WORKING, (patient.name, mine, "%doctor%"))
+    idle = patient.maintenance.value(_IDLE_SINCE, (found.pid,)) or 0
+    dead = not working and idle > _PATIENCE
+    yield Finding(
+        check="lock",
+        subject=patient.name,
+        what=f"the writer lock is held by {found}" + (", which does nothing" if dead else ""),
+        evidence=tuple(f"pid {pid} {name}: {state} for {age} s" for pid, name, state, age in working)
+        or (f"no session of aegisdb works in the database; the holder has been idle for {idle} s",),
+        cause="its tool hangs or its machine is gone, and the server has not noticed"
+        if dead
+        else "a command that writes is running",
+        command=in_shell(f"SELECT pg_terminate_backend({found.pid})") if dead else "wait for it",
+        exit_code=DIFFERENT if dead else NOTICE,
+    )
+
+
+def orphans(patient: Patient) -> Iterator[Finding]:
+    """Scratch databases whose maker is dead."""
+    from aegisdb.postgres.scratch import orphans as orphans_of
+
+    for name in orphans_of(patient.maintenance, patient.name):
+        yield Finding(
+            check="orphan",
+            subject=name,
+            what=f"scratch database {name} belongs to no running command",
+            evidence=("the lock that its maker holds while it lives is free",),
+            cause="a command was killed with signal 9 before it could drop it",
+            command="invoke doctor --fix",
+            fix="drop it",
+        )
+
+
+def sweep(patient: Patient, finding: Finding) -> None:
+    """Drop orphans; asks again whether they are some."""
+    del finding
+    from aegisdb.postgres.scratch import sweep as sweep_of
+
+    sweep_of(patient.maintenance, patient.name)

@@ -1,0 +1,130 @@
+"""What the checks look at: each thing is read once a look, and only when a check asks for it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.errors import AegisError, HistoryError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.standing import Standing
+    from aegisdb.ownership import Owners
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+Applied = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A project and, as far as they can be reached, its server and its database."""
+
+    ws: Workspace
+    server: Connection | None
+    """On the maintenance database."""
+    database: Connection | None
+    unreachable: Unreachable | None
+    """Why there is no connection to the server or to the database."""
+
+    @property
+    def maintenance(self) -> Connection:
+        """The connection to the server, for checks that need it."""
+        assert self.server is not None  # noqa: S101  such checks are not asked without a server
+        return self.server
+
+    @property
+    def conn(self) -> Connection:
+        """The connection to the database, for checks that need it."""
+        assert self.database is not None  # noqa: S101  such checks are not asked without a database
+        return self.database
+
+    @cached_property
+    def name(self) -> str:
+        """The database's name."""
+        return self.ws.registry.file.database.name if self.server is None else self.ws.address().database
+
+    @cached_property
+    def histories(self) -> Mapping[str, History | HistoryError]:
+        """Every service's history, or why it cannot be read."""
+        from aegisdb.histories.reading import read_histories
+
+        return read_histories(self.ws.registry)
+
+    @cached_property
+    def good(self) -> dict[str, History]:
+        """Histories that can be read."""
+        return {name: history for name, history in self.histories.items() if not isinstance(history, HistoryError)}
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        """Where every service stands in the database."""
+        from aegisdb.histories.standing import read_standings
+
+        return read_standings(self.database, self.histories)
+
+    @cached_property
+    def live(self) -> Fingerprint:
+        """The schema of the database."""
+        from aegisdb.fingerprint import read
+
+        return read(self.conn)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Who owns what."""
+        from aegisdb.ownership import Owners
+        from aegisdb.workflows.reference import base_schema
+
+        return Owners(self.ws.registry, base_schema(self.ws))
+
+    @cached_property
+    def _fits(self) -> dict[str, Mapping[Applied, tuple[Change, ...]] | AegisError]:
+        return {}
+
+    def fits(self, service: str) -> Mapping[Applied, tuple[Change, ...]] | AegisError:
+        """How far the live schema is from what each revision of a service builds, or why they do not build."""
+        if service not in self._fits:
+            from aegisdb.workflows.stamp_check import distances
+
+            try:
+                self._fits[service] = distances(self.ws, self.conn, self.good[service])
+            except AegisError as error:
+                self._fits[service] = error
+        return self._fits[service]
+
+    @cached_property
+    def described(self) -> dict[str, dict[str, Any] | AegisError]:
+        """What each service's env.py tells Alembic, from a run of it without a database."""
+        from aegisdb.doctor.models import describe
+
+        return {name: describe(self.ws, history) for name, history in self.good.items()}
+
+
+@contextmanager
+def examined(ws: Workspace) -> Iterator[Patient]:
+    """The patient with what can be reached of its server and database; connections end with the block."""
+    from contextlib import ExitStack
+
+    from aegisdb.postgres.databases import maintenance
+
+    with ExitStack() as stack:
+        server = database = unreachable = None
+        try:
+            server = stack.enter_context(maintenance(ws.address(), application="aegisdb: doctor"))
+        except Unreachable as error:
+            unreachable = error
+        # a hosted server may keep the role out of `postgres`
+        if unreachable is None or unreachable.code in {"login", "no_database"}:
+            try:
+                database = stack.enter_context(ws.connect())
+                database.execute("SET lock_timeout = '3s'")
+            except Unreachable as error:
+                unreachable = error
+        yield Patient(ws, server, database, unreachable)

@@ -1,0 +1,214 @@
+"""Findings about histories and version tables: half-applied, behind, changed, several heads, one table for two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.doctor.finding import DIRTY, Finding
+from aegisdb.doctor.lost import cause_of, missing_parents
+from aegisdb.doctor.server import in_shell
+from aegisdb.errors import AegisError, HistoryError
+from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.doctor.patient import Applied, Patient
+    from aegisdb.histories.revisions import History
+
+_SHOWN = 6
+
+
+def half_applied(patient: Patient) -> Iterator[Finding]:
+    """Revisions whose run died after something of them was committed."""
+    from aegisdb.postgres.side_schema import in_flight_rows
+    from aegisdb.workflows.halfway import committed, named_invalid
+
+    for row in in_flight_rows(patient.conn):
+        done = committed(patient.ws, patient.conn, row.service)
+        history = patient.good.get(row.service)
+        broken = named_invalid(patient.conn, history, row.revision) if history else ()
+        resolve = f"invoke migrate.resolve --service {row.service}"
+        yield Finding(
+            check="half_applied",
+            subject=row.service,
+            what=f"{row.service}: the {row.action} of {row.revision} died after something of it was committed",
+            evidence=(
+                f"in flight since {row.started:%Y-%m-%d %H:%M:%S}, by {row.os_user} on {row.host}",
+                *(f"committed: {line}" for line in done[:_SHOWN] or ("nothing that the schema shows",)),
+                *(f"INVALID: {index.name}; either decision settles it" for index in broken),
+            ),
+            cause="it has an autocommit_block or commits by itself, and its run was killed or failed after that",
+            command=f"{resolve} --rolled-back" if not done else f"{resolve} --applied (or --rolled-back)",
+            exit_code=DIRTY,
+        )
+
+
+def broken(patient: Patient) -> Iterator[Finding]:
+    """Histories that cannot be read."""
+    for service, history in patient.histories.items():
+        if not isinstance(history, HistoryError):
+            continue
+        gone = missing_parents(patient, service) if history.code == "missing_parent" else ()
+        cause, command = cause_of(gone) if gone else ("", "")
+        yield Finding(
+            check="broken_history",
+            subject=service,
+            what=history.message,
+            evidence=tuple(f"{one.revision.id}: {one.place}" for one in gone) or tuple(filter(None, [history.where])),
+            cause=cause or "a revision file is missing, is there twice, or is no Python",
+            command=command or history.hint or f"correct {history.where}",
+        )
+
+
+def several_heads(patient: Patient) -> Iterator[Finding]:
+    """Two files that both revise the same one."""
+    from aegisdb.histories.standing import several_heads as of_history
+
+    for service, history in patient.good.items():
+        problem = of_history(history)
+        if problem is not None:
+            yield Finding(
+                check="several_heads",
+                subject=service,
+                what=problem.message,
+                evidence=tuple(problem.where.split(", ")),
+                cause="two branches each added a revision on the same parent, and were merged",
+                command=problem.hint,
+            )
+
+
+def behind(patient: Patient) -> Iterator[Finding]:
+    """Revisions that are not applied, where nothing else is in the way."""
+    for service, standing in patient.standings.items():
+        if standing.state != "pending" or fitting_stamp(patient, service):
+            continue
+        shown = [f"{r.id} {r.message}" for r in standing.pending]
+        more = [f"and {len(shown) - _SHOWN} more"] * (len(shown) > _SHOWN)
+        yield Finding(
+            check="behind",
+            subject=service,
+            what=f"{service}: {len(standing.pending)} revisions are not applied"
+            f" (plain alembic: Target database is not up to date)",
+            evidence=(f"the database is at {' '.join(standing.applied) or 'nothing'}", *shown[:_SHOWN], *more),
+            cause="they came with a checkout or a merge, or were just written",
+            command=f"invoke migrate.apply --service {service}",
+        )
+
+
+def exists_already(patient: Patient) -> Iterator[Finding]:
+    """Services whose pending revisions' objects are there: made by init SQL or by hand, before Alembic knew."""
+    for service in patient.good:
+        revision = fitting_stamp(patient, service)
+        if not revision:
+            continue
+        standing = patient.standings[service]
+        first = standing.pending[0]
+        yield Finding(
+            check="exists_already",
+            subject=service,
+            what=f"{service}: the schema has what {revision} builds, but the version table says"
+            f" {' '.join(standing.applied) or 'nothing'} (plain alembic: relation already exists)",
+            evidence=(
+                f"{first.id} would be the next to run, and what it makes is there",
+                f"the service's objects are exactly those of {revision}",
+            ),
+            cause="made by init SQL, a dump or another tool before Alembic, or the version table was lost",
+            command=f"invoke migrate.stamp --service {service} --revision {revision}",
+            fix=f"stamp {revision}",
+        )
+
+
+def fitting_stamp(patient: Patient, service: str) -> str:
+    """The revision, above the applied ones, that the live schema is equal to; empty when it is where it says."""
+    standing = patient.standings[service]
+    if standing.state != "pending" or standing.history is None or patient.database is None:
+        return ""
+    found = patient.fits(service)
+    if isinstance(found, AegisError) or not found.get(_key(standing.applied), ("unknown",)):
+        return ""
+    above = [at for at, changes in found.items() if not changes and _is_above(standing.history, at, standing.applied)]
+    return " ".join(above[-1]) if above else ""
+
+
+def _key(applied: Applied) -> Applied:
+    return tuple(sorted(applied))
+
+
+def _is_above(history: History, at: Applied, applied: Applied) -> bool:
+    return bool(at) and history.ancestors(at) > history.ancestors(applied)
+
+
+def stamp(patient: Patient, finding: Finding) -> None:
+    """Stamp; the comparison is made again under the lock."""
+    from aegisdb.workflows.stamp import stamp as stamp_to
+
+    stamp_to(patient.ws, finding.subject, finding.fix.removeprefix("stamp "))
+
+
+def does_not_build(patient: Patient) -> Iterator[Finding]:
+    """Pending histories that fail on a new database, so that nothing can be compared with them."""
+    for service, standing in patient.standings.items():
+        if standing.state != "pending":
+            continue
+        error = patient.fits(service)
+        if isinstance(error, AegisError) and not isinstance(error, HistoryError):
+            yield Finding(
+                check="does_not_build",
+                subject=service,
+                what=error.message.splitlines()[0],
+                evidence=(error.where,) if error.where else (),
+                cause="the history does not run on a new database with the base schema",
+                command=f"invoke migrate.roundtrip --service {service}",
+            )
+
+
+def tampered(patient: Patient) -> Iterator[Finding]:
+    """Applied revisions whose code is not what ran."""
+    from aegisdb.workflows.tampering import tampered as changed_files
+
+    for service, revisions in changed_files(patient.conn, patient.standings.values()).items():
+        for revision in revisions:
+            file = patient.good[service].revisions[revision].path
+            path = relative(patient, str(file))
+            back = f"invoke migrate.log --service {service} --show {revision} --output {path}"
+            yield Finding(
+                check="tampered",
+                subject=f"{service} {revision}",
+                what=f"{service}: the code of {revision} is not what was applied",
+                evidence=(f"{path} has another digest than the journal's row; comments and formatting do not count",),
+                cause="an applied revision was edited; other databases have or will get something else",
+                command=f"mv {path} {path}.edited && {back}",
+            )
+
+
+def shared_table(patient: Patient) -> Iterator[Finding]:
+    """Version tables with rows of a service that they do not belong to."""
+    from aegisdb.histories.versions import read_versions
+
+    rows = read_versions(patient.conn, patient.good.values())
+    for service, applied in rows.items():
+        own = patient.good[service].revisions
+        for revision in applied:
+            others = [name for name, h in patient.good.items() if revision in h.revisions and name != service]
+            if revision in own or not others:
+                continue
+            table = patient.good[service].version_table
+            remove = f"DELETE FROM {quote_ident(table)} WHERE version_num = {quote_literal(revision)}"  # noqa: S608  quoted
+            yield Finding(
+                check="shared_version_table",
+                subject=f"{service} {revision}",
+                what=f"{table} of {service} has the row {revision}, which is a revision of {others[0]}",
+                evidence=(f"{table}: {', '.join(applied)}",),
+                cause=f"env.py of {others[0]} or a plain alembic command wrote into the version table of {service}:"
+                " both use one name",
+                command=in_shell(remove),
+            )
+
+
+def relative(patient: Patient, path: str) -> str:
+    """A path as it is typed in the directory of services.yaml, quoted."""
+    import shlex
+    from pathlib import Path
+
+    return shlex.quote(str(Path(path).resolve().relative_to(patient.ws.registry.root.resolve())))

@@ -1,0 +1,136 @@
+"""Findings about the machine and the server: is it up, is it new enough, what leads other tools astray."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aegisdb.doctor.finding import NOTICE, Finding
+from aegisdb.processes import leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.doctor.patient import Patient
+
+OLDEST = 140000
+"""The first `server_version_num` that is supported."""
+_NOT_STARTED = ("not_running", "unreachable")
+
+
+def left_over(patient: Patient) -> Iterator[Finding]:
+    """Variables that other tools obey and ours do not get to see."""
+    del patient
+    names = leftovers(os.environ)
+    if names:
+        yield Finding(
+            check="left_over",
+            subject="environment",
+            what=f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} set",
+            cause="left in this shell; psql, alembic and Python obey them when they are typed here, commands of aegisdb"
+            " do not",
+            command=f"unset {' '.join(names)}",
+            exit_code=NOTICE,
+        )
+
+
+def down(patient: Patient) -> Iterator[Finding]:
+    """No server, no login, or no database."""
+    error = patient.unreachable
+    if error is None:
+        return
+    may_start = patient.ws.server.kind != "url" and error.code in _NOT_STARTED
+    command = f"invoke db.up --target {patient.ws.target}" if may_start else error.hint
+    yield Finding(
+        check="no_database" if error.code == "no_database" else "server_down",
+        subject=patient.ws.target,
+        what=error.message,
+        evidence=(f"target {patient.ws.target} is {patient.ws.server.label()}",),
+        cause=_CAUSES.get(error.code, f"the reason is in the message ({error.code})"),
+        command=command or f"invoke db.wait --target {patient.ws.target}",
+        fix="start it" if may_start else "",
+    )
+
+
+_CAUSES = {
+    "not_running": "it was never started, was stopped, or the machine was started anew",
+    "unreachable": "nothing answers there: the server is down, or host and port are another's",
+    "login": "the server answers, but user or password of services.yaml are not the server's",
+    "no_database": "it was never made, or was dropped",
+}
+
+
+def start(patient: Patient, finding: Finding) -> None:
+    """Start the target's server."""
+    del finding
+    from aegisdb.workflows.up import up
+
+    up(patient.ws)
+
+
+def old(patient: Patient) -> Iterator[Finding]:
+    """A server that is older than what is supported."""
+    version = patient.conn.identity().server_version
+    if version < OLDEST:
+        yield Finding(
+            check="old_server",
+            subject="server",
+            what=f"PostgreSQL {version // 10000} is older than {OLDEST // 10000}, the oldest supported",
+            evidence=(str(patient.conn.value("SELECT version()")),),
+            cause="the server was not upgraded; its community ends its support after five years",
+            command="pg_upgrade to a newer one, or choose another target: invoke db.status --target local",
+        )
+
+
+def missing(patient: Patient) -> Iterator[Finding]:
+    """Extensions and graphs of services.yaml that the database lacks."""
+    from aegisdb.building.inspecting import graph_names
+
+    wanted = patient.ws.registry.file.database
+    conn = patient.conn
+    there = {name for (name,) in conn.rows("SELECT extname FROM pg_extension")}
+    possible = {name for (name,) in conn.rows("SELECT name FROM pg_available_extensions")}
+    for name in wanted.extensions:
+        if name not in there:
+            yield _missing("extension", name, possible=name in possible)
+    graphs = graph_names(conn)
+    for name in wanted.graphs:
+        if name not in graphs:
+            yield _missing("graph", name, possible="age" in there)
+
+
+def _missing(kind: str, name: str, *, possible: bool) -> Finding:
+    sql = statement(kind, name)
+    return Finding(
+        check="missing",
+        subject=f"{kind} {name}",
+        what=f"{kind} {name} of services.yaml is not in the database",
+        cause="it was dropped, or the database was made without the base schema"
+        if possible
+        else f"the server does not have it{' (extension age comes first)' if kind == 'graph' else ''}",
+        command=in_shell(sql) if possible else f"install {name} on the server, or use the embedded server",
+        fix=sql if possible else "",
+    )
+
+
+def statement(kind: str, name: str) -> str:
+    """What makes an extension or a graph."""
+    from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+    if kind == "extension":
+        return f"CREATE EXTENSION IF NOT EXISTS {quote_ident(name)}"
+    # create_graph finds its operator classes by search_path only
+    return f'SET search_path = ag_catalog, "$user", public; SELECT create_graph({quote_literal(name)})'
+
+
+def in_shell(sql: str) -> str:
+    """A command line that runs the statement on the target's database."""
+    import shlex
+
+    return f"echo {shlex.quote(sql + ';')} | invoke db.shell"
+
+
+def make_missing(patient: Patient, finding: Finding) -> None:
+    """Make the extension or graph."""
+    patient.conn.execute(finding.fix)
+    patient.conn.execute("RESET search_path")

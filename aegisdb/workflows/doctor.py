@@ -1,0 +1,158 @@
+"""`doctor`: looks for everything that is known to go wrong, says cause and command, and mends what is safe to mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.doctor.checks import CHECKS
+from aegisdb.doctor.finding import DIRTY, NOTICE, Finding
+from aegisdb.doctor.patient import examined
+from aegisdb.errors import AegisError, Interrupted, Problem
+from aegisdb.progress import Event
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.doctor.finding import Check
+    from aegisdb.doctor.patient import Patient
+    from aegisdb.workspace import Workspace
+
+_ROUNDS = 5  # a mended server lets more be found, and a mended history more still
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """One thing that `--fix` did about a finding; `proof` says whether it was looked for again in vain."""
+
+    check: str
+    subject: str
+    did: str
+    proof: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorResult(Result):
+    """What is wrong now, after what was mended."""
+
+    disposable: str
+    """Why this database may be destroyed; empty when it may not, or cannot be asked."""
+    against: tuple[str, ...]
+    """What forbids it."""
+    checked: int
+    """Checks that could be made; those of an unreachable server are left out."""
+    findings: tuple[Finding, ...]
+    mended: tuple[Mended, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Diagnosis:
+    findings: tuple[Finding, ...]
+    checked: int
+    disposable: str
+    against: tuple[str, ...]
+
+
+def doctor(ws: Workspace, *, fix: bool = False) -> DoctorResult:
+    """Look for everything; `fix` mends what cannot lose anything, and looks again whether it is gone.
+
+    Exit 5 when a half-applied revision needs a decision, else 6 when anything is wrong, else 0.
+    """
+    tried: dict[tuple[str, str], Mended] = {}
+    for _ in range(_ROUNDS):
+        with examined(ws) as patient:
+            diagnosis = _diagnosis(patient)
+            todo = [f for f in diagnosis.findings if fix and f.fix and _key(f) not in tried]
+            for finding in todo:
+                tried[_key(finding)] = _mend(patient, finding)
+        if not todo:
+            break
+    left = {_key(finding) for finding in diagnosis.findings}
+    return DoctorResult(
+        disposable=diagnosis.disposable,
+        against=diagnosis.against,
+        checked=diagnosis.checked,
+        findings=diagnosis.findings,
+        mended=tuple(_proven(mended, gone=key not in left) for key, mended in tried.items()),
+        problems=tuple(_problems(diagnosis.findings)),
+    )
+
+
+def _key(finding: Finding) -> tuple[str, str]:
+    return finding.check, finding.subject
+
+
+def _diagnosis(patient: Patient) -> _Diagnosis:
+    findings: list[Finding] = []
+    checked = 0
+    for check in CHECKS:
+        if _can_be_asked(check, patient):
+            checked += 1
+            findings += _found(check, patient)
+    disposable, against = _disposable(patient)
+    return _Diagnosis(tuple(findings), checked, disposable, against)
+
+
+def _can_be_asked(check: Check, patient: Patient) -> bool:
+    reached = {"nothing": True, "server": patient.server is not None, "database": patient.database is not None}
+    return reached[check.needs]
+
+
+def _found(check: Check, patient: Patient) -> list[Finding]:
+    """What a check finds; one that cannot be made is a finding itself, and the others go on."""
+    patient.ws.listen(Event(step="look for", subject=check.name))
+    try:
+        return list(check.look(patient))
+    except Interrupted:
+        raise
+    except AegisError as error:
+        return [
+            Finding(
+                check=check.name,
+                subject=f"check {check.name}",
+                what=f"could not look for {check.name}: {error.message.splitlines()[0]}",
+                evidence=(error.where,) if error.where else (),
+                cause="what is told above may be the reason",
+                command=error.hint or "invoke doctor",
+            )
+        ]
+
+
+def _disposable(patient: Patient) -> tuple[str, tuple[str, ...]]:
+    if patient.server is None or patient.database is None:
+        return "", ()
+    from aegisdb.safety import denials, prove, signals
+
+    proof = prove(patient.ws, patient.server, patient.name)
+    against = denials(patient.ws, patient.server, patient.name) + signals(patient.server, patient.name, proof=proof)
+    return f"{proof.kind}: {proof.evidence}" if proof else "", against
+
+
+def _mend(patient: Patient, finding: Finding) -> Mended:
+    check = next(check for check in CHECKS if check.name == finding.check)
+    assert check.mend is not None  # noqa: S101  only such checks say `fix`
+    patient.ws.listen(Event(step="mend", subject=finding.subject, note=finding.fix))
+    proof = ""
+    try:
+        check.mend(patient, finding)
+    except Interrupted:
+        raise
+    except AegisError as error:
+        proof = f"failed: {error.message.splitlines()[0]}"
+    return Mended(check=finding.check, subject=finding.subject, did=finding.fix, proof=proof)
+
+
+def _proven(mended: Mended, *, gone: bool) -> Mended:
+    proof = "looked for again: gone" if gone else mended.proof or "looked for again: still there"
+    return Mended(check=mended.check, subject=mended.subject, did=mended.did, proof=proof)
+
+
+def _problems(findings: tuple[Finding, ...]) -> Iterator[Problem]:
+    """What needs a decision first; what is only told is no problem."""
+    for finding in sorted(findings, key=lambda f: f.exit_code != DIRTY):
+        if finding.exit_code != NOTICE:
+            code, text = finding.check, finding.command
+            yield Problem(
+                code=code, message=finding.what, hint=text, where=finding.subject, exit_code=finding.exit_code
+            )

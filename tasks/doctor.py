@@ -1,0 +1,23 @@
+"""What is wrong here, and how to mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks._cli import task
+
+if TYPE_CHECKING:
+    from aegisdb.results import Result
+    from aegisdb.workspace import Workspace
+
+
+@task(help={"fix": "Mend what can be mended without losing anything, and look again."}, writes=True)
+def doctor(ws: Workspace, fix: bool = False) -> Result:
+    """Look for everything that is known to go wrong; each finding has its cause and the command that mends it.
+
+    Example:
+        invoke doctor --fix
+    """
+    from aegisdb.workflows import doctor as workflow
+
+    return workflow.doctor(ws, fix=fix)
