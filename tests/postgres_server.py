@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,12 +57,25 @@ class TestServer:
 
     def stop(self) -> None:
         """Stop it and delete its data."""
-        subprocess.run(
-            _unprivileged([str(self.bindir / "pg_ctl"), "-D", str(self.data), "-m", "immediate", "-w", "stop"]),
-            check=False,
-            capture_output=True,
-        )
+        self.halt("immediate")
         shutil.rmtree(self.data.parent, ignore_errors=True)
+
+    def halt(self, how: str) -> None:
+        """Stop it: "fast" or "immediate" as pg_ctl does, or "kill" as the kernel does when memory runs out."""
+        if how == "kill":
+            os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            return
+        argv = [str(self.bindir / "pg_ctl"), "-D", str(self.data), "-m", how, "-w", "stop"]
+        subprocess.run(_unprivileged(argv), check=False, capture_output=True)
+
+    def resume(self) -> None:
+        """Start it again where it was."""
+        argv = [str(self.bindir / "pg_ctl"), "-D", str(self.data), "-l", str(self.data.parent / "log"), "-w", "start"]
+        for _ in range(100):  # the children of a killed server hold its shared memory for a moment
+            if subprocess.run(_unprivileged(argv), check=False, capture_output=True, timeout=60).returncode == 0:
+                return
+            time.sleep(0.2)
+        raise AssertionError((self.data.parent / "log").read_text()[-2000:])
 
 
 def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path = BIN) -> TestServer:
@@ -90,6 +105,6 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path 
         settings["extension_control_path"] = f"'{EXTENSIONS}:$system'"
     with (data / "postgresql.conf").open("a") as conf:
         conf.writelines(f"{key} = {value}\n" for key, value in settings.items())
-    start = [str(bindir / "pg_ctl"), "-D", str(data), "-l", str(home / "log"), "-w", "start"]
-    subprocess.run(_unprivileged(start), check=True, capture_output=True, timeout=60)
-    return TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"), bindir)
+    server = TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"), bindir)
+    server.resume()
+    return server

@@ -167,10 +167,12 @@ class Session:
             try:
                 return self._try(direction, revision)
             except LockTimeout as error:
+                head, newline, rest = error.message.partition("\n")
+                error.message = f"{head}; {self._backend.blockers_text()}{newline}{rest}"
                 self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
                 if attempt == _LOCK_TRIES:
                     raise Busy(
-                        f"{error.message.splitlines()[0]}; {self._backend.blockers_text()}",
+                        error.message.splitlines()[0],
                         hint="end the other session or run the command again",
                         where=error.where,
                         code="lock_timeout",

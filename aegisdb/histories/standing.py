@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from aegisdb.histories.scan import Revision
     from aegisdb.postgres.connection import Connection
 
+_ALIVE = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
+"""
 State = Literal["at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken"]
 
 
@@ -111,10 +114,16 @@ def _candidates(lost: list[Lost]) -> str:
 
 
 def _half_applied(conn: Connection) -> dict[str, Problem]:
+    from aegisdb.histories.opening import WORKERS
     from aegisdb.postgres.side_schema import in_flight_rows
 
     found = {}
-    for row in in_flight_rows(conn):
+    rows = in_flight_rows(conn)
+    # what still works is no half-applied revision: one in an autocommit block shows its row while it runs
+    alive = {pid for (pid,) in conn.rows(_ALIVE, (WORKERS,))} if rows else set()
+    for row in rows:
+        if row.backend_pid in alive:
+            continue
         error = half_applied(row.service, row.revision, f"{row.action} by {row.os_user} on {row.host}")
         found[row.service] = Problem(
             code=error.code, message=error.message, hint=error.hint, where=error.where, exit_code=error.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.errors import Busy
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT = "3s"
 """How long a look waits for somebody who locks a version table."""
+_LOCKERS = """
+SELECT t.name, a.pid, a.application_name, a.state,
+       extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int
+  FROM unnest(%s::text[]) AS t (name)
+  JOIN pg_locks l ON l.relation = to_regclass(t.name) AND l.granted AND l.mode = 'AccessExclusiveLock'
+  JOIN pg_stat_activity a USING (pid)
+"""
 
 
 def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, tuple[str, ...]]:
@@ -32,9 +40,21 @@ def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, t
         if service in present
     ]
     found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
-    for service, revision in conn.rows(" UNION ALL ".join(parts) + " ORDER BY 1, 2") if parts else ():
+    try:
+        rows = conn.rows(" UNION ALL ".join(parts) + " ORDER BY 1, 2") if parts else []
+    except Busy as error:
+        raise Busy(_locked(conn, [names[service] for service in present]), hint=error.hint, code=error.code) from None
+    for service, revision in rows:
         found[service] = (*found[service], revision)
     return found
+
+
+def _locked(conn: Connection, names: list[str]) -> str:
+    seen = [
+        f"{name} by pid {pid} ({application or 'no name'}, {state}, for {age} s)"
+        for name, pid, application, state, age in conn.rows(_LOCKERS, (names,))
+    ]
+    return f"a version table is locked: {', '.join(seen) or 'nobody holds it any more'}"
 
 
 def _present(conn: Connection, names: dict[str, str]) -> set[str]:

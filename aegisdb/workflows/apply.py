@@ -180,11 +180,11 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     address = ws.address()
     command = ws.command or "migrate.apply"
     with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+        wait_for_orphans(conn)  # first: what one of them commits counts
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
         ensure(conn)
-        wait_for_orphans(conn)
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
             plan = plan_apply(ws, conn, service, to)
         tally = Tally(list(plan.todo))

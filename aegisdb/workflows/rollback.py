@@ -72,8 +72,8 @@ def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes
     warm_process()
     command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
     with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+        wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
-        wait_for_orphans(conn)
         with Session(
             ws.registry, job.history, ws.address(), conn.identity(), listen=ws.listen, command=command, strict=True
         ) as session:

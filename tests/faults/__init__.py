@@ -1,0 +1,1 @@
+"""FAULTS section 3, with the real command as a child process."""
