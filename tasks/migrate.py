@@ -129,6 +129,23 @@ def sql(ws: Workspace, service: str, to: str = "") -> Result:
     return workflow.sql(ws, service, to=to)
 
 
+@task(
+    help={
+        "empty": "Rehearse without rows: on an empty database at the applied revisions instead of a copy.",
+        "timeout": "Seconds that one revision may take (0: no limit).",
+    }
+)
+def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, timeout: float = 0) -> Result:
+    """Rehearse pending revisions on a copy of the database: statements, time, locks, rewrites, scans.
+
+    Example:
+        invoke migrate.plan --service identity
+    """
+    from aegisdb.workflows.plan import plan as workflow
+
+    return workflow(ws, service=service, to=to, empty=empty, timeout=timeout)
+
+
 @task(help={"revision": "Revision to mark as applied.", "force": "Do not compare the schema first."}, writes=True)
 def stamp(ws: Workspace, service: str, revision: str = "head", force: bool = False, yes: bool = False) -> Result:
     """Mark revisions as applied without running them, if the live schema is what they build.

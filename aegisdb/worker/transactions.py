@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from . import raw
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,4 +61,4 @@ class Transactions:
         self.ended = self.ended or self._current() != self._given
 
     def _current(self) -> str:
-        return str(self._context.connection.exec_driver_sql(_TRANSACTION).scalar())
+        return str(raw.rows(self._context.connection, _TRANSACTION)[0][0])

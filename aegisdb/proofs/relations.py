@@ -1,0 +1,107 @@
+"""Tables, their files and their constraints at one moment: two such states tell what a revision did to each table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.postgres.indexes import invalid_indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aegisdb.postgres.connection import Connection
+
+_TABLES = """
+SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_relation_filenode(c.oid)::bigint,
+       n.nspname || '.' || c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND left(n.nspname, 3) <> 'pg_'
+    AND n.nspname NOT IN ('information_schema', 'aegisdb')
+"""
+_CONSTRAINTS = """
+SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated, pg_get_constraintdef(o.oid)
+FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
+"""
+_NOT_NULL = """
+SELECT attrelid::bigint, attname FROM pg_attribute
+WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
+"""
+_NOT_NULL_ARE_CONSTRAINTS = 180000
+Check = Literal["scans the table", "not checked yet", "builds an index"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, view or materialized view."""
+
+    name: str
+    """Schema-qualified and quoted where needed."""
+    file: int | None
+    """Number of the file that holds its rows; another one after a rewrite. None for a view or a partitioned table."""
+    plain: str
+    """schema.name without quotes."""
+
+
+@dataclass(frozen=True)
+class _Constraint:
+    table: int
+    name: str
+    kind: str
+    valid: bool
+    definition: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewConstraint:
+    """A constraint that a revision adds to a table that was there before, or validates."""
+
+    table: str
+    constraint: str
+    definition: str
+    check: Check
+    """What it costs: every row is read, none is, or an index is built over all."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All of a database at one moment, by oid."""
+
+    tables: Mapping[int, Table]
+    constraints: Mapping[int, _Constraint]
+    not_null: frozenset[tuple[int, str]]
+    """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
+    invalid: frozenset[str]
+
+
+def read_state(conn: Connection) -> State:
+    """Read it from the catalog."""
+    old = conn.identity().server_version < _NOT_NULL_ARE_CONSTRAINTS
+    return State(
+        tables={row[0]: Table(*row[1:]) for row in conn.rows(_TABLES)},
+        constraints={row[0]: _Constraint(*row[1:]) for row in conn.rows(_CONSTRAINTS)},
+        not_null=frozenset((row[0], row[1]) for row in conn.rows(_NOT_NULL)) if old else frozenset(),
+        invalid=frozenset(index.name for index in invalid_indexes(conn)),
+    )
+
+
+def new_constraints(before: State, after: State) -> Iterator[NewConstraint]:
+    """Constraints that are new, or newly valid, on tables that were there before."""
+    for identifier, now in after.constraints.items():
+        was = before.constraints.get(identifier)
+        if now.table in before.tables and now.table in after.tables and (was is None or was.valid != now.valid):
+            yield NewConstraint(
+                table=after.tables[now.table].name, constraint=now.name, definition=now.definition, check=_check(now)
+            )
+    for relation, column in sorted(after.not_null - before.not_null):
+        if relation in before.tables and relation in after.tables:
+            name = f"{column} NOT NULL"
+            yield NewConstraint(
+                table=after.tables[relation].name, constraint=name, definition=name, check="scans the table"
+            )
+
+
+def _check(constraint: _Constraint) -> Check:
+    if constraint.kind in "pux":
+        return "builds an index"
+    return "scans the table" if constraint.valid else "not checked yet"
