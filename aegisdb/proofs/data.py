@@ -17,7 +17,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.findings import Finding, RevisionProof
-from aegisdb.proofs.schema import Watch, describe, failure
+from aegisdb.proofs.report import describe, failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.scan import Revision
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.proofs.stage import Watch
     from aegisdb.workspace import Workspace
 
 _TABLES = """

@@ -1,0 +1,80 @@
+"""The proof of revisions that a base was stamped with: they cannot be built forward, so it goes down from the stamp.
+
+Each is taken down, up and down again. What the upgrade makes must be what was there, and the second downgrade must
+leave what the first one left. A revision that does not go down hides all below it: nothing else leads there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fingerprint import read
+from aegisdb.proofs.report import Report, not_reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.fingerprint import Fingerprint
+    from aegisdb.histories.revisions import History
+    from aegisdb.histories.scan import Revision
+    from aegisdb.proofs.findings import RevisionProof
+    from aegisdb.proofs.judging import Judge
+    from aegisdb.proofs.stage import Stage
+
+
+def prove_descending(
+    stage: Stage, history: History, judge: Judge, given: frozenset[str], scope: frozenset[str]
+) -> Iterator[RevisionProof]:
+    """Prove those of `given` that are in `scope`, newest first; `stage` stands where all of `given` is applied."""
+    lowest = history.descendants(scope)
+    todo = [revision for revision in reversed(history.ordered()) if revision.id in given & lowest]
+    walk = _Walk(stage, history, judge)
+    blocked = ""
+    for revision in todo:
+        wanted = revision.id in scope
+        if blocked:
+            proof = not_reached(history, revision, f"{blocked}, and `base:` is newer than this")
+        else:
+            proof = walk.prove(revision, judged=wanted)
+            blocked = "" if walk.went_down else f"{revision.id} above it does not go down"
+        if wanted:
+            yield proof
+
+
+class _Walk:
+    def __init__(self, stage: Stage, history: History, judge: Judge) -> None:
+        self._stage = stage
+        self._history = history
+        self._judge = judge
+        self._upper: Fingerprint | None = None
+        self.went_down = True
+
+    def prove(self, revision: Revision, *, judged: bool) -> RevisionProof:
+        """Take one revision down; when it is judged, also up and down again."""
+        report = Report(self._history, revision)
+        if revision.one_way is not None:
+            self.went_down = False
+            report.notes.append(f"one way: {revision.one_way}")
+            return report.proof("one way")
+        upper = self._upper or read(self._stage.conn)
+        self.went_down = self._down(report, revision)
+        if self.went_down:
+            self._upper = read(self._stage.conn)
+            if judged:
+                self._again(report, revision, upper, self._upper)
+        return report.proof()
+
+    def _again(self, report: Report, revision: Revision, upper: Fingerprint, lower: Fingerprint) -> None:
+        session, conn = self._stage.session, self._stage.conn
+        report.objects = len(self._judge.changes(lower, upper))
+        report.add(*self._judge.blast_radius(upper, lower))
+        if not report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds):
+            return
+        report.add(self._judge.repeated(upper, read(conn)))
+        self.went_down = self._down(report, revision)
+        if self.went_down:
+            self._upper = read(conn)
+            report.add(*self._judge.undone(lower, self._upper))
+
+    def _down(self, report: Report, revision: Revision) -> bool:
+        return report.down(lambda: self._stage.session.downgrade_one(revision.id).seconds)
