@@ -128,19 +128,20 @@ def shell(ws: Workspace) -> Result:
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def snapshot(ws: Workspace, name: str) -> Result:
+def snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
     """Keep a copy of the database under a name.
 
     Example:
+        invoke db.snapshot before-experiment --plan
         invoke db.snapshot before-experiment
     """
     from aegisdb.workflows import snapshots as workflow
 
-    return workflow.snapshot(ws, name)
+    return workflow.snapshot(ws, name, plan=plan)
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def restore(ws: Workspace, name: str, yes: bool = False) -> Result:
+def restore(ws: Workspace, name: str, plan: bool = False, yes: bool = False) -> Result:
     """Put a snapshot in the database's place; what it replaces is kept as before-restore.
 
     Example:
@@ -148,7 +149,7 @@ def restore(ws: Workspace, name: str, yes: bool = False) -> Result:
     """
     from aegisdb.workflows import snapshots as workflow
 
-    return workflow.restore(ws, name, yes=yes)
+    return workflow.restore(ws, name, plan=plan, yes=yes)
 
 
 @task()
@@ -164,7 +165,7 @@ def snapshots(ws: Workspace) -> Result:
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def drop_snapshot(ws: Workspace, name: str) -> Result:
+def drop_snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
     """Drop a snapshot for good.
 
     Example:
@@ -172,7 +173,7 @@ def drop_snapshot(ws: Workspace, name: str) -> Result:
     """
     from aegisdb.workflows import snapshots as workflow
 
-    return workflow.drop_snapshot(ws, name)
+    return workflow.drop_snapshot(ws, name, plan=plan)
 
 
 @task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})

@@ -14,6 +14,7 @@ from aegisdb.registry.types import (
     RegistryFile,
     Seed,
     Service,
+    SnapshotLimits,
     SqlSeed,
     TargetSpec,
     UrlTarget,
@@ -26,6 +27,8 @@ def build_file(plain: dict[str, Any]) -> RegistryFile:
     content["targets"] = {name: _target(target) for name, target in plain["targets"].items()}
     content["database"] = Database(**_with_tuples(plain["database"]))
     content["services"] = {name: _service(service) for name, service in plain.get("services", {}).items()}
+    if "snapshots" in plain:
+        content["snapshots"] = SnapshotLimits(**plain["snapshots"])
     return RegistryFile(**content)
 
 

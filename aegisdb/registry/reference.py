@@ -16,6 +16,7 @@ _SECTIONS = {
     "ComposeTarget": "`targets.NAME` with `server: compose`",
     "UrlTarget": "`targets.NAME` with `url`",
     "Database": "`database`",
+    "SnapshotLimits": "`snapshots`",
     "Service": "`services.NAME`",
     "AlembicSettings": "`services.NAME.alembic`",
     "ModuleSeed": "`seeds` with `module`",

@@ -38,6 +38,10 @@ def spelling_problems(plain: Any) -> Iterator[Problem]:
         yield from _target(key, name, target)
     for key, _name, service in items(plain, "services"):
         yield from _service(key, service)
+    for name in ("keep", "max_bytes"):
+        limit = at(plain, "snapshots", name)
+        if isinstance(limit, int) and limit < 1:
+            yield Problem(("snapshots", name), "a limit is 1 or more")
 
 
 def _names(plain: Any) -> Iterator[Problem]:

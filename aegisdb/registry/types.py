@@ -30,6 +30,7 @@ __all__ = [
     "RegistryFile",
     "Seed",
     "Service",
+    "SnapshotLimits",
     "SqlSeed",
     "TargetSpec",
     "Unset",
@@ -123,6 +124,18 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SnapshotLimits:
+    """How much room the snapshots of a database may take; `db.snapshot` refuses more."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    keep: int = 10
+    """Snapshots at most, `before-reset` and `before-restore` not counted."""
+    max_bytes: int = 20_000_000_000
+    """Bytes that all of them may take together, those two included."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegistryFile:
     """services.yaml: targets, base schema, services, owners, seeds and order."""
 
@@ -140,6 +153,8 @@ class RegistryFile:
     """The target when nothing else says; the first one otherwise."""
     services: dict[str, Service] = field(default_factory=dict)
     """Services by name."""
+    snapshots: SnapshotLimits = field(default_factory=SnapshotLimits)
+    """How much room snapshots may take."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
@@ -21,8 +22,10 @@ from aegisdb.postgres.markers import read_marker
 from aegisdb.postgres.quoting import MAX_NAME_BYTES
 from aegisdb.postgres.replacing import promote, replace_live
 from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import Event
 from aegisdb.results import Result
 from aegisdb.safety import denials, require_disposable
+from aegisdb.workflows.snapshot_space import Space, require_room, space
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
@@ -35,14 +38,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One snapshot. Sizes in bytes; `made` is UTC, ISO 8601."""
+    """One snapshot. Sizes in bytes; `made` is UTC, ISO 8601; `age` in seconds when it was listed."""
 
     name: str
     made: str
+    age: float
     made_by: str
     bytes: int
     branch: str = ""
-    revisions: str = ""
+    revisions: dict[str, str] = field(default_factory=dict)
+    """Revision of each service; several heads with commas between, `-` for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,19 @@ class SnapshotResult(Result):
     """A snapshot was made."""
 
     snapshot: Snapshot
+    space: Space
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotPlan(Result):
+    """What `--plan` tells: which databases would be copied, renamed or dropped, and the room that it takes."""
+
+    steps: tuple[str, ...]
+    bytes: int
+    """Of the copy; negative for what a drop frees."""
+    space: Space
+    """Before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +75,7 @@ class SnapshotsResult(Result):
     """The snapshots of the target's database, newest first."""
 
     snapshots: tuple[Snapshot, ...]
+    space: Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,49 +97,62 @@ class DropSnapshotResult(Result):
     bytes: int
 
 
-def snapshot(ws: Workspace, name: str) -> SnapshotResult:
-    """Keep a copy of the target's database as `name`.
+def snapshot(ws: Workspace, name: str, *, plan: bool = False) -> SnapshotResult | SnapshotPlan:
+    """Keep a copy of the target's database as `name`. `plan` only says what that would take.
 
     Raises:
-        BadInput: the name cannot be used; Refused: it exists already.
+        BadInput: the name cannot be used; Refused: it exists already, or there is no room for it.
         Busy: sessions stay on the database, or another writer works on it.
     """
     address, began = ws.address(), time.monotonic()
     full = snapshot_database(address.database, name)
     with databases.maintenance(address, application="aegisdb: db.snapshot") as conn:
-        if databases.exists(conn, full):
-            raise Refused(f"snapshot {name!r} exists", hint=f"invoke db.drop-snapshot {name}", code="snapshot_exists")
+        size = _require_new(ws, conn, name)
+        if plan:
+            steps = (f"copy database {address.database} as {full}",)
+            return SnapshotPlan(steps=steps, bytes=size, space=_space(ws, conn))
+        ws.listen(Event(step="copy", subject=address.database, note=f"{size} bytes"))
         with writer_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
+            _require_new(ws, conn, name)  # again: whoever held the lock may have made one
             facts = facts_about(ws)
             with scratch(address, template=address.database, label="snapshot", wait=ws.lock_wait) as copy:
                 promote(conn, copy.database, full, "snapshot", facts)
         (made,) = [found for found in _snapshots(conn, address.database) if found.name == name]
-    return SnapshotResult(snapshot=made, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        ws.listen(Event(step="copy", subject=address.database, seconds=seconds))
+        return SnapshotResult(snapshot=made, space=_space(ws, conn), seconds=seconds)
 
 
 def list_snapshots(ws: Workspace) -> SnapshotsResult:
     """All snapshots of the target's database."""
     address = ws.address()
     with databases.maintenance(address) as conn:
-        return SnapshotsResult(snapshots=_snapshots(conn, address.database))
+        found = _snapshots(conn, address.database)
+    return SnapshotsResult(snapshots=found, space=space(found, ws.registry.file.snapshots))
 
 
-def drop_snapshot(ws: Workspace, name: str) -> DropSnapshotResult:
-    """Drop a snapshot for good.
+def drop_snapshot(ws: Workspace, name: str, *, plan: bool = False) -> DropSnapshotResult | SnapshotPlan:
+    """Drop a snapshot for good. `plan` only says what that frees.
 
     Raises:
-        BadInput: there is none of that name; Refused: a database of that name is not one of ours.
+        BadInput: there is none of that name; Refused: a database of that name is not one of ours, or the database
+        that it is a copy of is not disposable.
     """
     address = ws.address()
     with databases.maintenance(address, application="aegisdb: db.drop-snapshot") as conn:
         full = _existing(conn, address.database, name)
-        size = int(conn.value("SELECT pg_database_size(%s)", (full,)))
+        _require_allowed(ws, conn, "db.drop-snapshot", address.database)
+        size = _size(conn, full)
+        if plan:
+            return SnapshotPlan(steps=(f"drop database {full}",), bytes=-size, space=_space(ws, conn))
         databases.drop(conn, full)
     return DropSnapshotResult(dropped=name, bytes=size)
 
 
-def restore(ws: Workspace, name: str, *, yes: bool = False) -> RestoreResult:
+def restore(ws: Workspace, name: str, *, yes: bool = False, plan: bool = False) -> RestoreResult | SnapshotPlan:
     """Make the target's database what it was at a snapshot; the one it replaces is kept as `before-restore`.
+
+    `plan` only says what would be copied, renamed and dropped, and whether it would be refused.
 
     Raises:
         BadInput: there is no such snapshot; Refused: the database is not disposable.
@@ -131,11 +162,9 @@ def restore(ws: Workspace, name: str, *, yes: bool = False) -> RestoreResult:
     live, kept = address.database, "before-restore"
     with databases.maintenance(address, application="aegisdb: db.restore") as conn:
         source = _existing(conn, live, name)
-        there = databases.exists(conn, live)
-        if there:
-            require_disposable(ws, conn, verb="db.restore", database=live, undoable=True, yes=yes)
-        elif reasons := denials(ws, conn, live):
-            raise Refused(f"db.restore is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
+        there = _require_allowed(ws, conn, "db.restore", live, yes=yes)
+        if plan:
+            return _plan_restore(ws, conn, source, snapshot_database(live, kept))
         with writer_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
             facts = facts_about(ws) if there else {}
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
@@ -145,6 +174,44 @@ def restore(ws: Workspace, name: str, *, yes: bool = False) -> RestoreResult:
     seconds = time.monotonic() - began
     undo = f"invoke db.restore {kept}" if there else ""
     return RestoreResult(database=live, restored=name, kept_as=kept if there else "", undo=undo, seconds=seconds)
+
+
+def _plan_restore(ws: Workspace, conn: Connection, source: str, kept: str) -> SnapshotPlan:
+    live = ws.address().database
+    steps = [f"copy database {source} as {live}"]
+    if databases.exists(conn, live):
+        steps.insert(0, f"rename database {live} to {kept}")
+    if databases.exists(conn, kept):
+        steps.append(f"drop the former {kept}")
+    return SnapshotPlan(steps=tuple(steps), bytes=_size(conn, source), space=_space(ws, conn))
+
+
+def _require_new(ws: Workspace, conn: Connection, name: str) -> int:
+    """Bytes that the new snapshot takes; refused when it exists or when there is no room for it."""
+    live = ws.address().database
+    if databases.exists(conn, snapshot_database(live, name)):
+        raise Refused(f"snapshot {name!r} exists", hint=f"invoke db.drop-snapshot {name}", code="snapshot_exists")
+    size = _size(conn, live) if databases.exists(conn, live) else 0  # copying tells that it does not exist
+    require_room(_snapshots(conn, live), ws.registry.file.snapshots, size)
+    return size
+
+
+def _size(conn: Connection, database: str) -> int:
+    return int(conn.value("SELECT pg_database_size(%s)", (database,)))
+
+
+def _space(ws: Workspace, conn: Connection) -> Space:
+    return space(_snapshots(conn, ws.address().database), ws.registry.file.snapshots)
+
+
+def _require_allowed(ws: Workspace, conn: Connection, verb: str, live: str, *, yes: bool = False) -> bool:
+    """Whether the live database is there; raises Refused where it must not be destroyed, nor its copies."""
+    there = databases.exists(conn, live)
+    if there:
+        require_disposable(ws, conn, verb=verb, database=live, undoable=True, yes=yes)
+    elif reasons := denials(ws, conn, live):
+        raise Refused(f"{verb} is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
+    return there
 
 
 def snapshot_database(database: str, name: str) -> str:
@@ -188,10 +255,23 @@ def _snapshots(conn: Connection, database: str) -> tuple[Snapshot, ...]:
         marker = read_marker(conn, full)
         if marker is None or not marker.valid or marker.kind != "snapshot":
             continue
-        facts = {key: marker.facts.get(key, "") for key in ("branch", "revisions")}
-        name = full.removeprefix(prefix)
-        found.append(Snapshot(name=name, made=marker.made, made_by=marker.made_by, bytes=size, **facts))
+        found.append(
+            Snapshot(
+                name=full.removeprefix(prefix),
+                made=marker.made,
+                age=max(0.0, (datetime.now(UTC) - datetime.fromisoformat(marker.made)).total_seconds()),
+                made_by=marker.made_by,
+                bytes=size,
+                branch=marker.facts.get("branch", ""),
+                revisions=dict(_service_and_revision(one) for one in marker.facts.get("revisions", "").split()),
+            )
+        )
     return tuple(sorted(found, key=lambda one: one.made, reverse=True))
+
+
+def _service_and_revision(text: str) -> tuple[str, str]:
+    service, _, revision = text.partition("=")
+    return service, revision
 
 
 def _existing(conn: Connection, database: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def test_the_list_tells_where_the_histories_were(shop: Project) -> None:
     assert shop.invoke("db.snapshot", "one").code == 0
     listed = shop.invoke("db.snapshots", "--format", "json").json["result"]["snapshots"]
     assert [one["name"] for one in listed] == ["one", "before-reset"]
-    assert listed[0]["revisions"] == "shop=a2"
+    assert listed[0]["revisions"] == {"shop": "a2"}
+    assert 0 <= listed[0]["age"] < 3600
     assert listed[0]["bytes"] > 1_000_000
     assert shop.invoke("db.drop-snapshot", "one").code == 0
     assert [o["name"] for o in shop.invoke("db.snapshots", "--format", "json").json["result"]["snapshots"]] == [
@@ -86,3 +88,40 @@ def test_somebody_else_s_database_is_no_snapshot(shop: Project) -> None:
     ran = shop.invoke("db.drop-snapshot", "mine")
     assert ran.code == 3
     assert name in shop.databases()
+
+
+def _limit(shop: Project, **limits: int) -> None:
+    path = shop.root / "services.yaml"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "snapshots": limits}))
+
+
+def test_no_more_snapshots_than_the_registry_allows(shop: Project) -> None:
+    _limit(shop, keep=1)
+    assert shop.invoke("db.snapshot", "one").code == 0
+    assert shop.invoke("db.reset").code == 0  # its before-reset does not count
+    ran = shop.invoke("db.snapshot", "two", "--format", "json")
+    assert (ran.code, ran.json["errors"][0]["code"]) == (3, "snapshot_space")
+    assert "db.drop-snapshot one" in ran.json["errors"][0]["hint"]
+    assert shop.invoke("db.restore", "one").code == 0
+    assert {name.partition("__snap_")[2] for name in shop.databases()} == {"", "one", "before-reset", "before-restore"}
+
+
+def test_no_more_bytes_than_the_registry_allows(shop: Project) -> None:
+    _limit(shop, max_bytes=1_000_000)
+    ran = shop.invoke("db.snapshot", "one")
+    assert ran.code == 3
+    assert "snapshots.max_bytes" in ran.last
+    assert shop.databases() == {shop.address.database}
+
+
+def test_a_plan_tells_the_room_and_does_nothing(shop: Project) -> None:
+    planned = shop.invoke("db.snapshot", "one", "--plan", "--format", "json").json["result"]
+    assert planned["bytes"] > 1_000_000
+    assert planned["space"] == {"bytes": 0, "max_bytes": 20_000_000_000, "kept": 0, "keep": 10}
+    assert shop.databases() == {shop.address.database}
+    assert shop.invoke("db.snapshot", "one").code == 0
+    before = shop.databases()
+    shop.write("second")
+    assert shop.invoke("db.restore", "one", "--plan").code == 0
+    assert shop.invoke("db.drop-snapshot", "one", "--plan").code == 0
+    assert (shop.databases(), shop.text()) == (before, "second")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from aegisdb.workflows.db_status import DbStatusResult
     from aegisdb.workflows.down import DownResult
     from aegisdb.workflows.reset import ResetResult
-    from aegisdb.workflows.snapshots import RestoreResult, SnapshotResult, SnapshotsResult
+    from aegisdb.workflows.snapshot_space import Space
+    from aegisdb.workflows.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
     from aegisdb.workflows.up import UpResult
     from aegisdb.workflows.url import UrlResult
 
@@ -89,7 +90,21 @@ def snapshot(result: SnapshotResult) -> Iterator[Block]:
     """What was kept, and how to get it back."""
     kept = result.snapshot
     yield Text(f"kept as {kept.name} ({size(kept.bytes)})", "ok")
+    yield Text(_space(result.space))
     yield Text(f"get it back with: invoke db.restore {kept.name}")
+
+
+def snapshot_plan(result: SnapshotPlan) -> Iterator[Block]:
+    """What would be done, and the room that it takes."""
+    for step in result.steps:
+        yield Text(f"would {step}")
+    verb = "frees" if result.bytes < 0 else "takes"
+    yield Text(f"{verb} {size(abs(result.bytes))}; now {_space(result.space)}")
+
+
+def _space(space: Space) -> str:
+    used = f"{size(space.bytes)} of at most {size(space.max_bytes)}"
+    return f"snapshots take {used}; {space.kept} of at most {space.keep} made by name"
 
 
 def snapshots(result: SnapshotsResult) -> Iterator[Block]:
@@ -98,14 +113,24 @@ def snapshots(result: SnapshotsResult) -> Iterator[Block]:
         yield Text("no snapshots; invoke db.snapshot NAME makes one")
         return
     rows = (
-        (Styled(one.name, "name"), _utc(one.made), size(one.bytes), one.branch, one.revisions)
+        (Styled(one.name, "name"), _age(one.age), size(one.bytes), one.branch, _revisions(one))
         for one in result.snapshots
     )
-    yield table(["snapshot", "made (UTC)", "size#", "branch", "revisions"], rows)
+    yield table(["snapshot", "age#", "size#", "branch", "revisions"], rows)
+    yield Text(_space(result.space))
 
 
-def _utc(made: str) -> str:
-    return made.replace("T", " ").removesuffix("+00:00")
+def _revisions(one: Snapshot) -> str:
+    return " ".join(f"{service}={revision}" for service, revision in one.revisions.items())
+
+
+def _age(seconds: float) -> str:
+    """How long ago, in the largest unit that fits."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1)):
+        count = int(seconds // length)
+        if count:
+            return f"{count} {unit}s" if len(unit) > 3 and count > 1 else f"{count} {unit}"  # noqa: PLR2004  min, s
+    return "now"
 
 
 def restore(result: RestoreResult) -> Iterator[Block]:
@@ -122,6 +147,7 @@ VIEWS = {
     "DbStatusResult": status,
     "ResetResult": reset,
     "SnapshotResult": snapshot,
+    "SnapshotPlan": snapshot_plan,
     "SnapshotsResult": snapshots,
     "RestoreResult": restore,
 }
