@@ -230,3 +230,37 @@ def log(
     if show:
         return workflow.show(ws, show, service=service, output=output)
     return workflow.log(ws, service=service, last=last, runs=runs)
+
+
+@task(
+    help={
+        "all": "Every revision, not only the new ones.",
+        "since": "Compare with this commit or branch instead of the default branch.",
+        "report": "Also for other programs: sarif (a file) or github (annotations, on stdout).",
+        "output": "File for --report sarif; .aegisdb/lint.sarif otherwise.",
+    },
+    choices={"report": ("sarif", "github")},
+)
+def lint(
+    ws: Workspace, service: str = "", all: bool = False, since: str = "", report: str = "", output: str = ""
+) -> Result:
+    """Judge new and changed revisions by the conventions, and look for unsafe DDL; needs no database.
+
+    Example:
+        invoke migrate.lint --all
+    """
+    from aegisdb.workflows.lint import lint as workflow
+
+    return workflow(ws, service=service, all=all, since=since, report=report, output=output)
+
+
+@task()
+def rebase(ws: Workspace, service: str, plan: bool = False) -> Result:
+    """Re-point my unapplied revision onto the head that somebody merged first, instead of a merge revision.
+
+    Example:
+        invoke migrate.rebase --service identity --plan
+    """
+    from aegisdb.workflows.rebase import rebase as workflow
+
+    return workflow(ws, service, plan=plan)

@@ -42,6 +42,10 @@ class OfflineConnection:
         self._mock.execute(statement, *args, **kwargs)
         return _NoRows()
 
+    def in_transaction(self) -> bool:
+        """Never: Alembic asks before `autocommit_block()`, and writes COMMIT and BEGIN itself."""
+        return False
+
     def connect(self, **kwargs: Any) -> OfflineConnection:
         """Itself: nothing is opened."""
         del kwargs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
-from aegisdb.output.views import journal, verdict
+from aegisdb.output.views import journal, lint, verdict
 from aegisdb.output.views import plan as rehearsal
 from aegisdb.output.views import roundtrip as proofs
 
@@ -146,4 +146,5 @@ VIEWS = {
     **rehearsal.VIEWS,
     **proofs.VIEWS,
     **verdict.VIEWS,
+    **lint.VIEWS,
 }

@@ -18,7 +18,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute(
         """
-        CREATE FUNCTION revoke_sessions_of_inactive_user() RETURNS trigger
+        CREATE OR REPLACE FUNCTION revoke_sessions_of_inactive_user() RETURNS trigger
         LANGUAGE plpgsql
         AS $$
         BEGIN
@@ -33,7 +33,7 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        CREATE TRIGGER users_revoke_sessions
+        CREATE OR REPLACE TRIGGER users_revoke_sessions
             AFTER UPDATE OF status ON users
             FOR EACH ROW
             WHEN (OLD.status = 'active' AND NEW.status <> 'active')
@@ -43,5 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER users_revoke_sessions ON users")
-    op.execute("DROP FUNCTION revoke_sessions_of_inactive_user()")
+    op.execute("DROP TRIGGER IF EXISTS users_revoke_sessions ON users")
+    op.execute("DROP FUNCTION IF EXISTS revoke_sessions_of_inactive_user()")

@@ -32,4 +32,4 @@ def downgrade() -> None:
             ALTER COLUMN status SET DEFAULT 'active'
         """
     )
-    op.execute("DROP TYPE account_status_with_locked")
+    op.execute("DROP TYPE IF EXISTS account_status_with_locked")

@@ -51,4 +51,4 @@ def downgrade() -> None:
     op.drop_table("chunks")
     op.drop_table("documents")
     # create_table makes the type, drop_table does not take it away
-    op.execute("DROP TYPE document_kind")
+    op.execute("DROP TYPE IF EXISTS document_kind")

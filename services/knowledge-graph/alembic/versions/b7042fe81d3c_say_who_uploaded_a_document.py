@@ -8,6 +8,7 @@ Create Date: 2026-06-08 13:51:00
 import sqlalchemy as sa
 from alembic import op
 
+# aegisdb: ignore[unsafe-ddl] documents has a few hundred rows, and uploads can wait for the second that it takes
 revision = "b7042fe81d3c"
 down_revision = "5d9a41c6b8e0"
 branch_labels = None

@@ -7,6 +7,7 @@ Create Date: 2026-04-01 15:27:00
 
 from alembic import op
 
+# aegisdb: ignore[unsafe-ddl] the labels are made in this very transaction, so nobody is kept waiting
 revision = "e2b8073d5f96"
 down_revision = "c15d90f3e7a4"
 branch_labels = None
@@ -26,7 +27,7 @@ def upgrade() -> None:
         op.execute(f"SELECT ag_catalog.create_vlabel('oilgas', '{label}')")
         # Cypher's MERGE alone lets two sessions create the same vertex twice
         op.execute(
-            f'CREATE UNIQUE INDEX "{label}_{key}_key" ON oilgas."{label}" '
+            f'CREATE UNIQUE INDEX IF NOT EXISTS "{label}_{key}_key" ON oilgas."{label}" '
             f"(ag_catalog.agtype_access_operator(properties, '\"{key}\"'::ag_catalog.agtype))"
         )
     for label in EDGES:

@@ -10,6 +10,7 @@ Create Date: 2026-02-24 14:18:03.775510
 import sqlalchemy as sa
 from alembic import op
 
+# aegisdb: ignore[unsafe-ddl] skills has a few dozen rows
 revision = "0c95a3de71b6"
 down_revision = "b7e24f19c3d8"
 branch_labels = None

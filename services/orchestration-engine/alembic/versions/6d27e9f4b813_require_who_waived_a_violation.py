@@ -8,6 +8,7 @@ Create Date: 2026-07-22 09:36:40.157082
 import sqlalchemy as sa
 from alembic import op
 
+# aegisdb: ignore[unsafe-ddl] a few thousand rows, checked while nobody files
 revision = "6d27e9f4b813"
 down_revision = "f83b1d0e5c27"
 branch_labels = None

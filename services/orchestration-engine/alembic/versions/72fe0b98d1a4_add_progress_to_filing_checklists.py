@@ -8,6 +8,7 @@ Create Date: 2026-04-14 16:25:37.048291
 import sqlalchemy as sa
 from alembic import op
 
+# aegisdb: ignore[unsafe-ddl] the new column has its default in every row, and the table is small
 revision = "72fe0b98d1a4"
 down_revision = "d4816f2ab05c"
 branch_labels = None

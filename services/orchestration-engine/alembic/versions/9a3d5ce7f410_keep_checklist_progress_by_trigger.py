@@ -18,7 +18,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute(
         """
-        CREATE FUNCTION checklist_progress(items jsonb) RETURNS smallint
+        CREATE OR REPLACE FUNCTION checklist_progress(items jsonb) RETURNS smallint
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
         AS $$
             SELECT coalesce(floor(100.0 * count(*) FILTER (WHERE item @> '{"done": true}') / nullif(count(*), 0)), 0)::smallint
@@ -32,7 +32,7 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        CREATE FUNCTION refresh_checklist_progress() RETURNS trigger
+        CREATE OR REPLACE FUNCTION refresh_checklist_progress() RETURNS trigger
         LANGUAGE plpgsql
         AS $$
         BEGIN
@@ -44,7 +44,7 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        CREATE TRIGGER filing_checklists_refresh_progress
+        CREATE OR REPLACE TRIGGER filing_checklists_refresh_progress
             BEFORE INSERT OR UPDATE OF items ON filing_checklists
             FOR EACH ROW EXECUTE FUNCTION refresh_checklist_progress()
         """
@@ -52,6 +52,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER filing_checklists_refresh_progress ON filing_checklists")
-    op.execute("DROP FUNCTION refresh_checklist_progress()")
-    op.execute("DROP FUNCTION checklist_progress(jsonb)")
+    op.execute("DROP TRIGGER IF EXISTS filing_checklists_refresh_progress ON filing_checklists")
+    op.execute("DROP FUNCTION IF EXISTS refresh_checklist_progress()")
+    op.execute("DROP FUNCTION IF EXISTS checklist_progress(jsonb)")

@@ -31,4 +31,4 @@ def downgrade() -> None:
                 ALTER COLUMN state SET DEFAULT 'queued'
             """
         )
-    op.execute("DROP TYPE workflow_state_with_cancelled")
+    op.execute("DROP TYPE IF EXISTS workflow_state_with_cancelled")

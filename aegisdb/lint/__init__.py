@@ -1,0 +1,8 @@
+"""Conventions of revisions, judged from their trees: a file in `rules/` and a page in docs/lint for each rule."""
+
+from __future__ import annotations
+
+from aegisdb.lint.checking import Linted, check, rules
+from aegisdb.lint.model import Context, Finding, RevisionFile, Rule
+
+__all__ = ["Context", "Finding", "Linted", "RevisionFile", "Rule", "check", "rules"]

@@ -1,0 +1,1 @@
+"""One rule a module, each with `RULE`; the id is the module's name with dashes."""

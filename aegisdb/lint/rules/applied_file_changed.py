@@ -1,0 +1,50 @@
+"""A revision that others may have applied stays as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.lint.model import Finding, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aegisdb.lint.model import Context
+
+_FIX = "put it back as it was, and write a new revision for the change"
+
+
+def _survey(context: Context) -> Iterator[Finding]:
+    now = {r.path.resolve(): (name, r) for name, h in context.good().items() for r in h.ordered()}
+    here = {revision.digest for _, revision in now.values()}
+    for path, digest in context.before.items():
+        service, revision = now.get(path, ("", None))
+        if revision is None:
+            if digest and digest not in here:
+                yield _finding(context, path, 1, "a file of the default branch is gone, and a database may have it")
+        elif revision.digest != digest:
+            yield _finding(
+                context, path, revision.line, "it is on the default branch, and its code was changed", service
+            )
+    for service, revision in now.values():
+        path = revision.path.resolve()
+        told = context.before.get(path, revision.digest) != revision.digest
+        if (service, revision.id) in context.tampered and not told:
+            message = "it is applied to this database, and its code was changed since"
+            fix = f"{_FIX}; or revert it first: invoke migrate.rollback --service {service}"
+            yield _finding(context, path, revision.line, message, service, fix)
+
+
+def _finding(context: Context, path: Path, line: int, message: str, service: str = "", fix: str = _FIX) -> Finding:
+    return Finding(
+        rule=RULE.id, message=message, path=context.shown(path), line=line, fix=fix, service=service, last_line=line
+    )
+
+
+RULE = Rule(
+    id="applied-file-changed",
+    summary="The file of a revision that may be applied somewhere is not changed.",
+    fix=_FIX,
+    survey=_survey,
+)

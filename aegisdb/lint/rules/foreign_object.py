@@ -1,0 +1,73 @@
+"""A revision changes only what its service owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.histories.order import owner_of_table
+from aegisdb.lint.model import Rule
+from aegisdb.lint.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.lint.acts import Act
+    from aegisdb.lint.model import Complaint, Context, RevisionFile
+
+_BY_NAME = frozenset({"table", "value", "view", "sequence", "type", "domain", "function", "procedure", "aggregate"})
+_DOING = {
+    "write": "changes rows of",
+    "create": "creates something on",
+    "add": "changes",
+    "alter": "changes",
+    "drop": "drops something of",
+    "comment": "comments on",
+    "grant": "grants on",
+    "reindex": "reindexes",
+}
+
+
+def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
+    for step in (*file.upgrade, *file.downgrade):
+        for act in step.acts:
+            if complaint := _complaint(file, context, act):
+                yield step.line, *complaint
+
+
+def _complaint(file: RevisionFile, context: Context, act: Act) -> tuple[str, str] | None:
+    name = act.table or (act.name if act.kind in _BY_NAME else "")
+    if not name or UNKNOWN in name or act.temporary:
+        return None
+    if _is_version_table(context, name):
+        return f"it writes into Alembic's version table {name}", "leave version tables to Alembic"
+    owner = _owner(context, file.service, name)
+    if owner == file.service or (not owner and not act.table):
+        return None
+    verb = f"{act.verb}s" if act.kind == "table" and act.verb in {"create", "drop"} else _DOING[act.verb]
+    if owner:
+        return f"it {verb} {name}, which {owner} owns", f"move it into a revision of {owner}"
+    return (
+        f"it {verb} {name}, which {file.service} does not own",
+        f"add it to `owns` of {file.service} in services.yaml, if it is its own",
+    )
+
+
+def _owner(context: Context, service: str, name: str) -> str:
+    # without a schema, a name is looked for in the service's own
+    if context.registry.services[service].schema and "." not in name:
+        return service
+    return owner_of_table(context.registry, name)
+
+
+def _is_version_table(context: Context, name: str) -> bool:
+    plain = name.rpartition(".")[2]
+    settings = (service.alembic for service in context.registry.services.values())
+    return any(alembic is not None and alembic.version_table == plain for alembic in settings)
+
+
+RULE = Rule(
+    id="foreign-object",
+    summary="A revision changes only objects that its service owns.",
+    fix="move it into a revision of the owner",
+    check=_check,
+)

@@ -1,0 +1,94 @@
+"""SQL text as statements and tokens: comments, strings and bodies in $$ are told apart, nothing is interpreted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/)
+    |(?P<body>\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$)
+    |(?P<string>[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')
+    |(?P<quoted>"(?:[^"]|"")*")
+    |(?P<word>[^\W\d][\w$]*)
+    |(?P<end>;)
+    |(?P<other>\d+(?:\.\d+)?|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Token(NamedTuple):
+    """`kind`: "word" (in lower case), "quoted" (a name without its quotes), "string", "body" ($$...$$) or "other"."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL statement."""
+
+    tokens: tuple[Token, ...]
+    text: str
+    newlines: int
+    """Line breaks of the SQL text before it."""
+
+    @property
+    def verb(self) -> str:
+        """Its first word."""
+        return self.tokens[0].text if self.tokens[0].kind == "word" else ""
+
+    def has(self, *words: str) -> bool:
+        """Whether these words stand in it one after the other, outside of strings and bodies."""
+        spelled = [token.text if token.kind == "word" else "" for token in self.tokens]
+        return any(tuple(spelled[n : n + len(words)]) == words for n in range(len(spelled)))
+
+
+@lru_cache(maxsize=4096)
+def statements(sql: str) -> tuple[Statement, ...]:
+    """The statements of a SQL text, in order."""
+    return tuple(_split(sql))
+
+
+def _split(sql: str) -> Iterator[Statement]:
+    tokens: list[Token] = []
+    start = end = 0
+    for match in _TOKEN.finditer(sql):
+        kind = match.lastgroup if match.lastgroup != "tag" else "body"
+        if kind == "blank":
+            continue
+        if kind == "end" and not _is_body(tokens):
+            if tokens:
+                yield Statement(tuple(tokens), sql[start:end], sql.count("\n", 0, start))
+            tokens = []
+            continue
+        if not tokens:
+            start = match.start()
+        end = match.end()
+        tokens.append(_token(str(kind), match[0]))
+    if tokens:
+        yield Statement(tuple(tokens), sql[start:end], sql.count("\n", 0, start))
+
+
+def _is_body(tokens: list[Token]) -> bool:
+    """Whether a semicolon stands inside of BEGIN ATOMIC ... END."""
+    words = [token.text for token in tokens]
+    return words[:1] == ["create"] and "atomic" in words and words[-1] != "end"
+
+
+def _token(kind: str, text: str) -> Token:
+    if kind == "word":
+        return Token(kind, text.lower())
+    if kind == "quoted":
+        return Token(kind, text[1:-1].replace('""', '"'))
+    return Token(kind, text)
+
+
+def string_value(token: Token) -> str:
+    """What a string token says."""
+    return token.text[token.text.index("'") + 1 : -1].replace("''", "'")

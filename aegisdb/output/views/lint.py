@@ -1,0 +1,56 @@
+"""Text views of `migrate.lint`, `migrate.rebase` and `ci`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.output.blocks import Block, Styled, Text, duration, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.output.blocks import Style
+
+_STATES: dict[str, Style] = {"ok": "ok", "failed": "bad", "skipped": "dim"}
+
+
+def lint(result: Any) -> Iterator[Block]:
+    """A finding a line, its fix below; then what was looked at."""
+    for finding in result.findings:
+        yield Text(f"{finding.where} {finding.rule}", "name")
+        yield Text(f"  {finding.message}")
+        yield Text(f"  → {finding.fix}", "dim")
+    yield from (Text(note, "warn") for note in result.notes)
+    yield from (Text(line, verbatim=True) for line in result.annotations)
+    hidden = f", {result.ignored} findings ignored with a reason" if result.ignored else ""
+    looked = f"{result.revisions} revisions ({result.scope}){hidden}"
+    yield Text(f"clean: {looked}", "ok") if not result.findings else Text(f"looked at {looked}", "dim")
+    if result.report:
+        yield Text(f"written: {result.report}", "dim")
+
+
+def rebase(result: Any) -> Iterator[Block]:
+    """What points where now."""
+    if not result.moved:
+        yield Text(f"{result.service} has one head: {', '.join(result.heads) or 'no revisions'}", "ok")
+        return
+    word = "would revise" if result.planned else "revises"
+    for moved in result.moved:
+        yield Text(moved.file, "name")
+        yield Text(f"  {moved.revision} {word} {moved.after}, not {moved.before or 'nothing'}")
+    if not result.planned:
+        yield Text(f"{result.service} has one head: {', '.join(result.heads)}", "ok")
+        yield Text(f"prove it: invoke migrate.roundtrip --service {result.service}", "dim")
+
+
+def ci(result: Any) -> Iterator[Block]:
+    """One table, and where the reports are."""
+    yield table(
+        ["stage", "state", "what", "time#"],
+        ([s.name, Styled(s.state, _STATES[s.state]), s.summary, duration(s.seconds)] for s in result.stages),
+    )
+    yield from (Text(line, verbatim=True) for line in result.annotations)
+    yield Text(f"written: {', '.join(result.reports)}", "dim")
+
+
+VIEWS = {"LintResult": lint, "RebaseResult": rebase, "CiResult": ci}

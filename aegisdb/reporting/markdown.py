@@ -1,0 +1,40 @@
+"""A summary for people, as GitHub's $GITHUB_STEP_SUMMARY and a merge request show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.reporting.stages import count
+
+if TYPE_CHECKING:
+    from aegisdb.errors import Problem
+    from aegisdb.reporting.stages import Stage
+
+_MARKS = {"ok": "✅", "failed": "❌", "skipped": "⏭️"}
+
+
+def markdown(stages: tuple[Stage, ...], target: str) -> str:
+    """One table, then what is wrong."""
+    lines = [
+        f"## aegisdb ci: {count(stages)}",
+        "",
+        f"Target `{target}`.",
+        "",
+        "| | stage | what | time |",
+        "|---|---|---|---:|",
+    ]
+    lines += [f"| {_MARKS[s.state]} | {s.name} | {_cell(s.summary)} | {s.seconds:.1f} s |" for s in stages]
+    for stage in stages:
+        if stage.problems:
+            lines += ["", f"### {stage.name}", "", *(_item(problem) for problem in stage.problems)]
+    return "\n".join(lines) + "\n"
+
+
+def _item(problem: Problem) -> str:
+    where = f"`{problem.where}` " if problem.where else ""
+    hint = f" → {_cell(problem.hint)}" if problem.hint else ""
+    return f"- {where}**{problem.code}**: {_cell(problem.message)}{hint}"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
