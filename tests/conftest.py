@@ -11,6 +11,8 @@ import pytest
 from aegisdb.postgres.address import Address
 from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
+from tests.production import running_production
+from tests.workflows.project import Project
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,13 @@ def server() -> Iterator[TestServer]:
     running = start_server()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A second server that plays production; the session fails when anything of it is changed."""
+    with running_production(tmp_path_factory.mktemp("production")) as made:
+        yield made
 
 
 @pytest.fixture
