@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,9 +103,13 @@ class Patient:
     @cached_property
     def described(self) -> dict[str, dict[str, Any] | AegisError]:
         """What each service's env.py tells Alembic, from a run of it without a database."""
+        from concurrent.futures import ThreadPoolExecutor
+
         from aegisdb.doctor.models import describe
 
-        return {name: describe(self.ws, history) for name, history in self.good.items()}
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            found = pool.map(lambda history: describe(self.ws, history), self.good.values())
+            return dict(zip(self.good, found, strict=True))
 
 
 @contextmanager

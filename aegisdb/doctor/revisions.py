@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.doctor.finding import DIRTY, Finding
 from aegisdb.doctor.lost import cause_of, missing_parents
 from aegisdb.doctor.server import in_shell
-from aegisdb.errors import AegisError, HistoryError
+from aegisdb.errors import AegisError, Difference, HistoryError
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from aegisdb.doctor.patient import Applied, Patient
     from aegisdb.histories.revisions import History
+    from aegisdb.postgres.side_schema import InFlight
 
 _SHOWN = 6
 
@@ -27,8 +28,7 @@ def half_applied(patient: Patient) -> Iterator[Finding]:
     for row in in_flight_rows(patient.conn):
         done = committed(patient.ws, patient.conn, row.service)
         history = patient.good.get(row.service)
-        broken = named_invalid(patient.conn, history, row.revision) if history else ()
-        resolve = f"invoke migrate.resolve --service {row.service}"
+        invalid = named_invalid(patient.conn, history, row.revision) if history else ()
         yield Finding(
             check="half_applied",
             subject=row.service,
@@ -36,12 +36,36 @@ def half_applied(patient: Patient) -> Iterator[Finding]:
             evidence=(
                 f"in flight since {row.started:%Y-%m-%d %H:%M:%S}, by {row.os_user} on {row.host}",
                 *(f"committed: {line}" for line in done[:_SHOWN] or ("nothing that the schema shows",)),
-                *(f"INVALID: {index.name}; either decision settles it" for index in broken),
+                *(f"INVALID: {index.name}; either decision settles it" for index in invalid),
             ),
             cause="it has an autocommit_block or commits by itself, and its run was killed or failed after that",
-            command=f"{resolve} --rolled-back" if not done else f"{resolve} --applied (or --rolled-back)",
+            command=_decision(patient, row, {f"index {index.name}" for index in invalid}),
             exit_code=DIRTY,
         )
+
+
+def _decision(patient: Patient, row: InFlight, settled: set[str]) -> str:
+    """The decision that is true of the schema, or what makes one true."""
+    from aegisdb.workflows.halfway import judge, removal
+
+    resolve = f"invoke migrate.resolve --service {row.service}"
+    either = f"look at what it did, then {resolve} --applied or --rolled-back"
+    history = patient.good.get(row.service)
+    if history is None or row.revision not in history.revisions:
+        return either
+    try:
+        judged = judge(patient.ws, patient.conn, history, row)
+    except Difference:
+        return either
+    unlike_done = [change for change in judged.unlike_done if change.object not in settled]
+    unlike_undone = [change for change in judged.unlike_undone if change.object not in settled]
+    if not unlike_done and not unlike_undone:
+        # the schema is the same before and after, or an INVALID index is all: rows are a person's to judge
+        return f"{resolve} --rolled-back" if settled else either
+    if not unlike_done or not unlike_undone:
+        return f"{resolve} {'--rolled-back' if unlike_done else '--applied'}"
+    undo = [removal(change) for change in unlike_undone]
+    return f"{in_shell('; '.join(undo))} && {resolve} --rolled-back" if all(undo) else either
 
 
 def broken(patient: Patient) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ changed cannot be seen in a schema; the texts say so.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Difference, Dirty, Failed
@@ -83,15 +84,8 @@ def require_true(ws: Workspace, conn: Connection, history: History, half: InFlig
         Difference: `resolve`, with what is still there or still missing and the statement for it where there is a
         simple one; or the comparison was not possible.
     """
-    from aegisdb.fingerprint import diff, read
-    from aegisdb.ownership import Owners
-    from aegisdb.proofs.judging import without_parts
-
-    before, after = _rehearsed(ws, conn, history, half)
-    owners = Owners(ws.registry)
-    touched = {c.object for c in diff(before, after) if c.kind != "reordered" and not owners.is_version_table(c)}
-    expected = (after if done else before).only(touched.__contains__)
-    wrong = without_parts(diff(expected, read(conn).only(touched.__contains__)))
+    judged = judge(ws, conn, history, half)
+    wrong = judged.unlike_done if done else judged.unlike_undone
     if wrong:
         word = "applied" if done else "rolled back"
         lines = [f"{history.service}: {half.revision} is not {word} (nothing was recorded); {len(wrong)} differ"]
@@ -100,6 +94,32 @@ def require_true(ws: Workspace, conn: Connection, history: History, half: InFlig
             hint=_way_out(wrong, half, done=done),
             code="resolve",
         )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What differs from the step having been done, and from its never having been started."""
+
+    unlike_done: tuple[Change, ...]
+    unlike_undone: tuple[Change, ...]
+
+
+def judge(ws: Workspace, conn: Connection, history: History, half: InFlight) -> Judged:
+    """Compare the objects that the step touches with both states.
+
+    Raises:
+        Difference: `resolve`: the step does not run on a scratch database, so nothing can be compared.
+    """
+    from aegisdb.fingerprint import diff, read
+    from aegisdb.ownership import Owners
+    from aegisdb.proofs.judging import without_parts
+
+    before, after = _rehearsed(ws, conn, history, half)
+    owners = Owners(ws.registry)
+    touched = {c.object for c in diff(before, after) if c.kind != "reordered" and not owners.is_version_table(c)}
+    live = read(conn).only(touched.__contains__)
+    states = (state.only(touched.__contains__) for state in (after, before))
+    return Judged(*(tuple(without_parts(diff(state, live))) for state in states))
 
 
 def _way_out(wrong: Iterable[Change], half: InFlight, *, done: bool) -> str:
