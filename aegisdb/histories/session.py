@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,9 +62,10 @@ class Session:
         self._patience = None if timeout is None else max(timeout, _LOADING)
         self._listen = listen
         self._runner = registry.services[history.service].runner
-        self._opening = opening(
-            registry, history, address, identity, journal=journal, command=command, strict=strict, observe=observe
+        self._make_opening = partial(
+            opening, registry, history, journal=journal, command=command, strict=strict, observe=observe
         )
+        self._opening = self._make_opening(address, identity)
         self._backend = Backend(address, self._opening["application"])
         self._worker: Worker | None = None
         self._opened = False
@@ -83,6 +85,25 @@ class Session:
             self._opened = False
             with suppress(WorkerEnded):  # waiting for its answer will say why it ended
                 self._worker.send(self._opening)
+
+    def release(self) -> None:
+        """Let env.py return, so that its connection is free; the process stays."""
+        self._rows = None
+        if self._worker is not None and self._opened:
+            self._ask({"op": "release"})
+
+    def move(self, address: Address, identity: Identity) -> None:
+        """Go on with another database in the same process, where the service's models are loaded; `release` first.
+
+        A service that reads its own variable gets a new process: it may have made its engine when it was imported.
+        """
+        self._address, self._opening = address, self._make_opening(address, identity)
+        self._backend = Backend(address, self._opening["application"])
+        if self._opening["url_env"]:
+            self.close()
+        if self._worker is not None and self._opened:
+            self._ask(self._opening)
+        self.start()
 
     def close(self) -> None:
         """End the worker; its connection is free afterwards."""

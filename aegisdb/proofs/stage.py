@@ -18,7 +18,7 @@ from aegisdb.progress import Event
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
     from aegisdb.postgres.address import Address
-    from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.connection import Connection, Identity
     from aegisdb.workspace import Workspace
 
 Watch = Callable[[Session], None]
@@ -51,15 +51,17 @@ class Ground:
         self._needs = needs
         self._template = template
         self._watch = watch
+        self._made_by_hand = ws.registry.services[history.service].base is not None
         self._stages = 0
         self._kept: str | None = None
+        self._session: Session | None = None
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._cleanup.close()
+    def __exit__(self, *error: object) -> None:
+        self._cleanup.__exit__(*error)  # type: ignore[arg-type]
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
@@ -71,16 +73,25 @@ class Ground:
         with ExitStack() as stack:
             address = stack.enter_context(self._database())
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip"))
-            session = Session(
-                self._ws.registry, self._history, address, conn.identity(), listen=self._ws.listen, journal=False
-            )
-            self._watch(session)
-            yield Stage(stack.enter_context(session), conn)
+            session = self._on(address, conn.identity())
+            yield Stage(session, conn)
+            session.release()
+
+    def _on(self, address: Address, identity: Identity) -> Session:
+        """The service's one session, on this database: its process and models are loaded once."""
+        if self._session is not None:
+            self._watch(self._session)
+            self._session.move(address, identity)
+            return self._session
+        session = Session(self._ws.registry, self._history, address, identity, listen=self._ws.listen, journal=False)
+        self._watch(session)
+        self._session = self._cleanup.enter_context(session)
+        return session
 
     @contextmanager
     def _database(self) -> Iterator[Address]:
         self._stages += 1
-        if self._stages > 1 and self._kept is None:
+        if self._kept is None and (self._stages > 1 or self._made_by_hand):
             # making the ground may take seconds: from the second stage on it is a clone
             address = self._cleanup.enter_context(self._scratch(self._template))
             self._lay(address)

@@ -142,6 +142,18 @@ class AlembicSide:
                 "make them the same: plain alembic and invoke must read one table",
             )
 
+    def move(self, opening: Message) -> None:
+        """Go on with another database; models and revisions stay loaded."""
+        self.opening.update(opening)
+        self.config.attributes = self.attributes = OnDemand(opening["url"])
+        self.config.set_main_option("sqlalchemy.url", opening["url"].replace("%", "%%"))
+        self.channel.write({"ok": True})
+
+    def release(self, request: Message) -> None:
+        """Answer when env.py has returned: the request before this one ended its run, and so its connection."""
+        del request
+        self.channel.write({"ok": True})
+
     def run(self, fn: Callable[..., Any], **options: Any) -> None:
         """Run env.py once; `fn` is what its `run_migrations()` iterates."""
         try:

@@ -47,7 +47,13 @@ def _serve(channel: Channel) -> None:
 
 
 def _handle(side: Any, channel: Channel, request: Message) -> None:
-    handlers = {"render": side.render, "compare": side.compare, "empty": side.empty}
+    handlers = {
+        "render": side.render,
+        "compare": side.compare,
+        "empty": side.empty,
+        "open": side.move,
+        "release": side.release,
+    }
     try:
         handlers.get(request["op"], side.steps)(request)
     except BaseException as error:  # noqa: BLE001  a revision may raise anything, SystemExit included
