@@ -74,11 +74,12 @@ def start(  # noqa: PLR0913  a process has this many properties, and each caller
     stderr: int | None = None,
     user: int | None = None,
     group: int | None = None,
-    death_signal: int = signal.SIGKILL,
+    death_signal: int | None = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own; `env` None means `child_environment()`.
 
     On Linux it gets `death_signal` when the thread that started it ends: start long-lived ones from the main thread.
+    None is for children that end by themselves when their input does.
 
     Raises:
         Failed: the program is missing or not executable.
@@ -173,8 +174,8 @@ def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
         return
 
 
-def _die_with_parent(death_signal: int) -> Callable[[], None] | None:
-    if sys.platform != "linux":
+def _die_with_parent(death_signal: int | None) -> Callable[[], None] | None:
+    if sys.platform != "linux" or death_signal is None:
         return None
     prctl = _prctl()
     parent = os.getpid()

@@ -14,9 +14,11 @@ from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.quick import Reader
     from aegisdb.registry.types import Registry
     from aegisdb.servers import Server
 
@@ -63,6 +65,17 @@ class Workspace:
 
         address = self.address()
         return connect(address.with_database(database) if database else address)
+
+    def glance(self) -> AbstractContextManager[Reader]:
+        """A session for a few looks at the target's database, cheap to open; it reaches the server at the first look.
+
+        Raises:
+            Unreachable: the server is not running.
+        """
+        from aegisdb.postgres import psql, quick
+
+        address, bindir = self.address(), self.server.bindir()
+        return quick.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
 
 
 def open_workspace(

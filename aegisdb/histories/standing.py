@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.lost import Lost
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.quick import Reader
 
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
@@ -36,7 +36,7 @@ class Standing:
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
 
 
-def read_standings(conn: Connection | None, histories: Mapping[str, History | HistoryError]) -> dict[str, Standing]:
+def read_standings(conn: Reader | None, histories: Mapping[str, History | HistoryError]) -> dict[str, Standing]:
     """Where every service stands; without a connection the database is taken to be empty.
 
     Raises:
@@ -54,7 +54,7 @@ def read_standings(conn: Connection | None, histories: Mapping[str, History | Hi
     return found
 
 
-def _standing(conn: Connection | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
+def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
     unknown = history.unknown(rows)
     known = tuple(row for row in rows if row not in unknown)
     pending = () if unknown else history.pending(known)
@@ -113,7 +113,7 @@ def _candidates(lost: list[Lost]) -> str:
     return f" (found: {'; '.join(found)})" if found else ""
 
 
-def _half_applied(conn: Connection) -> dict[str, Problem]:
+def _half_applied(conn: Reader) -> dict[str, Problem]:
     from aegisdb.histories.opening import WORKERS
     from aegisdb.postgres.side_schema import in_flight_rows
 

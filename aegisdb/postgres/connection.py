@@ -7,7 +7,6 @@ is Busy and a lost server is Unreachable. The caller's PG* variables never decid
 from __future__ import annotations
 
 import os
-import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,20 +14,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 
-from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
-from aegisdb.postgres.masking import mask
-from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
+from aegisdb.postgres import translating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for all of connecting, also when the port is open but nobody answers."""
 
 _APPLICATION_BYTES = 63
-_BUSY = {"55P03": "lock_not_available", "55006": "object_in_use"}
 _IDENTITY = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid, d.datname,
            current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port()
@@ -144,21 +141,15 @@ class Connection:
             raise self._translate(error, sql) from None
 
     def _translate(self, error: psycopg.Error, sql: str) -> AegisError:
-        message = mask(error.diag.message_primary or str(error).strip(), self.address)
         if self._raw.closed:
-            return Unreachable(
-                f"the server at {_place(self.address)} ended the session: {message.splitlines()[0]}", code="lost"
-            )
-        if error.sqlstate in _BUSY:
-            return Busy(message, code=_BUSY[error.sqlstate], hint=error.diag.message_hint or "run the command again")
-        detail = error.diag.message_detail
-        return StatementFailed(
-            f"{message} ({mask(detail, self.address)})" if detail else message,
+            return translating.lost(error.diag.message_primary or str(error), self.address)
+        return translating.of_statement(
+            error.diag.message_primary or str(error),
+            self.address,
+            sql,
             sqlstate=error.sqlstate or "",
-            statement=mask(sql, self.address),
-            hint=missing_grant(message, self.address)
-            if error.sqlstate == INSUFFICIENT_PRIVILEGE
-            else error.diag.message_hint or "",
+            detail=error.diag.message_detail or "",
+            hint=error.diag.message_hint or "",
         )
 
 
@@ -186,7 +177,7 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         with _without_libpq_environment():
             raw = psycopg.connect(autocommit=True, prepare_threshold=None, **parameters)
     except psycopg.Error as error:
-        raise _connect_error(error, address) from None
+        raise translating.of_connecting(str(error), address) from None
     return Connection(address, raw)
 
 
@@ -203,42 +194,6 @@ def _without_libpq_environment() -> Iterator[None]:
             yield
         finally:
             os.environ.update(saved)
-
-
-def _place(address: Address) -> str:
-    return f"{address.host}:{address.port}"
-
-
-_NO_DATABASE = re.compile(r'database ".*" does not exist')
-_LOGIN = re.compile(
-    r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
-    r"|not permitted to log in|permission denied for database|authentication method"
-)
-_FULL = re.compile(r"too many clients|connection slots are reserved|too many connections")
-
-
-def _connect_error(error: psycopg.Error, address: Address) -> AegisError:
-    # the server's text is all there is: libpq keeps no SQLSTATE of a failed start-up
-    text = mask(str(error).strip(), address)
-    if _NO_DATABASE.search(text):
-        return Unreachable(
-            f"the server at {_place(address)} has no database {address.database!r}",
-            hint="invoke db.reset",
-            code="no_database",
-        )
-    if _LOGIN.search(text):
-        return Unreachable(
-            f"the server at {_place(address)} refuses the login of {address.user!r} to {address.database!r}: "
-            + text.rpartition("FATAL: ")[2].strip(),
-            hint="check user and password of the target",
-            code="login",
-        )
-    if _FULL.search(text):
-        return Busy(
-            f"the server at {_place(address)} has no free connection", hint="run it again", code="too_many_clients"
-        )
-    reason = text.rpartition(" failed: ")[2].partition("\n")[0]
-    return Unreachable(f"no PostgreSQL answers at {_place(address)}: {reason}", hint="invoke db.up")
 
 
 __all__ = ["CONNECT_TIMEOUT", "Connection", "Identity", "connect"]

@@ -47,6 +47,11 @@ def binary(name: str, bindir: Path | None) -> Path:
     return Path(found)
 
 
+def installed(bindir: Path | None) -> bool:
+    """Whether there is a psql."""
+    return (bindir is not None and (bindir / "psql").is_file()) or shutil.which("psql") is not None
+
+
 def run_file(
     address: Address,
     path: Path,
@@ -75,8 +80,8 @@ def run_file(
     if restrict and _knows_restrict(psql):
         argv += ["-c", rf"\restrict {secrets.token_hex(16)}"]
     began = time.monotonic()
-    with _password_file(address) as (variables, descriptors):
-        env = processes.child_environment({**_login(address), **variables, "PGAPPNAME": f"aegisdb: {path.name}"})
+    with login(address, application=f"aegisdb: {path.name}") as (variables, descriptors):
+        env = processes.child_environment(variables)
         done = processes.run([*argv, "-f", path], cwd=path.parent, env=env, pass_fds=descriptors, timeout=timeout)
     if done.returncode:
         raise _error(done, address, path)
@@ -118,6 +123,13 @@ def _login(address: Address) -> dict[str, str]:
     }
     own = {"PGHOST": address.host, "PGPORT": str(address.port), "PGUSER": address.user, "PGDATABASE": address.database}
     return {"PGCONNECT_TIMEOUT": "5", "LC_MESSAGES": "C", **given, **own}
+
+
+@contextmanager
+def login(address: Address, *, application: str) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """Variables and descriptors with which a psql child logs in; the password is in neither of them, nor in argv."""
+    with _password_file(address) as (variables, descriptors):
+        yield {**_login(address), **variables, "PGAPPNAME": application}, descriptors
 
 
 @contextmanager

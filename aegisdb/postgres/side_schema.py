@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.quick import Reader
 
 NAME = "aegisdb"
 
@@ -87,7 +87,7 @@ class InFlight:
     started: datetime
 
 
-def exists(conn: Connection) -> bool:
+def exists(conn: Reader) -> bool:
     """Whether the side schema is complete in this database."""
     return conn.value("SELECT to_regclass(%s)", (_LAST_TABLE,)) is not None
 
@@ -105,7 +105,7 @@ def ensure(conn: Connection) -> None:
         conn.execute(SIDE_SCHEMA_SQL)
 
 
-def in_flight_rows(conn: Connection) -> tuple[InFlight, ...]:
+def in_flight_rows(conn: Reader) -> tuple[InFlight, ...]:
     """What died half-way, oldest first; empty without a side schema."""
     if not exists(conn):
         return ()
@@ -113,7 +113,11 @@ def in_flight_rows(conn: Connection) -> tuple[InFlight, ...]:
         "SELECT service, revision, action, os_user, host, pid, backend_pid, started FROM aegisdb.in_flight"
         " ORDER BY started"
     )
-    return tuple(InFlight(*row) for row in rows)
+    return tuple(InFlight(*(*row[:-1], _moment(row[-1]))) for row in rows)
+
+
+def _moment(value: datetime | str) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def journal(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
     from aegisdb.histories.session import StepDone
     from aegisdb.histories.standing import Standing
-    from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.quick import Reader
     from aegisdb.workspace import Workspace
 
 
@@ -86,7 +86,7 @@ def apply(ws: Workspace, *, service: str = "", to: str = "", plan: bool = False,
         raise UsageError("--to needs --service: a revision belongs to one service")
     if service:
         alembic_settings(ws.registry, service)
-    with ws.connect() as conn:
+    with ws.glance() as conn:
         before = plan_apply(ws, conn, service, to)
         if plan or not before.todo:
             return before.result(planned=plan)
@@ -106,11 +106,11 @@ class ApplyPlan:
         return replace(Tally(list(self.todo)).result(planned=planned), at_head=self.at_head, problems=self.problems)
 
 
-def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
+def plan_apply(ws: Workspace, conn: Reader, service: str, to: str) -> ApplyPlan:
     """What an apply would do now; raises as `apply` before it runs anything."""
     histories = read_histories(ws.registry)
     standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
-    _explain_half_applied(ws, conn, standings)
+    _explain_half_applied(ws, standings)
     if service:
         _require_sound(histories, standings[service])
     good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
@@ -128,12 +128,13 @@ def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyP
     return ApplyPlan(tuple(todo), tuple(at_head), problems)
 
 
-def _explain_half_applied(ws: Workspace, conn: Connection, standings: Mapping[str, Standing]) -> None:
+def _explain_half_applied(ws: Workspace, standings: Mapping[str, Standing]) -> None:
     for standing in standings.values():
         if standing.state == "half-applied" and standing.problem is not None:
             from aegisdb.workflows.halfway import refusal
 
-            raise refusal(ws, conn, standing.service, standing.problem)
+            with ws.connect() as conn:
+                raise refusal(ws, conn, standing.service, standing.problem)
 
 
 def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
@@ -143,9 +144,7 @@ def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
             raise Dirty(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
-def judge(
-    conn: Connection | None, histories: Mapping[str, History | HistoryError], service: str
-) -> dict[str, Standing]:
+def judge(conn: Reader | None, histories: Mapping[str, History | HistoryError], service: str) -> dict[str, Standing]:
     """Where every service stands, when this one can be worked on.
 
     Raises:

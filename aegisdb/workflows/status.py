@@ -64,13 +64,12 @@ def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tup
     from aegisdb.histories.standing import read_standings
 
     try:
-        conn = ws.connect()
+        with ws.glance() as conn:
+            return read_standings(conn, histories), False
     except Unreachable as error:
         if error.code != "no_database":
             raise
         return read_standings(None, histories), True
-    with conn:
-        return read_standings(conn, histories), False
 
 
 def _row(standing: Standing) -> ServiceStatus:

@@ -1,0 +1,70 @@
+"""What a server says, as an error of ours; the same words whether psycopg or psql heard them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
+from aegisdb.postgres.masking import mask
+from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+
+_BUSY = {"55P03": "lock_not_available", "55006": "object_in_use"}
+_NO_DATABASE = re.compile(r'database ".*" does not exist')
+_LOGIN = re.compile(
+    r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
+    r"|not permitted to log in|permission denied for database|authentication method"
+)
+_FULL = re.compile(r"too many clients|connection slots are reserved|too many connections")
+
+
+def of_statement(
+    said: str, address: Address, sql: str, *, sqlstate: str, detail: str = "", hint: str = ""
+) -> AegisError:
+    """A statement that the server refused: Busy for a lock or an object in use, else StatementFailed."""
+    message = mask(said.strip(), address)
+    if sqlstate in _BUSY:
+        return Busy(message, code=_BUSY[sqlstate], hint=hint or "run the command again")
+    return StatementFailed(
+        f"{message} ({mask(detail, address)})" if detail else message,
+        sqlstate=sqlstate,
+        statement=mask(sql, address),
+        hint=missing_grant(message, address) if sqlstate == INSUFFICIENT_PRIVILEGE else hint,
+    )
+
+
+def lost(said: str, address: Address) -> Unreachable:
+    """The server ended the session."""
+    first = mask(said.strip(), address).splitlines()[:1]
+    return Unreachable(f"the server at {_place(address)} ended the session: {''.join(first)}", code="lost")
+
+
+def of_connecting(said: str, address: Address) -> AegisError:
+    """Why libpq could not log in, from its text: it keeps no SQLSTATE of a failed start-up."""
+    text = mask(said.strip(), address)
+    if _NO_DATABASE.search(text):
+        return Unreachable(
+            f"the server at {_place(address)} has no database {address.database!r}",
+            hint="invoke db.reset",
+            code="no_database",
+        )
+    if _LOGIN.search(text):
+        return Unreachable(
+            f"the server at {_place(address)} refuses the login of {address.user!r} to {address.database!r}: "
+            + text.rpartition("FATAL: ")[2].strip().partition("\n")[0],  # psql adds where it got the password
+            hint="check user and password of the target",
+            code="login",
+        )
+    if _FULL.search(text):
+        return Busy(
+            f"the server at {_place(address)} has no free connection", hint="run it again", code="too_many_clients"
+        )
+    reason = text.rpartition(" failed: ")[2].partition("\n")[0]
+    return Unreachable(f"no PostgreSQL answers at {_place(address)}: {reason}", hint="invoke db.up")
+
+
+def _place(address: Address) -> str:
+    return f"{address.host}:{address.port}"

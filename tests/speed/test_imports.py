@@ -1,0 +1,72 @@
+"""What everyday commands import: counted, because a count does not depend on the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.invoke import ROOT, environment
+from tests.monorepo import Rev, Svc, build_monorepo, table
+
+HEAVY = {"alembic", "asyncpg", "jinja2", "psycopg", "pydantic", "rich", "ruamel", "sqlalchemy"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Path:
+    """A service with one revision, applied; its caches are warm."""
+    revisions = (Rev(id="a1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),)
+    # from a variable: a registry with a password in it is read anew each time
+    (tmp_path / ".env").write_text(f"TEST_URL={database.url()}\n")
+    return build_monorepo(
+        tmp_path,
+        {"shop": Svc(revisions=revisions)},
+        url="${TEST_URL}",
+        database={"name": database.database, "password": ""},
+    )
+
+
+def _imported(root: Path, *words: str, code: int = 0) -> set[str]:
+    """Top-level names of everything that `invoke WORDS` imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "invoke", "-r", str(ROOT), *words],
+        cwd=root,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    assert len(lines) > 100
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--list",), 0),
+        (("--complete", "--", "invoke mig"), 0),
+        (("--help", "migrate.apply"), 0),
+        (("migrate.stattus",), 2),
+        (("migrate.status", "--nonsense"), 2),
+        (("migrate.status", "--format", "xml"), 2),
+        (("migrate.status", "--service", "shopp"), 2),
+        (("migrate.rollback",), 2),
+    ],
+)
+def test_what_needs_no_database_imports_nothing_heavy(shop: Path, words: tuple[str, ...], code: int) -> None:
+    _imported(shop, "service.list")  # the registry is read once and then kept
+    assert _imported(shop, *words, code=code) & HEAVY == set()
+
+
+def test_status_and_nothing_pending_import_nothing_heavy(shop: Path) -> None:
+    applied = _imported(shop, "migrate.apply")
+    assert "psycopg" in applied  # so this test would see it
+    for words in (("migrate.status",), ("migrate.status", "--format", "json"), ("migrate.apply",)):
+        assert _imported(shop, *words) & HEAVY == set()
