@@ -77,6 +77,18 @@ def reset(
     return workflow.reset(ws, volumes=volumes, no_seed=no_seed, no_cache=no_cache, disconnect=disconnect, yes=yes)
 
 
+@task(help={"no_seed": "Run no seeds."}, writes=True)
+def prepare(ws: Workspace, no_seed: bool = False) -> Result:
+    """Make the database when there is none, else bring it up to date; replaces nothing and can be run at any time.
+
+    Example:
+        invoke db.prepare
+    """
+    from aegisdb.workflows.prepare import prepare as workflow
+
+    return workflow(ws, no_seed=no_seed)
+
+
 @task()
 def status(ws: Workspace) -> Result:
     """Show server, extensions, graphs, triggers, and whether the database may be destroyed.

@@ -106,6 +106,15 @@ def choose(context: Context, changed: Changes, *, every: bool) -> tuple[list[tup
     return new, f"what is new or changed against {changed.against}"
 
 
+def new_revisions(ws: Workspace, *, since: str = "") -> dict[str, frozenset[str]]:
+    """By service, ids of revisions whose files are new or changed; empty where there are none, or git cannot tell."""
+    histories = read_histories(ws.registry)
+    changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
+    chosen, _ = choose(Context(registry=ws.registry, histories=histories), changed, every=False)
+    names = dict.fromkeys(service for service, _ in chosen) if changed.base else {}
+    return {name: frozenset(revision.id for service, revision in chosen if service == name) for name in names}
+
+
 def _context(ws: Workspace, histories: Mapping[str, History | HistoryError], changed: Changes) -> Context:
     before = {path: _digest(text, path) for path, text in changed.before.items()}
     return Context(

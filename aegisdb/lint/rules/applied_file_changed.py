@@ -21,7 +21,7 @@ def _survey(context: Context) -> Iterator[Finding]:
     for path, digest in context.before.items():
         service, revision = now.get(path, ("", None))
         if revision is None:
-            if digest and digest not in here:
+            if digest and digest not in here and not path.exists():
                 yield _finding(context, path, 1, "a file of the default branch is gone, and a database may have it")
         elif revision.digest != digest:
             yield _finding(

@@ -1,0 +1,103 @@
+"""`db.prepare`: a database to work with, whatever was there before: made when missing, else brought up to date."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.errors import Unreachable
+from aegisdb.histories.reading import good_histories
+from aegisdb.histories.versions import read_versions
+from aegisdb.postgres import databases
+from aegisdb.results import Result
+from aegisdb.safety import prove
+
+if TYPE_CHECKING:
+    from aegisdb.workspace import Workspace
+
+Did = Literal["made", "migrated", "nothing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareResult(Result):
+    """What was done; "nothing" when all of it was there already."""
+
+    database: str
+    did: Did
+    deployed: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    """Applied ones, each with its service."""
+    seeds: tuple[str, ...] = ()
+    seconds: float
+
+
+def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
+    """Start the server; make the database when there is none, else run deploy files and pending revisions.
+
+    Nothing is ever replaced. Seeds run in a database that is made here, and in one that no history has touched yet
+    where it is proven to be this project's own (a container that has just run its init files).
+
+    Raises:
+        Busy, Unreachable, RevisionFailed, Failed: as `db.reset`, `deploy.apply`, `migrate.apply` and `seed.run`.
+    """
+    began = time.monotonic()
+    good_histories(ws.registry)
+    if not _is_there(ws):
+        return _make(ws, began, no_seed=no_seed)
+    untouched = not no_seed and _is_untouched(ws)
+    from aegisdb.seeds import SeedRunResult
+    from aegisdb.workflows.apply import apply
+    from aegisdb.workflows.deploy_apply import deploy_apply
+    from aegisdb.workflows.seed_run import seed_run
+
+    deployed = deploy_apply(ws)
+    applied = apply(ws)
+    seeded = seed_run(ws) if untouched and not applied.problems else None
+    files = tuple(file.file for file in deployed.files)
+    revisions = tuple(f"{service.service} {step.revision}" for service in applied.services for step in service.done)
+    seeds = tuple(f"{s.service}: {s.seed}" for s in seeded.seeds) if isinstance(seeded, SeedRunResult) else ()
+    return PrepareResult(
+        database=ws.address().database,
+        did="migrated" if files or revisions or seeds else "nothing",
+        deployed=files,
+        revisions=revisions,
+        seeds=seeds,
+        seconds=time.monotonic() - began,
+        problems=(*deployed.problems, *applied.problems),
+    )
+
+
+def _is_there(ws: Workspace) -> bool:
+    try:
+        ws.server.start(ws.listen)
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        return False
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        return databases.exists(conn, address.database)
+
+
+def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult:
+    from aegisdb.workflows.reset import reset
+
+    made = reset(ws, no_seed=no_seed).made
+    return PrepareResult(
+        database=ws.address().database,
+        did="made",
+        revisions=tuple(f"{one.name} {one.what}" for one in made if one.kind == "history"),
+        seeds=tuple(one.name for one in made if one.kind == "seed"),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _is_untouched(ws: Workspace) -> bool:
+    with ws.connect() as conn:
+        applied = read_versions(conn, good_histories(ws.registry).values())
+    if any(applied.values()):
+        return False
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        return prove(ws, conn, address.database) is not None
