@@ -58,8 +58,9 @@ def roundtrip(
     all: bool = False,  # noqa: A002  the documented flag
     last: int = 0,
     with_data: bool = False,
+    only: Mapping[str, frozenset[str]] | None = None,
 ) -> RoundtripResult:
-    """Prove revisions on scratch databases: every one, the last ones of each service, or the pending ones.
+    """Prove revisions on scratch databases: every one, the last of each service, pending ones, or `only` these.
 
     Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
     Exit 6 when a revision is not clean.
@@ -70,7 +71,10 @@ def roundtrip(
     began = time.monotonic()
     warm_process()
     histories = good_histories(ws.registry)
-    words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
+    if only is None:
+        words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
+    else:
+        words, scope = "what is new or changed", dict(only)
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     proofs = _Run(ws, histories).schema(order, scope) if order else {}
     if with_data and order:
