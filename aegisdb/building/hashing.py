@@ -13,7 +13,7 @@ from aegisdb.histories.reading import good_histories
 from aegisdb.workflows.deploy_apply import deploy_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from aegisdb.building.levels import Level
@@ -64,13 +64,19 @@ def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:
 def _history_inputs(registry: Registry) -> Iterable[bytes]:
     histories = good_histories(registry)
     for name in service_order(registry, histories):
-        service = registry.services[name]
-        yield repr((name, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
-        if name in histories:
-            yield from _one_history(registry, histories[name])
+        yield from _one_history(registry, histories[name])
+
+
+def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -> Iterator[str]:
+    """One hash for each of these histories: of everything that is there when it and those before it are at head."""
+    for history in histories:
+        below = _digest([below.encode(), *_one_history(registry, history)])
+        yield below[:_LENGTH]
 
 
 def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
+    service = registry.services[history.service]
+    yield repr((history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
     for revision in history.ordered():
         yield f"{revision.id} {revision.digest}".encode()
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code

@@ -43,8 +43,8 @@ def template(ws: Workspace, upto: Level) -> str:
     """
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
         names = _names(ws, conn, upto)
-        if not _holds(conn, names[upto]):
-            with _alone(ws, names[upto]):
+        if not holds(conn, names[upto]):
+            with alone(ws, names[upto]):
                 _make(ws, conn, names, upto)
         return names[upto]
 
@@ -59,37 +59,60 @@ def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int
 
 
 def drop_templates(ws: Workspace, conn: Connection, *, keep: int = 0) -> tuple[str, ...]:
-    """Drop all templates of this project but the `keep` newest; their names."""
-    doomed = [name for name, _, _ in template_names(ws, conn)[keep:]]
-    for name in doomed:
+    """Drop the templates of this project but the `keep` newest, and with `keep` 0 the grounds as well; their names."""
+    names = [name for name, _, _ in template_names(ws, conn)]
+    grounds = [name for name in names if name.startswith(_ground_prefix(ws))]
+    levels = [name for name in names if name not in grounds]
+    return _drop(conn, levels[keep:] + ([] if keep else grounds))
+
+
+def keep_grounds(ws: Workspace, conn: Connection) -> None:
+    """Drop the oldest grounds: as many as there are services may be in use by one run, so these and some more stay."""
+    grounds = [name for name, _, _ in template_names(ws, conn) if name.startswith(_ground_prefix(ws))]
+    _drop(conn, grounds[len(ws.registry.services) + KEPT :])
+
+
+def ground_name(ws: Workspace, digest: str) -> str:
+    """The name of the template of a ground."""
+    return _ground_prefix(ws) + digest
+
+
+def _drop(conn: Connection, names: list[str]) -> tuple[str, ...]:
+    for name in names:
         databases.drop(conn, name)
-    return tuple(doomed)
+    return tuple(names)
+
+
+def _ground_prefix(ws: Workspace) -> str:
+    return f"{_prefix(ws)}ground_"
 
 
 def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level) -> None:
     """Build the level, and those below that are missing, one upon the other."""
-    if _holds(conn, names[upto]):  # somebody else built it while this process waited
+    if holds(conn, names[upto]):  # somebody else built it while this process waited
         return
     below = LEVELS[: LEVELS.index(upto)]
-    if below and not _holds(conn, names[below[-1]]):
-        with _alone(ws, names[below[-1]]):
+    if below and not holds(conn, names[below[-1]]):
+        with alone(ws, names[below[-1]]):
             _make(ws, conn, names, below[-1])
     source = names[below[-1]] if below else None
     began = time.monotonic()
     with scratch(ws.address(), template=source, label=f"template {upto}") as address:
         fill(ws, address, upto)
-        _finish(conn, address.database, names[upto], upto)
+        promote_template(conn, address.database, names[upto], upto)
     ws.listen(Event(step="template", subject=upto, seconds=time.monotonic() - began))
     drop_templates(ws, conn, keep=KEPT)
 
 
-def _finish(conn: Connection, scratch_name: str, name: str, level: Level) -> None:
+def promote_template(conn: Connection, scratch_name: str, name: str, level: str) -> None:
+    """Make a finished scratch database the template `name`; nobody may connect to it from then on."""
     databases.wait_until_free(conn, scratch_name)
     conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} ALLOW_CONNECTIONS false")
     promote(conn, scratch_name, name, "template", {"level": level})
 
 
-def _holds(conn: Connection, name: str) -> bool:
+def holds(conn: Connection, name: str) -> bool:
+    """Whether this template is there and finished."""
     marker = read_marker(conn, name)
     return marker is not None and marker.valid and marker.kind == "template"
 
@@ -104,7 +127,8 @@ def _prefix(ws: Workspace) -> str:
 
 
 @contextmanager
-def _alone(ws: Workspace, name: str) -> Iterator[None]:
+def alone(ws: Workspace, name: str) -> Iterator[None]:
+    """Build this template while nobody else builds it; raises Busy when somebody does for too long."""
     # the same polled lock as for writers, under the template's own name
     address = ws.address().with_database(name)
     with writer_lock(address, wait=_BUILD_WAIT, command="build a template", listen=ws.listen):

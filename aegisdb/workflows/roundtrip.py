@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
-from aegisdb.errors import Problem, Unreachable, UsageError
+from aegisdb.building.grounds import ground
+from aegisdb.errors import Problem, RevisionFailed, Unreachable, UsageError
 from aegisdb.histories.order import service_needs, service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.versions import read_versions
@@ -128,7 +129,8 @@ class _Run:
         began = time.monotonic()
         history = self._histories[name]
         needs = _all_needs(self._ws, self._histories, name)
-        prover = ServiceProver(self._ws, history, needs, base, Judge(name, owners), self._watch)
+        needs, start = self._ground(needs, base)
+        prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch)
         found = tuple(prover.prove(scope))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 
@@ -141,6 +143,13 @@ class _Run:
         self._stopped.set()
         for session in self._sessions:
             session.abort()
+    def _ground(self, needs: tuple[str, ...], base: str) -> tuple[tuple[str, ...], str]:
+        """What is left to migrate before the proof, and the template to start on."""
+        try:
+            return (), ground(self._ws, needs)
+        except RevisionFailed:
+            return needs, base  # the proof meets it again, and tells it
+
 
 
 def _scope(
