@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.doctor import locking, lost, models, revisions, schema, server
+from aegisdb.doctor import environments, locking, lost, models, revisions, schema, server
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -54,7 +54,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(name="does_not_build", finds="a pending history fails on a new database", look=revisions.does_not_build),
     Check(name="behind", finds="revisions are not applied: `Target database is not up to date`", look=revisions.behind),
-    Check(name="environment", finds="a service's env.py does not run", look=models.fails, needs="nothing"),
+    Check(name="environment", finds="a service's env.py does not run", look=environments.fails, needs="nothing"),
     Check(
         name="unseen_models",
         finds="autogenerate says `No changes detected`: modules with tables that env.py never imports;"

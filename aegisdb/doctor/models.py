@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import ast
-import os
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from aegisdb.doctor.environments import sources
 from aegisdb.doctor.finding import Finding
-from aegisdb.errors import AegisError, HistoryError
+from aegisdb.errors import AegisError
 from aegisdb.ownership import NOBODY, Owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from aegisdb.doctor.patient import Patient
     from aegisdb.histories.revisions import History
-    from aegisdb.workspace import Workspace
 
-_SKIPPED = {".venv", "venv", ".git", "node_modules", "__pycache__", ".tox", "site-packages", "tests", "test"}
 _NO_METADATA = "target_metadata = None"
 
 
@@ -31,34 +29,6 @@ class Defined:
     table: str
     path: Path
     line: int
-
-
-def describe(ws: Workspace, history: History) -> dict[str, Any] | AegisError:
-    """What env.py tells Alembic, from one run of it in the service's environment, without a database."""
-    from aegisdb.workflows.service_adopt import describe_history
-
-    service = ws.registry.services[history.service]
-    config = history.locations.ini or history.locations.pyproject
-    if config is None:
-        return HistoryError(f"{history.service}: no alembic.ini and no pyproject.toml to run env.py with")
-    try:
-        return describe_history(history.locations.home, config, tuple(service.runner or ()))
-    except AegisError as error:
-        return error
-
-
-def fails(patient: Patient) -> Iterator[Finding]:
-    """Services whose env.py does not run."""
-    for service, found in patient.described.items():
-        if isinstance(found, AegisError) and not isinstance(found, HistoryError):
-            yield Finding(
-                check="environment",
-                subject=service,
-                what=f"{service}: {found.message.splitlines()[0]}",
-                evidence=(_typed(patient, patient.good[service].locations.env_py),),
-                cause="a requirement is not installed in the environment that the service runs in, or env.py fails",
-                command=found.hint,
-            )
 
 
 def unseen(patient: Patient) -> Iterator[Finding]:
@@ -169,18 +139,8 @@ def _base(path: Path) -> tuple[Path, str, str] | None:
 
 
 def _sources(home: Path, script: Path) -> list[Path]:
-    """Python files of the service's own code: no tests, no revisions, no environments."""
-    files: list[Path] = []
-    for directory, folders, names in os.walk(home):
-        folders[:] = sorted(
-            f for f in folders if f not in _SKIPPED and Path(directory, f).resolve() != script.resolve()
-        )
-        files += [
-            Path(directory, name)
-            for name in sorted(names)
-            if name.endswith(".py") and not name.startswith("test_") and name != "conftest.py"
-        ]
-    return files
+    """Python files of the service's own code, without env.py and revisions."""
+    return [path for path in sources(home) if not path.resolve().is_relative_to(script.resolve())]
 
 
 def _parsed(path: Path) -> ast.Module:
