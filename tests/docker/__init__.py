@@ -1,0 +1,1 @@
+"""The whole of AEGIS on a real Docker Engine."""
