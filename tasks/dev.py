@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.results import Result
 from tasks._cli import task
 
 if TYPE_CHECKING:
     from invoke.context import Context
-
-    from aegisdb.results import Result
 
 _ROOT = Path(__file__).parents[1]
 
@@ -27,3 +27,32 @@ def docs(c: Context, check: bool = False) -> Result:
     from tasks._menu import generated
 
     return write_files(generated(tasks.ns, _ROOT), _ROOT, check=check)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchResult(Result):
+    """What was measured."""
+
+    table: str
+    """Markdown."""
+
+
+@task(
+    workspace=False,
+    help={
+        "services": "How many services the measured project has.",
+        "revisions": "How many revisions each of them has.",
+        "rounds": "How often everything is measured, in turns.",
+        "roundtrip": "Also the proof of one whole history, once; the documented way takes minutes.",
+    },
+)
+def bench(c: Context, services: int = 3, revisions: int = 10, rounds: int = 5, roundtrip: bool = False) -> BenchResult:
+    """Measure the suite against the documented way, as a Markdown table.
+
+    Example:
+        invoke dev.bench --services 10 --revisions 30
+    """
+    from benchmarks.table import measure
+
+    table = measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip)
+    return BenchResult(table=table)

@@ -1,0 +1,1 @@
+"""Measured comparisons, run by hand: `invoke dev.bench`. See docs/performance.md."""

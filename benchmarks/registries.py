@@ -1,0 +1,114 @@
+"""Makes a monorepo of any size: services with real Alembic histories, and the same steps as plain SQL.
+
+Every revision is DDL as people write it (tables with keys, columns, indexes, checks, backfills, types, views), with a
+downgrade that works.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.monorepo import Rev, Svc, build_monorepo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATABASE = "aegis"
+_INIT = {
+    "sql/init.sql": """\
+CREATE EXTENSION IF NOT EXISTS age;
+CREATE EXTENSION IF NOT EXISTS vector;
+CREATE TABLE accounts (id bigint PRIMARY KEY, name text NOT NULL, made timestamptz NOT NULL DEFAULT now());
+"""
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One revision as SQL."""
+
+    id: str
+    up: str
+    down: str
+
+
+def steps(service: str, revisions: int) -> tuple[Step, ...]:
+    """The history of one service: every tenth revision makes tables, those between them change the latest ones."""
+    return tuple(Step(f"{service}{n:04d}", *_statements(service, n)) for n in range(revisions))
+
+
+def _statements(service: str, n: int) -> tuple[str, str]:
+    table, tag = f"{service}_items{n // 10}", f"{service}_{n}"
+    made = (
+        f"""CREATE TABLE {table} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account bigint NOT NULL
+             CONSTRAINT fk_{tag} REFERENCES accounts (id), title varchar(200) NOT NULL,
+             made timestamptz DEFAULT now())""",
+        f"DROP TABLE {table}",
+    )
+    changes = (
+        (f"ALTER TABLE {table} ADD COLUMN note{n} text", f"ALTER TABLE {table} DROP COLUMN note{n}"),
+        (f"CREATE INDEX ix_{tag} ON {table} (account, made)", f"DROP INDEX ix_{tag}"),
+        (
+            f"ALTER TABLE {table} ADD COLUMN amount{n} numeric(12, 2) NOT NULL DEFAULT 0",
+            f"ALTER TABLE {table} DROP COLUMN amount{n}",
+        ),
+        (
+            f"ALTER TABLE {table} ADD CONSTRAINT ck_{tag} CHECK (length(title) > 0)",
+            f"ALTER TABLE {table} DROP CONSTRAINT ck_{tag}",
+        ),
+        (
+            f"CREATE TABLE {table}_tags{n} (item bigint REFERENCES {table} (id), tag text, PRIMARY KEY (item, tag))",
+            f"DROP TABLE {table}_tags{n}",
+        ),
+        (f"UPDATE {table} SET title = trim(title)", "SELECT 1"),
+        (f"CREATE TYPE {tag}_state AS ENUM ('new', 'open', 'done')", f"DROP TYPE {tag}_state"),
+        (f"CREATE VIEW {table}_recent{n} AS SELECT id, title FROM {table}", f"DROP VIEW {table}_recent{n}"),
+        (f"COMMENT ON TABLE {table} IS 'as of {n}'", f"COMMENT ON TABLE {table} IS NULL"),
+    )
+    return made if n % 10 == 0 else changes[n % 10 - 1]
+
+
+def names(services: int) -> tuple[str, ...]:
+    """Names of the services."""
+    return tuple(f"s{n:03d}" for n in range(services))
+
+
+def make(root: Path, services: int, revisions: int) -> Path:
+    """Write the monorepo."""
+    made = {name: Svc(revisions=tuple(map(_revision, steps(name, revisions)))) for name in names(services)}
+    # the password from a variable, as people have it: a registry that holds one itself is not cached
+    database = {"name": DATABASE, "password": "${AEGIS_DB_PASSWORD:-bench}", "extensions": ["age", "vector"]}
+    build_monorepo(root, made, init=_INIT, database=database)
+    return root
+
+
+def _revision(step: Step) -> Rev:
+    return Rev(id=step.id, up=f"op.execute({step.up!r})", down=f"op.execute({step.down!r})", message=step.up[:40])
+
+
+def point_alembic_at(root: Path, services: int, url: str) -> None:
+    """Let plain `alembic` in each service's folder work on this URL; the suite gives env.py its own."""
+    driver = url.replace("postgresql://", "postgresql+psycopg://").replace("%", "%%")
+    for name in names(services):
+        ini = root / "services" / name / "alembic.ini"
+        ini.write_text(re.sub(r"(?m)^sqlalchemy\.url = .*$", f"sqlalchemy.url = {driver}", ini.read_text()))
+
+
+def one_file(path: Path, services: int, revisions: int) -> Path:
+    """Everything as one SQL file: the floor, what the statements themselves cost."""
+    path.write_text(";\n".join(step.up for name in names(services) for step in steps(name, revisions)) + ";\n")
+    return path
+
+
+def dbmate_files(root: Path, services: int, revisions: int) -> dict[str, Path]:
+    """The same histories for dbmate, a directory each."""
+    found = {}
+    for name in names(services):
+        found[name] = root / "dbmate" / name
+        found[name].mkdir(parents=True)
+        for number, step in enumerate(steps(name, revisions)):
+            text = f"-- migrate:up\n{step.up};\n\n-- migrate:down\n{step.down};\n"
+            (found[name] / f"{20260101000000 + number}_{step.id}.sql").write_text(text)
+    return found
