@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CHAR = 7.25
 """Width of a character at 12 pixels in the fonts named below."""
@@ -29,6 +33,11 @@ _STYLE = """
   .hollow { fill: var(--paper); stroke-width: 2; }
 """
 _DARK = "svg { --paper: #0d1117; --ink: #e6edf3; --dim: #9198a1; --line: #768390; --rule: #3d444d; --good: #3fb950; }"
+
+
+def owner_hues(order: Iterable[str], found: Iterable[str]) -> dict[str, int]:
+    """The number of each owner's hue, the same in every picture: the base schema's, the services' in order, others."""
+    return {owner: number for number, owner in enumerate(dict.fromkeys(("base", *order, *found)))}
 
 
 def hue_styles(count: int) -> str:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.pictures.canvas import Canvas, shortened, width_of
+from aegisdb.pictures.canvas import Canvas, owner_hues, shortened, width_of
 from aegisdb.pictures.layers import Box, layered, packed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def draw(schema: Schema, *, title: str, order: tuple[str, ...] = ()) -> str:
     keys_only = len(schema.tables) > ALL_COLUMNS_UP_TO
     cards = {table.key: _card(table, keys_only=keys_only) for table in schema.tables}
     groups = _groups(schema, order)
-    hues = {owner: number for number, owner in enumerate(dict.fromkeys(owner for owner, _ in groups))}
+    hues = owner_hues(order, (owner for owner, _ in groups))
     frames, boxes, width, height = _place(cards, groups, schema)
     canvas = Canvas()
     canvas.text(_MARGIN, 24, title, "title")

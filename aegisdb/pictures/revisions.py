@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.pictures.canvas import Canvas, shortened, width_of
+from aegisdb.pictures.canvas import Canvas, owner_hues, shortened, width_of
 from aegisdb.pictures.layers import Box, packed
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Tree:
         return " · ".join(words)
 
 
-def draw(trees: Iterable[Tree], *, title: str) -> str:
-    """The SVG."""
+def draw(trees: Iterable[Tree], *, title: str, order: tuple[str, ...] = ()) -> str:
+    """The SVG; `order` is that of the services in the registry, which gives them the hues of the diagram."""
     trees = tuple(trees)
     lanes = {tree.service: _lanes(tree) for tree in trees}
     sizes = {tree.service: _size(tree, lanes[tree.service]) for tree in trees}
@@ -74,11 +74,10 @@ def draw(trees: Iterable[Tree], *, title: str) -> str:
         for needed in tree.after:
             if needed in boxes:
                 _draw_need(canvas, tree.service, needed, boxes)
-    for number, tree in enumerate(trees):
-        _draw_tree(canvas, tree, boxes[tree.service], lanes[tree.service], f"o{number}")
-    return canvas.document(
-        placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN + 24, title=title, hues=max(len(trees), 1)
-    )
+    hues = owner_hues(order, (tree.service for tree in trees))
+    for tree in trees:
+        _draw_tree(canvas, tree, boxes[tree.service], lanes[tree.service], f"o{hues[tree.service]}")
+    return canvas.document(placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN + 24, title=title, hues=len(hues))
 
 
 def _lanes(tree: Tree) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,19 @@ from aegisdb.workflows.history import ServiceHistory, history
 from aegisdb.workflows.reference import base_schema
 
 if TYPE_CHECKING:
+    from aegisdb.errors import Problem
     from aegisdb.workspace import Workspace
 
 _SUFFIXES = (".svg", ".mmd", ".md")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as text, and what it shows in words."""
+
+    text: str
+    shows: str
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +52,23 @@ def diagram(ws: Workspace, *, output: str = "") -> PictureResult:
     Raises:
         UsageError: another ending; Refused: somebody else's file; Unreachable: no database.
     """
-    path = _destination(ws, output, "diagram.svg")
+    path = destination(ws, output, "diagram.svg", _SUFFIXES)
+    return _write(path, draw_diagram(ws, svg=path.suffix == ".svg"))
+
+
+def draw_diagram(ws: Workspace, *, svg: bool = True) -> Picture:
+    """The diagram of the live database, as SVG or as Mermaid."""
     owners = Owners(ws.registry, base_schema(ws))
     with ws.connect() as conn:
         schema = read_schema(conn, owners)
         title = f"{ws.registry.file.project}: {conn.identity().database}"
     text = (
-        er.draw(schema, title=title, order=tuple(ws.registry.services))
-        if path.suffix == ".svg"
-        else mermaid.diagram(schema, title=title)
+        er.draw(schema, title=title, order=tuple(ws.registry.services)) if svg else mermaid.diagram(schema, title=title)
     )
     labels = sum(bool(table.graph) for table in schema.tables)
-    shows = f"{len(schema.tables) - labels} tables, {len(schema.keys)} foreign keys, {labels} graph labels"
-    return _write(path, text, shows)
+    return Picture(
+        text, f"{len(schema.tables) - labels} tables, {len(schema.keys)} foreign keys, {labels} graph labels"
+    )
 
 
 def graph(ws: Workspace, *, service: str = "", output: str = "") -> PictureResult:
@@ -65,14 +79,20 @@ def graph(ws: Workspace, *, service: str = "", output: str = "") -> PictureResul
     Raises:
         UsageError: another ending, or no such service; Refused: somebody else's file.
     """
-    path = _destination(ws, output, "histories.svg")
+    path = destination(ws, output, "histories.svg", _SUFFIXES)
+    return _write(path, draw_graph(ws, service=service, svg=path.suffix == ".svg"))
+
+
+def draw_graph(ws: Workspace, *, service: str = "", svg: bool = True) -> Picture:
+    """The histories with markers of the live database, as SVG or as Mermaid."""
     found = history(ws, service=service)
     trees = _trees(ws, found.services)
     where = f"database {ws.target}" if found.reached else "no database reached: nothing is marked as applied"
     title = f"{ws.registry.file.project}: histories, {where}"
-    text = revisions.draw(trees, title=title) if path.suffix == ".svg" else mermaid.histories(trees, title=title)
+    order = tuple(ws.registry.services)
+    text = revisions.draw(trees, title=title, order=order) if svg else mermaid.histories(trees, title=title)
     shows = f"{len(trees)} histories, {sum(len(tree.nodes) for tree in trees)} revisions"
-    return replace(_write(path, text, shows), problems=found.problems)
+    return Picture(text, shows, found.problems)
 
 
 def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[revisions.Tree, ...]:
@@ -104,10 +124,15 @@ def _tree(found: ServiceHistory, after: tuple[str, ...]) -> revisions.Tree:
     return revisions.Tree(service=found.service, nodes=nodes, after=after, unknown=found.unknown)
 
 
-def _destination(ws: Workspace, output: str, default: str) -> Path:
+def destination(ws: Workspace, output: str, default: str, suffixes: tuple[str, ...]) -> Path:
+    """Where a file of ours goes: `output`, or `default` in the local state.
+
+    Raises:
+        UsageError: another ending, or it cannot be written; Refused: somebody else's file is there.
+    """
     path = Path(output) if output else ws.registry.state / default
-    if path.suffix not in _SUFFIXES:
-        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {', '.join(_SUFFIXES)}")
+    if path.suffix not in suffixes:
+        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {', '.join(suffixes)}")
     if path.is_dir() or (output and not path.parent.is_dir()):
         raise UsageError(f"{output} cannot be written", hint="name a file in a directory that exists")
     if path.exists() and MADE_BY not in path.read_text("utf-8", errors="replace"):
@@ -115,8 +140,8 @@ def _destination(ws: Workspace, output: str, default: str) -> Path:
     return path
 
 
-def _write(path: Path, text: str, shows: str) -> PictureResult:
-    content = f"```mermaid\n{text}```\n" if path.suffix == ".md" else text
+def _write(path: Path, picture: Picture) -> PictureResult:
+    content = f"```mermaid\n{picture.text}```\n" if path.suffix == ".md" else picture.text
     path.parent.mkdir(mode=0o711, exist_ok=True)
     path.write_text(content, "utf-8")
-    return PictureResult(file=str(path), shows=shows, bytes=len(content.encode()))
+    return PictureResult(file=str(path), shows=picture.shows, bytes=len(content.encode()), problems=picture.problems)

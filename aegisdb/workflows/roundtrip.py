@@ -81,13 +81,22 @@ def roundtrip(
     if with_data and order:
         _add_data(proofs, _Run(ws, histories).data(order, scope))
     found = tuple(proofs[name] for name in order)
-    return RoundtripResult(
+    result = RoundtripResult(
         services=found,
         scope=words,
         with_data=with_data,
         seconds=time.monotonic() - began,
         problems=tuple(_problems(found)),
     )
+    _keep(ws, result)
+    return result
+
+
+def _keep(ws: Workspace, result: RoundtripResult) -> None:
+    from aegisdb.workflows.last_roundtrip import keep_roundtrip
+
+    if result.services:
+        keep_roundtrip(ws, result)
 
 
 class _Run:
@@ -134,6 +143,13 @@ class _Run:
         found = tuple(prover.prove(scope))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 
+    def _ground(self, needs: tuple[str, ...], base: str) -> tuple[tuple[str, ...], str]:
+        """What is left to migrate before the proof, and the template to start on."""
+        try:
+            return (), ground(self._ws, needs)
+        except RevisionFailed:
+            return needs, base  # the proof meets it again, and tells it
+
     def _watch(self, session: Session) -> None:
         self._sessions.append(session)
         if self._stopped.is_set():
@@ -143,13 +159,6 @@ class _Run:
         self._stopped.set()
         for session in self._sessions:
             session.abort()
-    def _ground(self, needs: tuple[str, ...], base: str) -> tuple[tuple[str, ...], str]:
-        """What is left to migrate before the proof, and the template to start on."""
-        try:
-            return (), ground(self._ws, needs)
-        except RevisionFailed:
-            return needs, base  # the proof meets it again, and tells it
-
 
 
 def _scope(

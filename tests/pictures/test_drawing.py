@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +10,7 @@ import pytest
 from aegisdb.pictures import diagram, mermaid, revisions
 from aegisdb.pictures.revisions import Node, Tree
 from aegisdb.pictures.tables import Column, ForeignKey, Schema, Table
+from tests.browser import measure, needs_chromium, screenshot
 
 SVG = "{http://www.w3.org/2000/svg}"
 ODD = 'a<b & "c" #;--> <script>'
@@ -100,19 +99,14 @@ def test_mermaid_names_every_revision_and_its_parent() -> None:
     assert text.count(":::pending") == 4
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
+@needs_chromium
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
 def test_a_browser_draws_it(tmp_path: Path, width: int, dark: bool) -> None:  # noqa: FBT001
-    page, picture = tmp_path / "page.html", tmp_path / "page.png"
-    svg = diagram.draw(generated(10), title="test")
-    assert "@media (prefers-color-scheme: dark)" in svg
-    page.write_text(f"<body>{svg.replace('(prefers-color-scheme: dark)', 'all') if dark else svg}</body>")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    subprocess.run(
-        ["chromium", *options, f"--window-size={width},800", f"--screenshot={picture}", page.as_uri()],
-        check=True,
-        capture_output=True,
-        timeout=100,
-    )
-    # a blank page of this size packs into a few kilobytes
-    assert picture.stat().st_size > 15_000
+    page = tmp_path / "page.html"
+    trees = [history("identity", 5), history("billing", 4, after=("identity",))]
+    pictures = diagram.draw(generated(10), title="test"), revisions.draw(trees, title="test")
+    page.write_text(f"<body>{''.join(pictures)}</body>")
+    widths = measure(page, width=width, dark=dark)["svgs"]
+    assert len(widths) == 2
+    assert min(widths) > 200
+    assert screenshot(page, tmp_path / "page.png", width=width, dark=dark) > 15_000

@@ -1,0 +1,24 @@
+"""One HTML page about the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks._cli import task
+
+if TYPE_CHECKING:
+    from aegisdb.results import Result
+    from aegisdb.workspace import Workspace
+
+
+@task(help={"output": "File to write (.html); .aegisdb/report.html when it is left out."})
+def report(ws: Workspace, output: str = "") -> Result:
+    """Write one self-contained HTML page: status, drift, last roundtrip, pictures, journal.
+
+    Example:
+        invoke report --output report.html
+    """
+    from aegisdb.output.page import write_page
+    from aegisdb.workflows.report import gather
+
+    return write_page(gather(ws, output=output))
