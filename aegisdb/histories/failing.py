@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _STATEMENT_LINES = 4
 _WIDTH = 200
+_MADE_BEFORE = "something made it before; invoke doctor compares the schema with what each revision builds"
 _HINTS = {
+    **dict.fromkeys(("42P07", "42701", "42710"), _MADE_BEFORE),
     "55P04": "a value added to an enum can be used only after its transaction: add it in"
     " `with op.get_context().autocommit_block():`, or in a revision before",
     "25001": "run the statement in `with op.get_context().autocommit_block():`",
