@@ -49,8 +49,9 @@ def wait_for_orphans(conn: Connection) -> None:
 class Backend:
     """Watches over the server process that a worker's connection has."""
 
-    def __init__(self, address: Address, application: str) -> None:
+    def __init__(self, address: Address, application: str, *, online: bool = True) -> None:
         self._address = address
+        self._online = online  # False where SQL is only rendered: there is nothing to look at
         self._application = application
         self._blockers: list[tuple[int, str, str, int]] = []
 
@@ -89,7 +90,8 @@ class Backend:
 
     def require_server(self) -> None:
         """Raises Unreachable when the reason of a failure is that there is no server any more."""
-        self._connect().close()
+        if self._online:
+            self._connect().close()
 
     def require_rows(self, history: History, revision: Revision, expected: tuple[str, ...]) -> None:
         """Look at the version table from outside, where env.py committed by itself.

@@ -66,7 +66,7 @@ class Session:
             opening, registry, history, journal=journal, command=command, strict=strict, observe=observe
         )
         self._opening = self._make_opening(address, identity)
-        self._backend = Backend(address, self._opening["application"])
+        self._backend = Backend(address, self._opening["application"], online=identity is not None)
         self._worker: Worker | None = None
         self._opened = False
         self._rows: tuple[str, ...] | None = None

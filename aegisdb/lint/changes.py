@@ -43,6 +43,7 @@ def changes(root: Path, directories: Iterable[Path], *, since: str = "") -> Chan
     Raises:
         UsageError: git does not know `since`.
     """
+    # histories are read from resolved directories too, so paths can be compared as they are
     where = list(dict.fromkeys(path.resolve() for path in directories))
     top = _line(root, "rev-parse", "--show-toplevel")
     branch = _checked(root, since) if since else default_branch(root)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError
-from aegisdb.lint.steps import Step, steps
+from aegisdb.lint.steps import Step, steps, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +64,7 @@ class RevisionFile:
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         """Every node of the tree."""
-        return tuple(ast.walk(self.tree))
+        return tuple(walk(self.tree))
 
     def function(self, name: str) -> ast.FunctionDef | None:
         """A function of the file's top level."""

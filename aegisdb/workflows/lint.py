@@ -102,7 +102,8 @@ def choose(context: Context, changed: Changes, *, every: bool) -> tuple[list[tup
         return revisions, "every revision"
     if not changed.base:
         return revisions, f"every revision: compared with {changed.against}"
-    new = [(name, revision) for name, revision in revisions if revision.path.resolve() in changed.paths]
+    paths = changed.paths
+    new = [(name, revision) for name, revision in revisions if revision.path in paths]
     return new, f"what is new or changed against {changed.against}"
 
 

@@ -12,6 +12,7 @@ from aegisdb.histories.versions import read_versions
 from aegisdb.postgres import databases
 from aegisdb.results import Result
 from aegisdb.safety import prove
+from aegisdb.workflows.planned import Planned
 
 if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
@@ -66,6 +67,34 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
         seconds=time.monotonic() - began,
         problems=(*deployed.problems, *applied.problems),
     )
+
+
+def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
+    """What `prepare` would do; starts nothing.
+
+    Raises:
+        Unreachable: the server of a URL does not answer; HistoryError: files that cannot be read.
+    """
+    good_histories(ws.registry)
+    try:
+        address = ws.address()
+        with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+            there = databases.exists(conn, address.database)
+    except Unreachable as error:
+        if error.code != "not_running":
+            raise
+        return Planned(steps=(f"start the {ws.server.kind} server", "make the database if there is none, else migrate"))
+    if not there:
+        from aegisdb.workflows.reset import plan_reset
+
+        return plan_reset(ws, no_seed=no_seed)
+    from aegisdb.workflows.apply import apply
+    from aegisdb.workflows.deploy_apply import deploy_apply
+
+    steps = [f"run {file}" for file in deploy_apply(ws, plan=True).planned]
+    for service in apply(ws, plan=True).services:
+        steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
+    return Planned(steps=tuple(steps) or ("do nothing: all of it is there",))
 
 
 def _is_there(ws: Workspace) -> bool:

@@ -16,7 +16,7 @@ _FIX = "put it back as it was, and write a new revision for the change"
 
 
 def _survey(context: Context) -> Iterator[Finding]:
-    now = {r.path.resolve(): (name, r) for name, h in context.good().items() for r in h.ordered()}
+    now = {r.path: (name, r) for name, h in context.good().items() for r in h.ordered()}
     here = {revision.digest for _, revision in now.values()}
     for path, digest in context.before.items():
         service, revision = now.get(path, ("", None))
@@ -28,7 +28,7 @@ def _survey(context: Context) -> Iterator[Finding]:
                 context, path, revision.line, "it is on the default branch, and its code was changed", service
             )
     for service, revision in now.values():
-        path = revision.path.resolve()
+        path = revision.path
         told = context.before.get(path, revision.digest) != revision.digest
         if (service, revision.id) in context.tampered and not told:
             message = "it is applied to this database, and its code was changed since"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.lint.model import Rule
 from aegisdb.lint.statements import statements, string_value
+from aegisdb.lint.steps import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,8 @@ def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
     for steps in (file.upgrade, file.downgrade):
         added: dict[str, str] = {}
         made: set[str] = set()
+        if not any(act.kind == "value" for step in steps for act in step.acts):
+            continue
         for step in steps:
             if step.autocommit:
                 continue
@@ -35,7 +38,7 @@ def _mentioned(step: Step) -> set[str]:
     in_sql = {string_value(t) for s in statements(step.sql) for t in s.tokens if t.kind == "string"}
     if step.raw:
         return in_sql
-    constants = (n.value for n in ast.walk(step.call) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    constants = (n.value for n in walk(step.call) if isinstance(n, ast.Constant) and isinstance(n.value, str))
     return {part for text in constants for part in (text, *(_in_quotes(text)))}
 
 

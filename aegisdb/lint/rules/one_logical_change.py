@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.model import Rule
+from aegisdb.lint.steps import walk
 from aegisdb.lint.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _words(file: RevisionFile) -> dict[int, frozenset[str]]:
     """Words in the texts of each step's call: what it refers to (foreign keys, a join of an update)."""
     found = {}
     for step in file.upgrade:
-        texts = [n.value for n in ast.walk(step.call) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        texts = [n.value for n in walk(step.call) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         texts.append(step.sql)
         found[id(step.call)] = frozenset(
             word for text in texts for word in text.replace(".", " ").replace("(", " ").replace('"', " ").split()

@@ -19,7 +19,7 @@ def _survey(context: Context) -> Iterator[Finding]:
         if problem is None:
             continue
         # a head that is not on the default branch is the one to move
-        heads = sorted((history.revisions[h] for h in history.heads), key=lambda r: r.path.resolve() in context.added)
+        heads = sorted((history.revisions[h] for h in history.heads), key=lambda r: r.path in context.added)
         yield Finding(
             rule=RULE.id,
             message=problem.message,
