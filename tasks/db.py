@@ -24,15 +24,16 @@ def up(ws: Workspace) -> Result:
 
 
 @task(writes=True, help={"volumes": "Delete all of its data too, for good: every database and snapshot."})
-def down(ws: Workspace, volumes: bool = False, yes: bool = False) -> Result:
+def down(ws: Workspace, volumes: bool = False, plan: bool = False, yes: bool = False) -> Result:
     """Stop the target's server.
 
     Example:
         invoke db.down
+        invoke db.down --volumes --plan
     """
     from aegisdb.workflows import down as workflow
 
-    return workflow.down(ws, volumes=volumes, yes=yes)
+    return workflow.plan_down(ws, volumes=volumes) if plan else workflow.down(ws, volumes=volumes, yes=yes)
 
 
 @task(help={"timeout": "Seconds to wait at most."})
@@ -62,6 +63,7 @@ def reset(
     no_seed: bool = False,
     no_cache: bool = False,
     disconnect: bool = False,
+    plan: bool = False,
     yes: bool = False,
 ) -> Result:
     """Replace the database by a fresh one: base schema, deploy files, migrations, seeds.
@@ -74,19 +76,21 @@ def reset(
     """
     from aegisdb.workflows import reset as workflow
 
+    if plan:
+        return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes)
     return workflow.reset(ws, volumes=volumes, no_seed=no_seed, no_cache=no_cache, disconnect=disconnect, yes=yes)
 
 
 @task(help={"no_seed": "Run no seeds."}, writes=True)
-def prepare(ws: Workspace, no_seed: bool = False) -> Result:
+def prepare(ws: Workspace, no_seed: bool = False, plan: bool = False) -> Result:
     """Make the database when there is none, else bring it up to date; replaces nothing and can be run at any time.
 
     Example:
         invoke db.prepare
     """
-    from aegisdb.workflows.prepare import prepare as workflow
+    from aegisdb.workflows import prepare as workflow
 
-    return workflow(ws, no_seed=no_seed)
+    return workflow.plan_prepare(ws, no_seed=no_seed) if plan else workflow.prepare(ws, no_seed=no_seed)
 
 
 @task()

@@ -68,7 +68,9 @@ def roundtrip(
     },
     writes=True,
 )
-def new(ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False) -> Result:
+def new(
+    ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False, plan: bool = False
+) -> Result:
     """Write the next revision of a service from its models, then prove it on a scratch database.
 
     Example:
@@ -76,7 +78,7 @@ def new(ws: Workspace, service: str, message: str, empty: bool = False, allow_dr
     """
     from aegisdb.workflows.new_revision import new_revision
 
-    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop)
+    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, plan=plan)
 
 
 @task(writes=True)
@@ -147,7 +149,9 @@ def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, ti
 
 
 @task(help={"revision": "Revision to mark as applied.", "force": "Do not compare the schema first."}, writes=True)
-def stamp(ws: Workspace, service: str, revision: str = "head", force: bool = False, yes: bool = False) -> Result:
+def stamp(
+    ws: Workspace, service: str, revision: str = "head", force: bool = False, plan: bool = False, yes: bool = False
+) -> Result:
     """Mark revisions as applied without running them, if the live schema is what they build.
 
     Example:
@@ -155,7 +159,7 @@ def stamp(ws: Workspace, service: str, revision: str = "head", force: bool = Fal
     """
     from aegisdb.workflows import stamp as workflow
 
-    return workflow.stamp(ws, service, revision, force=force, yes=yes)
+    return workflow.stamp(ws, service, revision, force=force, plan=plan, yes=yes)
 
 
 @task()
@@ -196,6 +200,7 @@ def resolve(
     applied: bool = False,
     rolled_back: bool = False,
     force: bool = False,
+    plan: bool = False,
     yes: bool = False,
 ) -> Result:
     """Decide about a revision that died half-way, so that runs go on; INVALID indexes of it are rebuilt or dropped.
@@ -205,7 +210,8 @@ def resolve(
     """
     from aegisdb.workflows import resolve as workflow
 
-    return workflow.resolve(ws, service, applied=applied, rolled_back=rolled_back, force=force, yes=yes)
+    said = {"applied": applied, "rolled_back": rolled_back, "force": force}
+    return workflow.resolve(ws, service, **said, plan=plan, yes=yes)
 
 
 @task(

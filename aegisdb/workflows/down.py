@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Refused, Unreachable
 from aegisdb.results import Result
+from aegisdb.workflows.planned import Planned
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
@@ -37,7 +38,7 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
         Busy: a writer holds the database's lock.
     """
     if ws.server.kind == "url":
-        ws.server.stop(destroy=volumes)
+        ws.server.stop(destroy=volumes)  # which refuses
     if not volumes:
         if address := _address(ws):
             _no_writer(ws, address)
@@ -46,6 +47,21 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
         return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=False)
     proof = _require_own(ws, _started(ws), yes=yes)
     return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=True, proof=f"{proof}")
+
+
+def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
+    """What `down` would stop and delete.
+
+    Raises:
+        Refused: a URL's server.
+    """
+    if ws.server.kind == "url":
+        ws.server.stop(destroy=volumes)  # which refuses
+    runs = _address(ws) is not None
+    steps = [f"stop the {ws.server.kind} server {ws.server.label()}"] if runs else []
+    if volumes and ws.server.has_data():
+        steps.append("delete all of its data: every database and snapshot, for good")
+    return Planned(steps=tuple(steps) or ("nothing: it does not run",))
 
 
 def _address(ws: Workspace) -> Address | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from aegisdb.progress import Event
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
 
     from aegisdb.histories.revisions import History
-    from aegisdb.histories.session import Draft
+    from aegisdb.histories.session import Draft, Session
     from aegisdb.workspace import Workspace
 
 _MESSAGE_LIMIT = 200
@@ -34,15 +36,17 @@ class NewRevisionResult(Result):
     why: str = ""
     proven: bool = False
     """The new revision was taken up, down and up on a scratch database."""
+    planned: bool = False
+    """Nothing was written; `operations` are what the file would have."""
 
 
 def new_revision(
-    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False
+    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False, plan: bool = False
 ) -> NewRevisionResult:
     """Write the next revision of a service; the live database is neither needed at head nor touched.
 
     Autogenerate compares the models with a scratch database at head. `empty` writes a file without operations and
-    needs no server.
+    needs no server. `plan` only says which operations the file would have.
 
     Raises:
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
@@ -53,6 +57,8 @@ def new_revision(
     history = read_history(ws.registry, service)
     if problem := several_heads(history):
         raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
+    if plan:
+        return _planned(ws, history, empty=empty)
     if empty:
         return _written(ws, service, _empty(ws, history, text))
     draft = _autogenerate(ws, history, text, allow_drop=allow_drop)
@@ -66,6 +72,15 @@ def new_revision(
             code="drop",
         )
     return NewRevisionResult(service=service, why=_why(history, draft))
+
+
+def _planned(ws: Workspace, history: History, *, empty: bool) -> NewRevisionResult:
+    found: tuple[str, ...] = ()
+    if not empty:
+        with _session_at_head(ws, history) as session:
+            found = session.check()
+    why = "" if found or empty else "models and history agree"
+    return NewRevisionResult(service=history.service, operations=found, why=why, planned=True)
 
 
 def _checked(message: str) -> str:
@@ -87,6 +102,13 @@ def _empty(ws: Workspace, history: History, message: str) -> Draft:
 
 
 def _autogenerate(ws: Workspace, history: History, message: str, *, allow_drop: bool) -> Draft:
+    with _session_at_head(ws, history) as session:
+        return session.autogenerate(message, allow_drop=allow_drop)
+
+
+@contextmanager
+def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
+    """The service's env.py on a scratch database that has every history at head."""
     from aegisdb.building import template
     from aegisdb.histories.session import Session
     from aegisdb.histories.warm import warm_process
@@ -100,7 +122,7 @@ def _autogenerate(ws: Workspace, history: History, message: str, *, allow_drop: 
             identity = conn.identity()
         ws.listen(Event(step="compare", subject=history.service))
         with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
-            return session.autogenerate(message, allow_drop=allow_drop)
+            yield session
 
 
 def _written(ws: Workspace, service: str, draft: Draft) -> NewRevisionResult:

@@ -22,7 +22,8 @@ from aegisdb.postgres.replacing import replace_live
 from aegisdb.postgres.scratch import scratch, sweep
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable
-from aegisdb.workflows.down import down
+from aegisdb.workflows.down import down, plan_down
+from aegisdb.workflows.planned import Planned
 from aegisdb.workflows.snapshots import facts_about, snapshot_database
 
 if TYPE_CHECKING:
@@ -111,6 +112,29 @@ def reset(
         seconds=time.monotonic() - began,
         made=_made(ws, content),
     )
+
+
+def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
+    """What `reset` would build, replace and drop; raises what it would, as far as that can be known before."""
+    good_histories(ws.registry)
+    require_unnamed(ws)
+    level: Level = "histories" if no_seed else "seeds"
+    steps = list(plan_down(ws, volumes=True).steps) if volumes else []
+    try:
+        address = ws.address()
+    except Unreachable as error:
+        if error.code != "not_running":
+            raise
+        return Planned(steps=(*steps, f"start the {ws.server.kind} server", f"build a database up to {level}"))
+    live, kept = address.database, snapshot_database(address.database, KEPT_AS)
+    steps.append(f"build a database up to {level}, beside the live one")
+    with databases.maintenance(address, application="aegisdb: db.reset") as conn:
+        proof = _allow(ws, conn, live, yes=yes, fresh=volumes)
+        if databases.exists(conn, live) and not volumes:
+            steps.append(f"keep database {live} as {kept} ({proof})")
+            steps += [f"drop the former {kept}"] if databases.exists(conn, kept) else []
+    steps.append(f"call the new one {live}")
+    return Planned(steps=tuple(steps))
 
 
 def _start(ws: Workspace) -> None:

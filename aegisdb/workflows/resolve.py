@@ -34,6 +34,8 @@ class ResolveResult(Result):
     """Rows of the version table afterwards."""
     mended: tuple[str, ...] = ()
     """What was run to finish or remove INVALID indexes."""
+    planned: bool = False
+    """Nothing was decided; `now` is what the version table says."""
 
 
 def resolve(
@@ -43,6 +45,7 @@ def resolve(
     applied: bool = False,
     rolled_back: bool = False,
     force: bool = False,
+    plan: bool = False,
     yes: bool = False,
 ) -> ResolveResult:
     """Record what is true of a half-applied step and let runs go on.
@@ -50,7 +53,7 @@ def resolve(
     `applied`: a person finished the step by hand, so it counts as done. `rolled_back`: a person undid what it had
     committed, so it counts as never started. Of the schema only INVALID indexes that the revision names are touched:
     rebuilt or dropped, as the decision wants it. `force` does not compare the schema with the decision; as for a
-    stamp it needs a database that is disposable or confirmed.
+    stamp it needs a database that is disposable or confirmed. `plan` only says which step would count as what.
 
     Raises:
         UsageError: not exactly one of the two; Difference: `resolve`: the live schema says otherwise;
@@ -74,6 +77,9 @@ def resolve(
         if half is None:
             return ResolveResult(service=service, now=rows)
         _require_file(history, half)
+        decision = "applied" if applied else "rolled back"
+        if plan:
+            return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, planned=True)
         if force:
             from aegisdb.safety import require_disposable
 
@@ -82,7 +88,6 @@ def resolve(
         if not force:
             require_true(ws, conn, history, half, done=applied)
         rows = _record(ws, conn, history, half, rows, done=applied)
-        decision = "applied" if applied else "rolled back"
         _decide(conn, history, half, command, decision)
         return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, mended=mended)
 

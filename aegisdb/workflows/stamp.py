@@ -18,26 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StampResult(Result):
-    """Rows of the version table before and now."""
+    """Rows of the version table before and now; with `planned` what they would be."""
 
     service: str
     before: tuple[str, ...]
     now: tuple[str, ...]
     forced: bool = False
+    planned: bool = False
 
 
 def stamp(
-    ws: Workspace, service: str, revision: str = "head", *, force: bool = False, yes: bool = False
+    ws: Workspace, service: str, revision: str = "head", *, force: bool = False, plan: bool = False, yes: bool = False
 ) -> StampResult:
     """Write into the version table that the service is at `revision`; no revision is run.
 
     `force` skips the comparison; it needs a database that is disposable or confirmed, for a wrong stamp makes later
-    revisions fail or run twice.
+    revisions fail or run twice. `plan` compares, and only says what would be written.
 
     Raises:
         UsageError: no such revision; Difference: `stamp`: the live schema is not what the revision builds, with the
         differences and the revisions that it does fit; Refused: `force` on a shared database.
     """
+    from aegisdb.histories.misplaced import doubled
     from aegisdb.histories.runs import run_recorded
     from aegisdb.histories.session import Session
     from aegisdb.histories.versions import read_versions
@@ -51,20 +53,22 @@ def stamp(
         before = read_versions(conn, [history])[service]
         wanted = history.resolve(revision, before)
         _refuse_half_applied(conn, service)
-        if force:
+        if force and not plan:
             from aegisdb.safety import require_disposable
 
             require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
-        else:
+        elif not force:
             from aegisdb.workflows.stamp_check import require_fit
 
             require_fit(ws, conn, history, wanted)
+        if plan:
+            return StampResult(service=service, before=before, now=tuple(sorted(wanted)), forced=force, planned=True)
         ensure(conn)
         with (
             run_recorded(conn, command),
             Session(ws.registry, history, ws.address(), conn.identity(), listen=ws.listen, command=command) as session,
         ):
-            now = session.stamp(wanted, purge=bool(history.unknown(before)))
+            now = session.stamp(wanted, purge=bool(history.unknown(before) or doubled(history, before)))
         journal_stamp(conn, history, wanted, command)
     return StampResult(service=service, before=before, now=tuple(sorted(now)), forced=force)
 

@@ -54,6 +54,13 @@ def test_every_flag_has_help_and_every_task_has_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", every_task())
+def test_what_writes_has_a_plan(name: str) -> None:
+    # doctor without --fix is the plan of its fixes
+    made = every_task()[name]
+    assert not made.options.writes or "plan" in made.flags or name == "doctor"
+
+
+@pytest.mark.parametrize("name", every_task())
 def test_a_body_wires_calls_and_returns(name: str) -> None:
     source = inspect.getsource(every_task()[name].inner)
     body = source.split('"""')[2].strip().splitlines()

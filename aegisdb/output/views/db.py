@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from aegisdb.workflows.db_status import DbStatusResult
     from aegisdb.workflows.down import DownResult
+    from aegisdb.workflows.planned import Planned
     from aegisdb.workflows.reset import ResetResult
     from aegisdb.workflows.snapshot_space import Space
     from aegisdb.workflows.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
@@ -102,6 +103,12 @@ def snapshot_plan(result: SnapshotPlan) -> Iterator[Block]:
     yield Text(f"{verb} {size(abs(result.bytes))}; now {_space(result.space)}")
 
 
+def planned(result: Planned) -> Iterator[Block]:
+    """One line a step."""
+    for step in result.steps:
+        yield Text(f"would {step}")
+
+
 def _space(space: Space) -> str:
     used = f"{size(space.bytes)} of at most {size(space.max_bytes)}"
     return f"snapshots take {used}; {space.kept} of at most {space.keep} made by name"
@@ -145,6 +152,7 @@ VIEWS = {
     "DownResult": down,
     "UrlResult": url,
     "DbStatusResult": status,
+    "Planned": planned,
     "ResetResult": reset,
     "SnapshotResult": snapshot,
     "SnapshotPlan": snapshot_plan,

@@ -109,7 +109,10 @@ def sql(result: Any) -> Iterator[Block]:
 
 def stamped(result: Any) -> Iterator[Block]:
     """Before and now."""
-    yield Text(f"{result.service}: {' '.join(result.before) or 'base'} -> {' '.join(result.now) or 'base'}", "ok")
+    would = "would be " if result.planned else ""
+    yield Text(
+        f"{result.service}: {would}{' '.join(result.before) or 'base'} -> {' '.join(result.now) or 'base'}", "ok"
+    )
 
 
 def resolved(result: Any) -> Iterator[Block]:
@@ -118,16 +121,17 @@ def resolved(result: Any) -> Iterator[Block]:
         yield Text(f"{result.service}: nothing is half-applied", "ok")
         return
     yield from (Text(f"ran: {statement}") for statement in result.mended)
-    yield Text(f"{result.service}: {result.revision} counts as {result.decision}", "ok")
+    counts = "would count" if result.planned else "counts"
+    yield Text(f"{result.service}: {result.revision} {counts} as {result.decision}", "ok")
     yield Text(f"the version table says {' '.join(result.now) or 'base'}")
 
 
 def new(result: Any) -> Iterator[Block]:
     """The file and what is in it, or why there is none."""
-    if not result.path:
+    if result.why:
         yield Text(f"nothing to do: {result.why}", "ok")
         return
-    yield Text(result.path, "name")
+    yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)
     if result.proven:
         yield Text("up, down and up again on a scratch database: clean", "ok")

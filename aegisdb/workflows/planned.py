@@ -1,0 +1,14 @@
+"""What `--plan` tells where a command has no richer result of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aegisdb.results import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Result):
+    """What would be done, in order; nothing was."""
+
+    steps: tuple[str, ...]
