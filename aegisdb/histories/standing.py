@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import Dirty, HistoryError, Problem
+from aegisdb.histories.misplaced import misplaced
 from aegisdb.histories.versions import read_versions
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
 """
-State = Literal["at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken"]
+State = Literal["at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken", "version rows"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half
         lost = [find_lost(conn, history, row) for row in unknown]
         ahead = all(one.ahead for one in lost)
         return Standing(history.service, history, rows, (), "ahead" if ahead else "unknown", _unknown(history, lost))
+    if conn is not None and (wrong := misplaced(conn, history, rows)):
+        return Standing(history.service, history, rows, (), "version rows", wrong)
     if pending and (problem := several_heads(history)):
         return Standing(history.service, history, rows, pending, "several heads", problem)
     return Standing(history.service, history, rows, pending, "pending" if pending else "at head")

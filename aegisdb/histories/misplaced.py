@@ -1,0 +1,90 @@
+"""Version rows that were lost or doubled: told from the journal and from the tables that are there, never repaired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Problem
+
+if TYPE_CHECKING:
+    from aegisdb.histories.revisions import History
+    from aegisdb.postgres.quick import Reader
+
+_LAST = """
+SELECT revision, action, to_char(started, 'YYYY-MM-DD HH24:MI') FROM aegisdb.journal
+ WHERE service = %s AND action IN ('upgrade', 'downgrade', 'stamp') AND outcome IN ('done', 'resolved')
+ ORDER BY id DESC LIMIT 1
+"""
+_ANY = "SELECT EXISTS (SELECT FROM unnest(%s::text[]) AS t (name) WHERE to_regclass(name) IS NOT NULL)"
+
+
+def misplaced(conn: Reader, history: History, rows: tuple[str, ...]) -> Problem | None:
+    """What is wrong with the rows themselves, though each of them is known; None when they can be right."""
+    return _doubled(history, rows) if rows else _lost(conn, history)
+
+
+def doubled(history: History, rows: tuple[str, ...]) -> tuple[str, ...]:
+    """Rows that another row revises, directly or not: that one alone would say the same."""
+    below = {row: _line(history, row) for row in rows if row in history.revisions}
+    return tuple(row for row in rows if any(row in line for other, line in below.items() if other != row))
+
+
+def _doubled(history: History, rows: tuple[str, ...]) -> Problem | None:
+    needless = doubled(history, rows)
+    if not needless:
+        return None
+    right = ", ".join(row for row in rows if row not in needless)
+    return Problem(
+        code="version_rows",
+        message=f"{history.service}: {history.version_table} has {', '.join(rows)}, but {right} includes"
+        f" {', '.join(needless)}",
+        where=history.version_table,
+        hint=f"look at invoke migrate.log (the journal), then invoke migrate.stamp --service {history.service}"
+        f" --revision {right}",
+    )
+
+
+def _line(history: History, revision: str) -> set[str]:
+    """Everything that it revises; `depends_on` is left out, for Alembic keeps rows of what a revision depends on."""
+    found: set[str] = set()
+    todo = list(history.revisions[revision].down)
+    while todo:
+        parent = todo.pop()
+        if parent not in found and parent in history.revisions:
+            found.add(parent)
+            todo += history.revisions[parent].down
+    return found
+
+
+def _lost(conn: Reader, history: History) -> Problem | None:
+    if conn.value("SELECT to_regclass('aegisdb.journal')") is None:
+        return None
+    last = conn.rows(_LAST, (history.service,))
+    if not last:
+        return None
+    revision, action, when = last[0]
+    known = history.revisions.get(revision)
+    if known is None:
+        return None
+    standing = known.down if action == "downgrade" else (revision,)
+    if not standing or not _something_is_there(conn, history, standing):
+        return None
+    return Problem(
+        code="version_rows",
+        message=f"{history.service}: {history.version_table} has no row, but the journal says {', '.join(standing)}"
+        f" since {when}, and its tables are there",
+        where=history.version_table,
+        hint=f"invoke migrate.stamp --service {history.service} --revision {standing[0]} (compares the schema first)",
+    )
+
+
+def _something_is_there(conn: Reader, history: History, applied: tuple[str, ...]) -> bool:
+    """Whether a table that these revisions made still exists: after a downgrade by plain Alembic none does."""
+    from aegisdb.histories.losing import dropped_by_source
+
+    below = [history.revisions[identifier] for identifier in history.ancestors(applied)]
+    tables = [dropped.table for dropped in dropped_by_source(below) if not dropped.column]
+    return bool(tables) and bool(conn.value(_ANY, (tables,)))
+
+
+__all__ = ["doubled", "misplaced"]
