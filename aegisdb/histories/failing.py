@@ -58,7 +58,9 @@ def _missing_module(failure: dict[str, Any], history: History, runner: runners.R
     home = history.locations.home
     whose = f"the environment of `{' '.join(runner)}`" if runner else "this environment"
     line = failure.get("line")
-    own = (home / failure["module"].partition(".")[0]).exists()
+    top = failure["module"].partition(".")[0]
+    # most services have a folder `alembic` beside their code
+    own = top != "alembic" and ((home / f"{top}.py").exists() or (home / top).is_dir())
     return Failed(
         f"{history.service}: No module named {failure['module']!r} in {whose}",
         hint=f"is it imported from the right place below {home}?" if own else runners.how_to_install(runner, home),

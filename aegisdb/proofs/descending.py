@@ -6,6 +6,7 @@ leave what the first one left. A revision that does not go down hides all below 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import read
@@ -29,7 +30,7 @@ def prove_descending(
     lowest = history.descendants(scope)
     todo = [revision for revision in reversed(history.ordered()) if revision.id in given & lowest]
     walk = _Walk(stage, history, judge)
-    blocked = ""
+    blocked = suspect = ""
     for revision in todo:
         wanted = revision.id in scope
         if blocked:
@@ -37,6 +38,10 @@ def prove_descending(
         else:
             proof = walk.prove(revision, judged=wanted)
             blocked = "" if walk.went_down else f"{revision.id} above it does not go down"
+        if proof.findings and suspect:
+            note = f"what {suspect} above it left behind may be the reason"
+            proof = replace(proof, notes=(*proof.notes, note))
+        suspect = suspect or (revision.id if proof.findings else "")
         if wanted:
             yield proof
 
