@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 _TABLES = """
-SELECT n.nspname, c.relname
+SELECT n.nspname, c.relname,
+    (SELECT coalesce(json_agg(json_build_array(a.attname, a.attnum) ORDER BY a.attnum), '[]')
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND left(n.nspname, 3) <> 'pg_' AND n.nspname NOT IN ('information_schema', 'aegisdb')
@@ -38,6 +40,16 @@ WHERE c.relkind = 'r' AND left(n.nspname, 3) <> 'pg_' AND n.nspname NOT IN ('inf
         SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, 2
 """
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much is in every table."""
+
+    rows: Mapping[str, int]
+    values: Mapping[str, tuple[int, int]]
+    """By `table.column`: its number in the table, which a column that is dropped and added again changes, and how many
+    values are not NULL."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,16 @@ class DataProver:
     ) -> RevisionProof:
         if revision.one_way is not None:
             return describe(history, revision, "one way")
-        before = self._rows(conn) if prove else {}
+        before = self._contents(conn) if prove else Contents({}, {})
         code = "data_downgrade_failed"
         try:
             session.downgrade_one(revision.id)
             if not prove:
                 return describe(history, revision, "proven")
-            between = self._rows(conn)
+            between = self._contents(conn)
             code = "data_upgrade_failed"
             session.upgrade_one(revision.id)
-            after = self._rows(conn)
+            after = self._contents(conn)
             code = "data_downgrade_failed"
             session.downgrade_one(revision.id)
         except (Interrupted, Unreachable):
@@ -115,28 +127,43 @@ class DataProver:
             return replace(describe(history, revision, "failed"), findings=(finding,))
         return _judge(describe(history, revision, "proven"), before, between, after)
 
-    def _rows(self, conn: Connection) -> dict[str, int]:
-        """Rows of every table but the version tables."""
-        tables = [t for t in conn.rows(_TABLES) if ".".join(t) not in self._version_tables]
-        if not tables:
-            return {}
-        counts = ", ".join(f"(SELECT count(*) FROM ONLY {quote_ident(s)}.{quote_ident(t)})" for s, t in tables)  # noqa: S608  quoted
-        return dict(zip((f"{s}.{t}" for s, t in tables), conn.rows(f"SELECT {counts}")[0], strict=True))
+    def _contents(self, conn: Connection) -> Contents:
+        """Rows and values of every table but the version tables."""
+        rows: dict[str, int] = {}
+        values: dict[str, tuple[int, int]] = {}
+        for schema, name, columns in conn.rows(_TABLES):
+            table = f"{schema}.{name}"
+            if table in self._version_tables:
+                continue
+            wanted = ", ".join(["count(*)", *(f"count({quote_ident(column)})" for column, _ in columns)])
+            found = conn.rows(f"SELECT {wanted} FROM ONLY {quote_ident(schema)}.{quote_ident(name)}")[0]  # noqa: S608  quoted
+            rows[table] = found[0]
+            for (column, number), count in zip(columns, found[1:], strict=True):
+                values[f"{table}.{column}"] = (number, count)
+        return Contents(rows, values)
 
 
-def _judge(
-    proof: RevisionProof, before: Mapping[str, int], between: Mapping[str, int], after: Mapping[str, int]
-) -> RevisionProof:
-    """A table that the downgrade drops takes its rows along by nature; one that stays must get its rows back."""
-    lost = {table: rows - after.get(table, 0) for table, rows in before.items() if after.get(table, 0) < rows}
+def _judge(proof: RevisionProof, before: Contents, between: Contents, after: Contents) -> RevisionProof:
+    """What the downgrade drops takes its rows and values along by nature; a table that stays must get its rows back."""
+    lost = {t: rows - after.rows.get(t, 0) for t, rows in before.rows.items() if after.rows.get(t, 0) < rows}
     findings = tuple(
         Finding(
             code="rows_lost",
             object=f"table {table}",
-            detail=f"{table}: {before[table]} rows, {after.get(table, 0)} after",
+            detail=f"{table}: {before.rows[table]} rows, {after.rows.get(table, 0)} after",
         )
         for table in lost
-        if table in between
+        if table in between.rows
     )
     # the revision is reverted all the same, so what is below it can be proven: the status says only "findings"
-    return replace(proof, findings=findings, rows_lost=lost)
+    return replace(proof, findings=findings, rows_lost=lost, values_lost=_values_lost(before, between, after))
+
+
+def _values_lost(before: Contents, between: Contents, after: Contents) -> dict[str, int]:
+    """Values of columns that were dropped and came back, in tables that stayed."""
+    found = {}
+    for column, (number, count) in before.values.items():
+        again, left = after.values.get(column, (number, count))
+        if again != number and left < count and column.rpartition(".")[0] in between.rows:
+            found[column] = count - left
+    return found

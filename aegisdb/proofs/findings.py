@@ -58,6 +58,8 @@ class RevisionProof:
     """Schema objects that the upgrade adds, removes or changes."""
     rows_lost: Mapping[str, int] = field(default_factory=dict)
     """With data: rows that a downgrade and an upgrade do not bring back, by table."""
+    values_lost: Mapping[str, int] = field(default_factory=dict)
+    """With data: values (not NULL) of columns that the downgrade drops and the upgrade adds again, by table.column."""
     up_seconds: float = 0.0
     down_seconds: float = 0.0
 

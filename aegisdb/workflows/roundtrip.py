@@ -233,6 +233,7 @@ def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
         findings=findings,
         notes=(*proof.notes, *data.notes),
         rows_lost=data.rows_lost,
+        values_lost=data.values_lost,
     )
 
 

@@ -158,7 +158,11 @@ SEEDED = Svc(
         Rev(id="s1", up=table("seeded_t", "name text"), down=sql("DROP TABLE seeded_t")),
         Rev(id="s2", up="pass", down=sql("DELETE FROM seeded_t WHERE id > 1")),
         Rev(id="s3", up=sql("ALTER TABLE seeded_t ADD c int NOT NULL"), down=sql("ALTER TABLE seeded_t DROP c")),
-        Rev(id="s4", up=sql("ALTER TABLE seeded_t ADD d int"), down=sql("ALTER TABLE seeded_t DROP d")),
+        Rev(
+            id="s4",
+            up=sql("ALTER TABLE seeded_t ADD d int, ADD note text"),
+            down=sql("ALTER TABLE seeded_t DROP d, DROP note"),
+        ),
     ),
     more={"seeds": [{"sql": "seed.sql", "fills": ["seeded_t"]}]},
 )
@@ -172,12 +176,14 @@ def seeded(root: Path, url: str, service: Svc, columns: str, values: str) -> Pat
 
 
 def test_full_tables_find_what_empty_ones_hide(database: Address, tmp_path: Path) -> None:
-    root = seeded(tmp_path, database.url(), SEEDED, "id, c", "g, g")
+    root = seeded(tmp_path, database.url(), SEEDED, "id, c, d", "g, g, g")
     empty = invoke("migrate.roundtrip", "--all", "--format", "json", cwd=root)
     assert empty.code == 0, empty.err
     full = invoke("migrate.roundtrip", "--all", "--with-data", "--format", "json", cwd=root)
     assert full.code == 6
     assert proof(full, "s4")["status"] == "proven"
+    # three values of d and none of note: what a downgrade drops is told, but no fault
+    assert proof(full, "s4")["values_lost"] == {"public.seeded_t.d": 3}
     found = proof(full, "s3")["findings"]
     assert found[0]["code"] == "data_upgrade_failed"
     assert 'column "c" of relation "seeded_t" contains null values' in found[0]["detail"]

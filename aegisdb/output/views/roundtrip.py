@@ -22,7 +22,9 @@ def roundtrip(result: Any) -> Iterator[Block]:
     yield table([*columns, "rows lost#"] if result.with_data else columns, (_row(p, result) for p in proofs))
     for proof in proofs:
         lost = ", ".join(f"{table} {rows}" for table, rows in proof.rows_lost.items())
+        values = ", ".join(f"{column} {number}" for column, number in proof.values_lost.items())
         lines = [*map(str, proof.findings), *proof.notes, *([f"downgrade takes rows along: {lost}"] if lost else [])]
+        lines += [f"downgrade takes values along: {values}"] if values else []
         if lines:
             yield Text(f"{proof.service} {proof.revision}", "heading")
             yield Text("\n".join(f"  {line}" for line in lines), verbatim=True)
