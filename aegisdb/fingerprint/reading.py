@@ -27,6 +27,8 @@ _KINDS = (
     "comments",
     "grants",
 )
+_OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
+"""Those that `census.sql` knows about."""
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
@@ -69,16 +71,22 @@ def _read_once(conn: Connection) -> Fingerprint:
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         *_, prepared, major, with_age = conn.rows(_SETTINGS)[0]
+        there = {family for (family,) in _rows_of(conn, "census", major, prepared)}
         for kind in (*_KINDS, *(["age_graphs"] if with_age else [])):
-            # planning costs as much as reading a small schema, and a roundtrip reads on one connection many times
-            name = f"aegisdb_fingerprint_{kind}"
-            if name not in prepared:
-                conn.execute(f"PREPARE {name} AS {_query(kind, major)}")
-            rows += conn.rows(f"EXECUTE {name}")
+            if kind in there or kind not in _OFTEN_EMPTY:
+                rows += _rows_of(conn, kind, major, prepared)
     return Fingerprint(
         {key: _one_line(facts) for key, facts, _ in rows},
         {key: relation for key, _, relation in rows if relation},
     )
+
+
+def _rows_of(conn: Connection, kind: str, major: int, prepared: list[str]) -> list[tuple[Any, ...]]:
+    # planning costs as much as reading a small schema, and a roundtrip reads on one connection many times
+    name = f"aegisdb_fingerprint_{kind}"
+    if name not in prepared:
+        conn.execute(f"PREPARE {name} AS {_query(kind, major)}")
+    return conn.rows(f"EXECUTE {name}")
 
 
 def _one_line(facts: str) -> str:
@@ -91,7 +99,9 @@ def _one_line(facts: str) -> str:
 def _query(kind: str, major: int) -> str:
     """The query for one file of `catalog/`, without the lines that are for other versions of PostgreSQL."""
     catalog = files("aegisdb.fingerprint.catalog")
-    text = (catalog / "_with.sql").read_text() + (catalog / f"{kind}.sql").read_text()
+    text = (catalog / f"{kind}.sql").read_text()
+    if kind != "census":
+        text = (catalog / "_with.sql").read_text() + text
     return "\n".join(line for line in text.splitlines() if _is_for(line, major))
 
 
