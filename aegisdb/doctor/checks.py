@@ -6,6 +6,21 @@ from aegisdb.doctor import environments, locking, lost, models, revisions, schem
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
+    # before those that compare with scratch databases: making one sweeps orphans
+    Check(
+        name="orphan",
+        finds="a scratch database whose command was killed",
+        look=locking.orphans,
+        needs="server",
+        mend=locking.sweep,
+        mends="drops it",
+    ),
+    Check(
+        name="lock",
+        finds="who holds the writer lock; wrong when the holder does nothing any more",
+        look=locking.writer,
+        needs="server",
+    ),
     Check(
         name="half_applied",
         finds="a run died inside a non-transactional revision",
@@ -70,20 +85,6 @@ CHECKS: tuple[Check, ...] = (
         mends="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
     ),
     Check(name="unowned", finds="an object that nobody owns", look=schema.unowned),
-    Check(
-        name="orphan",
-        finds="a scratch database whose command was killed",
-        look=locking.orphans,
-        needs="server",
-        mend=locking.sweep,
-        mends="drops it",
-    ),
-    Check(
-        name="lock",
-        finds="who holds the writer lock; wrong when the holder does nothing any more",
-        look=locking.writer,
-        needs="server",
-    ),
     Check(
         name="left_over",
         finds="PG*, ALEMBIC_CONFIG, PYTHONPATH and the like are set in this shell (only told)",

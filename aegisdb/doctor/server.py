@@ -96,7 +96,7 @@ def missing(patient: Patient) -> Iterator[Finding]:
     graphs = graph_names(conn)
     for name in wanted.graphs:
         if name not in graphs:
-            yield _missing("graph", name, possible="age" in there)
+            yield _missing("graph", name, possible="age" in possible)
 
 
 def _missing(kind: str, name: str, *, possible: bool) -> Finding:
@@ -107,8 +107,10 @@ def _missing(kind: str, name: str, *, possible: bool) -> Finding:
         what=f"{kind} {name} of services.yaml is not in the database",
         cause="it was dropped, or the database was made without the base schema"
         if possible
-        else f"the server does not have it{' (extension age comes first)' if kind == 'graph' else ''}",
-        command=in_shell(sql) if possible else f"install {name} on the server, or use the embedded server",
+        else f"the server does not have {'extension age' if kind == 'graph' else 'it'}",
+        command=in_shell(sql)
+        if possible
+        else f"install {'age' if kind == 'graph' else name} on the server, or use the embedded one",
         fix=sql if possible else "",
     )
 
@@ -120,7 +122,8 @@ def statement(kind: str, name: str) -> str:
     if kind == "extension":
         return f"CREATE EXTENSION IF NOT EXISTS {quote_ident(name)}"
     # create_graph finds its operator classes by search_path only
-    return f'SET search_path = ag_catalog, "$user", public; SELECT create_graph({quote_literal(name)})'
+    path = 'SET search_path = ag_catalog, "$user", public'
+    return f"{statement('extension', 'age')}; {path}; SELECT create_graph({quote_literal(name)})"
 
 
 def in_shell(sql: str) -> str:
