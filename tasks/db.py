@@ -202,3 +202,15 @@ def diagram(ws: Workspace, output: str = "") -> Result:
     from aegisdb.workflows import pictures as workflow
 
     return workflow.diagram(ws, output=output)
+
+
+@task(help={"drop": "Drop them; the next reset builds anew."})
+def cache(ws: Workspace, drop: bool = False) -> Result:
+    """List what is kept to make resets quick: templates, and the spare copy for the next one.
+
+    Example:
+        invoke db.cache --drop
+    """
+    from aegisdb.workflows import cache as workflow
+
+    return workflow.cache(ws, drop=drop)

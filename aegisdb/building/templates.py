@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from aegisdb.building.levels import Level
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.markers import Kind, Marker
     from aegisdb.workspace import Workspace
 
 KEPT = 6
@@ -54,8 +55,23 @@ def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int
     rows = conn.rows(
         "SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, %s)", (_prefix(ws),)
     )
-    found = [(name, marker.made, size) for name, size in rows if (marker := read_marker(conn, name)) and marker.valid]
+    found = [(name, marker.made, size) for name, size in rows if (marker := _marked(conn, name, "template"))]
     return tuple(sorted(found, key=lambda row: row[1], reverse=True))
+
+
+def spare_name(template: str) -> str:
+    """The name of a template's spare copy (building/spare.py)."""
+    prefix, infix, digest = template.rpartition(_INFIX)
+    return f"{prefix}{infix}spare_{digest.rpartition('_')[2]}"
+
+
+def spare_names(ws: Workspace, conn: Connection) -> dict[str, int]:
+    """Bytes of every finished spare copy of this project on the server, by name."""
+    rows = conn.rows(
+        "SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, %s)",
+        (f"{_prefix(ws)}spare_",),
+    )
+    return {name: size for name, size in rows if _marked(conn, name, "spare")}
 
 
 def drop_templates(ws: Workspace, conn: Connection, *, keep: int = 0) -> tuple[str, ...]:
@@ -113,8 +129,12 @@ def promote_template(conn: Connection, scratch_name: str, name: str, level: str)
 
 def holds(conn: Connection, name: str) -> bool:
     """Whether this template is there and finished."""
+    return _marked(conn, name, "template") is not None
+
+
+def _marked(conn: Connection, name: str, kind: Kind) -> Marker | None:
     marker = read_marker(conn, name)
-    return marker is not None and marker.valid and marker.kind == "template"
+    return marker if marker is not None and marker.valid and marker.kind == kind else None
 
 
 def _names(ws: Workspace, conn: Connection, upto: Level) -> dict[Level, str]:

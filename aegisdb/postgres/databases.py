@@ -92,20 +92,21 @@ def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> No
     _settle(conn, source)
     while True:
         try:
-            conn.execute(_copy_statement(conn, source, name))
+            conn.execute(copy_statement(conn, source, name))
             break
         except Busy:
             # an error comes only after PostgreSQL's own wait of 5 s, so this is no tight loop
             if time.monotonic() >= deadline:
                 raise in_use(conn, source, "copied") from None
     try:
-        _copy_properties(conn, source, name)
+        copy_properties(conn, source, name)
     except BaseException:
         drop(conn, name)
         raise
 
 
-def _copy_statement(conn: Connection, source: str, name: str) -> str:
+def copy_statement(conn: Connection, source: str, name: str) -> str:
+    """The statement that copies a database; raises StatementFailed when there is no such source."""
     rows = conn.rows(_PROPERTIES, (source,))
     if not rows:
         raise StatementFailed(f"there is no database {source!r} to copy", sqlstate="3D000")
@@ -119,7 +120,8 @@ def _copy_statement(conn: Connection, source: str, name: str) -> str:
     )
 
 
-def _copy_properties(conn: Connection, source: str, name: str) -> None:
+def copy_properties(conn: Connection, source: str, name: str) -> None:
+    """Give a copy what CREATE DATABASE leaves out: settings, privileges, connection limit and comment."""
     owner, limit, comment, settings, privileges = conn.rows(_PROPERTIES, (source,))[0]
     database = quote_ident(name)
     statements = [_setting(database, role, entry) for role, config in settings or () for entry in config]

@@ -18,8 +18,8 @@ from aegisdb.postgres.quoting import quote_ident, quote_literal
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
-Kind = Literal["scratch", "template", "snapshot", "test"]
-DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "test")
+Kind = Literal["scratch", "template", "spare", "snapshot", "test"]
+DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "spare", "test")
 
 _READ = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, shobj_description(d.oid, 'pg_database')

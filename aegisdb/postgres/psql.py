@@ -52,6 +52,11 @@ def installed(bindir: Path | None) -> bool:
     return (bindir is not None and (bindir / "psql").is_file()) or shutil.which("psql") is not None
 
 
+def keeps_password_in_memory() -> bool:
+    """Whether a child that outlives this process still finds its password; a file with a name would be gone by then."""
+    return hasattr(os, "memfd_create")
+
+
 def run_file(
     address: Address,
     path: Path,

@@ -30,10 +30,13 @@ def promote(conn: Connection, scratch: str, name: str, kind: Kind, facts: Mappin
         mark(conn, name, kind, **facts)
 
 
-def replace_live(conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str]) -> None:
+def replace_live(
+    conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str], *, drop_later: bool = False
+) -> str:
     """Put the scratch database in the place of `live`, which is kept as the snapshot `kept_as` with `facts`.
 
-    A former `kept_as` is dropped after that has succeeded. Where `live` does not exist, nothing is kept.
+    A former `kept_as` is dropped after that has succeeded; with `drop_later` that is left to the caller, who gets its
+    name (of a scratch database whose maker is dead: any sweep drops it). Where `live` does not exist, nothing is kept.
     The live database's comment, and with it a marker of ours, goes on to the new one.
 
     Raises:
@@ -44,7 +47,7 @@ def replace_live(conn: Connection, live: str, scratch: str, kept_as: str, facts:
         with conn.transaction():
             _rename(conn, scratch, live)
             _comment(conn, live, None)
-        return
+        return ""
     databases.wait_until_free(conn, live)
     databases.wait_until_free(conn, scratch)
     former = kept_as if databases.exists(conn, kept_as) else ""
@@ -56,8 +59,11 @@ def replace_live(conn: Connection, live: str, scratch: str, kept_as: str, facts:
             _swap(conn, live, scratch, kept_as, facts)
     except Busy:
         raise databases.in_use(conn, live, "replaced") from None
+    if former and drop_later:
+        return doomed
     if former:
         databases.drop(conn, doomed)
+    return ""
 
 
 def _swap(conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str]) -> None:

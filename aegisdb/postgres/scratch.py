@@ -30,10 +30,13 @@ _ID = re.compile(rf"{_INFIX}([0-9a-f]{{{2 * _RANDOM_BYTES}}})([0-9a-f]{{{_CHECK_
 
 
 @contextmanager
-def scratch(address: Address, *, template: str | None = None, label: str = "", wait: float = 30.0) -> Iterator[Address]:
+def scratch(
+    address: Address, *, template: str | None = None, spare: str = "", label: str = "", wait: float = 30.0
+) -> Iterator[Address]:
     """A database of one's own on the address's server, empty or a copy of `template`; always dropped.
 
     `label` goes into its marker. Orphans of the same database are dropped first. `wait` seconds for a template in use.
+    `spare` is a copy of the template that is there already: it is taken instead of a new one.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
@@ -45,6 +48,9 @@ def scratch(address: Address, *, template: str | None = None, label: str = "", w
         try:
             if template is None:
                 databases.create(conn, name)
+            elif spare:
+                databases.rename(conn, spare, name)
+                databases.copy_properties(conn, template, name)
             else:
                 databases.clone(conn, template, name, wait=wait)
             markers.mark(conn, name, "scratch", label=label)

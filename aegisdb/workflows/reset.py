@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.building import fill, template
+from aegisdb.building import fill, spare, template
 from aegisdb.building.inspecting import Content, inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
@@ -173,13 +173,16 @@ def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: 
     there = databases.exists(conn, live)
     with _state_told(live if there else ""):
         source = None if no_cache else template(ws, level)
-        with scratch(ws.address(), template=source, label="reset") as new:
+        taken = spare.ready(conn, source) if source and level == "seeds" else ""
+        with scratch(ws.address(), template=source, spare=taken, label="reset") as new:
             if source is None:
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
             content = _verify(ws, new, level)
             facts = _journal_before(ws) if there else {}
-            replace_live(conn, live, new.database, snapshot_database(live, KEPT_AS), facts)
+            later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)
+            former = replace_live(conn, live, new.database, kept_as, facts, drop_later=later)
+    spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
     return content, there
 
 

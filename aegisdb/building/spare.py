@@ -1,0 +1,83 @@
+"""A copy of a template made ahead of time, so that the next reset only renames.
+
+It is made after a reset by a psql that nobody waits for: the next command neither waits for it nor needs it, a stopped
+server ends it, and an unfinished copy is invisible to everybody. There is one for a project, on the servers that the
+project has to itself.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from subprocess import DEVNULL, Popen
+from typing import TYPE_CHECKING
+
+from aegisdb import processes
+from aegisdb.building.templates import spare_name, spare_names
+from aegisdb.postgres import databases, psql
+from aegisdb.postgres.markers import read_marker, who
+from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+_left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
+_QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1")
+_MARK = """
+DO $do$ BEGIN
+  EXECUTE format('COMMENT ON DATABASE %%I IS %%L', %(name)s, (
+    SELECT json_build_object('aegisdb', %(facts)s::jsonb || jsonb_build_object(
+             'oid', d.oid::bigint, 'system_identifier', (SELECT system_identifier FROM pg_control_system())))
+      FROM pg_database d WHERE d.datname = %(name)s));
+END $do$"""
+
+
+def ready(conn: Connection, template: str) -> str:
+    """The name of the finished spare copy of this very template; empty without one."""
+    name = spare_name(template)
+    marker = read_marker(conn, name)
+    fits = marker is not None and marker.valid and marker.kind == "spare" and marker.facts.get("template") == template
+    return name if fits and not databases.sessions(conn, name) else ""
+
+
+def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: Iterable[str] = ()) -> None:
+    """Start making the spare copy of the template, and dropping `drop` and other templates' spares; nobody waits.
+
+    Does nothing on a server given by URL, which others may share, and where psql is missing. What fails is only a
+    spare less: the next reset copies the template itself.
+    """
+    if not can_wait(ws):
+        return
+    statements, doomed = [], list(drop)
+    if template:
+        wanted = spare_name(template)
+        doomed += [name for name in spare_names(ws, conn) if name != wanted]
+        if not databases.exists(conn, wanted):
+            statements += [databases.copy_statement(conn, template, wanted), _mark(wanted, template)]
+    statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)}" for name in doomed]
+    if statements:
+        _leave(ws, conn, statements)
+
+
+def _leave(ws: Workspace, conn: Connection, statements: list[str]) -> None:
+    argv = [str(psql.binary("psql", ws.server.bindir())), *_QUIET]
+    argv += [word for statement in statements for word in ("-c", statement)]
+    address = conn.address.with_database(databases.MAINTENANCE)
+    with psql.login(address, application="aegisdb: spare copy") as (variables, descriptors):
+        env = processes.child_environment(variables)
+        left = processes.start(argv, env=env, pass_fds=descriptors, stdout=DEVNULL, stderr=DEVNULL, death_signal=None)
+        _left.append(left)
+
+
+def can_wait(ws: Workspace) -> bool:
+    """Whether something may be left to a psql in the background."""
+    return ws.server.kind != "url" and psql.installed(ws.server.bindir()) and psql.keeps_password_in_memory()
+
+
+def _mark(name: str, template: str) -> str:
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    marker = {"kind": "spare", "made": made, "made_by": who(), "facts": {"template": template}}
+    return _MARK % {"name": quote_literal(name), "facts": quote_literal(json.dumps(marker))}

@@ -1,0 +1,109 @@
+"""The spare copy: made after a reset, taken by the next one, never another database than a reset from nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aegisdb.building.templates import spare_names
+from aegisdb.fingerprint import read
+from aegisdb.postgres import databases
+from aegisdb.seeds.contents import table_contents
+from aegisdb.workflows.cache import cache
+from aegisdb.workflows.reset import reset
+from aegisdb.workspace import Workspace, open_workspace
+from tests.monorepo import build_monorepo
+from tests.postgres_server import free_port
+from tests.seeds.shop import processes_naming
+from tests.workflows.project import INIT, SHOP
+
+_WAIT = 120.0  # seconds: the machine may be busy
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    """A project with a server of its own."""
+    port = free_port()
+    more = {"project": f"spare{port}", "targets": {"local": {"server": "embedded", "port": port}}}
+    build_monorepo(tmp_path, {"shop": SHOP}, init=INIT, extra=more)
+    (tmp_path / "services" / "shop" / "seed.sql").write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20);\n")
+    made = _open(tmp_path)
+    yield made
+    made.server.stop(destroy=True)
+
+
+def _open(root: Path) -> Workspace:
+    return open_workspace(cwd=root, environ={}, command="db.reset")
+
+
+def _spare(ws: Workspace) -> dict[str, int]:
+    """Name and oid of the spare copy, once it is there alone."""
+    deadline = time.monotonic() + _WAIT
+    while time.monotonic() < deadline:
+        with databases.maintenance(ws.address()) as conn:
+            names = spare_names(ws, conn)
+            if len(names) == 1:
+                return {
+                    name: int(conn.value("SELECT oid FROM pg_database WHERE datname = %s", (name,))) for name in names
+                }
+        time.sleep(0.1)
+    raise AssertionError(f"spare copies: {sorted(names)}")
+
+
+def _state(ws: Workspace) -> tuple[int, str, dict[str, tuple[int, str]]]:
+    with ws.connect() as conn:
+        return conn.identity().oid, read(conn).text, table_contents(conn)
+
+
+def test_the_next_reset_takes_it_and_gets_what_a_build_from_nothing_gets(ws: Workspace) -> None:
+    reset(ws)
+    spare = _spare(ws)
+    reset(ws)
+    taken = _state(ws)
+    assert [taken[0]] == list(spare.values())
+    assert _spare(ws).keys() == spare.keys()
+    reset(ws, no_cache=True)
+    built = _state(ws)
+    assert built[0] != taken[0]
+    assert built[1:] == taken[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("services/shop/seed.sql", "INSERT INTO shop_items VALUES (3, 30);\n"),
+        ("sql/base.sql", INIT["sql/base.sql"] + "CREATE INDEX ON notes (text);\n"),
+        ("services/shop/alembic/versions/a2.py", ""),
+    ],
+)
+def test_after_an_edit_of_one_input_it_is_another_one(ws: Workspace, name: str, text: str) -> None:
+    reset(ws)
+    spare = _spare(ws)
+    path = ws.registry.root / name
+    path.write_text(text or path.read_text().replace("ADD price int", "ADD price bigint"))
+    edited = _open(ws.registry.root)
+    reset(edited)
+    cached = _state(edited)
+    assert cached[0] not in spare.values()
+    reset(edited, no_cache=True)
+    assert _state(edited)[1:] == cached[1:]
+    reset(edited)
+    assert not _spare(edited).keys() & spare.keys()
+
+
+def test_the_cache_is_listed_and_dropped_and_a_stopped_server_leaves_nobody_behind(ws: Workspace) -> None:
+    reset(ws)
+    _spare(ws)
+    kinds = sorted(one.kind for one in cache(ws).databases)
+    assert kinds == ["spare", "template", "template", "template"]
+    cache(ws, drop=True)
+    assert cache(ws).databases == ()
+    reset(ws)
+    ws.server.stop()
+    deadline = time.monotonic() + _WAIT
+    while (left := processes_naming(f"{ws.registry.file.project}__tpl_spare")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
