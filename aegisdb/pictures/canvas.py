@@ -26,6 +26,7 @@ _STYLE = """
   .good { fill: var(--good); }
   .bold { font-weight: 600; }
   .edge { fill: none; stroke: var(--line); stroke-width: 1.3; opacity: .75; }
+  .far { opacity: .5; }
   .edge:hover { stroke-width: 3; opacity: 1; }
   .rule { stroke: var(--rule); stroke-width: 1; fill: none; }
   .tip { fill: var(--line); }

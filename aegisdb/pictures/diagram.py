@@ -63,7 +63,9 @@ def draw(schema: Schema, *, title: str, order: tuple[str, ...] = ()) -> str:
         canvas.rect(frame.x, frame.y, frame.width, frame.height, f"o{hues[group[0]]} f", round_by=10)
         canvas.text(frame.x + _FRAME[0], frame.y + 24, _heading(group), "title")
     for key in schema.keys:
-        _edge(canvas, key, cards, boxes)
+        # in the colour of what it points at: in a thicket the eye follows the colour
+        css = f"o{hues[cards[key.target].table.owner]}"
+        _edge(canvas, key, cards, boxes, css)
     for key_, card in cards.items():
         _draw_card(canvas, card, boxes[key_], f"o{hues[card.table.owner]}")
     return canvas.document(width + 2 * _MARGIN, height + 2 * _MARGIN + 24, title=title, hues=len(hues))
@@ -124,8 +126,10 @@ def _place(
     return frames, boxes, outer.width, outer.height
 
 
-def _edge(canvas: Canvas, key: ForeignKey, cards: Mapping[str, _Card], boxes: Mapping[str, Box]) -> None:
+def _edge(canvas: Canvas, key: ForeignKey, cards: Mapping[str, _Card], boxes: Mapping[str, Box], hue: str) -> None:
     """A curve from the column to the heading of the table that it points at, with a tip there."""
+    far = " far" if cards[key.source].table.owner != cards[key.target].table.owner else ""
+    line = f"edge {hue} s{far}"
     source, target = boxes[key.source], boxes[key.target]
     y1, y2 = cards[key.source].anchor(source, key.columns), target.y + _HEAD / 2
     title = f"{key.source} ({', '.join(key.columns)}) → {key.target}: {key.name}"
@@ -133,7 +137,7 @@ def _edge(canvas: Canvas, key: ForeignKey, cards: Mapping[str, _Card], boxes: Ma
         right = source.x + source.width
         canvas.path(
             f"M{right:.1f},{y1:.1f} C{right + 30:.1f},{y1:.1f} {right + 30:.1f},{y2:.1f} {right:.1f},{y2:.1f}",
-            "edge",
+            line,
             title,
         )
         return
@@ -143,9 +147,9 @@ def _edge(canvas: Canvas, key: ForeignKey, cards: Mapping[str, _Card], boxes: Ma
     x2 = target.x + target.width if enters_right else target.x
     bend = max(28.0, min(abs(x1 - x2) / 2, 160.0))
     c1, c2 = x1 - bend if leaves_left else x1 + bend, x2 + bend if enters_right else x2 - bend
-    canvas.path(f"M{x1:.1f},{y1:.1f} C{c1:.1f},{y1:.1f} {c2:.1f},{y2:.1f} {x2:.1f},{y2:.1f}", "edge", title)
+    canvas.path(f"M{x1:.1f},{y1:.1f} C{c1:.1f},{y1:.1f} {c2:.1f},{y2:.1f} {x2:.1f},{y2:.1f}", line, title)
     back = 7 if enters_right else -7
-    canvas.path(f"M{x2:.1f},{y2:.1f} l{back},-4 l0,8 z", "tip")
+    canvas.path(f"M{x2:.1f},{y2:.1f} l{back},-4 l0,8 z", f"tip {hue} d")
 
 
 def _draw_card(canvas: Canvas, card: _Card, box: Box, hue: str) -> None:
