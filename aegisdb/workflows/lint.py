@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
 from aegisdb.histories.locations import alembic_settings, locate
-from aegisdb.histories.reading import read_histories
+from aegisdb.histories.reading import read_histories, read_history
 from aegisdb.histories.scan import scan_source
 from aegisdb.lint import Context, Finding, check
 from aegisdb.lint.changes import Changes, changes
@@ -93,6 +93,19 @@ def lint(
         problems=_problems(linted.findings, len(chosen)),
     )
     return _reported(ws, result, report, output)
+
+
+def lint_one(ws: Workspace, service: str, revision: str) -> tuple[Finding, ...]:
+    """Findings about one revision, with those about whole histories left out; git and the database are not asked.
+
+    Raises:
+        HistoryError: the history cannot be read. Failed: squawk failed.
+    """
+    history = read_history(ws.registry, service)
+    context = Context(registry=ws.registry, histories={service: history})
+    chosen = [(service, history.revisions[revision])]
+    unsafe, _ = squawk(context, chosen)
+    return check(context, chosen, unsafe).findings
 
 
 def choose(context: Context, changed: Changes, *, every: bool) -> tuple[list[tuple[str, Revision]], str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Difference, Refused, UsageError
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from aegisdb.histories.revisions import History
     from aegisdb.histories.session import Draft, Session
+    from aegisdb.lint import Finding
     from aegisdb.workspace import Workspace
 
 _MESSAGE_LIMIT = 200
@@ -36,6 +36,8 @@ class NewRevisionResult(Result):
     why: str = ""
     proven: bool = False
     """The new revision was taken up, down and up on a scratch database."""
+    lint: tuple[Finding, ...] = ()
+    """What migrate.lint says about it; told and not failed, because the file is still to be looked through."""
     planned: bool = False
     """Nothing was written; `operations` are what the file would have."""
 
@@ -137,13 +139,13 @@ def _written(ws: Workspace, service: str, draft: Draft) -> NewRevisionResult:
 
 
 def _proven(ws: Workspace, result: NewRevisionResult) -> NewRevisionResult:
-    """Take the new revision up, down and up; what is found becomes the result's problems, the file stays."""
-    if find_spec("aegisdb.workflows.roundtrip") is None:
-        return result
+    """Lint it, take it up, down and up; what the roundtrip finds becomes the result's problems, the file stays."""
+    from aegisdb.workflows.lint import lint_one
     from aegisdb.workflows.roundtrip import roundtrip
 
+    linted = lint_one(ws, result.service, result.revision)
     found = roundtrip(ws, service=result.service, last=1)
-    return replace(result, proven=not found.problems, problems=found.problems)
+    return replace(result, proven=not found.problems, problems=found.problems, lint=linted)
 
 
 def _why(history: History, draft: Draft) -> str:

@@ -135,6 +135,8 @@ def new(result: Any) -> Iterator[Block]:
     yield from (Text(f"  {operation}") for operation in result.operations)
     if result.proven:
         yield Text("up, down and up again on a scratch database: clean", "ok")
+    for finding in result.lint:
+        yield Text(f"lint: line {finding.line}: {finding.rule}: {finding.message} → {finding.fix}", "warn")
 
 
 VIEWS = {
