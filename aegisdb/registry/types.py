@@ -108,7 +108,7 @@ class Service:
     alembic: AlembicSettings | None = None
     """Its history; a service without one only seeds."""
     runner: tuple[str, ...] | None = None
-    """How to reach its own environment: null (this one), `[poetry, run]`, `[uv, run]`."""
+    """How to reach its own environment: null (this one), `[poetry, run]`, `[uv, run]`, `[.venv/bin/python]`."""
     owns: tuple[str, ...] = ()
     """Names and shell patterns of the tables (and other objects) that it owns."""
     after: tuple[str, ...] = ()
