@@ -57,6 +57,7 @@ class Owners:
         self._base = base.facts if base is not None else {}
         self._extension_schemas = _extension_schemas(self._base)
         self._schemas = {s.schema: name for name, s in registry.services.items() if s.schema}
+        self._schema_of = {name: s.schema or DEFAULT_VERSION_SCHEMA for name, s in registry.services.items()}
         self.claims = tuple(
             Claim(name, pattern, service.schema or "")
             for name, service in registry.services.items()
@@ -78,6 +79,10 @@ class Owners:
         if owner == NOBODY and key in self._base:
             return BASE
         return owner
+
+    def schema_of(self, service: str) -> str:
+        """Where a name of the service's that is written without a schema is."""
+        return self._schema_of[service]
 
     def owners(self, *fingerprints: Fingerprint) -> dict[str, str]:
         """The owner of every object; what no pattern names follows the service that alone uses it."""

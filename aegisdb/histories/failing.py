@@ -20,6 +20,7 @@ _HINTS = {
     **dict.fromkeys(("42P07", "42701", "42710"), _MADE_BEFORE),
     "55P04": "a value added to an enum can be used only after its transaction: add it in"
     " `with op.get_context().autocommit_block():`, or in a revision before",
+    "2BP01": "drop or change first what depends on it; CASCADE would take that along, other services' objects included",
     "25001": "run the statement in `with op.get_context().autocommit_block():`",
 }
 
@@ -97,8 +98,8 @@ def revision_error(
     lines += _details(failure, sqlstate)
     hint = (
         _grant(failure, address)
+        or _HINTS.get(sqlstate)
         or failure.get("server_hint")
-        or _HINTS.get(sqlstate, "")
         or f"mend the file, then {_next(history)}"
     )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed

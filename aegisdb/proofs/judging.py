@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import diff
 from aegisdb.ownership import EXTENSION, NOBODY
+from aegisdb.proofs.blame import foreign_acts
 from aegisdb.proofs.findings import Finding
 
 if TYPE_CHECKING:
     from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.histories.outcomes import Direction
+    from aegisdb.histories.scan import Revision
     from aegisdb.ownership import Owners
 
 
@@ -40,6 +43,10 @@ class Judge:
         unowned = sorted(change.object for change, owner in found if owner == NOBODY and change.kind == "added")
         notes = tuple(f"nobody owns {name}: add it to `owns` of {self._service}" for name in unowned)
         return findings, notes if self._owners.claims else ()
+
+    def named(self, revision: Revision, direction: Direction) -> tuple[Finding, ...]:
+        """Objects of other owners that a step names which failed."""
+        return foreign_acts(revision, direction, self._owners, self._service)
 
     def undone(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """What the downgrade left behind or did not restore; columns that came back in another place are a note."""

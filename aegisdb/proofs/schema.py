@@ -135,6 +135,7 @@ class _Climb:
         before = self._before or read(conn)
         self._climbed = report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds)
         if not self._climbed:
+            report.add(self._judge.named(revision, "upgrade"))
             return False, report.proof()
         self._before = first = read(conn)
         report.objects = len(self._judge.changes(before, first))
@@ -144,6 +145,7 @@ class _Climb:
             return True, report.proof("one way")
         self.reverted = True
         if not report.down(lambda: session.downgrade_one(revision.id).seconds):
+            report.add(self._judge.named(revision, "downgrade"))
             return False, report.proof()
         report.add(*self._judge.undone(before, read(conn)))
         again = "upgrade_differs" if report.findings else "upgrade_failed"

@@ -215,6 +215,30 @@ def test_scope(database: Address, tmp_path: Path) -> None:
     assert invoke("migrate.roundtrip", "--all", "--last", "2", cwd=root).code == 2
 
 
+def test_a_table_of_another_service_that_cannot_even_be_dropped_is_named_with_its_owner(
+    database: Address, tmp_path: Path
+) -> None:
+    services = {
+        "owner": Svc(
+            revisions=(Rev(id="o1", up=table("owner_t") + "\n" + table("owner_u", "t bigint REFERENCES owner_t")),)
+        ),
+        "thief": Svc(revisions=(Rev(id="t1", up='op.drop_table("owner_t")'),), after=("owner",)),
+    }
+    root = build_monorepo(tmp_path, services, url=database.url())
+    ran = invoke("migrate.roundtrip", "--service", "thief", "--format", "json", cwd=root)
+    assert ran.code == 6
+    assert [(f["code"], f["owner"], f["detail"]) for f in proof(ran, "t1")["findings"][1:]] == [
+        ("foreign_object", "owner", "drop table owner_t")
+    ]
+    failed = proof(ran, "t1")["findings"][0]
+    assert failed["code"] == "upgrade_failed"
+    assert "constraint owner_u_t_fkey on table owner_u depends on table owner_t" in failed["detail"]
+    # what the server would advise takes the other service's objects along
+    applied = invoke("migrate.apply", cwd=root)
+    assert applied.code == 1
+    assert "CASCADE would take that along" in applied.last
+
+
 def test_a_service_that_needs_a_broken_one_is_not_reached_and_the_others_are_proven(
     database: Address, tmp_path: Path
 ) -> None:
