@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aegisdb.lint import rules as _package
 from aegisdb.lint.ignores import Ignore, ignores
 from aegisdb.lint.model import Context, Finding, RevisionFile, Rule
+from aegisdb.lint.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,10 +45,13 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
     """
     findings = [finding for rule in rules().values() if rule.survey for finding in rule.survey(context)]
     comments: dict[str, tuple[Ignore, ...]] = {}
-    for service, revision in chosen:
-        file = read_file(context, service, revision)
-        comments[file.shown] = ignores(file.source)
-        findings += _of_file(file, context)
+    with Verdicts(context.registry) as verdicts:
+        for service, revision in chosen:
+            known = verdicts.get(revision.path)
+            if known is None:
+                known = list(_of_file(read_file(context, service, revision), context))
+                verdicts.put(revision.path, known)
+            findings += known
     findings += more
     kept = {finding: None for finding in findings if not _is_ignored(finding, comments, context)}
     return Linted(tuple(sorted(kept, key=_place)), len(dict.fromkeys(findings)) - len(kept))

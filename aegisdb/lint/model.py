@@ -84,6 +84,9 @@ class Context:
     tampered: frozenset[tuple[str, str]] = frozenset()
     """(service, revision) of what is applied to the target's database with another text, as its journal says."""
 
+    owners: dict[str, str] = field(default_factory=dict)
+    """Owners of tables that were asked for before: with many services the answer costs."""
+
     def shown(self, path: Path) -> str:
         """A path relative to services.yaml."""
         root = self.registry.root

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aegisdb.postgres.address import Address
 from tests.invoke import invoke
 from tests.lint.repository import commit, git
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
@@ -64,6 +65,15 @@ def test_sarif_and_annotations(tmp_path: Path, home: Path) -> None:
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["commit-in-revision", "descriptive-message"]
     out = invoke("migrate.lint", "--report", "github", cwd=tmp_path).out
     assert "::error file=services/shop/alembic/versions/s2.py,line=12,title=commit-in-revision::" in out
+
+
+def test_a_new_revision_is_linted_at_once(tmp_path: Path, database: Address) -> None:
+    columns = "id = sa.Column(sa.BigInteger, primary_key=True)"
+    models = f'class Item(Base):\n    __tablename__ = "shop_items"\n    {columns}\n'
+    build_monorepo(tmp_path, {"shop": Svc(models=models)}, url=database.url())
+    ran = invoke("migrate.new", "--service", "shop", "-m", "wip", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "lint: line 1: descriptive-message: the message 'wip' does not say what the revision does" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def _owner(context: Context, service: str, name: str) -> str:
     # without a schema, a name is looked for in the service's own
     if context.registry.services[service].schema and "." not in name:
         return service
-    return owner_of_table(context.registry, name)
+    if name not in context.owners:
+        context.owners[name] = owner_of_table(context.registry, name)
+    return context.owners[name]
 
 
 def _is_version_table(context: Context, name: str) -> bool:
