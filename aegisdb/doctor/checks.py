@@ -62,7 +62,8 @@ CHECKS: tuple[Check, ...] = (
     Check(name="tampered", finds="an applied revision's code was edited", look=revisions.tampered),
     Check(
         name="exists_already",
-        finds="the schema is ahead of the version table: `relation already exists`",
+        finds="the schema is ahead of the version table: `relation already exists`; or the table's rows are wrong"
+        " (`version_rows`, where the schema is equal to no revision)",
         look=revisions.exists_already,
         mend=revisions.stamp,
         mends="stamps the revision that the schema is equal to, compared again under the lock",

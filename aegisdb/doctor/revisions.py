@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.doctor.patient import Applied, Patient
+    from aegisdb.errors import Problem
     from aegisdb.histories.revisions import History
     from aegisdb.postgres.side_schema import InFlight
 
@@ -26,6 +27,9 @@ def half_applied(patient: Patient) -> Iterator[Finding]:
     from aegisdb.workflows.halfway import committed, named_invalid
 
     for row in in_flight_rows(patient.conn):
+        standing = patient.standings.get(row.service)
+        if standing is not None and standing.state not in {"half-applied", "broken"}:
+            continue  # it is running right now
         done = committed(patient.ws, patient.conn, row.service)
         history = patient.good.get(row.service)
         invalid = named_invalid(patient.conn, history, row.revision) if history else ()
@@ -123,36 +127,56 @@ def behind(patient: Patient) -> Iterator[Finding]:
 def exists_already(patient: Patient) -> Iterator[Finding]:
     """Services whose pending revisions' objects are there: made by init SQL or by hand, before Alembic knew."""
     for service in patient.good:
+        standing = patient.standings[service]
         revision = fitting_stamp(patient, service)
         if not revision:
+            if standing.state == "version rows" and standing.problem is not None:
+                yield _version_rows(standing.problem, service)
             continue
-        standing = patient.standings[service]
-        first = standing.pending[0]
         yield Finding(
             check="exists_already",
             subject=service,
             what=f"{service}: the schema has what {revision} builds, but the version table says"
             f" {' '.join(standing.applied) or 'nothing'} (plain alembic: relation already exists)",
             evidence=(
-                f"{first.id} would be the next to run, and what it makes is there",
                 f"the service's objects are exactly those of {revision}",
+                *([standing.problem.message] if standing.problem else []),
             ),
             cause="made by init SQL, a dump or another tool before Alembic, or the version table was lost",
             command=f"invoke migrate.stamp --service {service} --revision {revision}",
-            fix=f"stamp {revision}",
+            # rows that contradict the journal are a person's to judge
+            fix=f"stamp {revision}" if standing.state == "pending" else "",
         )
 
 
+def _version_rows(problem: Problem, service: str) -> Finding:
+    return Finding(
+        check="version_rows",
+        subject=service,
+        what=problem.message,
+        evidence=("the schema is equal to what no revision builds",),
+        cause="rows of the version table were deleted or written by hand, or restored without the rest",
+        command=problem.hint,
+    )
+
+
 def fitting_stamp(patient: Patient, service: str) -> str:
-    """The revision, above the applied ones, that the live schema is equal to; empty when it is where it says."""
+    """The revision that the live schema is equal to, above the applied ones; empty when it is where it says.
+
+    Where the rows of the version table contradict each other or the journal, any revision counts.
+    """
     standing = patient.standings[service]
-    if standing.state != "pending" or standing.history is None or patient.database is None:
+    if standing.state not in {"pending", "version rows"} or standing.history is None or patient.database is None:
         return ""
     found = patient.fits(service)
-    if isinstance(found, AegisError) or not found.get(_key(standing.applied), ("unknown",)):
+    if isinstance(found, AegisError):
         return ""
-    above = [at for at, changes in found.items() if not changes and _is_above(standing.history, at, standing.applied)]
-    return " ".join(above[-1]) if above else ""
+    equal = [at for at, changes in found.items() if at and not changes]
+    if standing.state == "pending":
+        if not found.get(_key(standing.applied), ("unknown",)):
+            return ""
+        equal = [at for at in equal if _is_above(standing.history, at, standing.applied)]
+    return " ".join(equal[-1]) if equal else ""
 
 
 def _key(applied: Applied) -> Applied:
@@ -160,7 +184,7 @@ def _key(applied: Applied) -> Applied:
 
 
 def _is_above(history: History, at: Applied, applied: Applied) -> bool:
-    return bool(at) and history.ancestors(at) > history.ancestors(applied)
+    return history.ancestors(at) > history.ancestors(applied)
 
 
 def stamp(patient: Patient, finding: Finding) -> None:

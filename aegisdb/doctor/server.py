@@ -105,7 +105,7 @@ def _missing(kind: str, name: str, *, possible: bool) -> Finding:
         check="missing",
         subject=f"{kind} {name}",
         what=f"{kind} {name} of services.yaml is not in the database",
-        cause="it was dropped, or the database was made without the base schema"
+        cause="it was dropped, and what used it went with it (invoke migrate.verify), or the base schema was never made"
         if possible
         else f"the server does not have {'extension age' if kind == 'graph' else 'it'}",
         command=in_shell(sql)
