@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -28,6 +29,13 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A second server that plays production; the session fails when anything of it is changed."""
     with running_production(tmp_path_factory.mktemp("production")) as made:
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _production_watches(request: pytest.FixtureRequest) -> None:
+    """In CI production is there from the first test to the last, whichever tests a process runs."""
+    if os.environ.get("CI"):
+        request.getfixturevalue("production")
 
 
 @pytest.fixture

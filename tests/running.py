@@ -14,7 +14,7 @@ from aegisdb.postgres.address import Address
 from tests.invoke import command, environment
 from tests.monorepo import Rev
 
-SLEEP = 'op.execute("SELECT pg_sleep(60)")'
+SLEEP = 'op.execute("SELECT pg_sleep(600)")'
 
 
 def rows(database: Address, sql: str) -> list[tuple[object, ...]]:
@@ -35,7 +35,7 @@ def nothing_left(database: Address) -> bool:
     )
 
 
-def eventually(check: Callable[[], bool], seconds: float = 20) -> bool:
+def eventually(check: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it becomes true in time."""
     deadline = time.monotonic() + seconds
     while not check():
@@ -90,7 +90,7 @@ def gone(processes: set[int]) -> bool:
     return not any(Path(f"/proc/{process}").exists() for process in processes)
 
 
-def sleeping(database: Address, part: str = "pg_sleep(60)") -> bool:
+def sleeping(database: Address, part: str = "pg_sleep(600)") -> bool:
     """Whether some session runs a statement that contains `part`."""
     query = "SELECT FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid() AND state = 'active'"
     return bool(rows(database, query.format(part)))

@@ -79,7 +79,7 @@ def test_4_an_orphan_that_still_works_is_waited_for_then_named(tmp_path: Path, d
     assert ran.code == 4, ran.err
     assert ran.last.startswith("error[orphan]")
     assert f"pid {pid}" in ran.last
-    assert "pg_sleep(60)" in ran.last
+    assert "pg_sleep(600)" in ran.last
     assert versions(database, "a") == ["a2"]
     assert rows(database, f"SELECT pg_terminate_backend({pid}, 10000)") == [(True,)]
     mend(tmp_path, "a3")

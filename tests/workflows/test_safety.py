@@ -47,31 +47,6 @@ def test_a_shared_database_is_refused_and_shows_what_was_reached(shared: Project
     assert shared.text() == "precious"
 
 
-@pytest.mark.parametrize("words", DESTRUCTIVE)
-@pytest.mark.parametrize("form", ["host", "hostaddr", "dbname", "DATABASE_URL", "PGHOSTADDR"])
-def test_a_url_whose_text_says_something_else(shared: Project, words: tuple[str, ...], form: str) -> None:
-    """However the server is reached, it is the server's own answer that decides and that is shown."""
-    real = shared.address
-    url = real.url()
-    place = f"@{real.host}:{real.port}/{real.database}"
-    innocent = {
-        "host": url.replace(place, f"@localhost.invalid:{real.port}/{real.database}?host={real.host}"),
-        "hostaddr": url.replace(place, f"@localhost:{real.port}/{real.database}?hostaddr=127.0.0.1"),
-        "dbname": url.replace(place, f"@{real.host}:{real.port}/innocent?dbname={real.database}"),
-        "DATABASE_URL": url,
-        "PGHOSTADDR": url,
-    }[form]
-    env = {"THE_URL": innocent}
-    if form == "DATABASE_URL":
-        env[form] = innocent
-    elif form == "PGHOSTADDR":
-        env[form] = "127.0.0.9"
-    ran = shared.invoke(*words, env=env)
-    assert ran.code == 3, ran.err
-    assert f"{real.database}@127.0.0.1:{real.port}" in ran.last
-    assert shared.text() == "precious"
-
-
 def test_protected_beats_every_proof(own: Project) -> None:
     own.set_target(protected=True)
     ran = own.invoke("db.reset", "--yes")
