@@ -31,7 +31,7 @@ from aegisdb.reporting.marks import mark_of_problem
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sized
 
     from aegisdb.workspace import Workspace
 
@@ -91,7 +91,8 @@ def ci(ws: Workspace, *, since: str = "", output: str = "") -> CiResult:
         reports=_write(ws, done, marks, Path(output) if output else ws.registry.state / "ci"),
         annotations=github_annotations(marks) if os.environ.get("GITHUB_ACTIONS") == "true" else (),
         seconds=time.monotonic() - began,
-        problems=tuple(sorted((p for stage in done for p in stage.problems), key=_gravity)),
+        # several stages stumble over the same file; it is told once
+        problems=tuple(sorted(dict.fromkeys(p for stage in done for p in stage.problems), key=_gravity)),
     )
 
 
@@ -175,6 +176,10 @@ def _lint(ws: Workspace, since: str) -> _Found:
     )
 
 
+def _counted(things: Sized, one: str, many: str = "") -> str:
+    return f"{len(things)} {one if len(things) == 1 else many or one + 's'}"
+
+
 def _heads(ws: Workspace) -> _Found:
     problems: list[Problem] = []
     histories = read_histories(ws.registry)
@@ -183,7 +188,11 @@ def _heads(ws: Workspace) -> _Found:
             problems += history.problems
         elif problem := several_heads(history):
             problems.append(problem)
-    return _Found(summary=f"{len(histories)} histories", names=dict.fromkeys(histories, 0.0), problems=tuple(problems))
+    return _Found(
+        summary=_counted(histories, "history", "histories"),
+        names=dict.fromkeys(histories, 0.0),
+        problems=tuple(problems),
+    )
 
 
 def _roundtrip(ws: Workspace, since: str) -> _Found:
@@ -194,7 +203,7 @@ def _roundtrip(ws: Workspace, since: str) -> _Found:
     result = roundtrip(ws, only=new) if new else roundtrip(ws, last=1)
     names = {f"{p.service} {p.revision}": 0.0 for service in result.services for p in service.revisions}
     scope = result.scope if new else "no revision is new: the last one of each service"
-    return _Found(summary=f"{len(names)} revisions: {scope}", names=names, problems=result.problems)
+    return _Found(summary=f"{_counted(names, 'revision')}: {scope}", names=names, problems=result.problems)
 
 
 def _verify(ws: Workspace) -> _Found:
@@ -203,7 +212,9 @@ def _verify(ws: Workspace) -> _Found:
     result = verify(ws)
     names = {service.service: 0.0 for service in result.services}
     return _Found(
-        summary=f"{len(names)} services against {ws.target}", names={**names, "database": 0.0}, problems=result.problems
+        summary=f"{_counted(names, 'service')} against {ws.target}",
+        names={**names, "database": 0.0},
+        problems=result.problems,
     )
 
 
@@ -214,7 +225,7 @@ def _seeds(ws: Workspace) -> _Found:
         return _Found(summary="no service has seeds", names={}, problems=())
     result = seed_prove(ws)
     names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds}
-    return _Found(summary=f"{len(names)} seeds, each run twice", names=names, problems=result.problems)
+    return _Found(summary=f"{_counted(names, 'seed')}, each run twice", names=names, problems=result.problems)
 
 
 def _deploy(ws: Workspace) -> _Found:
@@ -224,7 +235,7 @@ def _deploy(ws: Workspace) -> _Found:
         return _Found(summary="there are no deploy files", names={}, problems=())
     result = deploy_prove(ws)
     names = {file.file: file.seconds for file in result.files}
-    return _Found(summary=f"{len(names)} files, each run twice", names=names, problems=result.problems)
+    return _Found(summary=f"{_counted(names, 'file')}, each run twice", names=names, problems=result.problems)
 
 
 def _write(ws: Workspace, stages: tuple[Stage, ...], marks: Iterable[Mark], directory: Path) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def lint(
         ignored=linted.ignored,
         notes=notes,
         seconds=time.monotonic() - began,
-        problems=_problems(linted.findings, len(chosen)),
+        problems=_problems(linted.findings),
     )
     return _reported(ws, result, report, output)
 
@@ -173,7 +173,7 @@ def _tampered(ws: Workspace, histories: Mapping[str, History | HistoryError]) ->
     return frozenset((service, revision) for service, revisions in found.items() for revision in revisions)
 
 
-def _problems(findings: tuple[Finding, ...], revisions: int) -> tuple[Problem, ...]:
+def _problems(findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
     if not findings:
         return ()
     if len(findings) == 1:
@@ -184,7 +184,7 @@ def _problems(findings: tuple[Finding, ...], revisions: int) -> tuple[Problem, .
     return (
         Problem(
             code="lint",
-            message=f"{len(findings)} findings in {files} files ({revisions} revisions): {counted}",
+            message=f"{len(findings)} findings in {'one file' if files == 1 else f'{files} files'}: {counted}",
             hint=f"docs/lint has a page for each rule, such as docs/lint/{findings[0].rule}.md",
             where=findings[0].where,
         ),

@@ -50,7 +50,7 @@ def test_a_comment_or_the_message_may_change(tmp_path: Path) -> None:
     file = make(tmp_path)
     file.write_text(file.read_text().replace('"""create', '"""really create') + "# it is so\n")
     ran = lint(tmp_path)
-    assert (ran.code, "1 revisions" in ran.out) == (0, True)
+    assert (ran.code, "1 revision " in ran.out) == (0, True)
 
 
 def test_a_file_of_the_default_branch_is_gone(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_is_new_on_a_branch_may_change_there(tmp_path: Path) -> None:
     commit(tmp_path)
     file.write_text(file.read_text().replace(" int", " text"))
     ran = lint(tmp_path)
-    assert (ran.code, "1 revisions" in ran.out) == (0, True), ran.out + ran.err
+    assert (ran.code, "1 revision " in ran.out) == (0, True), ran.out + ran.err
 
 
 @pytest.mark.parametrize("flags", [(), ("--all",)])

@@ -15,6 +15,8 @@ from tests.monorepo import Rev, write_revision
 from tests.postgres_server import PASSWORD, TestServer
 from tests.workflows.project import Project, project
 
+pytestmark = pytest.mark.timeout(900)
+_PATIENCE = 400  # seconds: on a loaded machine a run of all stages takes long
 STAGES = ["lint", "heads", "roundtrip", "verify", "seed.prove", "deploy.prove"]
 
 
@@ -41,7 +43,7 @@ def rows(shop: Project) -> list[str]:
 
 
 def test_prepare_makes_then_migrates_then_does_nothing(shop: Project) -> None:
-    made = shop.invoke("db.prepare", "--format", "json")
+    made = shop.invoke("db.prepare", "--format", "json", timeout=_PATIENCE)
     assert made.code == 0, made.err
     assert made.json["result"]["did"] == "made"
     shop.write("kept")
@@ -49,14 +51,14 @@ def test_prepare_makes_then_migrates_then_does_nothing(shop: Project) -> None:
     down = 'op.execute("ALTER TABLE shop_items DROP COLUMN IF EXISTS colour")'
     up = 'op.execute("ALTER TABLE shop_items ADD COLUMN IF NOT EXISTS colour text")'
     write_revision(home, Rev(id="a3", message="add colour to items", up=up, down=down), "a2")
-    migrated = shop.invoke("db.prepare", "--format", "json").json["result"]
+    migrated = shop.invoke("db.prepare", "--format", "json", timeout=_PATIENCE).json["result"]
     assert (migrated["did"], migrated["revisions"], migrated["seeds"]) == ("migrated", ["shop a3"], [])
-    assert shop.invoke("db.prepare", "--format", "json").json["result"]["did"] == "nothing"
+    assert shop.invoke("db.prepare", "--format", "json", timeout=_PATIENCE).json["result"]["did"] == "nothing"
     assert shop.text() == "kept"
 
 
 def test_every_stage_runs_although_the_database_is_missing(shop: Project) -> None:
-    ran = shop.invoke("ci")
+    ran = shop.invoke("ci", timeout=_PATIENCE)
     assert ran.code == 7, ran.out + ran.err
     assert [row.split()[0] for row in rows(shop)] == STAGES
     assert rows(shop)[:2] == ["lint 0", "heads 0"]
@@ -64,13 +66,13 @@ def test_every_stage_runs_although_the_database_is_missing(shop: Project) -> Non
 
 
 def test_a_bad_revision_fails_its_stages_and_no_other(shop: Project, tmp_path: Path) -> None:
-    assert shop.invoke("db.prepare").code == 0
+    assert shop.invoke("db.prepare", timeout=_PATIENCE).code == 0
     home = shop.root / "services" / "shop"
     up = f"op.execute('CREATE TABLE shop_left (id int)')\nURL = 'postgresql://app:{PASSWORD}@db/x'"
     write_revision(home, Rev(id="a3", message="add left to the shop", up=up), "a2")
     summary = tmp_path / "step_summary.md"
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    ran = shop.invoke("ci", "--output", "reports", env=env)
+    ran = shop.invoke("ci", "--output", "reports", env=env, timeout=_PATIENCE)
     assert ran.code == 6, ran.out + ran.err
     reports = {path.name: path.read_text() for path in (shop.root / "reports").iterdir()}
     assert sorted(reports) == ["aegisdb.sarif", "junit.xml", "summary.md"]
@@ -95,8 +97,8 @@ def test_a_clean_run(shop: Project) -> None:
     columns = "id = sa.Column(sa.BigInteger, primary_key=True)\n    price = sa.Column(sa.Integer)"
     with (home / "models.py").open("a") as models:
         models.write(f'class Item(Base):\n    __tablename__ = "shop_items"\n    {columns}\n')
-    assert shop.invoke("db.prepare").code == 0
-    ran = shop.invoke("ci")
+    assert shop.invoke("db.prepare", timeout=_PATIENCE).code == 0
+    ran = shop.invoke("ci", timeout=_PATIENCE)
     assert ran.code == 0, ran.out + ran.err
     assert rows(shop) == [f"{name} 0" for name in STAGES]
     assert shop.orphans() == ()

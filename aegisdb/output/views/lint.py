@@ -22,11 +22,15 @@ def lint(result: Any) -> Iterator[Block]:
         yield Text(f"  → {finding.fix}", "dim")
     yield from (Text(note, "warn") for note in result.notes)
     yield from (Text(line, verbatim=True) for line in result.annotations)
-    hidden = f", {result.ignored} findings ignored with a reason" if result.ignored else ""
-    looked = f"{result.revisions} revisions ({result.scope}){hidden}"
+    hidden = f", {_counted(result.ignored, 'finding')} ignored with a reason" if result.ignored else ""
+    looked = f"{_counted(result.revisions, 'revision')} ({result.scope}){hidden}"
     yield Text(f"clean: {looked}", "ok") if not result.findings else Text(f"looked at {looked}", "dim")
     if result.report:
         yield Text(f"written: {result.report}", "dim")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def rebase(result: Any) -> Iterator[Block]:
