@@ -57,4 +57,4 @@ def _run(page: Path, width: int, *what: str, dark: bool) -> bytes:
     theme = ("--blink-settings=preferredColorScheme=0",) if dark else ()
     profile = page.with_name(f"{page.stem}-profile")
     command = [CHROMIUM, *_OPTIONS, *theme, f"--user-data-dir={profile}", f"--window-size={width},900", *what]
-    return subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=100).stdout
+    return subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=200).stdout
