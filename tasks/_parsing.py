@@ -32,8 +32,26 @@ def take_over() -> None:
     program: Program | None = getattr(main, "program", None)
     if program is None or not program.argv:
         return
-    program.parse_tasks = _explained(program, program.parse_tasks)  # type: ignore[method-assign]
+    program.parse_tasks = _explained(program, _named_only(program))  # type: ignore[method-assign]
     program.parse_cleanup = _explained(program, _completed(program))  # type: ignore[method-assign]
+
+
+def _named_only(program: Program) -> Callable[[], None]:
+    """Parsing that knows only the tasks which the command line names: Invoke copies all flags of each task it knows."""
+    parse, make = program.parse_tasks, program._make_parser  # noqa: SLF001  there is no other place for it
+
+    def parse_named() -> None:
+        words = {part for word in program.argv for part in word.split("=")}
+        parser = make()
+        for name in [name for name in parser.contexts if words.isdisjoint({name, *parser.contexts[name].aliases})]:
+            del parser.contexts[name]  # type: ignore[no-untyped-call]
+        program._make_parser = lambda: parser  # type: ignore[method-assign]  # noqa: SLF001
+        try:
+            parse()
+        finally:
+            program._make_parser = make  # type: ignore[method-assign]  # noqa: SLF001
+
+    return parse_named
 
 
 def _explained(program: Program, parse: Callable[[], None]) -> Callable[[], None]:
