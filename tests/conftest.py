@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -14,6 +15,10 @@ from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
 from tests.production import running_production
 from tests.workflows.project import Project
+
+# started in the background (`nohup`, `&` in a script), a process ignores these, and so would all that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
