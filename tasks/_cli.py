@@ -12,7 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +197,10 @@ def _run(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
     if signalled.exit_code:
         state["exit_code"] = signalled.exit_code
     outcome = Outcome(command=made.dotted, seconds=time.monotonic() - started, **state)
-    return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
+    try:
+        return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
+    except Exception as error:  # noqa: BLE001 - a view that fails is a bug like any other, and as free of secrets
+        return present(replace(outcome, result=None, **_of_a_bug(error)), form)
 
 
 def _of_the_machine(error: OSError) -> dict[str, Any]:

@@ -81,6 +81,26 @@ def bug(c: Context) -> Result:
     raise ValueError(f"no way to use {url}")
 
 
+class Unprintable:
+    """A value that no view can show."""
+
+    def __str__(self) -> str:
+        raise ValueError(f"no way to print postgresql://aegis:{SECRET}@db/aegis")
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Result):
+    value: Unprintable
+
+
+@task(workspace=False)
+def unprintable(c: Context) -> Result:
+    """Return what cannot be printed."""
+    return Shown(value=Unprintable())
+
+
 @task(workspace=False)
 def partial(c: Context) -> Result:
     """Fail after something was done."""

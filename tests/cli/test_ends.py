@@ -105,6 +105,14 @@ def test_a_bug_in_json_is_an_envelope_and_the_traceback_is_on_stderr() -> None:
     assert "Traceback" in ran.err
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_result_that_cannot_be_printed_is_a_bug_without_the_secret(form: str) -> None:
+    ran = demo("unprintable", "--format", form)
+    assert ran.code == 70
+    assert SECRET not in ran.out + ran.err
+    assert ran.last.startswith("error[bug] ValueError: no way to print postgresql://aegis:***@db/aegis")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
