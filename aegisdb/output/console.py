@@ -123,11 +123,13 @@ def _write(stream: TextIO | None, text: str) -> None:
     try:
         stream.write(_encodable(text, stream.encoding) + "\n")
         stream.flush()
-    except BrokenPipeError:
-        # Python flushes once more at exit and would complain: give it somewhere to flush to
+    except OSError as error:
+        # Python flushes once more at exit, would complain and exit with 120: give it somewhere to flush to
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def _progress_line(text: str) -> None:

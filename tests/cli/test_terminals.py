@@ -60,7 +60,7 @@ def test_a_child_does_not_print_into_what_took_the_place_of_a_closed_stdout(tmp_
 
 
 def test_a_full_disk_under_stdout_is_said_and_is_no_success() -> None:
-    done = shell("$DEMO rows > /dev/full")
+    done = shell("$DEMO rows > /dev/full", {"PYTHONUNBUFFERED": ""})
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error[output] the result cannot be written: No space left")
 
