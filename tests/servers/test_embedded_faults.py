@@ -165,6 +165,8 @@ def test_a_taken_port_gives_another_one_that_is_remembered(tmp_path: Path) -> No
     assert server.start(silent).port == port  # although the wished one is free by now
     server.stop()
     with socket.socket() as taken:
+        # connections of the server that stopped may still linger in TIME_WAIT
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
         taken.listen()
         assert server.start(silent).port == wished  # a stranger has the remembered one
