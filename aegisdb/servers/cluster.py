@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Failed, Unreachable
 from aegisdb.processes import run
+from aegisdb.servers.binaries import EXTENSIONS
+from aegisdb.servers.passable import passable
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
@@ -125,8 +127,8 @@ class Cluster:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argv that runs one of PostgreSQL's programs as the account that owns the data."""
-        binary = self.binaries.program(program)
-        return self.account.command([str(binary), *arguments], self.path, binary.resolve())
+        binary = passable(self.binaries, self.account).program(program)
+        return self.account.command([str(binary), *arguments], self.path, binary.resolve(), EXTENSIONS / "extension")
 
     def _initdb(self, work: Path, login: Address) -> None:
         password_file = work / "password"
