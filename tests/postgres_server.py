@@ -10,18 +10,20 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from aegisdb.postgres.address import Address, Secret
+from aegisdb.servers.account import Account
+from aegisdb.servers.binaries import find_binaries
+from aegisdb.servers.passable import passable
+
+NOBODY = 65534
 
 
 def _wheel_bin() -> Path:
-    # importing the package would create a runtime directory and warn; its place is all that is needed
-    spec = find_spec("pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    wheel = find_binaries(Path(), None, known={})
+    # the tests run from a clone that only root may enter, too
+    return passable(wheel, Account(NOBODY, NOBODY, switch=os.geteuid() == 0)).directory
 
 
 BIN = _wheel_bin()
@@ -42,7 +44,7 @@ def _unprivileged(argv: list[str]) -> list[str]:
     if os.geteuid() != 0:
         return argv
     caps = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps, *argv]
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *caps, *argv]
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path 
     data, pwfile, port = home / "data", home / "pw", free_port()
     pwfile.write_text(password)
     if os.geteuid() == 0:
-        os.chown(home, 65534, 65534)
-        os.chown(pwfile, 65534, 65534)
+        os.chown(home, NOBODY, NOBODY)
+        os.chown(pwfile, NOBODY, NOBODY)
     initdb = [str(bindir / "initdb"), "-D", str(data), "-U", user, "--auth=scram-sha-256", f"--pwfile={pwfile}"]
     subprocess.run(
         _unprivileged([*initdb, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]), check=True, capture_output=True

@@ -228,15 +228,12 @@ def test_a_server_that_dies_while_starting_tells_why(made: EmbeddedServer, tmp_p
     assert str(home_of(tmp_path) / "log") in failed.value.hint
 
 
-def test_a_failing_initdb_is_named_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
+def test_a_failing_initdb_is_named_and_leaves_nothing(tmp_path: Path, passable_path: Path) -> None:
     for name in ("postgres", "initdb"):
-        (tmp_path / "bin" / name).write_text(
-            "#!/bin/sh\necho 'postgres (PostgreSQL) 18.0'; echo no space >&2; exit 1\n"
-        )
-        (tmp_path / "bin" / name).chmod(0o755)
+        (passable_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 18.0'; echo no space >&2; exit 1\n")
+        (passable_path / name).chmod(0o755)
     with pytest.raises(Failed, match="initdb failed: no space"):
-        embedded(tmp_path, bindir="bin").start(silent)
+        embedded(tmp_path, bindir=str(passable_path)).start(silent)
     assert {path.name for path in home_of(tmp_path).iterdir()} == {"lock"}
 
 
