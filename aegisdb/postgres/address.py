@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from aegisdb.errors import BadInput
+from aegisdb.errors import BadInput, Refused
 
 _DEFAULT_PORT = 5432
 
@@ -56,6 +56,7 @@ class Address:
 
         Raises:
             BadInput: not a PostgreSQL URL, or a raw `@ / # [ %` in the password, with how to encode it.
+            Refused: it names a service, so its text does not say which server it leads to.
         """
         hint = (
             "write postgresql://user:password@host:port/database with @ / # [ % in the password as %40 %2F %23 %5B %25"
@@ -83,11 +84,16 @@ class Address:
         """The query's parameters, where those that libpq lets override the URL's own text become that text.
 
         Raises:
-            BadInput: `service`, whose file could name another server than the URL does; a port that is no number.
+            BadInput: a port that is no number.
+            Refused: `service`, whose file could name another server than the URL does; it is never read.
         """
         given = dict(query)
         if "service" in given:
-            raise BadInput("the database URL names a service", hint="write host and port into the URL", code="url")
+            raise Refused(
+                "the database URL names a service, whose file could lead to any server; nothing was contacted",
+                hint="write host, port and database into the URL, without ?service=",
+                code="url_service",
+            )
         port = given.pop("port", "") or str(self.port)
         if not port.isdecimal():
             raise BadInput("the port in the database URL is no number", code="url")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from aegisdb.errors import BadInput, UsageError
+from aegisdb.errors import BadInput, Refused, UsageError
 from aegisdb.postgres.address import Address
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
@@ -218,6 +218,7 @@ class Registry:
         Raises:
             UsageError: no such target.
             BadInput: a variable that this target needs is not set, or its URL cannot be read.
+            Refused: its URL names a service.
         """
         if name not in self.file.targets:
             raise _unknown("target", name, self.file.targets)
@@ -230,16 +231,14 @@ class Registry:
         return spec
 
     def _readable(self, name: str, spec: UrlTarget) -> None:
+        source, where = "DATABASE_URL" if name == ENV_TARGET else f"target {name}", self.path.name
         try:
             address = Address.from_url(spec.url)
-        except BadInput as error:
-            message, hint = error.message, error.hint
-        else:
-            message = "" if address.database else "the database URL names no database"
+        except (BadInput, Refused) as error:
+            raise type(error)(f"{source}: {error.message}", hint=error.hint, where=where, code=error.code) from None
+        if not address.database:
             hint = "write postgresql://user:password@host:port/database"
-        if message:
-            source = "DATABASE_URL" if name == ENV_TARGET else f"target {name}"
-            raise BadInput(f"{source}: {message}", hint=hint, where=self.path.name, code="url") from None
+            raise BadInput(f"{source}: the database URL names no database", hint=hint, where=where, code="url")
 
     def service(self, name: str) -> Service:
         """The service `name`.

@@ -136,13 +136,17 @@ def test_a_url_whose_text_says_something_else(production: Project, form: str, wo
     refused(production, words, {"DATABASE_URL": text})
 
 
-def test_a_url_that_names_a_service_is_not_followed(production: Project, tmp_path: Path) -> None:
-    """Who knows what the file says: nothing is contacted, so the answer is 2."""
+@pytest.mark.parametrize("words", [("db.reset", "--yes"), ("migrate.status",)], ids=" ".join)
+def test_a_url_that_names_a_service_is_not_followed(
+    production: Project, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Who knows what the file says: refused by every task, and nothing is contacted."""
     before = state(production)
     env = _service_file(production, tmp_path)
-    ran = production.invoke("db.reset", "--yes", env={**env, "DATABASE_URL": "postgresql:///aegis?service=production"})
-    assert ran.code == 2
-    assert "service" in ran.last
+    ran = production.invoke(*words, env={**env, "DATABASE_URL": "postgresql:///aegis?service=production"})
+    assert ran.code == 3
+    assert "error[url_service]" in ran.last
+    assert "DATABASE_URL" in ran.last
     assert state(production) == before
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegisdb.errors import BadInput
+from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
 
 BASE = "postgresql://me:secret@localhost:5432/aegis"
@@ -30,9 +30,16 @@ def test_a_password_in_the_query_is_as_secret() -> None:
     assert address.password.reveal() == "hidden"
 
 
-@pytest.mark.parametrize("url", [f"{BASE}?service=other", f"{BASE}?port=x", "postgresql://me:p@ss@localhost/aegis"])
+@pytest.mark.parametrize("url", [f"{BASE}?port=x", "postgresql://me:p@ss@localhost/aegis"])
 def test_ambiguous_urls_are_refused_without_an_echo(url: str) -> None:
     with pytest.raises(BadInput) as caught:
         Address.from_url(url)
     assert "p@ss" not in str(caught.value) + caught.value.hint
+    assert "secret" not in str(caught.value) + caught.value.hint
+
+
+def test_a_service_is_refused_for_safety() -> None:
+    with pytest.raises(Refused, match="names a service") as caught:
+        Address.from_url(f"{BASE}?service=other")
+    assert caught.value.code == "url_service"
     assert "secret" not in str(caught.value) + caught.value.hint
