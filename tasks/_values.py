@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import UsageError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # chosen once, so that a new parameter never takes the letter of an old one
 SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "yes": "y"}
 _FORMATS = ("text", "json")
+_LIKE = 0.7
+"""From which likeness on a name is suggested; a far-fetched suggestion is worse than none."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,23 @@ def parse(flags: Mapping[str, Flag], given: Mapping[str, Any], *, command: str) 
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
-    """A hint: the nearest name, and all of them while they are few."""
+    """A hint: the nearest name, several where they are equally near, and all of them while they are few."""
     names = list(right)
-    close = get_close_matches(wrong, names, n=1, cutoff=0.5)
+    likeness = {name: _likeness(wrong, name) for name in names}
+    best = max(likeness.values(), default=0.0)
+    close = [repr(name) for name in names if likeness[name] == best >= _LIKE]
     few = len(names) <= 12  # noqa: PLR2004 - more would not be read
-    parts = [f"did you mean {close[0]!r}?" if close else "", f"there are: {', '.join(names)}" if few and names else ""]
+    parts = [
+        f"did you mean {' or '.join(close)}?" if close else "",
+        f"there are: {', '.join(names)}" if few and names else "",
+    ]
     return " ".join(filter(None, parts))
+
+
+def _likeness(wrong: str, name: str) -> float:
+    """0 to 1; dashes do not count, and of a task its verb alone does too: `status` means `db.status`."""
+    given, *wanted = (word.replace("-", "").lower() for word in (wrong, name, name.rpartition(".")[2]))
+    return max(SequenceMatcher(None, given, word).ratio() for word in wanted)
 
 
 def describe(ws: Workspace) -> str:

@@ -95,8 +95,12 @@ def test_byte_code_is_cached_although_invoke_switches_it_off(tmp_path: Path) -> 
         (["service.lst"], "there is no task 'service.lst' → did you mean 'service.list'?"),
         (["zzzzzz"], "there is no task 'zzzzzz'"),
         (["service.list", "--targt", "x"], "there is no flag --targt of service.list → did you mean '--target'?"),
+        (["migrate.apply", "--servce", "x"], "there is no flag --servce of migrate.apply → did you mean '--service'?"),
+        (["db.snapshot", "x", "--lockwait", "1"], "did you mean '--lock-wait'? there are: "),
         (["service.list", "--target"], "--target needs a value"),
         (["service.list", "--format", "xml"], "--format does not know 'xml'"),
+        (["rollback"], "there is no task 'rollback' → did you mean 'migrate.rollback'?"),
+        (["reste"], "did you mean 'db.reset'?"),
         (["--help", "service.lst"], "there is no task 'service.lst' → did you mean 'service.list'?"),
         (["service.list", "--target", "nowhere"], "nowhere"),
     ],
@@ -107,6 +111,16 @@ def test_a_mistake_of_typing_is_2_with_what_was_meant(words: list[str], said: st
     assert said in ran.last
     assert len(ran.err.splitlines()) == 1
     assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["db.snapshot", "x", "--yes"], ["service.list", "--dry-run"], ["service.owners", "--sort"], ["zzzzzz"]]
+)
+def test_nothing_far_fetched_is_suggested(words: list[str]) -> None:
+    """`--yes` is not like `--name`; the dashes, which all flags share, do not count."""
+    ran = invoke(*words)
+    assert ran.code == 2
+    assert "did you mean" not in ran.last
 
 
 @pytest.mark.parametrize(
