@@ -100,7 +100,7 @@ def test_byte_code_is_cached_although_invoke_switches_it_off(tmp_path: Path) -> 
         (["service.list", "--target"], "--target needs a value"),
         (["service.list", "--format", "xml"], "--format does not know 'xml'"),
         (["rollback"], "there is no task 'rollback' → did you mean 'migrate.rollback'?"),
-        (["reste"], "did you mean 'db.reset'?"),
+        (["apply"], "did you mean 'deploy.apply' or 'migrate.apply'?"),
         (["--help", "service.lst"], "there is no task 'service.lst' → did you mean 'service.list'?"),
         (["service.list", "--target", "nowhere"], "nowhere"),
     ],
