@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import threading
@@ -207,5 +208,9 @@ def _error_in(data: Any) -> str:
 
 
 def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
+    # an error page in HTML says one sentence in 400 characters
+    page = (
+        re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>|<[^>]*>", " ", text) if text.lstrip().startswith("<") else text
+    )
+    line = " ".join(page.split())
     return line[:_EXCERPT] + ("..." if len(line) > _EXCERPT else "") if line else "no body"

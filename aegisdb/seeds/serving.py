@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 0.2
 _PROBE_SECONDS = 5.0
+_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port"
 
 
 def run_http(
@@ -38,7 +39,8 @@ def run_http(
     Raises:
         BadInput: the entry in services.yaml: another host without `remote: true`, a login in the URL.
         Unreachable: nothing listens and there is no `serve`; nothing changed.
-        Refused: what already listens is not ready or works on another database; nothing was sent.
+        Refused: what already listens is not ready, works on another database, or (with `serve`) does not prove that it
+            works on this one; nothing was sent.
         Busy: `serve` cannot have the port before the deadline; nothing was sent.
         Failed: status, redirect, error body, deadline, or the server did not start; its last lines are in the message.
     """
@@ -79,7 +81,8 @@ def _server(
         yield None
         return
     if listens(endpoint, min(1.0, deadline.remaining)) and not _seed_servers(endpoint):
-        _refuse_other_database(seed, address)
+        if not _refuse_other_database(seed, address):
+            raise _unproven(seed, endpoint, address)
         yield None
         return
     while True:
@@ -128,10 +131,9 @@ def _await_port(
 
 
 def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
-    who = "; ".join(str(holder) for holder in holders.strangers(endpoint.port)) or "a process of another user"
     return Busy(
-        mask(f"{service}: port {endpoint.port} is held by {who}; nothing was sent to it", address),
-        hint="stop it, or run the seed again when it has ended",
+        mask(f"{service}: {_held(endpoint)}; nothing was sent to it", address),
+        hint="stop it, run the seed again when it has ended, or give the seed another port",
         code="port_busy",
     )
 
@@ -178,10 +180,14 @@ def _is_ready(seed: HttpSeed, endpoint: Endpoint, deadline: Deadline) -> bool:
         return False  # not yet; the caller keeps the time
 
 
-def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
-    """What already listens must be ready, and ours where it tells its database, before anything is sent to it."""
+def _refuse_other_database(seed: HttpSeed, address: Address) -> bool:
+    """What already listens must be ready, and ours where it tells its database, before anything is sent to it.
+
+    Returns:
+        Whether it told the identity of this database; a mere name is no proof.
+    """
     if seed.ready is None or not listens(probe := read_endpoint(seed.ready, method="GET")):
-        return
+        return False
     where = f"{probe.host}:{probe.port}"
     try:
         answer = send(probe, Deadline(_PROBE_SECONDS))
@@ -191,12 +197,14 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
     if reason:
         raise Refused(
             mask(f"what already listens on {where} is not ready: {probe.path} {reason}", address),
-            hint="stop it, or wait until it is; nothing was sent to it",
+            hint=f"{_OTHER_PORT}; nothing was sent to it"
+            if seed.serve
+            else "stop it, or wait until it is; nothing was sent to it",
             code="listener_not_ready",
         )
     told = answer.data
     if not isinstance(told, dict) or "database" not in told:
-        return  # it does not tell; the tables that the seed fills are checked afterwards
+        return False  # it does not tell; the tables that the seed fills are checked afterwards
     ours, identity = _identity(address), told.get("database_identity")
     same = identity == f"{ours.system_identifier}:{ours.oid}" if identity else told["database"] == ours.database
     if not same:
@@ -207,9 +215,24 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> None:
                 f"{ours.database}{who}",
                 address,
             ),
-            hint="stop it and run the seed again: it will start one of its own",
+            hint=f"{_OTHER_PORT}; nothing was sent to it" if seed.serve else "stop it, and start one for this database",
             code="other_database",
         )
+    return bool(identity)
+
+
+def _held(endpoint: Endpoint) -> str:
+    who = "; ".join(str(holder) for holder in holders.strangers(endpoint.port)) or "a process of another user"
+    return f"port {endpoint.port} is held by {who}"
+
+
+def _unproven(seed: HttpSeed, endpoint: Endpoint, address: Address) -> Refused:
+    told = f"{seed.ready} does not tell `database_identity`" if seed.ready else "the seed has no `ready:` to ask"
+    return Refused(
+        mask(f"{_held(endpoint)}, and nothing proves that it works on this database: {told}", address),
+        hint=f"{_OTHER_PORT}; without `serve:` the seed uses whatever listens",
+        code="listener_unproven",
+    )
 
 
 def _is_ours(seed: HttpSeed, endpoint: Endpoint, address: Address) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+import pytest
 
 from aegisdb.postgres.address import Address
 from aegisdb.seeds import holders
@@ -129,6 +132,58 @@ def test_a_listener_on_another_database_is_named(tmp_path: Path, database: Addre
         done = invoke("seed.run", "--format", "json", cwd=shop_at(tmp_path, database, port, SERVE, 30))
     assert (done.code, code_of(done)) == (3, "other_database")
     assert f"process {os.getpid()}" in done.json["errors"][0]["message"]
+    assert set(seen) == {"GET /health"}
+
+
+@pytest.mark.parametrize("told", ['{"ok": true}', '{"ok": true, "database": "DATABASE"}', "<html>an app</html>"])
+def test_a_listener_that_proves_nothing_gets_no_post(tmp_path: Path, database: Address, told: str) -> None:
+    """It was there before us, its `ready` answers 200; where the seed could serve itself, that is not enough."""
+
+    def health(handler: BaseHTTPRequestHandler) -> None:
+        reply(handler, 200, told.replace("DATABASE", database.database))
+
+    with http_server(health) as (port, seen):
+        done = invoke("seed.run", "--format", "json", cwd=shop_at(tmp_path, database, port, SERVE, 30))
+    assert (done.code, code_of(done)) == (3, "listener_unproven")
+    assert f"process {os.getpid()}" in done.json["errors"][0]["message"]
+    assert set(seen) == {"GET /health"}
+    assert ran(database) == []
+
+
+def test_a_listener_that_proves_its_database_is_used(tmp_path: Path, database: Address) -> None:
+    ((identity,),) = query(
+        database,
+        "SELECT (SELECT system_identifier FROM pg_control_system()) || ':' || oid"
+        " FROM pg_database WHERE datname = current_database()",
+    )
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "POST":
+            query(database, "INSERT INTO items VALUES (1, 'a') RETURNING id")
+        told = {"ok": True, "database": database.database, "database_identity": identity}
+        reply(handler, 200, json.dumps(told))
+
+    with http_server(answer) as (port, seen):
+        done = invoke("seed.run", cwd=shop_at(tmp_path, database, port, "raise SystemExit('not needed')", 30))
+    assert done.code == 0, done.err
+    assert seen == ["GET /health", "POST /seed"]
+
+
+def test_a_port_that_is_taken_is_changed_by_a_variable(tmp_path: Path, database: Address) -> None:
+    """A stranger has the usual port: `${NAME:-default}` in the registry moves the seed without an edit."""
+    with http_server(lambda handler: reply(handler, 404, "<html><title>x</title><p>no such page</p></html>")) as (
+        port,
+        seen,
+    ):
+        root = shop_at(tmp_path, database, port, SERVE, 30)
+        registry = root / "services.yaml"
+        registry.write_text(registry.read_text().replace(str(port), f"${{SHOP_PORT:-{port}}}", 3))
+        refused = invoke("seed.run", "--format", "json", cwd=root)
+        done = invoke("seed.run", cwd=root, env={"SHOP_PORT": str(free_port())})
+    assert (refused.code, code_of(refused)) == (3, "listener_not_ready")
+    assert "/health answered 404: no such page" in refused.json["errors"][0]["message"]
+    assert "another port" in refused.json["errors"][0]["hint"]
+    assert done.code == 0, done.err
     assert set(seen) == {"GET /health"}
 
 
