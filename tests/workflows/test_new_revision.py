@@ -10,7 +10,7 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from tests.invoke import invoke
-from tests.monorepo import Rev, Svc, build_monorepo, table
+from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
 
 BASE = """
 CREATE TABLE audit (id bigint PRIMARY KEY);
@@ -90,6 +90,23 @@ def test_fault_27_only_the_change_is_written(tmp_path: Path, database: Address) 
         assert other not in source
     assert invoke("migrate.new", "--service", "shop", "-m", "again", cwd=tmp_path).code == 0
     assert new_files(tmp_path) == [path]
+
+
+def test_fault_27_a_service_that_claims_everything_gets_nothing_of_others(tmp_path: Path, database: Address) -> None:
+    # env.py looks at every schema, and the pattern fits version tables, graphs and the side schema as well
+    env = SYNC.replace("target_metadata=models", "include_schemas=True, target_metadata=models")
+    ledger = Svc(revisions=(Rev(id="l1"),), owns=())
+    shop = Svc(
+        revisions=(Rev(id="s1", up=table("shop_items")),),
+        owns=("*",),
+        env=env,
+        models=ITEMS + "    price: Mapped[int | None]\n",
+    )
+    init = {"sql/base.sql": BASE.partition(";")[2]}
+    build_monorepo(tmp_path, {"ledger": ledger, "shop": shop}, url=database.url(), init=init)
+    ran = invoke("migrate.new", "--service", "shop", "-m", "price", "--format", "json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.json["result"]["operations"] == ["add column shop_items.price"]
 
 
 def test_fault_27_a_removed_model_is_dropped_only_when_that_is_said(tmp_path: Path, database: Address) -> None:

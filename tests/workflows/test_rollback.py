@@ -10,7 +10,8 @@ import pytest
 from aegisdb.postgres import databases, markers
 from aegisdb.postgres.address import Address
 from tests.invoke import invoke
-from tests.monorepo import Rev, Svc, build_monorepo, table
+from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
+from tests.running import nothing_left
 
 CRM = (
     Rev(id="c1", up=table("crm_users", "name text"), down='op.drop_table("crm_users")', message="users"),
@@ -70,6 +71,21 @@ def test_fault_22_what_another_service_rests_on_stays(root: Path, database: Addr
     assert value(database, "SELECT count(*) FROM crm_users") == 3
 
 
+def test_fault_22_a_view_of_another_service_rests_on_a_column(root: Path, database: Address) -> None:
+    view = Rev(
+        id="s3",
+        up='op.execute("CREATE VIEW shop_mails AS SELECT mail FROM crm_users")',
+        down='op.execute("DROP VIEW shop_mails")',
+    )
+    write_revision(root / "services" / "shop", view, "s2")
+    assert invoke("migrate.apply", cwd=root).code == 0
+    ran = invoke("migrate.rollback", "--service", "crm", cwd=root)
+    assert ran.code == 3, ran.err
+    assert "shop's shop_mails rests on crm_users (view)" in ran.last
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+    assert value(database, "SELECT count(mail) FROM shop_mails") == 2
+
+
 def test_more_than_one_step_needs_a_disposable_database(root: Path, database: Address) -> None:
     assert invoke("migrate.rollback", "--service", "shop", cwd=root).code == 0
     refused = invoke("migrate.rollback", "--service", "crm", "--steps", "2", "--yes", cwd=root)
@@ -104,6 +120,52 @@ def test_fault_20_a_failing_downgrade_is_named(tmp_path: Path, database: Address
     assert "b1.py" in ran.last
     assert "42P01" in ran.last
     assert value(database, "TABLE alembic_version_a") == "b1"
+
+
+def test_fault_20_the_cost_of_a_downgrade_that_reads_is_told_too(tmp_path: Path, database: Address) -> None:
+    down = 'assert op.get_bind().scalar(sa.text("SELECT count(*) FROM a_t")) == 2\nop.drop_table("a_t")'
+    revisions = (Rev(id="b1", up=table("a_t"), down=down),)
+    build_monorepo(tmp_path, {"a": Svc(revisions=revisions)}, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    with psycopg.connect(database.url()) as conn:
+        conn.execute("INSERT INTO a_t VALUES (1), (2)")
+    ran = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "will lose table a_t 2 rows" in " ".join(ran.err.split())
+    assert value(database, "SELECT to_regclass('a_t')") is None
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_fault_19_a_downgrade_that_ends_its_transaction_needs_a_decision(
+    tmp_path: Path, database: Address, end: str
+) -> None:
+    down = f'op.drop_table("a_t")\nop.execute("{end}")'
+    build_monorepo(tmp_path, {"a": Svc(revisions=(Rev(id="b1", up=table("a_t"), down=down),))}, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    ran = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert ran.code == 5, ran.err
+    assert "ends its transaction by itself" in ran.err
+    assert "error[half_applied]" in ran.last
+    assert "b1.py" in ran.last
+    assert value(database, "TABLE alembic_version_a") == "b1"
+    assert nothing_left(database)
+    again = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert again.code == 5
+    decision, left = ("--applied", None) if end == "COMMIT" else ("--rolled-back", "b1")
+    resolved = invoke("migrate.resolve", "--service", "a", decision, cwd=tmp_path)
+    assert resolved.code == 0, resolved.err
+    assert value(database, "TABLE alembic_version_a") == left
+
+
+def test_fault_31_nothing_is_downgraded_where_the_database_is_ahead(root: Path, database: Address) -> None:
+    (root / "services" / "crm" / "alembic" / "versions" / "c2.py").unlink()
+    for words in (("migrate.rollback",), ("migrate.rollback", "--to", "c1"), ("migrate.reapply",)):
+        ran = invoke(*words, "--service", "crm", cwd=root)
+        assert ran.code == 6, ran.err
+        assert "error[ahead]" in ran.last
+        assert "ahead by 1" in ran.last
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+    assert value(database, "SELECT count(mail) FROM crm_users") == 2
 
 
 def test_bad_bounds_are_bad_input(root: Path) -> None:

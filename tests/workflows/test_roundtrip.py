@@ -212,6 +212,9 @@ def test_scope(database: Address, tmp_path: Path) -> None:
     assert proven("--service", "seeded", "--all") == ["s1", "s2"]
     assert invoke("migrate.apply", "--service", "owner", cwd=root).code == 0
     assert proven() == proven("--pending") == ["s1", "s2"]
+    assert proven("--service", "seeded") == ["s1", "s2"]
+    assert invoke("migrate.apply", cwd=root).code == 0
+    assert (proven("--pending"), proven(), proven("--service", "seeded")) == ([], ["o1", "s2"], ["s1", "s2"])
     assert invoke("migrate.roundtrip", "--all", "--last", "2", cwd=root).code == 2
 
 

@@ -129,6 +129,19 @@ def test_what_was_done_by_hand_is_told_by_owner_and_nothing_proposes_to_drop_it(
     assert "by_hand" not in drafted.out
 
 
+def test_fault_30_a_table_by_hand_that_a_pattern_fits_is_not_proposed_for_a_drop(
+    monorepo: Path, live: psycopg.Connection[Any]
+) -> None:
+    live.execute("CREATE TABLE alpha_hand (id int)")
+    ran = verify(monorepo)
+    assert ran.code == 6
+    assert found(ran) == [("drift", "alpha: added table public.alpha_hand: owner aegis")]
+    drafted = invoke("migrate.new", "--service", "alpha", "-m", "x", cwd=monorepo)
+    assert drafted.code == 0, drafted.err
+    assert "models and history agree" in drafted.out
+    assert live.execute("SELECT to_regclass('alpha_hand') IS NOT NULL").fetchone() == (True,)
+
+
 def test_an_edited_applied_revision_is_tampered_but_not_its_comments(monorepo: Path) -> None:
     home = monorepo / "services/alpha"
     file = home / "alembic/versions/a2.py"
@@ -152,7 +165,9 @@ def test_cascade_through_another_service_is_a_lost_foreign_key(monorepo: Path, l
     assert invoke("migrate.apply", cwd=monorepo).code == 0
     ran = verify(monorepo)
     assert ran.code == 6
-    assert [code for code, _ in found(ran)] == ["foreign_key"]
+    ((code, message),) = found(ran)
+    assert code == "foreign_key"
+    assert message.startswith("beta: constraint public.beta_t.beta_fk to public.alpha_t of alpha is gone")
     assert live.execute("SELECT count(*) FROM pg_constraint WHERE conname = 'beta_fk'").fetchone() == (0,)
 
 

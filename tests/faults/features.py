@@ -1,0 +1,648 @@
+"""For each fault 18-31 what to take out of aegisdb/, part by part, and the tests of its row that must then fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_APPLY = "workflows/test_apply.py::test_"
+_ROLLBACK = "workflows/test_rollback.py::test_"
+_ROUNDTRIP = "workflows/test_roundtrip.py::test_"
+_VERIFY = "workflows/test_verify.py::test_"
+_NEW = "workflows/test_new_revision.py::test_"
+_AROUND = "faults/test_surroundings.py::test_"
+_REGISTRY = "registry/test_faults.py::test_"
+
+_FAILS = f"{_APPLY}fault_18_a_failing_statement_is_named_and_earlier_revisions_stay"
+_LONG = f"{_APPLY}fault_18_a_long_statement_is_cut_short"
+_LEAVES = f"{_APPLY}fault_19_a_revision_that_leaves_is_noticed"
+_DOWN_LEAVES = f"{_ROLLBACK}fault_19_a_downgrade_that_ends_its_transaction_needs_a_decision"
+_BLOCK = f"{_APPLY}fault_19_commit_is_resolved_as_applied_and_a_block_of_alembic_s_is_no_fault"
+_COST = f"{_ROLLBACK}the_cost_is_told_and_the_revision_reverted"
+_BROKEN = f"{_ROUNDTRIP}a_broken_history_is_exit_6_naming_service_revision_and_object"
+_FORGETS = f"{_ROUNDTRIP}what_a_downgrade_forgets_is_told_with_the_line_of_difference"
+_RESTS = f"{_ROLLBACK}fault_22_what_another_service_rests_on_stays"
+_LOST = "doctor/test_troubleshooting.py::test_cant_locate_revision"
+_ROWS = f"{_AROUND}25_lost_and_doubled_version_rows_are_told_and_never_stamped"
+_AHEAD = f"{_APPLY}faults_25_and_31_a_database_that_is_ahead_is_not_touched"
+_SENSE = f"{_REGISTRY}a_service_that_makes_no_sense"
+_CHANGE = f"{_NEW}fault_27_only_the_change_is_written"
+_EVERYTHING = f"{_NEW}fault_27_a_service_that_claims_everything_gets_nothing_of_others"
+_REMOVED = f"{_NEW}fault_27_a_removed_model_is_dropped_only_when_that_is_said"
+_HISTORY = f"{_APPLY}fault_28_each_broken_history_names_its_files_and_the_others_are_applied"
+_EDITED = f"{_VERIFY}an_edited_applied_revision_is_tampered_but_not_its_comments"
+_BY_HAND = f"{_VERIFY}what_was_done_by_hand_is_told_by_owner_and_nothing_proposes_to_drop_it"
+_FITS = f"{_VERIFY}fault_30_a_table_by_hand_that_a_pattern_fits_is_not_proposed_for_a_drop"
+
+
+_ONE_TRANSACTION = """wished["transaction_per_migration"] = False
+        self._side.stepper._release = lambda _context: None
+"""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One part of one fault's feature, and how to take it out."""
+
+    fault: int
+    feature: str
+    file: str
+    """Below aegisdb/."""
+    old: str
+    """Stands there exactly once."""
+    new: str
+    tests: tuple[str, ...]
+    """Below tests/, each named in the fault's row of docs/faults.md; all must fail, one set of parameters at least."""
+    hangs: bool = False
+    """Without the feature nothing ends, so that a test which is out of time has failed rightly."""
+
+    def applied(self, text: str) -> str:
+        """The file's text without the feature."""
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.file} has {text.count(self.old)} times: {self.old}")
+        return text.replace(self.old, self.new)
+
+
+MUTATIONS = (
+    Mutation(
+        18,
+        "service and revision are named",
+        "histories/failing.py",
+        "    named = f'{history.service}: {revision.id} \"{revision.message}\"'\n",
+        '    named = "a revision"\n',
+        (_FAILS,),
+    ),
+    Mutation(
+        18,
+        "the line of the file",
+        "histories/failing.py",
+        """    where = f"{revision.path}:{failure.get('line') or revision.line}"\n""",
+        "    where = str(revision.path)\n",
+        (_FAILS,),
+    ),
+    Mutation(
+        18,
+        "the statement",
+        "histories/failing.py",
+        'for line in failure.get("statement", "").splitlines() if line.strip()]',
+        "for line in ()]",
+        (_FAILS,),
+    ),
+    Mutation(
+        18,
+        "a long statement is cut",
+        "histories/failing.py",
+        "    if len(lines) > _STATEMENT_LINES:\n",
+        "    if False:\n",
+        (_LONG,),
+    ),
+    Mutation(
+        18,
+        "SQLSTATE",
+        "histories/failing.py",
+        '    if failure.get("sqlstate"):\n        return f" (SQLSTATE',
+        '    if False:\n        return f" (SQLSTATE',
+        (_FAILS,),
+    ),
+    Mutation(
+        18,
+        "the hint says how to go on",
+        "histories/failing.py",
+        'or f"mend the file, then {_next(history)}"',
+        'or ""',
+        (_FAILS,),
+    ),
+    Mutation(
+        18,
+        "earlier revisions are kept",
+        "worker/alembic_side.py",
+        'wished["transaction_per_migration"] = True\n',
+        _ONE_TRANSACTION,
+        (_FAILS,),
+    ),
+    Mutation(
+        19,
+        "apply: a revision that commits or rolls back is 5",
+        "workflows/apply.py",
+        "            strict=True,\n",
+        "            strict=False,\n",
+        (f"{_LEAVES}[commit]", f"{_LEAVES}[rollback]", _BLOCK),
+    ),
+    Mutation(
+        19,
+        "rollback: a downgrade that commits or rolls back is 5",
+        "workflows/rollback.py",
+        "command=command, strict=True\n",
+        "command=command, strict=False\n",
+        (_DOWN_LEAVES,),
+    ),
+    Mutation(
+        19,
+        "the end of the transaction is seen",
+        "worker/transactions.py",
+        "        self.ended = self.ended or ",
+        "        self.ended = False and ",
+        (f"{_LEAVES}[commit]", f"{_LEAVES}[rollback]", _DOWN_LEAVES),
+    ),
+    Mutation(
+        19,
+        "Alembic's own block is no fault",
+        "worker/transactions.py",
+        "        self._context.autocommit_block = self._around(block)\n",
+        "        self._context.autocommit_block = block\n",
+        (_BLOCK,),
+    ),
+    Mutation(
+        19,
+        "the row that tells what committed half-way",
+        "histories/opening.py",
+        '        "record": journal,\n',
+        '        "record": False,\n',
+        (f"{_LEAVES}[commit and exit]", f"{_LEAVES}[commit and fail]"),
+    ),
+    Mutation(
+        19,
+        "that row makes it 5",
+        "histories/backend.py",
+        "        if left:\n            raise Dirty(",
+        "        if False:\n            raise Dirty(",
+        (f"{_LEAVES}[commit and exit]", f"{_LEAVES}[commit and fail]", f"{_LEAVES}[commit]"),
+    ),
+    Mutation(
+        19,
+        "sys.exit(0) is told as ended without being recorded",
+        "worker/serving.py",
+        "    if isinstance(error, SystemExit):\n",
+        "    if False:\n",
+        (f"{_LEAVES}[sys.exit]",),
+    ),
+    Mutation(
+        19,
+        "os._exit(0) is no success",
+        "histories/session.py",
+        "            raise self._ended(worker, revision) from None\n",
+        '            return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}\n',
+        (f"{_LEAVES}[os._exit]",),
+    ),
+    Mutation(
+        19,
+        "--timeout stops what loops",
+        "workflows/apply.py",
+        "            timeout=timeout or None,\n",
+        "            timeout=None,\n",
+        (f"{_APPLY}fault_19_a_revision_that_never_ends_is_stopped_by_timeout",),
+        hangs=True,
+    ),
+    Mutation(
+        20,
+        "a downgrade that fails ends the rollback with 1",
+        "workflows/rollback.py",
+        "        error.result = result(stopped=True)\n        raise\n",
+        "        return result(stopped=True)\n",
+        (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
+    ),
+    Mutation(
+        20,
+        "it says that the downgrade failed",
+        "histories/session.py",
+        '    return str(answer.get("action", "the step"))\n',
+        '    return "the step"\n',
+        (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
+    ),
+    Mutation(
+        20,
+        "roundtrip: a downgrade that fails is a finding",
+        "proofs/report.py",
+        "            self.add((failure(code, self._history, self._revision, error),))\n",
+        "            del error\n",
+        (f"{_ROUNDTRIP}a_downgrade_that_fails_does_not_keep_the_rest_from_being_proven",),
+    ),
+    Mutation(
+        20,
+        "roundtrip: what `pass` leaves behind or does not restore",
+        "proofs/judging.py",
+        "        return tuple(findings), _reordered(changes)\n",
+        "        return (), _reordered(changes)\n",
+        (_BROKEN, _FORGETS),
+    ),
+    Mutation(
+        20,
+        "roundtrip: a finding is exit 6",
+        "workflows/roundtrip.py",
+        "        problems=tuple(_problems(found)),\n",
+        "        problems=(),\n",
+        (_BROKEN,),
+    ),
+    Mutation(
+        20,
+        "roundtrip: objects of other owners that changed",
+        "proofs/judging.py",
+        "        return findings, notes if self._owners.claims else ()\n",
+        "        return (), notes if self._owners.claims else ()\n",
+        (f"{_ROUNDTRIP}objects_of_others_are_told_with_their_owner",),
+    ),
+    Mutation(
+        20,
+        "roundtrip: objects of other owners in a step that fails",
+        "proofs/judging.py",
+        "        return foreign_acts(revision, direction, self._owners, self._service)\n",
+        "        return ()\n",
+        (f"{_ROUNDTRIP}a_table_of_another_service_that_cannot_even_be_dropped_is_named_with_its_owner",),
+    ),
+    Mutation(
+        20,
+        "rollback: tables and rows that it loses",
+        "workflows/rollback.py",
+        "        return losses(conn, dropped)\n",
+        "        return ()\n",
+        (_COST,),
+    ),
+    Mutation(
+        20,
+        "rollback: that is told first",
+        "workflows/rollback.py",
+        "            _tell(ws, losses)\n",
+        "",
+        (_COST,),
+    ),
+    Mutation(
+        20,
+        "rollback: also where the SQL cannot be rendered",
+        "workflows/rollback.py",
+        "            return dropped_by_source(self.down)\n",
+        "            return ()\n",
+        (f"{_ROLLBACK}fault_20_the_cost_of_a_downgrade_that_reads_is_told_too",),
+    ),
+    Mutation(
+        20,
+        "roundtrip --with-data: rows that do not come back",
+        "proofs/data.py",
+        "        if table in between.rows\n    )\n",
+        "        if False\n    )\n",
+        (f"{_ROUNDTRIP}rows_that_do_not_come_back_are_counted_by_table",),
+    ),
+    Mutation(
+        20,
+        "roundtrip --with-data: a step that full tables stop",
+        "proofs/data.py",
+        '            return replace(describe(history, revision, "failed"), findings=(finding,))\n',
+        '            return describe(history, revision, "failed" if finding else "proven")\n',
+        (f"{_ROUNDTRIP}full_tables_find_what_empty_ones_hide",),
+    ),
+    Mutation(
+        21,
+        "a foreign key that is gone is told as that",
+        "workflows/verify.py",
+        '    if change.kind == "removed" and change.before.startswith("FOREIGN KEY"):\n',
+        "    if False:\n",
+        (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
+    ),
+    Mutation(
+        21,
+        "with both services",
+        "workflows/verify.py",
+        '    message = f"{owner}: {change.object} to {target}{whose} is gone: {change.before}"\n',
+        '    message = f"a foreign key is gone{whose[:0]}"\n',
+        (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
+    ),
+    Mutation(
+        22,
+        "the refusal",
+        "histories/dependents.py",
+        "    if not found:\n        return\n",
+        "    if not found or True:\n        return\n",
+        (_RESTS,),
+    ),
+    Mutation(
+        22,
+        "the order in which it would go",
+        "histories/dependents.py",
+        '        hint=f"roll back first: {_command(first, listed, histories)}",\n',
+        '        hint=f"roll back {first} first",\n',
+        (_RESTS,),
+    ),
+    Mutation(
+        22,
+        "a view rests on it, too",
+        "histories/dependents.py",
+        "FROM gone g JOIN pg_depend d ON ",
+        "FROM gone g JOIN pg_depend d ON false AND ",
+        (f"{_ROLLBACK}fault_22_a_view_of_another_service_rests_on_a_column",),
+    ),
+    Mutation(
+        23,
+        "each revision commits by itself, so COMMIT fails on the right one",
+        "worker/alembic_side.py",
+        'wished["transaction_per_migration"] = True\n',
+        _ONE_TRANSACTION,
+        (f"{_APPLY}fault_23_a_deferred_constraint_fails_on_its_own_revision",),
+    ),
+    Mutation(
+        23,
+        "the hint about a new enum value",
+        "histories/failing.py",
+        '    "55P04": ',
+        '    "00000": ',
+        (f"{_APPLY}fault_23_an_enum_value_used_too_early_gets_a_hint",),
+    ),
+    Mutation(
+        24,
+        "rows of a rendered statement are refused",
+        "worker/offline.py",
+        "    def __iter__(self) -> Any:\n        raise reads_data()\n",
+        "    def __iter__(self) -> Any:\n        return iter(())\n",
+        (f"{_AROUND}24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed",),
+    ),
+    Mutation(
+        24,
+        "whatever else reads is refused",
+        "worker/offline.py",
+        "        # scalar(), begin(), inspect(): whatever else a real connection has\n        raise reads_data()\n",
+        "        return lambda *_, **__: None\n",
+        ("worker/test_session.py::test_fault_24_a_revision_that_reads_is_not_rendered",),
+    ),
+    Mutation(
+        24,
+        "no half of a script",
+        "worker/alembic_side.py",
+        "        self.run(\n            lambda _heads, _context: self.stepper.offline(request),\n",
+        "        from contextlib import suppress\n\n        suppress(Exception)(self.run)(\n"
+        "            lambda _heads, _context: self.stepper.offline(request),\n",
+        (f"{_AROUND}24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed",),
+    ),
+    Mutation(
+        25,
+        "a revision that no file has",
+        "histories/standing.py",
+        "    if unknown and conn is not None:\n",
+        "    if False:\n",
+        (_AHEAD,),
+    ),
+    Mutation(
+        25,
+        "its candidates in git",
+        "histories/lost.py",
+        "    commits = _commits(history, revision)\n",
+        "    commits = ()\n",
+        (f"{_APPLY}fault_25_the_branch_that_has_the_file_is_named",),
+    ),
+    Mutation(
+        25,
+        "its candidates in the journal",
+        "histories/lost.py",
+        '(("the journal has its source",) if revision in journaled else ())',
+        "()",
+        (_AHEAD,),
+    ),
+    Mutation(
+        25,
+        "doctor: its file in git",
+        "doctor/lost.py",
+        "        one = _in_git(patient, shelf, identifier) or _in_journal(patient, shelf, identifier)\n",
+        "        one = _in_journal(patient, shelf, identifier)\n",
+        (_LOST,),
+    ),
+    Mutation(
+        25,
+        "doctor: its file in the journal",
+        "doctor/lost.py",
+        "        one = _in_git(patient, shelf, identifier) or _in_journal(patient, shelf, identifier)\n",
+        "        one = _in_git(patient, shelf, identifier)\n",
+        (_LOST,),
+    ),
+    Mutation(
+        25,
+        "rows that are missing",
+        "histories/misplaced.py",
+        "    return _doubled(history, rows) if rows else _lost(conn, history)\n",
+        "    return _doubled(history, rows) if rows else None\n",
+        (f"{_ROWS}[no row]", f"{_ROWS}[no table]"),
+    ),
+    Mutation(
+        25,
+        "two rows",
+        "histories/misplaced.py",
+        "    return _doubled(history, rows) if rows else _lost(conn, history)\n",
+        "    return None if rows else _lost(conn, history)\n",
+        (f"{_ROWS}[two rows]",),
+    ),
+    Mutation(
+        26,
+        "two services with one version table",
+        "registry/relations.py",
+        '        if other != name:\n            message = f"{table} is already the version table',
+        '        if False:\n            message = f"{table} is already the version table',
+        (_SENSE,),
+    ),
+    Mutation(
+        26,
+        "a table that two services name",
+        "registry/relations.py",
+        "        if other != service:\n            yield _two_owners(key, claim, other, claim)\n",
+        "        if False:\n            yield _two_owners(key, claim, other, claim)\n",
+        (_SENSE,),
+    ),
+    Mutation(
+        26,
+        "a table that another service's pattern fits",
+        "registry/relations.py",
+        "            if other != service and pattern != claim and fnmatchcase(claim, pattern):\n",
+        "            if False:\n",
+        (_SENSE,),
+    ),
+    Mutation(
+        27,
+        "tables of other owners are not dropped",
+        "worker/filtering.py",
+        '            if type_ == "table" and not self.owns(name or "", parent_names.get("schema_name")):\n',
+        "            if False:\n",
+        (_CHANGE,),
+    ),
+    Mutation(
+        27,
+        "tables of other owners in the models are not made",
+        "worker/filtering.py",
+        '                if not self.owns(name or "", item.schema):\n',
+        "                if False:\n",
+        (_CHANGE,),
+    ),
+    Mutation(
+        27,
+        "version tables",
+        "worker/filtering.py",
+        "        if table in self._version_tables:\n",
+        "        if False:\n",
+        (_EVERYTHING,),
+    ),
+    Mutation(
+        27,
+        "ag_catalog and the side schema",
+        "worker/filtering.py",
+        '            if type_ == "schema" and (name in _FOREIGN_SCHEMAS or name not in self._schemas):\n',
+        "            if False:\n",
+        (_EVERYTHING,),
+    ),
+    Mutation(
+        27,
+        "an own table whose model was removed still is dropped",
+        "worker/filtering.py",
+        "        if not self._patterns:\n",
+        "        if self._patterns:\n",
+        (_REMOVED,),
+    ),
+    Mutation(
+        27,
+        "only when that is said",
+        "worker/writing.py",
+        'if request.get("write") and found and (request.get("allow_drop") or not answer["drops"]):',
+        'if request.get("write") and found:',
+        (_REMOVED,),
+    ),
+    Mutation(
+        28,
+        "two heads",
+        "histories/standing.py",
+        "    if len(heads) < 2 or len(branches) >= len(heads):",
+        "    if True:",
+        (f"{_APPLY}fault_28_two_heads_name_both_files",),
+    ),
+    Mutation(
+        28,
+        "duplicate id",
+        "histories/revisions.py",
+        "        if other is not revision:\n",
+        "        if False:\n",
+        (
+            f"{_HISTORY}[duplicate id]",
+            "histories/test_revisions.py::test_faults_name_both_files",
+            "histories/test_reading.py::test_a_copied_file_is_a_duplicate_naming_both",
+        ),
+    ),
+    Mutation(
+        28,
+        "missing parent",
+        "histories/revisions.py",
+        "    by_id = {identifier: _resolved(revision, by_id) for identifier, revision in by_id.items()}\n",
+        "    from dataclasses import replace\n\n"
+        "    by_id = {i: replace(r, down=tuple(d for d in r.down if d in by_id)) for i, r in by_id.items()}\n",
+        (
+            f"{_HISTORY}[missing parent]",
+            f"{_APPLY}fault_28_a_broken_history_does_not_stop_the_others",
+            "histories/test_revisions.py::test_faults_name_both_files",
+        ),
+    ),
+    Mutation(
+        28,
+        "cycle",
+        "histories/revisions.py",
+        "    if len(placed) < len(by_id):\n",
+        "    if False:\n",
+        (f"{_HISTORY}[cycle]", "histories/test_revisions.py::test_faults_name_both_files"),
+    ),
+    Mutation(
+        28,
+        "syntax error",
+        "histories/reading.py",
+        '"__init__")):\n            yield entry\n',
+        '"__init__")):\n            import ast\n            from contextlib import suppress\n\n'
+        "            with suppress(SyntaxError):\n                ast.parse(Path(entry.path).read_bytes())\n"
+        "                yield entry\n",
+        (f"{_HISTORY}[syntax error]",),
+    ),
+    Mutation(
+        28,
+        "stray file",
+        "histories/reading.py",
+        '        if entry.name.endswith(".py") and not entry.name.startswith((".#", "__init__")):\n',
+        '        if entry.name.endswith(".py") and b"revision" in Path(entry.path).read_bytes():\n',
+        (f"{_HISTORY}[stray file]",),
+    ),
+    Mutation(
+        28,
+        "files that contradict each other do not stop the other services",
+        "histories/reading.py",
+        "                found[name] = error\n",
+        "                raise error\n",
+        (_HISTORY, f"{_APPLY}fault_28_a_broken_history_does_not_stop_the_others"),
+    ),
+    Mutation(
+        28,
+        "two heads do not stop the other services",
+        "workflows/apply.py",
+        "        if standings[name].problem is not None:\n            continue\n",
+        "        if standings[name].problem is not None:\n            break\n",
+        (f"{_APPLY}fault_28_two_heads_name_both_files",),
+    ),
+    Mutation(
+        29,
+        "an edited applied file",
+        "workflows/tampering.py",
+        "        if changed:\n",
+        "        if False:\n",
+        (_EDITED,),
+    ),
+    Mutation(
+        29,
+        "its comments do not count",
+        "histories/scan.py",
+        "        digest=digest(tree),\n",
+        "        digest=hashlib.sha256(source if isinstance(source, bytes) else source.encode()).hexdigest(),\n",
+        (_EDITED,),
+    ),
+    Mutation(
+        30,
+        "the difference",
+        "workflows/drift.py",
+        '    changes = [c for c in diff(expected, live) if c.kind != "reordered" and not owners.is_version_table(c)]\n',
+        "    changes = list(diff(live, live))\n",
+        (_BY_HAND, _FITS),
+    ),
+    Mutation(
+        30,
+        "verify: no drop in the hint",
+        "workflows/verify.py",
+        '    hint = "a table or object made by hand: put it into a revision of its owner" if owner == NOBODY else ""\n',
+        '    hint = f"DROP {change.object}" if owner == NOBODY else ""\n',
+        (_BY_HAND,),
+    ),
+    Mutation(
+        30,
+        "verify: models are not compared with the live database",
+        "workflows/verify.py",
+        'template=template(ws, "histories"), label="models against histories"',
+        'template=ws.address().database, label="models against histories"',
+        (_FITS,),
+    ),
+    Mutation(
+        30,
+        "new: models are not compared with the live database",
+        "workflows/new_revision.py",
+        'template=template(ws, "histories"), label="new"',
+        'template=ws.address().database, label="new"',
+        (_FITS,),
+    ),
+    Mutation(
+        31,
+        "ahead, not just unknown",
+        "histories/lost.py",
+        "    ahead = _ahead(history, journaled, revision)\n",
+        "    ahead = 0\n",
+        (_AHEAD,),
+    ),
+    Mutation(
+        31,
+        "by how many",
+        "histories/standing.py",
+        '    what = f"ahead by {ahead}: " if code == "ahead" else ""\n',
+        '    what = "ahead: " if code == "ahead" else ""\n',
+        (_AHEAD,),
+    ),
+    Mutation(
+        31,
+        "nothing is downgraded from there",
+        "workflows/apply.py",
+        '    if standings[service].state != "several heads":\n',
+        "    if False:\n",
+        (f"{_ROLLBACK}fault_31_nothing_is_downgraded_where_the_database_is_ahead",),
+    ),
+)
+"""Who changes a line of aegisdb/ that stands here as text changes it here, too: test_without.py says so."""
