@@ -6,6 +6,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,6 +26,17 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def server() -> Iterator[TestServer]:
     """PostgreSQL 18 with AGE, pgvector and uuid-ossp, password and all, shared by the session."""
     running = start_server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def older() -> Iterator[TestServer]:
+    """PostgreSQL 15 where Debian puts it: NOT NULL is no constraint there."""
+    bindir = Path("/usr/lib/postgresql/15/bin")
+    if not (bindir / "initdb").exists():
+        pytest.skip(f"no PostgreSQL 15 in {bindir}")
+    running = start_server(bindir=bindir)
     yield running
     running.stop()
 

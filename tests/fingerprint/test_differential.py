@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
 from tests.fingerprint.corpus import FAMILIES, Case
 from tests.fingerprint.oracle import dump
-from tests.postgres_server import BIN, TestServer, start_server
-
-OLDER = Path("/usr/lib/postgresql/15/bin")
-"""Where Debian puts PostgreSQL 15."""
+from tests.postgres_server import BIN, TestServer
 
 ROLE = "DO $$ BEGIN CREATE ROLE corpus_role; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
 
@@ -53,15 +50,6 @@ def test_the_corpus_is_big_enough() -> None:
     assert sum(map(len, FAMILIES.values())) >= 120
 
 
-@pytest.fixture(scope="module")
-def older() -> Iterator[TestServer]:
-    if not (OLDER / "initdb").exists():
-        pytest.skip(f"no PostgreSQL 15 in {OLDER}")
-    running = start_server(bindir=OLDER)
-    yield running
-    running.stop()
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_fingerprint_agrees_with_pg_dump(database: Address, family: str) -> None:
     assert disagreements(database, family, FAMILIES[family], BIN) == []
@@ -71,4 +59,4 @@ def test_the_fingerprint_agrees_with_pg_dump(database: Address, family: str) -> 
 def test_the_fingerprint_agrees_with_pg_dump_on_postgresql_15(older: TestServer, family: str) -> None:
     with connect(older.address) as conn:
         conn.execute(f"CREATE DATABASE {family}")
-    assert disagreements(older.address.with_database(family), family, FAMILIES[family], OLDER) == []
+    assert disagreements(older.address.with_database(family), family, FAMILIES[family], older.bindir) == []

@@ -165,6 +165,27 @@ def test_a_revision_that_fails_is_named_and_what_came_before_is_told(database: A
         )
 
 
+def test_on_postgresql_15_not_null_is_seen_in_the_columns(older: TestServer, tmp_path: Path) -> None:
+    address = older.address.with_database("plan_older")
+    with psycopg.connect(older.address.url(), autocommit=True) as conn:
+        conn.execute("CREATE DATABASE plan_older")
+    revisions = (
+        Rev(id="q1", up=table("plan_t", "name text", "n int NOT NULL")),
+        Rev(id="q2", up='op.alter_column("plan_t", "name", nullable=False)'),
+        Rev(id="q3", up=table("plan_u", "name text NOT NULL") + '\nop.alter_column("plan_t", "n", nullable=True)'),
+    )
+    root = build_monorepo(tmp_path, {"plan": Svc(revisions=revisions)}, url=address.url())
+    applied = invoke("migrate.apply", "--service", "plan", "--to", "q1", cwd=root)
+    assert applied.code == 0, applied.err
+    ran = invoke("migrate.plan", "--format", "json", cwd=root)
+    assert ran.code == 0, ran.err
+    assert ran.json["result"]["rehearsed_on"] == "a copy of the database"
+    not_null = {"table": "public.plan_t", "constraint": "name NOT NULL", "definition": "name NOT NULL"}
+    assert told(ran, "q2")["constraints"] == [not_null | {"check": "scans the table"}]
+    # a table that the revision makes itself has no rows, and a NOT NULL that goes costs nothing
+    assert told(ran, "q3")["constraints"] == []
+
+
 def test_nothing_pending_is_said(database: Address, tmp_path: Path) -> None:
     root = build_monorepo(tmp_path, {"none": Svc()}, url=database.url())
     ran = invoke("migrate.plan", cwd=root)
