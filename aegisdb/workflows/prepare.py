@@ -44,8 +44,8 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     """
     began = time.monotonic()
     good_histories(ws.registry)
-    if not _is_there(ws):
-        return _make(ws, began, no_seed=no_seed)
+    if not _is_there(ws) and (made := _make(ws, began, no_seed=no_seed)):
+        return made
     untouched = not no_seed and _is_untouched(ws)
     from aegisdb.seeds import SeedRunResult
     from aegisdb.workflows.apply import apply
@@ -109,15 +109,17 @@ def _is_there(ws: Workspace) -> bool:
         return databases.exists(conn, address.database)
 
 
-def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult:
-    from aegisdb.workflows.reset import reset
+def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None:
+    """None where another run made it first."""
+    from aegisdb.workflows.reset import make
 
-    made = reset(ws, no_seed=no_seed).made
+    if not (done := make(ws, no_seed=no_seed)):
+        return None
     return PrepareResult(
-        database=ws.address().database,
+        database=done.database,
         did="made",
-        revisions=tuple(f"{one.name} {one.what}" for one in made if one.kind == "history"),
-        seeds=tuple(one.name for one in made if one.kind == "seed"),
+        revisions=tuple(f"{one.name} {one.what}" for one in done.made if one.kind == "history"),
+        seeds=tuple(one.name for one in done.made if one.kind == "seed"),
         seconds=time.monotonic() - began,
     )
 

@@ -86,38 +86,51 @@ def reset(
         StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
     """
     began = time.monotonic()
-    # what is wrong with the files is found before anything is contacted
-    good_histories(ws.registry)
-    require_unnamed(ws)
+    _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
         down(ws, volumes=True, yes=yes)
     _start(ws)
     address = ws.address()
     with databases.maintenance(address, application="aegisdb: db.reset") as conn:
+        there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, fresh=volumes)
-        with writer_lock(address, wait=ws.lock_wait, command="db.reset", listen=ws.listen):
-            sweep(conn, address.database)
+        with _locked(ws, conn, "db.reset"):
+            if not there and not volumes:  # somebody may have made it while this waited
+                proof = _allow(ws, conn, address.database, yes=yes, fresh=False)
             _free(conn, address.database, disconnect=disconnect)
             if volumes and databases.exists(conn, address.database):
                 content, kept = _complete_in_place(ws, address, level), False
             else:
                 content, kept = _build_and_swap(ws, conn, level, no_cache=no_cache)
-    return ResetResult(
-        database=address.database,
-        proof=proof,
-        kept_as=KEPT_AS if kept else "",
-        undo=f"invoke db.restore {KEPT_AS}" if kept else "",
-        flushed=ws.server.flush(),
-        seconds=time.monotonic() - began,
-        made=_made(ws, content),
-    )
+    return _result(ws, content, proof, began, kept=kept)
+
+
+def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
+    """As `reset`, but never replace a database; None where there is one, also one made while this waited for the lock.
+
+    Raises:
+        Refused: the target is protected. Busy: another writer works for longer than the lock is waited for.
+        StatementFailed, RevisionFailed or a seed's error: nothing was kept.
+    """
+    began = time.monotonic()
+    _require_files(ws)
+    _start(ws)
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        if databases.exists(conn, address.database):
+            return None
+        proof = _allow(ws, conn, address.database, yes=False, fresh=False)
+        with _locked(ws, conn, "db.prepare"):
+            if databases.exists(conn, address.database):
+                return None
+            content, kept = _build_and_swap(ws, conn, "histories" if no_seed else "seeds", no_cache=False)
+    return _result(ws, content, proof, began, kept=kept)
 
 
 def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
     """What `reset` would build, replace and drop; raises what it would, as far as that can be known before."""
-    good_histories(ws.registry)
-    require_unnamed(ws)
+    _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     steps = list(plan_down(ws, volumes=True).steps) if volumes else []
     try:
@@ -135,6 +148,32 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
             steps += [f"drop the former {kept}"] if databases.exists(conn, kept) else []
     steps.append(f"call the new one {live}")
     return Planned(steps=tuple(steps))
+
+
+def _require_files(ws: Workspace) -> None:
+    """What is wrong with the files is found before anything is contacted."""
+    good_histories(ws.registry)
+    require_unnamed(ws)
+
+
+@contextmanager
+def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
+    address = ws.address()
+    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen):
+        sweep(conn, address.database)
+        yield
+
+
+def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: bool) -> ResetResult:
+    return ResetResult(
+        database=ws.address().database,
+        proof=proof,
+        kept_as=KEPT_AS if kept else "",
+        undo=f"invoke db.restore {KEPT_AS}" if kept else "",
+        flushed=ws.server.flush(),
+        seconds=time.monotonic() - began,
+        made=_made(ws, content),
+    )
 
 
 def _start(ws: Workspace) -> None:
