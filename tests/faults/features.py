@@ -25,6 +25,7 @@ _LOST = "doctor/test_troubleshooting.py::test_cant_locate_revision"
 _ROWS = f"{_AROUND}25_lost_and_doubled_version_rows_are_told_and_never_stamped"
 _AHEAD = f"{_APPLY}faults_25_and_31_a_database_that_is_ahead_is_not_touched"
 _SENSE = f"{_REGISTRY}a_service_that_makes_no_sense"
+_AT_LOAD = "registry/test_commands.py::test_a_broken_registry_is_exit_2_with_its_place"
 _CHANGE = f"{_NEW}fault_27_only_the_change_is_written"
 _EVERYTHING = f"{_NEW}fault_27_a_service_that_claims_everything_gets_nothing_of_others"
 _REMOVED = f"{_NEW}fault_27_a_removed_model_is_dropped_only_when_that_is_said"
@@ -431,7 +432,7 @@ MUTATIONS = (
         "registry/relations.py",
         '        if other != name:\n            message = f"{table} is already the version table',
         '        if False:\n            message = f"{table} is already the version table',
-        (_SENSE,),
+        (_SENSE, _AT_LOAD),
     ),
     Mutation(
         26,
@@ -439,7 +440,7 @@ MUTATIONS = (
         "registry/relations.py",
         "        if other != service:\n            yield _two_owners(key, claim, other, claim)\n",
         "        if False:\n            yield _two_owners(key, claim, other, claim)\n",
-        (_SENSE,),
+        (_SENSE, _AT_LOAD),
     ),
     Mutation(
         26,
@@ -448,6 +449,14 @@ MUTATIONS = (
         "            if other != service and pattern != claim and fnmatchcase(claim, pattern):\n",
         "            if False:\n",
         (_SENSE,),
+    ),
+    Mutation(
+        26,
+        "a version table that only env.py names",
+        "worker/alembic_side.py",
+        '        if table != self.opening["version_table"]:\n',
+        "        if False:\n",
+        (f"{_APPLY}an_env_py_with_its_own_version_table_is_refused",),
     ),
     Mutation(
         27,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.invoke import Ran, invoke
-from tests.registry.registries import SOUND, edited, write
+from tests.registry.registries import SOUND, edited, with_service, write
 from tests.registry.test_document import ENTITY_BOMB, MERGE_BOMB
 
 QUICK = 10.0  # a start takes half a second; a busy machine must not fail this
@@ -33,6 +33,14 @@ def service_list(cwd: Path, *words: str, **variables: str) -> Ran:
         (edited("user: demo", 'user: "$(touch pwned)"'), "services.yaml:7:9: database.user: not usable as a name"),
         (edited("path: shop", "path: ../shop"), "services.shop.path: the path is absolute or leaves the tree"),
         (edited("name: demo", "name: -demo"), "services.yaml:6:9: database.name: not usable as a name"),
+        (
+            with_service("alembic: {version_table: alembic_version_shop}"),
+            "alembic_version_shop is already the version table of shop",
+        ),
+        (
+            with_service("owns: [orders]"),
+            "services.yaml:16:12: services.stock.owns[0]: orders is already owned by shop",
+        ),
     ],
 )
 def test_a_broken_registry_is_exit_2_with_its_place(tmp_path: Path, text: str, told: str) -> None:
