@@ -92,7 +92,7 @@ def revision_error(
         return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=failure["hint"], where=where, code=kind)
     if kind in {"unrecorded", "ended_transaction"}:
         text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
-        return RevisionFailed(text, hint=failure.get("hint") or _next(history), where=where, code=kind)
+        return RevisionFailed(text, hint=failure.get("hint") or _next(history, verb), where=where, code=kind)
     sqlstate = failure.get("sqlstate", "")
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)
@@ -100,7 +100,7 @@ def revision_error(
         _grant(failure, address)
         or _HINTS.get(sqlstate)
         or failure.get("server_hint")
-        or f"mend the file, then {_next(history)}"
+        or f"mend the file, then {_next(history, verb)}"
     )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     return error("\n".join(lines), hint=hint, where=where)
@@ -112,8 +112,8 @@ def _grant(failure: dict[str, Any], address: Address) -> str:
     return missing_grant(failure["message"], address)
 
 
-def _next(history: History) -> str:
-    return f"invoke migrate.apply --service {history.service}"
+def _next(history: History, verb: str) -> str:
+    return f"invoke migrate.{'rollback' if verb == 'downgrade' else 'apply'} --service {history.service}"
 
 
 def _error_name(failure: dict[str, Any]) -> str:

@@ -108,7 +108,7 @@ MUTATIONS = (
         18,
         "the hint says how to go on",
         "histories/failing.py",
-        'or f"mend the file, then {_next(history)}"',
+        'or f"mend the file, then {_next(history, verb)}"',
         'or ""',
         (_FAILS,),
     ),
@@ -207,6 +207,14 @@ MUTATIONS = (
         "histories/session.py",
         '    return str(answer.get("action", "the step"))\n',
         '    return "the step"\n',
+        (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
+    ),
+    Mutation(
+        20,
+        "and how to go on: with the rollback",
+        "histories/failing.py",
+        "'rollback' if verb == 'downgrade' else 'apply'",
+        "'apply'",
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
     ),
     Mutation(
