@@ -7,7 +7,6 @@ import re
 from configparser import ConfigParser, InterpolationError
 from configparser import Error as IniError
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,15 +62,15 @@ def alembic_settings(registry: Registry, name: str) -> AlembicSettings:
     Raises:
         UsageError: there is no such service, or it has no history; with the names that do.
     """
-    service = registry.services.get(name)
-    if service is not None and service.alembic is not None:
-        return service.alembic
-    known = [other for other, candidate in registry.services.items() if candidate.alembic is not None]
-    close = get_close_matches(name, known, n=1)
-    raise UsageError(
-        f"{name!r} {'has no history' if service else 'is no service'}",
-        hint=(f"did you mean {close[0]}? " if close else "") + f"services with a history: {', '.join(known) or 'none'}",
-    )
+    settings = registry.service(name).alembic
+    if settings is None:
+        known = [other for other, service in registry.services.items() if service.alembic is not None]
+        raise UsageError(
+            f"service {name!r} has no Alembic history",
+            hint=f"services with one: {', '.join(known) or 'none'}",
+            code="no_history",
+        )
+    return settings
 
 
 def _files(home: Path, settings: AlembicSettings) -> tuple[Path | None, Path | None]:

@@ -63,6 +63,17 @@ def service_needs(registry: Registry, history: History) -> dict[str, str]:
     return needs
 
 
+def all_needs(registry: Registry, histories: Mapping[str, History], name: str) -> frozenset[str]:
+    """Services with a history that this one needs, directly or not."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        new = (set(service_needs(registry, histories[todo.pop()])) & histories.keys()) - found
+        found |= new
+        todo += new
+    return frozenset(found - {name})
+
+
 def owner_of_table(registry: Registry, table: str) -> str:
     """The service whose `owns` fits a table's name (`schema.name` or `name`), empty when none does."""
     schema, _, name = table.rpartition(".")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import HistoryError
 from aegisdb.histories.locations import alembic_settings, locate
 from aegisdb.histories.revisions import History, arrange
 from aegisdb.histories.scan import Revision, scan
+from aegisdb.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.registry.types import Registry
 
-_FORMAT = 1
-_SETTLED = 2.0  # seconds: a file changed later than this may change again within its timestamp's resolution
+_FORMAT = 2
 
 
 def read_history(registry: Registry, service: str) -> History:
@@ -28,17 +26,17 @@ def read_history(registry: Registry, service: str) -> History:
     Raises:
         HistoryError: its files cannot be read or contradict each other.
     """
-    with _Scanner(registry.state) as scanner:
-        return _read(registry, service, scanner)
+    with _remembered(registry) as remembered:
+        return _read(registry, service, remembered)
 
 
 def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
     """Read every history; a broken one is its error, and the others still work."""
     found: dict[str, History | HistoryError] = {}
-    with _Scanner(registry.state) as scanner:
+    with _remembered(registry) as remembered:
         for name in with_history(registry):
             try:
-                found[name] = _read(registry, name, scanner)
+                found[name] = _read(registry, name, remembered)
             except HistoryError as error:
                 found[name] = error
     return found
@@ -63,11 +61,15 @@ def with_history(registry: Registry) -> tuple[str, ...]:
     return tuple(name for name, service in registry.services.items() if service.alembic is not None)
 
 
-def _read(registry: Registry, name: str, scanner: _Scanner) -> History:
+def _remembered(registry: Registry) -> Remembered:
+    return Remembered(registry.state / "cache" / "revisions.json", _FORMAT)
+
+
+def _read(registry: Registry, name: str, remembered: Remembered) -> History:
     settings = alembic_settings(registry, name)
     locations = locate(registry, name)
     found = [
-        scanner.scan(entry)
+        _scanned(entry, remembered)
         for directory in dict.fromkeys(path.resolve() for path in locations.versions)
         for entry in _files(directory, recursive=locations.recursive)
     ]
@@ -85,46 +87,13 @@ def _files(directory: Path, *, recursive: bool) -> Iterator[os.DirEntry[str]]:
             yield from _files(Path(entry.path), recursive=True)
 
 
-class _Scanner:
-    """Scans files, remembering between runs those that have not changed."""
-
-    def __init__(self, state: Path) -> None:
-        self._path = state / "cache" / "revisions.json"
-        self._known: dict[str, Any] = {}
-        self._changed = False
-
-    def __enter__(self) -> Self:
-        try:
-            stored = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return self  # a cache: absent or damaged means scanning again
-        if isinstance(stored, dict) and stored.get("format") == _FORMAT:
-            self._known = stored["files"]
-        return self
-
-    def scan(self, entry: os.DirEntry[str]) -> Revision:
-        """The revision in a file, from the cache when the file is the same."""
-        status = entry.stat()
-        identity = [status.st_mtime_ns, status.st_size, status.st_ino]
-        known = self._known.get(entry.path)
-        if known is not None and known[0] == identity:
-            return _from_json(entry.path, known[1])
-        revision = scan(Path(entry.path))
-        if time.time() - status.st_mtime > _SETTLED:
-            self._known[entry.path] = [identity, _to_json(revision)]
-            self._changed = True
-        return revision
-
-    def __exit__(self, *_: object) -> None:
-        if not self._changed:
-            return
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"format": _FORMAT, "files": self._known}))
-            temporary.replace(self._path)
-        except OSError:
-            return  # a read-only checkout works without a cache
+def _scanned(entry: os.DirEntry[str], remembered: Remembered) -> Revision:
+    known = remembered.get(entry)
+    if known is not None:
+        return _from_json(entry.path, known)
+    revision = scan(Path(entry.path))
+    remembered.put(entry, _to_json(revision))
+    return revision
 
 
 def _to_json(r: Revision) -> list[Any]:

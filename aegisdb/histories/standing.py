@@ -36,6 +36,14 @@ class Standing:
     problem: Problem | None = None
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
 
+    @property
+    def behind(self) -> Problem | None:
+        """The problem of a check that wants every service at head."""
+        if self.state != "pending":
+            return None
+        message = f"{self.service} has {len(self.pending)} pending"
+        return Problem(code="pending", message=message, hint="invoke migrate.apply")
+
 
 def read_standings(conn: Reader | None, histories: Mapping[str, History | HistoryError]) -> dict[str, Standing]:
     """Where every service stands; without a connection the database is taken to be empty.

@@ -47,10 +47,10 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
     comments: dict[str, tuple[Ignore, ...]] = {}
     with Verdicts(context.registry) as verdicts:
         for service, revision in chosen:
-            known = verdicts.get(revision.path)
+            known = verdicts.findings(revision.path)
             if known is None:
                 known = list(_of_file(read_file(context, service, revision), context))
-                verdicts.put(revision.path, known)
+                verdicts.keep(revision.path, known)
             findings += known
     findings += more
     kept = {finding: None for finding in findings if not _is_ignored(finding, comments, context)}

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from aegisdb.building import template
 from aegisdb.building.grounds import ground
 from aegisdb.errors import Problem, RevisionFailed, Unreachable, UsageError
-from aegisdb.histories.order import service_needs, service_order
+from aegisdb.histories.locations import alembic_settings
+from aegisdb.histories.order import all_needs, service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.versions import read_versions
 from aegisdb.histories.warm import warm_process
@@ -137,7 +138,7 @@ class _Run:
     def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners) -> ServiceProof:
         began = time.monotonic()
         history = self._histories[name]
-        needs = _all_needs(self._ws, self._histories, name)
+        needs = tuple(sorted(all_needs(self._ws.registry, self._histories, name)))
         needs, start = self._ground(needs, base)
         prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch)
         found = tuple(prover.prove(scope))
@@ -168,8 +169,8 @@ def _scope(
         raise UsageError("--pending, --all and --last exclude each other")
     if last < 0:
         raise UsageError("--last takes a number of revisions, 1 or more")
-    if service and service not in histories:
-        raise UsageError(f"{service} has no Alembic history", hint="see invoke service.list")
+    if service:
+        alembic_settings(ws.registry, service)
     chosen = {name: history for name, history in histories.items() if service in {"", name}}
     if every:
         return "all revisions", {name: frozenset(h.revisions) for name, h in chosen.items()}
@@ -198,21 +199,9 @@ def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
     return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
 
 
-def _all_needs(ws: Workspace, histories: Mapping[str, History], name: str) -> tuple[str, ...]:
-    """Services that this one needs, directly or not."""
-    found: set[str] = set()
-    todo = [name]
-    while todo:
-        for needed in service_needs(ws.registry, histories[todo.pop()]):
-            if needed in histories and needed not in found:
-                found.add(needed)
-                todo.append(needed)
-    return tuple(sorted(found))
-
-
 def _dependents(ws: Workspace, histories: Mapping[str, History], order: Iterable[str]) -> frozenset[str]:
     return frozenset(
-        name for name in histories if name not in order and set(order) & set(_all_needs(ws, histories, name))
+        name for name in histories if name not in order and set(order) & all_needs(ws.registry, histories, name)
     )
 
 

@@ -8,6 +8,7 @@ from aegisdb.building import template
 from aegisdb.errors import Difference
 from aegisdb.fingerprint import Fingerprint, diff, read
 from aegisdb.histories.applying import apply_histories
+from aegisdb.histories.order import all_needs
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.session import Session
 from aegisdb.histories.standing import read_standings
@@ -84,7 +85,7 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
     states = {}
     with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
         identity = there.identity()
-        needed = _needed(ws, history)
+        needed = all_needs(ws.registry, histories, history.service)
         first = {name: rows for name, rows in others.items() if name in needed}
         apply_histories(ws.registry, address, identity, to=first, journal=False)
         at: tuple[str, ...] = ()
@@ -95,20 +96,6 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
                 at = history.after(at, revision.id, up=True)
                 states[at] = read(there)
     return states
-
-
-def _needed(ws: Workspace, history: History) -> set[str]:
-    from aegisdb.histories.order import service_needs
-
-    histories = good_histories(ws.registry)
-    needed: set[str] = set()
-    todo = [history.service]
-    while todo:
-        for name in service_needs(ws.registry, histories[todo.pop()]):
-            if name in histories and name not in needed:
-                needed.add(name)
-                todo.append(name)
-    return needed - {history.service}
 
 
 def _changes(owners: Owners, service: str, expected: Fingerprint, live: Fingerprint) -> tuple[Change, ...]:

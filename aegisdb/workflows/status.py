@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import HistoryError, Problem, Unreachable
+from aegisdb.errors import HistoryError, Unreachable
 from aegisdb.histories.locations import alembic_settings
 from aegisdb.histories.reading import read_histories
 from aegisdb.results import Result
@@ -52,7 +52,7 @@ def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusRe
     problems = [standing.problem for standing in standings.values() if standing.problem is not None]
     problems.sort(key=lambda problem: problem.exit_code)
     if check:
-        problems += [_pending(standing) for standing in standings.values() if standing.state == "pending"]
+        problems += [standing.behind for standing in standings.values() if standing.behind is not None]
     return StatusResult(
         services=tuple(_row(standing) for standing in standings.values()),
         database="missing" if missing else "",
@@ -79,12 +79,4 @@ def _row(standing: Standing) -> ServiceStatus:
         head=standing.history.heads if standing.history else (),
         pending=len(standing.pending),
         state=standing.state,
-    )
-
-
-def _pending(standing: Standing) -> Problem:
-    return Problem(
-        code="pending",
-        message=f"{standing.service} has {len(standing.pending)} pending",
-        hint="invoke migrate.apply",
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
-from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
+from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
+from aegisdb.histories.locations import alembic_settings
 from aegisdb.histories.order import owner_of_table
 from aegisdb.histories.reading import read_histories
 from aegisdb.histories.session import Session
@@ -76,8 +77,8 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     """
     warm_process()
     histories = read_histories(ws.registry)
-    if service and service not in histories:
-        raise UsageError(f"{service} has no Alembic history", hint="see invoke service.list")
+    if service:
+        alembic_settings(ws.registry, service)
     with ws.connect() as conn:
         standings = read_standings(conn, histories)
         broken = any(isinstance(history, HistoryError) for history in histories.values())
@@ -175,9 +176,8 @@ class _Verdict:
             yield from models.problems
         else:
             yield from (_models_problem(name, operation) for operation in models)
-        if standing.state == "pending":
-            message = f"{name} has {len(standing.pending)} pending"
-            yield Problem(code="pending", message=message, hint="invoke migrate.apply")
+        if standing.behind is not None:
+            yield standing.behind
 
     def _invalid(self) -> tuple[str, ...]:
         if self._live is None:

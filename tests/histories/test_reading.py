@@ -10,7 +10,7 @@ import pytest
 
 from aegisdb.errors import BadInput, HistoryError, UsageError
 from aegisdb.histories.locations import locate
-from aegisdb.histories.order import service_order
+from aegisdb.histories.order import all_needs, service_order
 from aegisdb.histories.reading import good_histories, read_histories, read_history
 from aegisdb.registry import load
 from aegisdb.registry.types import Registry
@@ -112,6 +112,27 @@ def test_an_unknown_service_gets_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_history(found, "order")
     assert "did you mean orders" in caught.value.hint
+
+
+def test_a_service_without_a_history_is_told_from_an_unknown_one(tmp_path: Path) -> None:
+    found = registry(tmp_path, {"orders": Svc(), "mail": Svc(more={"alembic": None})})
+    with pytest.raises(UsageError, match="has no Alembic history") as caught:
+        read_history(found, "mail")
+    assert (caught.value.code, caught.value.hint) == ("no_history", "services with one: orders")
+    with pytest.raises(UsageError) as caught:
+        read_history(found, "mial")
+    assert caught.value.code == "unknown_service"
+
+
+def test_needs_of_needs_count(tmp_path: Path) -> None:
+    services = {
+        "a": Svc(revisions=(Rev(id="a1", up=table("a_t")),)),
+        "b": Svc(revisions=(Rev(id="b1", up=table("b_t", "a bigint REFERENCES a_t")),)),
+        "c": Svc(revisions=(Rev(id="c1", up=table("c_t", "b bigint REFERENCES b_t")),)),
+    }
+    found = registry(tmp_path, services)
+    assert all_needs(found, good_histories(found), "c") == {"a", "b"}
+    assert all_needs(found, good_histories(found), "a") == set()
 
 
 def test_a_copied_file_is_a_duplicate_naming_both(tmp_path: Path) -> None:

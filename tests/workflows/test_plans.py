@@ -76,3 +76,10 @@ def test_the_plan_of_a_revision_names_its_operations(shop: Project) -> None:
 def test_the_plan_of_down_stops_nothing(shop: Project) -> None:
     assert shop.invoke("db.down", "--plan").code == 3  # a URL's server is not ours to stop
     assert shop.text() == "first"
+
+
+@pytest.mark.parametrize("task", ["migrate.verify", "migrate.roundtrip", "migrate.status", "migrate.history"])
+def test_a_mistyped_service_is_told_alike_everywhere(shop: Project, task: str) -> None:
+    ran = shop.invoke(task, "--service", "shpo")
+    assert ran.code == 2
+    assert "error[unknown_service] no service is called 'shpo' → did you mean shop?" in ran.last

@@ -42,17 +42,21 @@ def applied(result: Any) -> Iterator[Block]:
     yield from (Text(note, "warn") for note in result.notes)
     rows: list[list[Cell]] = []
     for service in result.services:
-        rows += [_done(service.service, step) for step in service.done]
-        if service.failed:
-            rows.append([service.service, service.failed, "", Styled("failed", "bad"), ""])
-        word = "pending" if result.planned else "not started"
-        rows += [[service.service, revision, "", Styled(word, "dim"), ""] for revision in service.not_started]
+        rows += _outcomes(service, "pending" if result.planned else "not started")
     if rows:
         yield table(["service", "revision", "message", "outcome", "time#"], rows)
     elif not result.problems:
         yield Text("nothing is pending: every service is at head", "ok")
     elif result.at_head:
         yield Text(f"at head: {', '.join(result.at_head)}", "dim")
+
+
+def _outcomes(one: Any, left: str) -> list[list[Cell]]:
+    """What became of one service's revisions; `left` is the word for those that were not reached."""
+    rows = [_done(one.service, step) for step in one.done]
+    if one.failed:
+        rows.append([one.service, one.failed, "", Styled("failed", "bad"), ""])
+    return rows + [[one.service, revision, "", Styled(left, "dim"), ""] for revision in one.not_started]
 
 
 def _done(service: str, step: Any) -> list[Cell]:
@@ -70,12 +74,7 @@ def rolled_back(result: Any) -> Iterator[Block]:
         yield table(["would lose" if result.planned else "lost", "rows#"], rows)
     else:
         yield Text("no table and no column goes", "dim")
-    lines: list[list[Cell]] = [_done(result.service, step) for step in result.done]
-    if result.failed:
-        lines.append([result.service, result.failed, "", Styled("failed", "bad"), ""])
-    word = "would be reverted" if result.planned else "not started"
-    lines += [[result.service, revision, "", Styled(word, "dim"), ""] for revision in result.not_started]
-    if lines:
+    if lines := _outcomes(result, "would be reverted" if result.planned else "not started"):
         yield table(["service", "revision", "message", "outcome", "time#"], lines)
 
 
