@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import indent
 
 _APPLY = "workflows/test_apply.py::test_"
 _ROLLBACK = "workflows/test_rollback.py::test_"
@@ -37,6 +38,13 @@ _FITS = f"{_VERIFY}fault_30_a_table_by_hand_that_a_pattern_fits_is_not_proposed_
 
 _ONE_TRANSACTION = """wished["transaction_per_migration"] = False
         self._side.stepper._release = lambda _context: None
+"""
+_RENDER = """        self.run(
+            lambda _heads, _context: self.stepper.offline(request),
+            as_sql=True,
+            starting_rev=starting or None,
+            destination_rev=None,
+        )
 """
 
 
@@ -373,9 +381,8 @@ MUTATIONS = (
         24,
         "no half of a script",
         "worker/alembic_side.py",
-        "        self.run(\n            lambda _heads, _context: self.stepper.offline(request),\n",
-        "        from contextlib import suppress\n\n        suppress(Exception)(self.run)(\n"
-        "            lambda _heads, _context: self.stepper.offline(request),\n",
+        _RENDER,
+        f"        from contextlib import suppress\n\n        with suppress(Refusal):\n{indent(_RENDER, '    ')}",
         (f"{_AROUND}24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed",),
     ),
     Mutation(

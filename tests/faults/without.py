@@ -155,8 +155,10 @@ def main(faults: Sequence[int]) -> int:
 
 
 def _reason(failed: dict[str, str]) -> str:
-    first = next(iter(failed.values())).splitlines()[0]
-    return first if len(first) <= 90 else f"{first[:90]}..."
+    """What was expected and is not so, in one line of the first failure."""
+    lines = next(iter(failed.values())).splitlines()
+    told = next((line.strip() for line in lines if "assert " in line), lines[0])
+    return told if len(told) <= 90 else f"{told[:90]}..."
 
 
 def _say(line: str) -> None:
