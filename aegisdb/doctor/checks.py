@@ -85,6 +85,12 @@ CHECKS: tuple[Check, ...] = (
         mend=schema.rebuild,
         mends="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
     ),
+    Check(
+        name="drift",
+        finds="the live schema is not what the applied revisions build, and nothing above says why;"
+        " `invoke migrate.verify` tells each difference",
+        look=schema.drifted,
+    ),
     Check(name="unowned", finds="an object that nobody owns", look=schema.unowned),
     Check(
         name="left_over",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import Finding
 from aegisdb.doctor.server import in_shell
+from aegisdb.ownership import BASE, NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,44 @@ def rebuild(patient: Patient, finding: Finding) -> None:
     ws = patient.ws
     with writer_lock(ws.address(), wait=ws.lock_wait, command=ws.command or "doctor --fix", listen=ws.listen):
         patient.conn.execute(finding.fix)
+
+
+def drifted(patient: Patient) -> Iterator[Finding]:
+    """Objects that differ from what the applied revisions build, where no other check says why."""
+    from aegisdb.workflows.drift import drift
+
+    if len(patient.good) < len(patient.histories):
+        return  # told as broken_history; what cannot be built cannot be compared
+    applied = {name: standing.applied for name, standing in patient.standings.items()}
+    found = drift(patient.ws, patient.conn, applied, patient.live)
+    told = _told_elsewhere(patient)
+    for owner, changes in sorted(found.changes.items()):
+        rest = [one for one in changes if one.object not in told and (owner != NOBODY or one.kind != "added")]
+        if owner in told or not rest:
+            continue
+        more = [f"and {len(rest) - _SHOWN} more"] * (len(rest) > _SHOWN)
+        yield Finding(
+            check="drift",
+            subject=owner or "nobody",
+            what=f"{owner or 'nobody'}: {len(rest)} {'object differs' if len(rest) == 1 else 'objects differ'}"
+            f" from what {'init SQL builds' if owner == BASE else 'the applied revisions build'}",
+            evidence=(*(str(change) for change in rest[:_SHOWN]), *more),
+            cause="changed by hand, or by a tool that no revision knows of",
+            command="invoke migrate.verify tells each one; put it into a revision of its owner, or undo it by hand",
+        )
+
+
+def _told_elsewhere(patient: Patient) -> set[str]:
+    """Owners and objects whose difference another finding explains."""
+    from aegisdb.doctor.revisions import fitting_stamp
+    from aegisdb.ownership import EXTENSION
+    from aegisdb.postgres.indexes import invalid_indexes
+
+    told = {EXTENSION, *(f"index {index.name}" for index in invalid_indexes(patient.conn))}
+    for name, standing in patient.standings.items():
+        if standing.state not in {"at head", "pending", "ahead", "several heads"} or fitting_stamp(patient, name):
+            told.add(name)
+    return told
 
 
 def unowned(patient: Patient) -> Iterator[Finding]:

@@ -31,8 +31,10 @@ class Drift:
     owners: Owners
 
 
-def drift(ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Drift:
-    """Compare the database of `conn` with what these revisions build on a database of their own.
+def drift(
+    ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]], live: Fingerprint | None = None
+) -> Drift:
+    """Compare the database of `conn` (or `live`, read from it before) with what these revisions build elsewhere.
 
     The order of columns is left out: it depends on how often a table was changed back and forth.
 
@@ -40,7 +42,7 @@ def drift(ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]
         RevisionFailed: an applied revision does not build any more.
     """
     owners = Owners(ws.registry, base_schema(ws))
-    expected, live = schema_at(ws, applied), read(conn)
+    expected, live = schema_at(ws, applied), live or read(conn)
     changes = [c for c in diff(expected, live) if c.kind != "reordered" and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)

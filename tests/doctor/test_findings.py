@@ -17,7 +17,7 @@ from aegisdb.postgres.locks import lock_key
 from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import Clinic, clinic, execute
 from tests.invoke import ROOT, environment
-from tests.monorepo import Rev, build_monorepo, write_revision
+from tests.monorepo import Rev, build_monorepo, table, write_revision
 from tests.postgres_server import free_port
 from tests.running import eventually, rows, versions
 
@@ -93,7 +93,7 @@ def test_the_printed_statements_mend_without_fix(healthy: Clinic) -> None:
     assert {f["check"] for f in found} == {"invalid_index", "missing"}
     for finding in found:
         healthy.type(finding["command"])
-    assert healthy.names() == []
+    assert healthy.names() == ["drift"]  # the index is valid now, and no revision makes it
 
 
 def test_what_a_person_must_decide_is_told_and_not_touched(healthy: Clinic) -> None:
@@ -148,6 +148,36 @@ def test_the_decision_about_a_half_applied_revision_is_the_true_one(
     healthy.type(found["command"])
     assert versions(healthy.address, "shop") == [at]
     assert rows(healthy.address, "TABLE aegisdb.in_flight") == []
+
+
+def test_a_schema_changed_by_hand_is_told_once(healthy: Clinic) -> None:
+    """Neither what nobody owns, nor an INVALID index, nor a pending file is told a second time as drift."""
+    execute(
+        healthy.address,
+        "ALTER TABLE shop_items ALTER price TYPE bigint",
+        "CREATE TABLE by_hand (id int)",
+        "CREATE INDEX shop_items_price ON shop_items (price)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop_items_price'::regclass",
+    )
+    write_revision(healthy.shop, Rev(id="s3", up=table("shop_later"), down='op.execute("DROP TABLE shop_later")'), "s2")
+    drift = healthy.finding("drift")
+    assert drift["what"] == "shop: 1 object differs from what the applied revisions build"
+    assert "price" in drift["evidence"][0]
+    assert "invoke migrate.verify" in drift["command"]
+    assert sorted(healthy.names()) == ["behind", "drift", "invalid_index", "unowned"]
+    undo = ("ALTER TABLE shop_items ALTER price TYPE int", "DROP TABLE by_hand", "DROP INDEX shop_items_price")
+    execute(healthy.address, *undo)
+    assert healthy.names() == ["behind"]
+
+
+def test_tables_made_before_alembic_are_no_drift(healthy: Clinic) -> None:
+    """What a stamp explains needs no second word, and what is at head and lost is told."""
+    execute(healthy.address, "DELETE FROM alembic_version_shop", "DELETE FROM aegisdb.journal")
+    assert healthy.names() == ["exists_already"]
+    healthy.doctor("--fix")
+    assert healthy.names() == []
+    execute(healthy.address, "ALTER TABLE shop_items DROP price")
+    assert healthy.finding("drift")["subject"] == "shop"
 
 
 def test_an_object_that_a_revision_names_is_told_with_its_service(healthy: Clinic) -> None:
