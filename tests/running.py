@@ -24,8 +24,11 @@ def rows(database: Address, sql: str) -> list[tuple[object, ...]]:
 
 
 def versions(database: Address, service: str) -> list[str]:
-    """Rows of a service's version table."""
-    return [str(row[0]) for row in rows(database, f"TABLE alembic_version_{service}")]
+    """Rows of a service's version table; none where there is no table."""
+    try:
+        return [str(row[0]) for row in rows(database, f"TABLE alembic_version_{service}")]
+    except psycopg.errors.UndefinedTable:
+        return []
 
 
 def nothing_left(database: Address) -> bool:

@@ -477,8 +477,8 @@ MUTATIONS = (
         27,
         "tables of other owners are not dropped",
         "worker/filtering.py",
-        '            if type_ == "table" and not self.owns(name or "", parent_names.get("schema_name")):\n',
-        "            if False:\n",
+        "for pattern in self._patterns)\n",
+        'for pattern in (*self._patterns, "*"))\n',
         (_CHANGE,),
     ),
     Mutation(

@@ -24,8 +24,10 @@ from tests.invoke import ROOT, environment
 _RIGHT = ("assert ", "AssertionError", "Failed: DID NOT RAISE")
 """How a failure begins that is about the feature."""
 _HUNG = ("Failed: Timeout", "subprocess.TimeoutExpired")
-_CRASH = re.compile(r"\b(?:Import|ModuleNotFound|Name|Attribute|Type|UnboundLocal|Indentation)Error\b|\bassert 70 ==")
-"""A mutant that only crashes (70 is a bug's exit code) says nothing about the feature."""
+_CRASH = re.compile(
+    r"\b(?:Import|ModuleNotFound|Name|Attribute|Type|UnboundLocal|Indentation)Error\b|\bassert (?:4|7|70) =="
+)
+"""A mutant that only crashes (70), or met a busy (4) or stopped (7) server, says nothing about the feature."""
 _PATIENCE = 240  # seconds for one test
 _HANGING = 40  # seconds for one that hangs without the feature
 
