@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.histories.grounding import lay_ground
+from aegisdb.histories.independence import waits
+from aegisdb.histories.lanes import Lanes
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.session import Session
@@ -22,6 +26,17 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
 
 Steps = tuple["History", tuple["Revision", ...]]
+
+_WORTH_IT = 16  # revisions; fewer are done one service after the other, in an order that everybody expects
+_WIDEST = 4  # services at once: the server has work to do as well
+_NAMES = """
+WITH own AS (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
+part AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e')
+SELECT relname::text FROM pg_class WHERE relnamespace IN (TABLE own) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION SELECT proname::text FROM pg_proc
+WHERE pronamespace IN (TABLE own) AND ('pg_proc'::regclass, oid) NOT IN (TABLE part)
+UNION SELECT typname::text FROM pg_type WHERE typnamespace IN (TABLE own) AND typtype IN ('e', 'd')
+"""
 
 
 def apply_histories(
@@ -69,7 +84,11 @@ def _pending(
 
 
 class Sessions:
-    """Workers of several services, one after the other; the next one starts while the one before still works."""
+    """Workers of several services: the next one starts while the one before still works.
+
+    Where much is to be done, services that do not know of each other work side by side (`lanes`); with `observe`,
+    somebody looks at the database after each step, so never.
+    """
 
     def __init__(  # noqa: PLR0913  choices of their own, all by keyword
         self,
@@ -94,23 +113,49 @@ class Sessions:
         self._strict = strict
         self._observe = observe
         self._open: dict[str, Session] = {}
+        self._lanes: Lanes | None = None
+        self._at_work: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        if kind and self._lanes is not None:
+            self._lanes.stop()
         for session in self._open.values():
             session.abort() if kind else session.close()
 
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """Services whose next revision has been begun and is not done; where one has failed, that one."""
+        return self._lanes.at_work if self._lanes is not None else self._at_work
+
     def upgrade(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
         """Do the steps; each is yielded when it is committed."""
+        width = 1 if self._observe or len(todo) < 2 or sum(len(steps) for _, steps in todo) < _WORTH_IT else _width()  # noqa: PLR2004
+        if width == 1:
+            yield from self._one_by_one(todo)
+            return
+        self._lanes = Lanes(todo, waits(self._registry, todo, self._names()), self._session, width)
+        yield from self._lanes.upgrade()
+
+    def _one_by_one(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
         for index, (history, steps) in enumerate(todo):
+            self._at_work = (history.service,)
             session = self._session(history)
             if index + 1 < len(todo):
                 self._session(todo[index + 1][0])
             for revision in steps:
                 yield session.upgrade_one(revision.id)
             session.close()
+        self._at_work = ()
+
+    def _names(self) -> set[str]:
+        """Names of what the database has now."""
+        from aegisdb.postgres.connection import connect
+
+        with connect(self._address) as conn:
+            return {row[0] for row in conn.rows(_NAMES)}
 
     def _session(self, history: History) -> Session:
         if history.service not in self._open:
@@ -127,5 +172,12 @@ class Sessions:
                 observe=self._observe,
             )
             self._open[history.service] = session
-            session.start()
+            session.start(ahead=True)
         return self._open[history.service]
+
+
+def _width() -> int:
+    # one more than processors: there is always one that waits for the server
+    with suppress(AttributeError):  # Linux only
+        return min(_WIDEST, len(os.sched_getaffinity(0)) + 1)
+    return min(_WIDEST, (os.cpu_count() or 1) + 1)

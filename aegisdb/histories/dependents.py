@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Refused
-from aegisdb.histories.order import owner_of_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +59,7 @@ def refuse_dependents(
     columns = [item.column.strip('"') for item in listed]
     found = []
     for schema, relation, how, gone in conn.rows(_DEPENDENTS, (tables, columns)):
-        owner = owner_of_table(registry, f"{schema}.{relation}")
+        owner = registry.owners.of_table(f"{schema}.{relation}")
         if owner not in ("", service):
             found.append((owner, f"{owner}'s {relation} rests on {gone} ({how})"))
     if not found:

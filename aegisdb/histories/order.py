@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -57,7 +56,7 @@ def service_needs(registry: Registry, history: History) -> dict[str, str]:
     needs = dict.fromkeys(registry.services[history.service].after, "`after` in services.yaml")
     for revision in history.ordered():
         for table in revision.references:
-            owner = owner_of_table(registry, table)
+            owner = registry.owners.of_table(table)
             if owner and owner != history.service:
                 needs.setdefault(owner, f"{revision.path.name} references {table}")
     return needs
@@ -72,14 +71,3 @@ def all_needs(registry: Registry, histories: Mapping[str, History], name: str) -
         found |= new
         todo += new
     return frozenset(found - {name})
-
-
-def owner_of_table(registry: Registry, table: str) -> str:
-    """The service whose `owns` fits a table's name (`schema.name` or `name`), empty when none does."""
-    schema, _, name = table.rpartition(".")
-    for service, settings in registry.services.items():
-        if schema and settings.schema == schema:
-            return service
-        if any(fnmatchcase(name, pattern) or fnmatchcase(table, pattern) for pattern in settings.owns):
-            return service
-    return ""

@@ -138,10 +138,14 @@ class Worker:
 
     def kill(self) -> None:
         """End it and everything that it started, at once."""
+        self.signal()
+        self._reap()
+
+    def signal(self) -> None:
+        """Kill it and everything that it started; whoever waits for an answer is told that it has ended."""
         if self._pid:
             with suppress(ProcessLookupError, PermissionError):  # gone already
                 os.killpg(self._pid, signal.SIGKILL)
-        self._reap()
 
     def _reap(self) -> None:
         if self._process is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
+_CURRENT: dict[str, Any] = {"op": "current"}
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -69,6 +70,9 @@ class Session:
         self._backend = Backend(address, self._opening["application"], online=identity is not None)
         self._worker: Worker | None = None
         self._opened = False
+        self._ahead = False
+        """Whether the worker has been asked for the version table and the answer has not been read."""
+        self._interrupted = False
         self._rows: tuple[str, ...] | None = None
 
     def __enter__(self) -> Self:
@@ -78,13 +82,16 @@ class Session:
     def __exit__(self, kind: object, *_: object) -> None:
         self.close() if kind is None else self.abort()
 
-    def start(self) -> None:
-        """Start the worker without waiting for it."""
+    def start(self, *, ahead: bool = False) -> None:
+        """Start the worker without waiting for it; `ahead` lets it run env.py and read the version table already."""
         if self._worker is None:
             self._worker = Worker(self.history.locations.home, self._runner)
-            self._opened = False
+            self._opened = self._ahead = False
             with suppress(WorkerEnded):  # waiting for its answer will say why it ended
                 self._worker.send(self._opening)
+                if ahead:
+                    self._worker.send(_CURRENT)
+                    self._ahead = True
 
     def release(self) -> None:
         """Let env.py return, so that its connection is free; the process stays."""
@@ -118,9 +125,16 @@ class Session:
             worker.kill()
             self._backend.end(worker.backend_pid)
 
+    def interrupt(self) -> None:
+        """Kill the worker from another thread: the one that waits for its answer finds it ended and cleans up."""
+        self._interrupted = True
+        worker = self._worker
+        if worker is not None:
+            worker.signal()
+
     def current(self) -> tuple[str, ...]:
         """Rows of the version table, as env.py's connection sees them."""
-        self._rows = tuple(self._ask({"op": "current"})["rows"])
+        self._rows = tuple(self._ask(_CURRENT)["rows"])
         return self._rows
 
     def upgrade_one(self, revision: str) -> StepDone:
@@ -232,7 +246,13 @@ class Session:
         try:
             if not self._opened:
                 self._open(worker)
-            worker.send(request)
+            if self._interrupted:
+                worker.signal()
+            if self._ahead and request is not _CURRENT:
+                self.current()
+            if not self._ahead:
+                worker.send(request)
+            self._ahead = False
             limit = self._timeout if revision is not None else self._patience
             answer = worker.receive(limit, lambda: self._backend.watch(worker.backend_pid))
         except WorkerTimeout:

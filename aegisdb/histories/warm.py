@@ -11,23 +11,30 @@ import socket
 import subprocess
 import sys
 import threading
-from functools import cache
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed
 from aegisdb.histories.process import WORKER
 from aegisdb.processes import start, stop
 
-_DRIVERS = ("sqlalchemy.dialects.postgresql", "psycopg", "asyncpg")
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from aegisdb.registry.types import Registry
+
+_EVERYBODY_S = ("sqlalchemy.dialects.postgresql", "sqlalchemy.orm")
+_OF_DRIVERS = {"psycopg": ("psycopg",), "asyncpg": ("asyncpg", "sqlalchemy.ext.asyncio")}
 
 
 class WarmProcess:
     """The process; starting it does not wait for its imports."""
 
-    def __init__(self) -> None:
+    def __init__(self, drivers: Collection[str]) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
-        modules = [name for name in _DRIVERS if find_spec(name.partition(".")[0])]
+        wanted = (*_EVERYBODY_S, *(name for driver in drivers for name in _OF_DRIVERS.get(driver, ())))
+        modules = [name for name in wanted if find_spec(name.partition(".")[0])]
         with theirs:
             argv = [sys.executable, str(WORKER), "--fork", str(theirs.fileno()), *modules]
             self._process = start(argv, pass_fds=(theirs.fileno(),), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -51,9 +58,20 @@ class WarmProcess:
         stop(self._process)
 
 
-@cache
-def warm_process() -> WarmProcess:
-    """The process of this engine, started on first use: call it early, from the main thread, to hide the imports."""
-    process = WarmProcess()
-    atexit.register(process.close)
-    return process
+_started: list[WarmProcess] = []
+
+
+def warm_process(registry: Registry | None = None) -> WarmProcess:
+    """The process of this engine, started on first use: call it early, from the main thread, to hide the imports.
+
+    `registry` tells which drivers its services need; without it, the process loads every one that is installed.
+    """
+    if not _started:
+        process = WarmProcess(_OF_DRIVERS if registry is None else _drivers(registry))
+        atexit.register(process.close)
+        _started.append(process)
+    return _started[0]
+
+
+def _drivers(registry: Registry) -> set[str]:
+    return {s.alembic.driver for s in registry.services.values() if s.alembic is not None and s.runner is None}

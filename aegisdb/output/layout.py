@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ _COLOURS: dict[Style, str] = {
 _GAP = 2
 _NARROWEST = 10
 """A column is not squeezed below this; rather the table becomes records."""
+_WORDS = re.compile(r"\s+|\S+")
+_PIECES = re.compile(r"[^\s\-_.,/:@]*[-_.,/:@]+|[^\s\-_.,/:@]+")
+"""Where a word may be broken: after the first is better than in the middle of `orchestration.seed_skills`."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -54,7 +56,7 @@ def display_width(text: str) -> int:
 def _content(cell: Cell) -> str:
     # a name out of a database or a file must not move the cursor or change colours
     text = cell.text if isinstance(cell, Styled) else cell
-    return _CONTROL.sub("?", text.expandtabs(4))
+    return text if text.isprintable() else _CONTROL.sub("?", text.expandtabs(4))
 
 
 def _style(cell: Cell) -> Style:
@@ -62,21 +64,37 @@ def _style(cell: Cell) -> Style:
 
 
 def _wrap(text: str, width: int | None) -> list[str]:
-    if width is None:
+    if width is None or (len(text) <= width and text.isascii()):
         return text.split("\n")
     return [piece for line in text.split("\n") for piece in (_wrap_line(line, max(width, 1)) or [""])]
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
+    """Broken between words, and within one only where it is longer than a line; later lines stand below the first."""
     if display_width(line) <= width:
         return [line]
-    if line.isascii():
-        return textwrap.wrap(line, width, drop_whitespace=True, break_on_hyphens=False)
-    return _cut(line, width)
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)] if len(line) - len(text) <= width // 2 else ""
+    room = width - len(indent)
+    lines = [""]
+    for part in _parts(text, room):
+        if lines[-1] and display_width((lines[-1] + part).rstrip()) > room:
+            lines.append("")
+        if lines[-1] or not part.isspace():
+            lines[-1] += part
+    return [(indent + found).rstrip() for found in lines]
+
+
+def _parts(text: str, width: int) -> Iterator[str]:
+    for word in _WORDS.findall(text):
+        if display_width(word) <= width or word.isspace():
+            yield word
+            continue
+        for piece in _PIECES.findall(word):
+            yield from _cut(piece, width)
 
 
 def _cut(line: str, width: int) -> list[str]:
-    # textwrap counts characters, which is wrong for wide ones
     pieces, current, used = [], "", 0
     for char in line:
         size = display_width(char)
@@ -139,16 +157,25 @@ def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]], widt
     for row in rows:
         for number, cell in enumerate(row):
             widths[number] = max(widths[number], *(display_width(line) for line in _content(cell).split("\n")))
-    if width is None:
+    gaps = _GAP * (len(widths) - 1)
+    if width is None or sum(widths) + gaps <= width:
         return widths
     floor = [min(size, max(_NARROWEST, display_width(heading))) for size, heading in zip(widths, headings, strict=True)]
-    gaps = _GAP * (len(widths) - 1)
     if sum(floor) + gaps > width:
         return None
+    for breaks in (_WORDS, _PIECES):  # the columns stay as wide as their longest word, or part of one, where they can
+        whole = [max(size, _longest(rows, number, breaks)) for number, size in enumerate(floor)]
+        if sum(whole) + gaps <= width:
+            floor = whole
+            break
     while sum(widths) + gaps > width:
         widest = max((n for n in range(len(widths)) if widths[n] > floor[n]), key=lambda n: widths[n])
         widths[widest] -= 1
     return widths
+
+
+def _longest(rows: Sequence[Sequence[Cell]], number: int, breaks: re.Pattern[str]) -> int:
+    return max(display_width(piece) for row in rows for piece in breaks.findall(_content(row[number])) or [""])
 
 
 def _row(row: Sequence[Cell], widths: Sequence[int], right: Sequence[bool], *, colour: bool) -> Iterator[str]:

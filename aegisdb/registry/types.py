@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, Refused, UsageError
 from aegisdb.postgres.address import Address
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget
+
+if TYPE_CHECKING:
+    from aegisdb.registry.owners import Owners
 
 __all__ = [
     "ENV_TARGET",
@@ -196,6 +200,13 @@ class Registry:
     def services(self) -> dict[str, Service]:
         """Services by name, in the file's order."""
         return self.file.services
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Who owns which names."""
+        from aegisdb.registry.owners import Owners
+
+        return Owners(self.services)
 
     def require(self, *key: str | int) -> None:
         """Refuse when a value at or below `key` of services.yaml needs a variable that is not set.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,13 +12,19 @@ _START = """
 INSERT INTO aegisdb.in_flight (service, revision, action, digest, os_user, host, pid)
 VALUES (:service, :revision, :action, :digest, :os_user, :host, CAST(:pid AS integer))
 """
-_END = "DELETE FROM aegisdb.in_flight WHERE service = :service"
-_JOURNAL = """
-INSERT INTO aegisdb.journal (service, revision, action, outcome, digest, source, os_user, host, git_commit, command,
-                             started, seconds)
-VALUES (:service, :revision, :action, 'done', :digest, :source, :os_user, :host, :git_commit, :command,
-        clock_timestamp() - make_interval(secs => CAST(:seconds AS double precision)),
-        CAST(:seconds AS double precision))
+_FINISH = """
+WITH unbroken AS (SELECT WHERE CAST(:given AS text) IN ('', CAST(pg_current_xact_id() AS text))),
+landed AS (DELETE FROM aegisdb.in_flight WHERE service = :service AND EXISTS (TABLE unbroken)),
+noted AS (
+    INSERT INTO aegisdb.journal (service, revision, action, outcome, digest, source, os_user, host, git_commit, command,
+                                 started, seconds)
+    SELECT CAST(:service AS text), CAST(:revision AS text), CAST(:action AS text), 'done', CAST(:digest AS text),
+           CAST(:source AS text), CAST(:os_user AS text), CAST(:host AS text), CAST(:git_commit AS text),
+           CAST(:command AS text), clock_timestamp() - make_interval(secs => CAST(:seconds AS double precision)),
+           CAST(:seconds AS double precision)
+    FROM unbroken
+)
+SELECT
 """
 _START_NAMES = ("service", "revision", "action", "digest", "os_user", "host", "pid")
 _JOURNAL_NAMES = (
@@ -25,9 +32,13 @@ _JOURNAL_NAMES = (
 )  # fmt: skip
 
 
-def start(connection: Any, facts: Message) -> None:
-    """First statement of the migration: whoever sees the row later knows that this one committed half-way."""
-    _execute(connection, _START, {name: facts.get(name) for name in _START_NAMES})
+def start(connection: Any, facts: Message) -> str:
+    """First statement of the migration: whoever sees the row later knows that this one committed half-way.
+
+    Returns the transaction in which it stands.
+    """
+    sql = f"{_START.rstrip()} RETURNING CAST(pg_current_xact_id() AS text)"
+    return str(_execute(connection, sql, {name: facts.get(name) for name in _START_NAMES}).scalar_one())
 
 
 def start_again(connection: Any, facts: Message) -> None:
@@ -36,19 +47,21 @@ def start_again(connection: Any, facts: Message) -> None:
     _execute(connection, sql, {name: facts.get(name) for name in _START_NAMES})
 
 
-def finish(connection: Any, facts: Message, seconds: float) -> None:
-    """Last statements of the migration."""
-    _execute(connection, _END, {"service": facts["service"]})
-    journal(connection, facts, seconds)
+def finish(connection: Any, facts: Message, seconds: float, *, given: str, returning: str) -> Any:
+    """Last statement of the migration: a row of the journal takes the place of the one in flight.
 
-
-def journal(connection: Any, facts: Message, seconds: float) -> None:
-    """One row of the journal."""
+    Nothing is written in another transaction than `given`; empty means any. Returns the row of `returning`.
+    """
     values = {name: facts.get(name) for name in _JOURNAL_NAMES}
-    _execute(connection, _JOURNAL, {**values, "seconds": seconds})
+    return _execute(connection, _FINISH + returning, {**values, "seconds": seconds, "given": given}).one()
 
 
-def _execute(connection: Any, sql: str, values: Message) -> None:
+@cache
+def _text(sql: str) -> Any:
     from sqlalchemy import text
 
-    connection.execute(text(sql), values)
+    return text(sql)
+
+
+def _execute(connection: Any, sql: str, values: Message) -> Any:
+    return connection.execute(_text(sql), values)

@@ -87,12 +87,16 @@ def _die_with_parent() -> None:
 
 def _serve_forks(descriptor: int, modules: list[str]) -> None:
     """Import what every service needs, then fork a worker for each request on the socket."""
+    import gc
     import importlib
 
+    gc.disable()  # nothing that an import makes is garbage: looking for it costs a fifth of the time
     control = socket.socket(fileno=descriptor)
     importlib.import_module(".alembic_side", __package__)
     for module in modules:
         importlib.import_module(module)
+    gc.freeze()  # nor do the forks look there, whose pages stay shared
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are never waited for: the engine watches their pipes
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)

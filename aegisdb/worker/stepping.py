@@ -6,21 +6,23 @@ Alembic commits a step before it asks for the next one, so being resumed means: 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from . import recording
+from . import raw, recording
 from .failure import Refusal
 from .observing import Observer
-from .transactions import Transactions
+from .transactions import CURRENT, Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .channel import Channel, Message
 
+_NONE = "0"  # no transaction
 STEPS = ("upgrade", "downgrade", "stamp", "current")
 
 
@@ -37,8 +39,12 @@ class Stepper:
         self._began = 0.0
         self._outer = False
         self._direction = ""
-        self._seen: Message = {}
-        """What was noticed while the revision ran."""
+        self._observed: Message | None = None
+        self._transactions: Transactions | None = None
+        self._before: tuple[str, ...] = ()
+        """The version table before the step."""
+        self._rows: tuple[str, ...] | None = None
+        """The version table as the step's last statement saw it, in the step's own transaction."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
@@ -51,13 +57,21 @@ class Stepper:
             if request is None or not self._fits(request):
                 self._channel.put_back(request or {"op": "quit"})
                 return
-            self.request, self._began, self._seen = request, time.monotonic(), {}
+            self.request, self._began = request, time.monotonic()
+            self._observed = self._transactions = self._rows = None
+            self._before = rows
             yield from self._steps(request, rows, context)
             if self._outer and request["op"] != "current":
                 return
-            rows = tuple(context.get_current_heads())
-            self._release(context)
+            rows = self._versions_now(context)
             self._answer(rows)
+
+    def _versions_now(self, context: Any) -> tuple[str, ...]:
+        if self._rows is not None:
+            return self._rows  # Alembic has committed what was seen
+        rows = tuple(context.get_current_heads())
+        self._release(context)
+        return rows
 
     def _fits(self, request: Message) -> bool:
         # a purge is an option of the run of env.py, so it needs one of its own
@@ -92,20 +106,23 @@ class Stepper:
     def _watched(self, migration: Any, request: Message, context: Any) -> Any:
         @functools.wraps(migration)
         def run(**kwargs: Any) -> None:
-            if self._opening["record"]:
-                recording.start(context.connection, self._facts(request))
-            observer = Observer(context.connection) if self._opening["observe"] else None
-            transactions = Transactions(context, observer)
+            connection, record = context.connection, self._opening["record"]
+            observer = Observer(connection) if self._opening["observe"] else None
+            self._transactions = transactions = Transactions(context, observer)
+            transactions.given(recording.start(connection, self._facts(request)) if record else transactions.current())
             with transactions.watched(), observer.observing() if observer else nullcontext():
                 migration(**kwargs)
-            self._seen = {"ended": transactions.ended, "observed": observer.report() if observer else None}
-            if transactions.ended and self._opening["strict"]:
-                self._refuse(request, context)
+            self._observed = observer.report() if observer else None
 
         return run
 
     def _refuse(self, request: Message, context: Any) -> None:
-        """Keep what the revision did whole, and leave the in-flight row, so that a person decides."""
+        """Keep what the revision did whole, but not as applied, and leave the row in flight: a person decides."""
+        versions = _table(context)
+        raw.command(context.connection, f"DELETE FROM {versions}")  # noqa: S608  quoted
+        for row in self._before:
+            quoted = row.replace("'", "''")
+            raw.command(context.connection, f"INSERT INTO {versions} (version_num) VALUES ('{quoted}')")  # noqa: S608
         recording.start_again(context.connection, self._facts(request))
         context.connection.exec_driver_sql("COMMIT")
         raise Refusal(
@@ -126,8 +143,26 @@ class Stepper:
 
     def applied(self, *, ctx: Any, **_: Any) -> None:
         """Alembic calls this after the version row, still inside the step's transaction."""
-        if self._opening["record"] and self.request is not None and self.request["op"] != "stamp":
-            recording.finish(ctx.connection, self._facts(self.request), time.monotonic() - self._began)
+        if self.request is None or self.request["op"] == "stamp" or self._transactions is None:
+            return
+        transactions, look = self._transactions, f"{_versions(ctx)}, {CURRENT}"
+        if not self._opening["record"]:
+            (row,) = raw.rows(ctx.connection, f"SELECT {look}")
+        else:
+            given = _NONE if transactions.ended else transactions.begun
+            row = self._finish(ctx, given, look)
+        self._rows = tuple(json.loads(row[0]))
+        transactions.ends(row[1])
+        if transactions.ended and self._opening["strict"]:
+            self._refuse(self.request, ctx)
+        if transactions.ended and self._opening["record"]:
+            self._finish(ctx, "", look)
+
+    def _finish(self, context: Any, given: str, look: str) -> Any:
+        seconds = time.monotonic() - self._began
+        return recording.finish(
+            context.connection, self._facts(self.request or {}), seconds, given=given, returning=look
+        )
 
     def ended(self) -> None:
         """Called when env.py has returned: an open step is done only where env.py held the transaction itself."""
@@ -148,7 +183,10 @@ class Stepper:
                 "unrecorded", f"it ended without being recorded: the version table says {', '.join(rows) or 'nothing'}"
             )
         seconds = time.monotonic() - self._began
-        self._channel.write({"ok": True, "rows": list(rows), "seconds": seconds, "checked": checked, **self._seen})
+        answer: Message = {"ok": True, "rows": list(rows), "seconds": seconds, "checked": checked}
+        if self._transactions is not None:
+            answer |= {"ended": self._transactions.ended, "observed": self._observed}
+        self._channel.write(answer)
 
     @staticmethod
     def _release(context: Any) -> None:
@@ -163,3 +201,14 @@ class Stepper:
             self.request = {"op": request["direction"], "revision": identifier}
             yield self._step(self.request)
         self.request = None
+
+
+def _table(context: Any) -> str:
+    """The version table, quoted."""
+    named = (context.version_table_schema, context.version_table)
+    return ".".join('"' + name.replace('"', '""') + '"' for name in named if name)
+
+
+def _versions(context: Any) -> str:
+    """SQL for the rows of the version table, as JSON."""
+    return f"(SELECT CAST(coalesce(json_agg(version_num), '[]') AS text) FROM {_table(context)})"  # noqa: S608  quoted

@@ -12,30 +12,41 @@ if TYPE_CHECKING:
 
     from .observing import Observer
 
-_TRANSACTION = "SELECT pg_current_xact_id()::text"
+CURRENT = "CAST(pg_current_xact_id() AS text)"
+"""SQL for the transaction that a statement is in."""
 
 
 class Transactions:
-    """The transaction of one step. Alembic's own `autocommit_block` may end it and begin another, nobody else may."""
+    """The transaction of one step. Alembic's own `autocommit_block` may end it and begin another, nobody else may.
+
+    Which transaction a step was given and which one it ends in is told by statements that are sent anyway.
+    """
 
     def __init__(self, context: Any, observer: Observer | None) -> None:
         self._context = context
         self._observer = observer
-        self._given = ""
+        self.begun = ""
+        """The one that it is in, as far as it was given."""
         self.ended = False
         """Whether the revision has ended it by itself."""
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look before and after, and around each block of Alembic's."""
+        """Look around each block of Alembic's; `given` says where the step begins, `ends` where it ends."""
         block = self._context.autocommit_block
         self._context.autocommit_block = self._around(block)
-        self._given = self._current()
         try:
             yield
-            self._look()
         finally:
             del self._context.autocommit_block
+
+    def given(self, transaction: str) -> None:
+        """The step begins in this one."""
+        self.begun = transaction
+
+    def ends(self, transaction: str) -> None:
+        """The step ends in this one."""
+        self.ended = self.ended or transaction != self.begun
 
     def _around(self, block: Any) -> Any:
         @contextmanager
@@ -45,7 +56,7 @@ class Transactions:
                 self._observer.look(self._context.connection)
             with block(), self._outside():
                 yield
-            self._given = self._current()
+            self.given(self.current())
 
         return watched_block
 
@@ -58,7 +69,8 @@ class Transactions:
             yield
 
     def _look(self) -> None:
-        self.ended = self.ended or self._current() != self._given
+        self.ends(self.current())
 
-    def _current(self) -> str:
-        return str(raw.rows(self._context.connection, _TRANSACTION)[0][0])
+    def current(self) -> str:
+        """Ask the server."""
+        return str(raw.rows(self._context.connection, f"SELECT {CURRENT}")[0][0])

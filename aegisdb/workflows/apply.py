@@ -14,9 +14,9 @@ from aegisdb.histories.standing import read_standings
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from aegisdb.histories.applying import Steps
+    from aegisdb.histories.applying import Sessions, Steps
     from aegisdb.histories.revisions import History
     from aegisdb.histories.session import StepDone
     from aegisdb.histories.standing import Standing
@@ -60,14 +60,13 @@ class Tally:
         left = sum(len(row.not_started) for row in result.services)
         return ", ".join([f"{done} done", *failed, f"{left} not started"])
 
-    def result(self, *, stopped: bool = False, planned: bool = False) -> ApplyResult:
-        """The state of things; when `stopped`, the first revision that is not done is the one that failed."""
+    def result(self, *, at_work: Collection[str] = (), planned: bool = False) -> ApplyResult:
+        """The state of things; the next revision of each service that was `at_work` is one that failed."""
         rows = []
         for history, steps in self.todo:
             done = tuple(self.done.get(history.service, ()))
             left = [revision.id for revision in steps[len(done) :]]
-            failed = left.pop(0) if stopped and left else ""
-            stopped = stopped and not failed
+            failed = left.pop(0) if history.service in at_work and left else ""
             rows.append(ServiceApplied(service=history.service, done=done, failed=failed, not_started=tuple(left)))
         return ApplyResult(services=tuple(rows), planned=planned)
 
@@ -175,7 +174,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
 
-    warm_process()
+    warm_process(ws.registry)
     address = ws.address()
     command = ws.command or "migrate.apply"
     with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
@@ -196,22 +195,22 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
             command=command,
             strict=True,
         )
-        with run_recorded(conn, command) as notes, reporting(tally), sessions:
+        with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):
                 tally.done.setdefault(step.service, []).append(step)
         return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=notes)
 
 
 @contextmanager
-def reporting(tally: Tally) -> Iterator[None]:
+def reporting(tally: Tally, sessions: Sessions) -> Iterator[None]:
     """Give every error the partial result, and make an interruption say what was done."""
     try:
         yield
     except AegisError as error:
-        error.result = tally.result(stopped=True)
+        error.result = tally.result(at_work=sessions.at_work)
         raise
     except KeyboardInterrupt:
-        result = tally.result(stopped=True)
+        result = tally.result(at_work=sessions.at_work)
         raise Interrupted(
             f"interrupted: {tally.text(result)}", hint="invoke migrate.apply continues", result=result
         ) from None

@@ -117,7 +117,7 @@ def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
     from aegisdb.postgres.connection import connect
     from aegisdb.postgres.scratch import scratch
 
-    warm_process()
+    warm_process(ws.registry)
     ws.listen(Event(step="database at head", subject=history.service))
     with scratch(ws.address(), template=template(ws, "histories"), label="new") as address:
         with connect(address) as conn:

@@ -65,7 +65,7 @@ def plan(ws: Workspace, *, service: str = "", to: str = "", empty: bool = False,
         raise UsageError("--to needs --service: a revision belongs to one service")
     if service:
         alembic_settings(ws.registry, service)
-    warm_process()
+    warm_process(ws.registry)
     with ws.connect() as conn:
         pending = plan_apply(ws, conn, service, to)
         good = [h for h in read_histories(ws.registry).values() if not isinstance(h, HistoryError)]

@@ -69,7 +69,7 @@ def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes
     alembic_settings(ws.registry, service)
     if steps < 1:
         raise UsageError(f"--steps {steps}: at least one revision")
-    warm_process()
+    warm_process(ws.registry)
     command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
     with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
         wait_for_orphans(conn)  # first: what one of them commits counts

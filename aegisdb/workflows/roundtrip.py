@@ -71,7 +71,7 @@ def roundtrip(
         HistoryError, Unreachable; RevisionFailed: a service that another one needs does not apply.
     """
     began = time.monotonic()
-    warm_process()
+    warm_process(ws.registry)
     histories = good_histories(ws.registry)
     if only is None:
         words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)

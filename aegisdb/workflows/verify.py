@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from aegisdb.building import template
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
 from aegisdb.histories.locations import alembic_settings
-from aegisdb.histories.order import owner_of_table
 from aegisdb.histories.reading import read_histories
 from aegisdb.histories.session import Session
 from aegisdb.histories.standing import read_standings
@@ -75,7 +74,7 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     Raises:
         Unreachable: no server or no database; RevisionFailed: a history does not build any more.
     """
-    warm_process()
+    warm_process(ws.registry)
     histories = read_histories(ws.registry)
     if service:
         alembic_settings(ws.registry, service)
@@ -206,7 +205,7 @@ def _drift_problem(ws: Workspace, owner: str, change: Change) -> Problem:
 
 def _lost_foreign_key(ws: Workspace, owner: str, change: Change) -> Problem:
     target = change.before.partition(" REFERENCES ")[2].partition("(")[0].strip()
-    other = owner_of_table(ws.registry, target)
+    other = ws.registry.owners.of_table(target)
     whose = f" of {other}" if other and other != owner else ""
     message = f"{owner}: {change.object} to {target}{whose} is gone: {change.before}"
     return Problem(

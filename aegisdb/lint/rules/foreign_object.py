@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.histories.order import owner_of_table
 from aegisdb.lint.model import Rule
 from aegisdb.lint.values import UNKNOWN
 
@@ -57,7 +56,7 @@ def _owner(context: Context, service: str, name: str) -> str:
     if context.registry.services[service].schema and "." not in name:
         return service
     if name not in context.owners:
-        context.owners[name] = owner_of_table(context.registry, name)
+        context.owners[name] = context.registry.owners.of_table(name)
     return context.owners[name]
 
 
