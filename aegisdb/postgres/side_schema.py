@@ -121,7 +121,13 @@ def _moment(value: datetime | str) -> datetime:
 
 
 def journal(
-    conn: Connection, action: str, *, outcome: str = "done", command: str = "", note: str = "", seconds: float = 0.0
+    conn: Connection,
+    action: str,
+    *,
+    outcome: str = "done",
+    command: str = "",
+    note: str = "",
+    seconds: float | None = None,
 ) -> None:
     """Add a row about what concerns the whole database (reset, restore, deploy); makes the schema if need be."""
     from aegisdb.postgres.markers import who

@@ -69,8 +69,8 @@ def owners(ws: Workspace) -> OwnersResult:
     unowned = tuple(key for key in standing if whose[key] == NOBODY)
     problems = [_contested_problem(one) for one in contested] + [_unowned_problem(key) for key in unowned]
     return OwnersResult(
-        owned=owned,
-        counts=dict(Counter(owner or "nobody" for owner in whose.values())),
+        owned=dict(sorted(owned.items())),
+        counts=dict(sorted(Counter(owner or "nobody" for owner in whose.values()).items())),
         contested=contested,
         orphaned=tuple(Orphaned(service=c.service, pattern=c.pattern) for c in orphaned_claims(known, live)),
         unowned=unowned,

@@ -29,10 +29,29 @@ def test_a_table_too_wide_wraps_its_widest_column() -> None:
     assert shown == ["a      b", "short  many words that do", "       not fit"]
 
 
+def test_names_are_broken_where_they_have_a_joint() -> None:
+    rows = [["orchestration-engine", "module orchestration.seed_skills", "current"]]
+    shown = lines(table(["service", "seed", "state"], rows), width=40)
+    assert [line.split() for line in shown[1:]] == [
+        ["orchestration-", "module", "current"],
+        ["engine", "orchestration."],
+        ["seed_skills"],
+    ]
+    wider = lines(table(["service", "seed", "state"], rows), width=56)
+    assert wider[1:] == [
+        "orchestration-engine  module                     current",
+        " " * 22 + "orchestration.seed_skills",
+    ]
+
+
+def test_a_wrapped_text_stands_below_itself() -> None:
+    assert lines(Text("  one two three"), width=10) == ["  one two", "  three"]
+
+
 def test_a_table_far_too_wide_becomes_records() -> None:
     columns = ["service", "revision", "message"]
     shown = lines(table(columns, [["identity-service", "0123456789ab", "add a column"]] * 2), width=24)
-    record = ["service   identity-servi", "          ce", "revision  0123456789ab", "message   add a column"]
+    record = ["service   identity-", "          service", "revision  0123456789ab", "message   add a column"]
     assert shown == [*record, "", *record]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,9 @@ from aegisdb.output import views
 from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
 from aegisdb.results import Result
+from aegisdb.workflows.db_status import DbStatusResult
+from aegisdb.workflows.owners import OwnersResult
+from aegisdb.workflows.prepare import PrepareResult
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,39 @@ def test_a_state_has_a_colour() -> None:
     shown = "\n".join(layout(blocks_of(Anything(), ""), width=None, colour=True))
     assert "\x1b[33mpending 2\x1b[0m" in shown
     assert "\x1b[32mat head\x1b[0m" in shown
+
+
+def test_owners_are_told_by_kind_tables_first() -> None:
+    owned = {"shop": ("function public.total()", "table public.items", "table billing.items", "type public.state")}
+    found = OwnersResult(owned=owned, counts={"shop": 40}, contested=(), orphaned=(), unowned=())
+    assert list(layout(blocks_of(found, "service.owners"), width=None, colour=False)) == [
+        "shop: 4 objects, 40 with all that belongs to them",
+        "  table     billing.items, items",
+        "  function  total()",
+        "  type      state",
+        "every object has one owner",
+    ]
+
+
+def test_counts_read_as_a_person_says_them() -> None:
+    up = DbStatusResult(target="local", server="embedded", state="up", reached="aegis@127.0.0.1:5432", triggers=9)
+    shown = "\n".join(layout(blocks_of(up, "db.status"), width=None, colour=False))
+    assert "no other sessions" in shown
+    assert "9, none disabled" in shown
+    shown = "\n".join(layout(blocks_of(replace(up, sessions=1), "db.status"), width=None, colour=False))
+    assert "1 other session\n" in shown
+
+
+def test_a_prepared_database_has_a_line_for_each_thing_that_ran() -> None:
+    done = PrepareResult(
+        database="aegis", did="made", revisions=("shop at a2",), seeds=("shop: a", "shop: b"), seconds=1
+    )
+    assert list(layout(blocks_of(done, "db.prepare"), width=None, colour=False)) == [
+        "revisions  shop at a2",
+        "seeds      shop: a",
+        "           shop: b",
+        "database aegis is made",
+    ]
 
 
 def test_every_view_belongs_to_a_result() -> None:

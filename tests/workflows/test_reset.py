@@ -41,6 +41,8 @@ def test_a_reset_makes_everything_and_keeps_the_old_one(shop: Project) -> None:
     assert made["seed", "shop: sql seed.sql"] == "shop_items 2"
     assert shop.text() == "fresh"
     assert _rows(shop.address) == [(1, 10), (2, 20)]
+    (entry,) = [e for e in shop.invoke("migrate.log", "--format", "json").json["result"]["entries"] if e["note"]]
+    assert (entry["action"], entry["note"], entry["seconds"]) == ("reset", "built up to seeds", None)  # not "0 ms"
     assert shop.invoke("db.restore", "before-reset").code == 0
     assert shop.text() == "old"
     assert shop.orphans() == ()

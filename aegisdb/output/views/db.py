@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aegisdb.workflows.db_status import DbStatusResult
     from aegisdb.workflows.down import DownResult
     from aegisdb.workflows.planned import Planned
+    from aegisdb.workflows.prepare import PrepareResult
     from aegisdb.workflows.reset import ResetResult
     from aegisdb.workflows.snapshot_space import Space
     from aegisdb.workflows.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
@@ -58,10 +59,10 @@ def status(result: DbStatusResult) -> Iterator[Block]:
         yield Fields((*fields, ("database", Styled(f"{result.database} does not exist", "bad"))))
         return
     fields += [
-        ("database", f"{result.reached}, {size(result.bytes)}, {result.sessions} session(s) of others"),
+        ("database", f"{result.reached}, {size(result.bytes)}, {_sessions(result.sessions)}"),
         ("extensions", ", ".join(f"{name} {version}" for name, version in result.extensions.items()) or "none"),
         ("graphs", ", ".join(result.graphs) or "none"),
-        ("triggers", f"{result.triggers}, {len(result.disabled_triggers)} disabled"),
+        ("triggers", f"{result.triggers}, {len(result.disabled_triggers) or 'none'} disabled"),
     ]
     if result.missing:
         fields.append(("missing", Styled(", ".join(result.missing), "bad")))
@@ -70,10 +71,24 @@ def status(result: DbStatusResult) -> Iterator[Block]:
     yield Fields((*fields, ("disposable", _disposable(result))))
 
 
+def _sessions(count: int) -> str:
+    return f"{count or 'no'} other session{'' if count == 1 else 's'}"
+
+
 def _disposable(result: DbStatusResult) -> Cell:
     if result.against:
         return Styled(f"no: {'; '.join(result.against)}", "warn")
     return result.disposable or Styled("no: nothing proves that it is a throw-away database (docs/safety.md)", "warn")
+
+
+def prepare(result: PrepareResult) -> Iterator[Block]:
+    """What was run, one a line, then what the database is now."""
+    lists = {"deployed": result.deployed, "revisions": result.revisions, "seeds": result.seeds}
+    yield Fields(tuple((name, "\n".join(lines)) for name, lines in lists.items() if lines))
+    if result.problems:
+        return
+    said = {"made": "is made", "migrated": "is up to date", "nothing": "was up to date: nothing to do"}
+    yield Text(f"database {result.database} {said[result.did]}", "ok")
 
 
 def reset(result: ResetResult) -> Iterator[Block]:
@@ -153,6 +168,7 @@ VIEWS = {
     "UrlResult": url,
     "DbStatusResult": status,
     "Planned": planned,
+    "PrepareResult": prepare,
     "ResetResult": reset,
     "SnapshotResult": snapshot,
     "SnapshotPlan": snapshot_plan,

@@ -19,7 +19,7 @@ def log(result: Any) -> Iterator[Block]:
     if not result.entries:
         yield Text("the journal of this database is empty")
         return
-    columns = ["when", "service", "revision", "action", "outcome", "time#", "who", "commit", "by"]
+    columns = ["when", "service", "revision", "action", "outcome", "time#", "by", "commit", "note"]
     yield table(columns, map(_row, result.entries))
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aegisdb.output.blocks import Style
 
-_SHOWN = 12  # objects of one owner
+_SHOWN = 20  # objects of one owner and kind
 
 
 def verify(result: Any) -> Iterator[Block]:
@@ -58,11 +58,8 @@ def _lines(changes: Iterable[Any]) -> Iterator[str]:
 def owners(result: Any) -> Iterator[Block]:
     """Objects by owner, then what is not in order."""
     for owner, keys in sorted(result.owned.items()):
-        more = len(keys) - _SHOWN
-        tables_first = sorted(keys, key=lambda key: not key.startswith("table "))
-        shown = ", ".join(tables_first[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield Text(f"{owner} ({result.counts[owner]} objects)", "heading")
-        yield Text(f"  {shown}")
+        yield Text(f"{owner}: {len(keys)} objects, {result.counts[owner]} with all that belongs to them", "heading")
+        yield Fields(tuple(_by_kind(keys)))
     pairs: list[tuple[str, Cell]] = [("contested", f"{c.object}: {', '.join(c.services)}") for c in result.contested]
     pairs += [("names nothing", Styled(f"{o.pattern} of {o.service}", "warn")) for o in result.orphaned]
     pairs += [("nobody's", Styled(key, "bad")) for key in result.unowned]
@@ -70,6 +67,17 @@ def owners(result: Any) -> Iterator[Block]:
         yield Fields(tuple(pairs))
     else:
         yield Text("every object has one owner", "ok")
+
+
+def _by_kind(keys: Iterable[str]) -> Iterator[tuple[str, Cell]]:
+    """A line a kind, tables first; `public.` goes without saying."""
+    kinds: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (not key.startswith("table "), key)):
+        kind, _, name = key.partition(" ")
+        kinds.setdefault(kind, []).append(name.removeprefix("public."))
+    for kind, names in kinds.items():
+        more = [f"and {len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
+        yield f"  {kind}", ", ".join([*names[:_SHOWN], *more])
 
 
 VIEWS = {"VerifyResult": verify, "OwnersResult": owners}
