@@ -95,7 +95,9 @@ class Copy:
             if case.find("skipped") is not None:
                 raise RuntimeError(f"{name} is skipped here, so nothing is proven")
             for end in (*case.findall("error"), *case.findall("failure")):
-                found[name] = f"{'' if end.tag == 'failure' else 'error: '}{end.attrib['message']}"
+                # the attribute is cut short; lines of the traceback that begin with E have it all
+                told = [line[1:].strip() for line in (end.text or "").splitlines() if line.startswith("E ")]
+                found[name] = "\n".join([f"{'' if end.tag == 'failure' else 'error: '}{end.attrib['message']}", *told])
         return found
 
     def without(self, mutation: Mutation) -> dict[str, str]:
