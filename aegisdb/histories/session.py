@@ -259,7 +259,7 @@ class Session:
             self.abort()
             raise self._out_of_time(revision) from None
         except WorkerEnded:
-            raise self._ended(worker, revision) from None
+            raise self._ended(worker, revision, request["op"]) from None
         if not answer["ok"]:
             self._rows = None
             raise self._failed(answer, worker, revision)
@@ -283,7 +283,7 @@ class Session:
             self._backend.raise_unless_clean(self.history, named, error, journal=self._journal)
         return error
 
-    def _ended(self, worker: Worker, revision: Revision | None) -> AegisError:
+    def _ended(self, worker: Worker, revision: Revision | None, verb: str) -> AegisError:
         output, opened = worker.output(), self._opened
         self.abort()
         if self._runner and not opened:
@@ -293,7 +293,7 @@ class Session:
             failure = {"kind": "environment", "message": "the process ended without an answer"}
             return error_of(failure, self.history, output, self._address)
         failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
-        error = revision_error(failure, self.history, revision, "the step", self._address)
+        error = revision_error(failure, self.history, revision, verb, self._address)
         self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
         return error
 

@@ -17,6 +17,7 @@ _FAILS = f"{_APPLY}fault_18_a_failing_statement_is_named_and_earlier_revisions_s
 _LONG = f"{_APPLY}fault_18_a_long_statement_is_cut_short"
 _LEAVES = f"{_APPLY}fault_19_a_revision_that_leaves_is_noticed"
 _DOWN_LEAVES = f"{_ROLLBACK}fault_19_a_downgrade_that_ends_its_transaction_needs_a_decision"
+_DOWN_EXITS = f"{_ROLLBACK}fault_19_a_downgrade_that_leaves_is_noticed"
 _BLOCK = f"{_APPLY}fault_19_commit_is_resolved_as_applied_and_a_block_of_alembic_s_is_no_fault"
 _COST = f"{_ROLLBACK}the_cost_is_told_and_the_revision_reverted"
 _BROKEN = f"{_ROUNDTRIP}a_broken_history_is_exit_6_naming_service_revision_and_object"
@@ -182,15 +183,15 @@ MUTATIONS = (
         "worker/serving.py",
         "    if isinstance(error, SystemExit):\n",
         "    if False:\n",
-        (f"{_LEAVES}[sys.exit]",),
+        (f"{_LEAVES}[sys.exit]", f"{_DOWN_EXITS}[sys.exit]"),
     ),
     Mutation(
         19,
         "os._exit(0) is no success",
         "histories/session.py",
-        "            raise self._ended(worker, revision) from None\n",
+        '            raise self._ended(worker, revision, request["op"]) from None\n',
         '            return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}\n',
-        (f"{_LEAVES}[os._exit]",),
+        (f"{_LEAVES}[os._exit]", f"{_DOWN_EXITS}[os._exit]"),
     ),
     Mutation(
         19,

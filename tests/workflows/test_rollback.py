@@ -11,7 +11,7 @@ from aegisdb.postgres import databases, markers
 from aegisdb.postgres.address import Address
 from tests.invoke import invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
-from tests.running import nothing_left
+from tests.running import eventually, nothing_left
 
 CRM = (
     Rev(id="c1", up=table("crm_users", "name text"), down='op.drop_table("crm_users")', message="users"),
@@ -136,6 +136,21 @@ def test_fault_20_the_cost_of_a_downgrade_that_reads_is_told_too(tmp_path: Path,
     assert ran.code == 0, ran.err
     assert "will lose table a_t 2 rows" in " ".join(ran.err.split())
     assert value(database, "SELECT to_regclass('a_t')") is None
+
+
+@pytest.mark.parametrize("leave", ["import sys; sys.exit(0)", "import os; os._exit(0)"], ids=["sys.exit", "os._exit"])
+def test_fault_19_a_downgrade_that_leaves_is_noticed(tmp_path: Path, database: Address, leave: str) -> None:
+    down = f'op.drop_table("a_t")\n{leave}'
+    build_monorepo(tmp_path, {"a": Svc(revisions=(Rev(id="b1", up=table("a_t"), down=down),))}, url=database.url())
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    ran = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert ran.code == 1, ran.err
+    assert 'a: b1 "b1": downgrade' in ran.last
+    assert "ended without being recorded" in ran.last
+    assert ran.last.endswith("invoke migrate.rollback --service a")
+    assert value(database, "TABLE alembic_version_a") == "b1"
+    assert value(database, "SELECT count(*) FROM a_t") == 0
+    assert eventually(lambda: nothing_left(database))
 
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
