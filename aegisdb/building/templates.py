@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building.hashing import level_hashes
 from aegisdb.building.levels import LEVELS, fill
+from aegisdb.histories.warm import warm_process
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.markers import read_marker
@@ -45,6 +46,8 @@ def template(ws: Workspace, upto: Level) -> str:
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
         names = _names(ws, conn, upto)
         if not holds(conn, names[upto]):
+            if upto != "base":
+                warm_process(ws.registry)  # its imports take a second, beside the base schema
             with alone(ws, names[upto]):
                 _make(ws, conn, names, upto)
         return names[upto]

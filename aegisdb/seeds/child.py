@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aegisdb import processes, runners
 from aegisdb.postgres.masking import mask
 from aegisdb.seeds.sources import service_directory
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
+    from aegisdb.histories.warm import ForkedModule, WarmProcess
     from aegisdb.postgres.address import Address
     from aegisdb.registry.types import HttpSeed, ModuleSeed, Registry
 
@@ -25,11 +26,14 @@ _TAIL_BYTES = 8192
 _TAIL_LINES = 12
 
 
-class Child:
+P = TypeVar("P", "subprocess.Popen[bytes]", "ForkedModule")
+
+
+class Child(Generic[P]):
     """A running child of a service; `tail()` shows the end of what it printed, passwords removed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: BinaryIO, address: Address) -> None:
-        self.process = process
+    def __init__(self, process: P, log: BinaryIO, address: Address) -> None:
+        self.process: P = process
         self._log = log
         self._address = address
 
@@ -42,6 +46,9 @@ class Child:
 
     def end(self) -> None:
         """Stop it and everything it started."""
+        if not isinstance(self.process, subprocess.Popen):
+            self.process.stop()
+            return
         processes.stop(self.process)
         try:
             # what it left behind; the number cannot have a new owner while a member of its group lives
@@ -59,7 +66,7 @@ def running(
     address: Address,
     *,
     mark: str = "",
-) -> Iterator[Child]:
+) -> Iterator[Child[subprocess.Popen[bytes]]]:
     """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block.
 
     `mark` is the name of a variable that tells other runs of ours what this process is.
@@ -77,6 +84,21 @@ def running(
             stderr=log.fileno(),
         )
         child = Child(process, log, address)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+@contextmanager
+def forked(
+    warm: WarmProcess, registry: Registry, service: str, seed: ModuleSeed, address: Address
+) -> Iterator[Child[ForkedModule]]:
+    """Run a seed's module as `running` would with `python -m`, without starting Python."""
+    root = service_directory(registry, service)
+    with tempfile.TemporaryFile() as log:
+        env = _environment(None, root, {seed.url_env: address.url(driver=seed.driver)})
+        child = Child(warm.run_module(seed.module, root, env, log.fileno()), log, address)
         try:
             yield child
         finally:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from aegisdb import runners
 from aegisdb.errors import Failed
-from aegisdb.seeds.child import indented, running
+from aegisdb.histories.warm import warm_process_if_started
+from aegisdb.seeds.child import forked, indented, running
 from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from aegisdb.histories.warm import ForkedModule
     from aegisdb.postgres.address import Address
     from aegisdb.registry.types import ModuleSeed, Registry
+    from aegisdb.seeds.child import Child
     from aegisdb.seeds.deadline import Deadline
 
 
@@ -24,9 +29,8 @@ def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Addr
             started is stopped, its last lines are in the message.
     """
     runner, home = registry.services[service].runner, service_directory(registry, service)
-    argv = [*runners.python(runner, home), "-m", seed.module]
     what = f"{seed_name(seed)} of {service}"
-    with running(registry, service, seed, argv, address) as child:
+    with _child(registry, service, seed, address) as child:
         try:
             code = child.process.wait(deadline.remaining)
         except subprocess.TimeoutExpired:
@@ -41,3 +45,13 @@ def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Addr
             last = tail[-1] if tail else "it printed nothing"
             hint = runners.how_to_install(runner, home) if last.startswith("ModuleNotFoundError") else ""
             raise Failed(f"{what} {ending}: {last}{indented(tail[:-1])}", hint=hint, code="seed_failed")
+
+
+def _child(
+    registry: Registry, service: str, seed: ModuleSeed, address: Address
+) -> AbstractContextManager[Child[subprocess.Popen[bytes]] | Child[ForkedModule]]:
+    runner, home = registry.services[service].runner, service_directory(registry, service)
+    warm = None if runner else warm_process_if_started()
+    if warm is not None:
+        return forked(warm, registry, service, seed, address)
+    return running(registry, service, seed, [*runners.python(runner, home), "-m", seed.module], address)

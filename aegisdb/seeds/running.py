@@ -102,6 +102,10 @@ def run_seeds(
     done: list[SeedDone] = []
     if not wanted:
         return ()
+    if sum(isinstance(seed, ModuleSeed) and registry.services[name].runner is None for name, seed in wanted) > 1:
+        from aegisdb.histories.warm import warm_process
+
+        warm_process(registry)  # one start of Python for all of them
     with connect(address, application="aegisdb: seed ledger") as conn:
         side_schema.ensure(conn)
         for service, seed in wanted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused
 from aegisdb.postgres.masking import mask
-from aegisdb.progress import Event
+from aegisdb.progress import Event, under_way
 from aegisdb.seeds import holders
 from aegisdb.seeds.child import Child, indented, running
 from aegisdb.seeds.deadline import Deadline
@@ -18,12 +18,15 @@ from aegisdb.seeds.request import Endpoint, complaint, listens, read_endpoint, s
 from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.progress import Listener
     from aegisdb.registry.types import HttpSeed, Registry
+
+    Server = Child[subprocess.Popen[bytes]]
 
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 0.2
@@ -75,7 +78,7 @@ def _server(
     address: Address,
     deadline: Deadline,
     listen: Listener,
-) -> Iterator[Child | None]:
+) -> Iterator[Server | None]:
     if not seed.serve:
         _refuse_other_database(seed, address)
         yield None
@@ -89,9 +92,11 @@ def _server(
         if _await_port(service, seed, endpoint, address, deadline, listen) == "ours":
             yield None
             return
-        listen(Event(step="serve", subject=service, note=seed.serve))
         argv = _argv(registry, service, seed)
-        with running(registry, service, seed, argv, address, mark=holders.MARK) as child:
+        with (
+            under_way(listen, "serve", service, seed.serve),
+            running(registry, service, seed, argv, address, mark=holders.MARK) as child,
+        ):
             if _wait_until_ready(service, seed, endpoint, address, child, deadline):
                 yield child
                 return
@@ -127,6 +132,8 @@ def _await_port(
             listen(Event(step="serve", subject=service, note=f"waits for port {endpoint.port}"))
             told = True
         time.sleep(_WAIT_SECONDS)
+    if told:
+        listen(Event(step="serve", subject=service, over=True))
     return "free"
 
 
@@ -139,7 +146,7 @@ def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
 
 
 def _wait_until_ready(
-    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, child: Child, deadline: Deadline
+    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, child: Server, deadline: Deadline
 ) -> bool:
     """True when the child, and nobody else, answers there and is ready; False when it ended because somebody else did.
 
@@ -256,5 +263,5 @@ def _identity(address: Address) -> Identity:
         return conn.identity()
 
 
-def _log(child: Child | None) -> str:
+def _log(child: Server | None) -> str:
     return indented(child.tail()) if child else ""

@@ -1,4 +1,4 @@
-"""The worker's loop: open once, then one answer a request; or a warm process that forks a worker for each service."""
+"""The worker's loop: open once, then one answer a request; or a warm process that forks workers and seed modules."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from .channel import Channel
 from .failure import Refusal, describe
+from .lifetime import die_with_parent
 
 if TYPE_CHECKING:
     from .channel import Message
 
 _FORK = "--fork"
+_MODULE = b"m"
 _DESCRIPTORS = 3  # requests, answers, and where stdout and stderr go
 
 
@@ -27,7 +29,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve(channel: Channel) -> None:
-    _die_with_parent()
+    # a runner such as `uv run` stands between us and the engine: when it is killed we must go as well
+    die_with_parent()
     opening = channel.read()
     if opening is None:
         return
@@ -75,18 +78,8 @@ def _failure(side: Any, error: BaseException) -> Message:
     return {**describe(error, kind="revision", path=path), "revision": current["revision"], "action": current["op"]}
 
 
-def _die_with_parent() -> None:
-    # a runner such as `uv run` stands between us and the engine: when it is killed we must go as well
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    set_death_signal = 1
-    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
-
-
 def _serve_forks(descriptor: int, modules: list[str]) -> None:
-    """Import what every service needs, then fork a worker for each request on the socket."""
+    """Import what every service needs, then fork for each request on the socket: a worker, or a module to run."""
     import gc
     import importlib
 
@@ -99,22 +92,31 @@ def _serve_forks(descriptor: int, modules: list[str]) -> None:
     gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are never waited for: the engine watches their pipes
     while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
+        wanted, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
         if len(descriptors) != _DESCRIPTORS:
             return
         if os.fork() == 0:
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _become_worker(*descriptors)
+            _settle(descriptors[2])
+            if wanted == _MODULE:
+                from .modules import become_module
+
+                become_module(*descriptors[:2])
+            _become_worker(*descriptors[:2])
         for each in descriptors:
             os.close(each)
 
 
-def _become_worker(read_fd: int, write_fd: int, output: int) -> None:
+def _settle(output: int) -> None:
+    """Be the first of a process group, and print into a file of our own."""
     os.setpgid(0, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+
+
+def _become_worker(read_fd: int, write_fd: int) -> None:
     code = 1
     try:
         channel = Channel(read_fd, write_fd)

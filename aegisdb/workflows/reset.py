@@ -16,6 +16,7 @@ from aegisdb.building.inspecting import Content, inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
+from aegisdb.histories.warm import warm_process
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.replacing import replace_live
@@ -177,6 +178,8 @@ def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: 
 
 
 def _start(ws: Workspace) -> None:
+    if not ws.server.has_data():
+        warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
     try:
         ws.server.start(ws.listen)
     except Unreachable as error:

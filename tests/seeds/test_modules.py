@@ -154,9 +154,9 @@ def spawn(token: str) -> str:
     return f'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", {token!r}])\n'
 
 
-def interrupted(root: Path, database: Address, body: str, number: signal.Signals) -> Ran:
-    """seed.run that gets a signal while its seed, past `body`, waits."""
-    make_shop(root, database, FILL)
+def interrupted(root: Path, database: Address, body: str, number: signal.Signals, *, seeds: str = FILL) -> Ran:
+    """seed.run that gets a signal while its seed `fill`, past `body`, waits."""
+    make_shop(root, database, seeds)
     ready = root / "ready"
     write_module(root, "fill", f"{body}pathlib.Path({str(ready)!r}).touch()\ntime.sleep(60)\n")
     out_file, err_file = root / "out", root / "err"
