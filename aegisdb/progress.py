@@ -5,7 +5,8 @@ Events go to stderr by `aegisdb.output`; tests collect them in a list.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -20,9 +21,21 @@ class Event:
     seconds: float | None = None
     """Duration when the step has ended, None when it starts."""
     note: str = ""
+    over: bool = False
+    """It has ended without a line of its own: what was shown while it ran goes."""
 
 
 Listener = Callable[[Event], None]
+
+
+@contextmanager
+def under_way(listen: Listener, step: str, subject: str = "", note: str = "") -> Iterator[None]:
+    """A step that is shown while the block runs, and leaves no line."""
+    listen(Event(step=step, subject=subject, note=note))
+    try:
+        yield
+    finally:
+        listen(Event(step=step, subject=subject, over=True))
 
 
 def silent(event: Event) -> None:

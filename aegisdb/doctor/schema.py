@@ -66,7 +66,9 @@ def drifted(patient: Patient) -> Iterator[Finding]:
             f" from what {'init SQL builds' if owner == BASE else 'the applied revisions build'}",
             evidence=(*(str(change) for change in rest[:_SHOWN]), *more),
             cause="changed by hand, or by a tool that no revision knows of",
-            command="invoke migrate.verify tells each one; put it into a revision of its owner, or undo it by hand",
+            command="invoke db.verify tells each one; restore it from sql/init, or invoke db.reset"
+            if owner == BASE
+            else "invoke migrate.verify tells each one; put it into a revision of its owner, or undo it by hand",
         )
 
 

@@ -10,7 +10,7 @@ from aegisdb import runners
 from aegisdb.errors import Failed
 from aegisdb.histories.opening import driver_url
 from aegisdb.postgres.quoting import quote_ident
-from aegisdb.progress import Event, Listener, silent
+from aegisdb.progress import Listener, silent, under_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +58,8 @@ def lay_ground(
             conn.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(history.schema)}")
         service = registry.services[history.service]
         if service.base and not _is_there(conn, history):
-            listen(Event(step="base", subject=history.service))
-            _make_base(registry, history, conn.address, bindir)
+            with under_way(listen, "base", history.service):
+                _make_base(registry, history, conn.address, bindir)
             _stamp(registry, history, service, conn)
             made = True
     return made

@@ -41,7 +41,8 @@ class Standing:
         """The problem of a check that wants every service at head."""
         if self.state != "pending":
             return None
-        message = f"{self.service} has {len(self.pending)} pending"
+        count = len(self.pending)
+        message = f"{self.service} has {count} pending revision{'' if count == 1 else 's'}"
         return Problem(code="pending", message=message, hint="invoke migrate.apply")
 
 

@@ -43,8 +43,8 @@ class ProgressDisplay:
                 self._arm()
             key = (event.step, event.subject)
             # whom it waits for and what will be lost is what a person must know at once; neither has an end to tell
-            urgent = event.seconds is None and event.step.startswith(("wait", "will "))
-            if event.seconds is not None:
+            urgent = event.seconds is None and not event.over and event.step.startswith(("wait", "will "))
+            if event.seconds is not None or event.over:
                 self._running.pop(key, None)
             elif not event.step.startswith("will "):
                 self._running[key] = (event.note, time.monotonic())

@@ -94,6 +94,10 @@ def _acquire(conn: Connection, database: str, wait: float, listen: Listener | No
             listen(Event(step="wait for the lock", subject=database, note=str(_holder(conn, database) or "")))
             told = True
         time.sleep(random.uniform(_SHORTEST, _LONGEST))  # noqa: S311  jitter, no secret
+    if told and listen is not None:
+        from aegisdb.progress import Event
+
+        listen(Event(step="wait for the lock", subject=database, over=True))
 
 
 def _holder(conn: Connection, database: str) -> Holder | None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from aegisdb.errors import Unreachable
 from aegisdb.postgres.address import Address, Secret
-from aegisdb.progress import Event, silent
+from aegisdb.progress import Event, silent, under_way
 from aegisdb.servers import Proof, ports, postmaster
 from aegisdb.servers.account import account_for, project_owner
 from aegisdb.servers.binaries import Binaries, find_binaries
@@ -184,8 +184,8 @@ class EmbeddedServer:
         cluster.check_version()
         made = not cluster.exists
         if made:
-            listen(Event(step="initdb", subject=str(cluster.path)))
-            cluster.create(self._login)
+            with under_way(listen, "initdb", str(cluster.path)):
+                cluster.create(self._login)
         what = f"PostgreSQL {cluster.binaries.major}"
         listen(Event(step="start", subject=what))
         began = time.monotonic()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.servers.account import Account
 
 _POLL = 0.05
+_OTHER = "another command starts or stops the server"
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ def exclusive(path: Path, owner: Account, *, wait: float, listen: Listener) -> I
                         code="server_lock",
                     ) from None
             if not told:
-                listen(Event(step="wait", subject="another command starts or stops the server"))
+                listen(Event(step="wait", subject=_OTHER))
                 told = True
             time.sleep(_POLL)
+        if told:
+            listen(Event(step="wait", subject=_OTHER, over=True))
         yield
 
 

@@ -134,7 +134,11 @@ def _problems(missing: tuple[str, ...], disabled: tuple[str, ...]) -> tuple[Prob
     if disabled:
         names = ", ".join(disabled)
         found.append(
-            Problem(code="incomplete", message=f"disabled triggers: {names}", hint="ALTER TABLE ... ENABLE TRIGGER")
+            Problem(
+                code="incomplete",
+                message=f"disabled triggers: {names}",
+                hint="invoke db.verify says how each was enabled: ALTER TABLE ... ENABLE [ALWAYS] TRIGGER",
+            )
         )
     return tuple(found)
 

@@ -9,7 +9,7 @@ from aegisdb.doctor.checks import CHECKS
 from aegisdb.doctor.finding import DIRTY, NOTICE, Finding
 from aegisdb.doctor.patient import examined
 from aegisdb.errors import AegisError, Interrupted, Problem
-from aegisdb.progress import Event
+from aegisdb.progress import under_way
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ def _can_be_asked(check: Check, patient: Patient) -> bool:
 
 def _found(check: Check, patient: Patient) -> list[Finding]:
     """What a check finds; one that cannot be made is a finding itself, and the others go on."""
-    patient.ws.listen(Event(step="look for", subject=check.name))
     try:
-        return list(check.look(patient))
+        with under_way(patient.ws.listen, "look for", check.name):
+            return list(check.look(patient))
     except Interrupted:
         raise
     except AegisError as error:
@@ -132,10 +132,10 @@ def _disposable(patient: Patient) -> tuple[str, tuple[str, ...]]:
 def _mend(patient: Patient, finding: Finding) -> Mended:
     check = next(check for check in CHECKS if check.name == finding.check)
     assert check.mend is not None  # noqa: S101  only such checks say `fix`
-    patient.ws.listen(Event(step="mend", subject=finding.subject, note=finding.fix))
     proof = ""
     try:
-        check.mend(patient, finding)
+        with under_way(patient.ws.listen, "mend", finding.subject, finding.fix):
+            check.mend(patient, finding)
     except Interrupted:
         raise
     except AegisError as error:

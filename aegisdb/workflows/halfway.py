@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Difference, Dirty, Failed
-from aegisdb.progress import Event
+from aegisdb.progress import under_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,8 +63,8 @@ def settle_indexes(
     """
     statements = [index.repair if wanted else index.removal for index in named_invalid(conn, history, half.revision)]
     for statement in statements:
-        ws.listen(Event(step="mend", subject=statement))
-        conn.execute(statement)
+        with under_way(ws.listen, "mend", statement):
+            conn.execute(statement)
     return tuple(statements)
 
 

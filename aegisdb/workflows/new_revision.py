@@ -10,7 +10,7 @@ from aegisdb.errors import Difference, Refused, UsageError
 from aegisdb.histories.locations import alembic_settings
 from aegisdb.histories.reading import read_history
 from aegisdb.histories.standing import several_heads
-from aegisdb.progress import Event
+from aegisdb.progress import under_way
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -118,12 +118,15 @@ def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
     from aegisdb.postgres.scratch import scratch
 
     warm_process(ws.registry)
-    ws.listen(Event(step="database at head", subject=history.service))
-    with scratch(ws.address(), template=template(ws, "histories"), label="new") as address:
+    with under_way(ws.listen, "database at head", history.service):
+        source = template(ws, "histories")
+    with scratch(ws.address(), template=source, label="new") as address:
         with connect(address) as conn:
             identity = conn.identity()
-        ws.listen(Event(step="compare", subject=history.service))
-        with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
+        with (
+            under_way(ws.listen, "compare", history.service),
+            Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session,
+        ):
             yield session
 
 

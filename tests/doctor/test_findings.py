@@ -14,6 +14,8 @@ from aegisdb.doctor.patient import examined
 from aegisdb.postgres import databases, scratch
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.locks import lock_key
+from aegisdb.progress import Event
+from aegisdb.workflows.doctor import doctor
 from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import Clinic, clinic, execute
 from tests.invoke import ROOT, environment
@@ -46,6 +48,23 @@ def test_a_healthy_project_has_no_finding_and_says_which_proof_holds(healthy: Cl
     assert ran.code == 0, ran.out + ran.err
     assert f"nothing is wrong ({len(CHECKS)} checks)" in ran.out
     assert "P3: made by the suite as a test database" in ran.out
+
+
+def test_no_check_is_shown_as_running_when_it_has_ended(healthy: Clinic) -> None:
+    running, seen = set(), []
+
+    def listen(event: Event) -> None:
+        key = (event.step, event.subject)
+        if event.over or event.seconds is not None:
+            running.discard(key)
+        else:
+            running.add(key)
+            seen.append(key)
+
+    found = doctor(open_workspace(cwd=healthy.root, environ=environment(), listen=listen))
+    assert found.findings == ()
+    assert [name for step, name in seen if step == "look for"] == [check.name for check in CHECKS]
+    assert running == set()
 
 
 def test_what_can_be_mended_is_mended_and_looked_for_again(healthy: Clinic) -> None:

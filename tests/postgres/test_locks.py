@@ -63,7 +63,7 @@ def test_a_waiter_gets_it_and_says_that_it_waits(database: Address) -> None:
     with writer_lock(database, wait=30, command="second", listen=events.append):
         pass
     thread.join()
-    assert len(events) == 1
+    assert [event.over for event in events] == [False, True]
     assert "first" in events[0].note
 
 

@@ -175,7 +175,7 @@ def test_pending_files_are_pending_and_no_drift(monorepo: Path) -> None:
     write_revision(monorepo / "services/alpha", Rev(id="a3", up='op.execute("ALTER TABLE alpha_t ADD z int")'), "a2")
     append(monorepo / "services/alpha/models.py", "    z: Mapped[int | None]\n")
     ran = verify(monorepo)
-    assert found(ran) == [("pending", "alpha has 1 pending")]
+    assert found(ran) == [("pending", "alpha has 1 pending revision")]
     assert ran.code == 6
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
+from aegisdb.output.blocks import Block, Cell, Styled, Table, Text, duration, table
 from aegisdb.output.views import journal, lint, verdict
 from aegisdb.output.views import plan as rehearsal
 from aegisdb.output.views import roundtrip as proofs
@@ -44,11 +44,18 @@ def applied(result: Any) -> Iterator[Block]:
     for service in result.services:
         rows += _outcomes(service, "pending" if result.planned else "not started")
     if rows:
-        yield table(["service", "revision", "message", "outcome", "time#"], rows)
+        yield _steps(rows)
     elif not result.problems:
         yield Text("nothing is pending: every service is at head", "ok")
     elif result.at_head:
         yield Text(f"at head: {', '.join(result.at_head)}", "dim")
+
+
+def _steps(rows: list[list[Cell]]) -> Table:
+    """A row a revision; a plan has neither messages nor times."""
+    columns = ["service", "revision", "message", "outcome", "time#"]
+    full = [number for number in range(len(columns)) if any(row[number] for row in rows)]
+    return table([columns[number] for number in full], ([row[number] for number in full] for row in rows))
 
 
 def _outcomes(one: Any, left: str) -> list[list[Cell]]:
@@ -75,7 +82,7 @@ def rolled_back(result: Any) -> Iterator[Block]:
     else:
         yield Text("no table and no column goes", "dim")
     if lines := _outcomes(result, "would be reverted" if result.planned else "not started"):
-        yield table(["service", "revision", "message", "outcome", "time#"], lines)
+        yield _steps(lines)
 
 
 def history(result: Any) -> Iterator[Block]:
