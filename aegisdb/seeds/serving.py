@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 0.2
 _PROBE_SECONDS = 5.0
-_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port"
+_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port (docs/seed.md)"
 
 
 def run_http(
@@ -140,7 +140,7 @@ def _await_port(
 def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
     return Busy(
         mask(f"{service}: {_held(endpoint)}; nothing was sent to it", address),
-        hint="stop it, run the seed again when it has ended, or give the seed another port",
+        hint="stop it, run the seed again when it has ended, or give the seed another port (docs/seed.md)",
         code="port_busy",
     )
 
