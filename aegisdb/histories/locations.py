@@ -8,12 +8,14 @@ from configparser import ConfigParser, InterpolationError
 from configparser import Error as IniError
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb.errors import HistoryError, UsageError
+from aegisdb.remembered import identity
 
 if TYPE_CHECKING:
     from aegisdb.registry.types import AlembicSettings, Registry, Service
+    from aegisdb.remembered import Remembered
 
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _SECTION = "alembic"
@@ -38,8 +40,8 @@ class Locations:
         return self.script / "env.py"
 
 
-def locate(registry: Registry, name: str) -> Locations:
-    """Find the history of a service without importing anything of it.
+def locate(registry: Registry, name: str, remembered: Remembered | None = None) -> Locations:
+    """Find the history of a service without importing anything of it. `remembered` spares reading unchanged files.
 
     Raises:
         HistoryError: a missing or unreadable configuration, or a directory that is not there.
@@ -47,13 +49,13 @@ def locate(registry: Registry, name: str) -> Locations:
     service, settings = registry.services[name], alembic_settings(registry, name)
     home = registry.root / service.path
     ini, pyproject = _files(home, settings)
-    options = _Options(home, ini, pyproject)
-    script = _script(home, service, settings.script_location or options.text("script_location"), ini)
-    versions = _versions(home, service, options) or (script / "versions",)
+    told = _told(home, ini, pyproject, remembered)
+    script = _script(home, service, settings.script_location or told.script, ini)
+    versions = tuple(_resolve(home, service, location) for location in told.versions) or (script / "versions",)
     for directory in (script, *versions):
         if not directory.is_dir():
             raise HistoryError(f"{name}: there is no directory {directory}", where=str(ini or pyproject or home))
-    return Locations(home, ini, pyproject, script, versions, options.flag("recursive_version_locations"))
+    return Locations(home, ini, pyproject, script, versions, told.recursive)
 
 
 def alembic_settings(registry: Registry, name: str) -> AlembicSettings:
@@ -85,6 +87,33 @@ def _files(home: Path, settings: AlembicSettings) -> tuple[Path | None, Path | N
     if config.suffix == ".toml":
         return None, config
     return config, beside if beside.is_file() else None
+
+
+class _Told(NamedTuple):
+    """What the configuration says of where things are, as it is written there."""
+
+    script: str
+    versions: list[str]
+    recursive: bool
+
+
+def _told(home: Path, ini: Path | None, pyproject: Path | None, remembered: Remembered | None) -> _Told:
+    first = ini or pyproject
+    if first is None:
+        return _Told("", [], recursive=False)
+    beside = identity(pyproject) if pyproject is not None else None
+    known = remembered.get(first) if remembered is not None else None
+    if known is None or known[0] != beside:
+        options = _Options(home, ini, pyproject)
+        known = [
+            beside,
+            options.text("script_location"),
+            options.paths("version_locations"),
+            options.flag("recursive_version_locations"),
+        ]
+        if remembered is not None:
+            remembered.put(first, known)
+    return _Told(*known[1:])
 
 
 class _Options:
@@ -149,10 +178,6 @@ def _script(home: Path, service: Service, location: str, ini: Path | None) -> Pa
             hint="set it in alembic.ini, in [tool.alembic] of pyproject.toml, or in services.yaml",
         )
     return _resolve(home, service, location)
-
-
-def _versions(home: Path, service: Service, options: _Options) -> tuple[Path, ...]:
-    return tuple(_resolve(home, service, location) for location in options.paths("version_locations"))
 
 
 def _resolve(home: Path, service: Service, location: str) -> Path:

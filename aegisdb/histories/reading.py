@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def read_history(registry: Registry, service: str) -> History:
@@ -67,7 +67,7 @@ def _remembered(registry: Registry) -> Remembered:
 
 def _read(registry: Registry, name: str, remembered: Remembered) -> History:
     settings = alembic_settings(registry, name)
-    locations = locate(registry, name)
+    locations = locate(registry, name, remembered)
     found = [
         _scanned(entry, remembered)
         for directory in dict.fromkeys(path.resolve() for path in locations.versions)
@@ -108,7 +108,7 @@ def _from_json(path: str, stored: list[Any]) -> Revision:
         depends_on=tuple(depends_on),
         labels=tuple(labels),
         message=message,
-        path=Path(path),
+        file=path,
         line=line,
         one_way=one_way,
         digest=digest,

@@ -6,13 +6,13 @@ import ast
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import HistoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
 _FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way")
@@ -29,7 +29,8 @@ class Revision:
     depends_on: tuple[str, ...]
     labels: tuple[str, ...]
     message: str
-    path: Path
+    file: str
+    """Its path."""
     line: int
     """Line of `revision = ...`."""
     one_way: str | None
@@ -43,6 +44,11 @@ class Revision:
     def parents(self) -> tuple[str, ...]:
         """Everything that must be applied before it."""
         return self.down + self.depends_on
+
+    @property
+    def path(self) -> Path:
+        """The file. Made when it is asked for: of a thousand revisions, few are."""
+        return Path(self.file)
 
     @property
     def source(self) -> str:
@@ -81,7 +87,7 @@ def scan_source(source: bytes | str, path: Path) -> Revision:
         depends_on=_texts(values.get("depends_on")),
         labels=_texts(values.get("branch_labels")),
         message=_message(tree),
-        path=path,
+        file=str(path),
         line=line,
         one_way=str(one_way) if one_way else None,
         digest=digest(tree),

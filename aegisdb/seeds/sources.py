@@ -9,11 +9,11 @@ import os
 import re
 import shlex
 from dataclasses import asdict
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
+from aegisdb.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
+_FORMAT = 1
 _APPLICATION = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*$")
 
 
@@ -66,7 +67,8 @@ def seed_files(registry: Registry, service: str, seed: Seed) -> tuple[Path, ...]
     found = {_existing(root / name, service, seed) for name in seed.inputs}
     module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
     if module:
-        _collect(root, module, found, _own_names(root))
+        with Remembered(registry.state / "cache" / "imports.json", _FORMAT) as remembered:
+            _collect(root, module, found, _own_names(root), remembered)
     return tuple(sorted(found))
 
 
@@ -93,16 +95,15 @@ def _own_names(root: Path) -> frozenset[str]:
     return frozenset(entry.name.removesuffix(".py") for place in places for entry in os.scandir(place))
 
 
-def _collect(root: Path, module: str, found: set[Path], own: frozenset[str]) -> None:
+def _collect(root: Path, module: str, found: set[Path], own: frozenset[str], remembered: Remembered) -> None:
     """Add the module's file and, from it, every module of the same service that it imports."""
     if module.partition(".")[0] not in own:
         return
     for path in _module_files(root, module):
         if path not in found:
             found.add(path)
-            status = path.stat()
-            for name in _imports(path, module, status.st_mtime_ns, status.st_size):
-                _collect(root, name, found, own)
+            for name in _imports(path, module, remembered):
+                _collect(root, name, found, own, remembered)
 
 
 def _module_files(root: Path, module: str) -> Iterator[Path]:
@@ -113,15 +114,22 @@ def _module_files(root: Path, module: str) -> Iterator[Path]:
                 yield base / name
 
 
-@lru_cache(maxsize=4096)
-def _imports(path: Path, module: str, mtime_ns: int, size: int) -> tuple[str, ...]:
-    """Names that a file imports, each once. Several seeds share most files, so each is read once as it is now."""
-    del mtime_ns, size  # they only make the cache forget a changed file
+def _imports(path: Path, module: str, remembered: Remembered) -> list[str]:
+    """Names that a file imports, each once."""
+    known = remembered.get(path)
+    if known is None or known[0] != module:  # the same file under another name: its relative imports mean others
+        names = list(dict.fromkeys(_parsed(path, module)))
+        known = [module, names]
+        remembered.put(path, known)
+    return list(known[1])
+
+
+def _parsed(path: Path, module: str) -> Iterator[str]:
     try:
         tree = ast.parse(path.read_bytes())
     except SyntaxError:
-        return ()  # running it will say so; its bytes are in the hash
-    return tuple(dict.fromkeys(_imported(tree, module, is_package=path.name == "__init__.py")))
+        return  # running it will say so; its bytes are in the hash
+    yield from _imported(tree, module, is_package=path.name == "__init__.py")
 
 
 def _imported(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:

@@ -21,7 +21,7 @@ def rev(identifier: str, *down: str, needs: tuple[str, ...] = (), labels: tuple[
         depends_on=needs,
         labels=labels,
         message="",
-        path=Path(f"{identifier}.py"),
+        file=f"{identifier}.py",
         line=1,
         one_way=None,
         digest="",
@@ -93,7 +93,7 @@ def test_abbreviations() -> None:
 
 def test_faults_name_both_files() -> None:
     twin = rev("a")
-    other = Revision(**{**twin.__dict__, "path": Path("copy.py")})
+    other = Revision(**{**twin.__dict__, "file": "copy.py"})
     with pytest.raises(HistoryError) as duplicate:
         arrange("svc", [twin, other])
     assert "a.py" in duplicate.value.message
