@@ -15,6 +15,7 @@ from aegisdb.output import views
 from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
 from aegisdb.results import Result
+from aegisdb.seeds import SeedDone, SeedRunResult
 from aegisdb.workflows.db_status import DbStatusResult
 from aegisdb.workflows.owners import OwnersResult
 from aegisdb.workflows.prepare import PrepareResult
@@ -99,6 +100,15 @@ def test_a_prepared_database_has_a_line_for_each_thing_that_ran() -> None:
         "           shop: b",
         "database aegis is made",
     ]
+
+
+def test_seeds_of_a_failed_reset_look_as_those_of_seed_run() -> None:
+    done = SeedDone(service="shop", seed="sql a.sql", seconds=0.1, rows={"items": 2}, digest="0123456789abcdef")
+    found = SeedRunResult(seeds=(done,), failed="shop: sql b.sql", not_started=("shop: sql c.sql",))
+    shown = list(layout(blocks_of(found, "db.reset"), width=None, colour=False))
+    assert shown == list(layout(blocks_of(found, "seed.run"), width=None, colour=False))
+    assert not any("digest" in line or "0123456789abcdef" in line for line in shown)
+    assert "not started: shop: sql c.sql" in shown
 
 
 def test_every_view_belongs_to_a_result() -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aegisdb.output.blocks import Block
     from aegisdb.results import Result
 
+_OWN_COLLECTION = {"ApplyResult": "migrate", "DeployApplyResult": "deploy", "SeedRunResult": "seed"}
+"""Results that other collections meet, too: `db.reset` and `db.prepare` apply and seed, and fail half-way."""
 View = Callable[[Any], "Iterable[Block]"]
 
 
@@ -24,11 +26,13 @@ def blocks_of(result: Result, command: str) -> list[Block]:
 
 
 def _view_of(result: Result, collection: str) -> View:
-    name = f"{__name__}.{collection}"
-    if collection.isidentifier() and find_spec(name) is not None:
-        views: dict[str, View] = import_module(name).VIEWS
-        if type(result).__name__ in views:
-            return views[type(result).__name__]
+    kind = type(result).__name__
+    for place in (collection, _OWN_COLLECTION.get(kind, "")):
+        name = f"{__name__}.{place}"
+        if place.isidentifier() and find_spec(name) is not None:
+            views: dict[str, View] = import_module(name).VIEWS
+            if kind in views:
+                return views[kind]
     from aegisdb.output.views.generic import generic
 
     return generic
