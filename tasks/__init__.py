@@ -6,6 +6,7 @@ import gc
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Self
 
 from invoke.collection import Collection
 from invoke.tasks import Task
@@ -14,6 +15,15 @@ from invoke.tasks import Task
 gc.set_threshold(50_000, 20, 20)
 # Invoke switches byte code off while it loads tasks, so every command would compile the whole engine again
 sys.dont_write_bytecode = False
+
+
+class _Tasks(Collection):
+    """A collection that Invoke does not copy, for nobody changes it."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        del memo
+        return self
+
 
 ns = Collection()
 for _module in iter_modules(__path__):
@@ -24,6 +34,6 @@ for _module in iter_modules(__path__):
     if isinstance(_same_name, Task):
         ns.add_task(_same_name)
     else:
-        ns.add_collection(Collection.from_module(_loaded))
+        ns.add_collection(_Tasks.from_module(_loaded))
 
 import_module(f"{__name__}._parsing").take_over()
