@@ -16,6 +16,7 @@ from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
 from aegisdb.results import Result
 from aegisdb.seeds import SeedDone, SeedRunResult
+from aegisdb.workflows.cache import Cached, CacheResult
 from aegisdb.workflows.db_status import DbStatusResult
 from aegisdb.workflows.owners import OwnersResult
 from aegisdb.workflows.prepare import PrepareResult
@@ -99,6 +100,16 @@ def test_a_prepared_database_has_a_line_for_each_thing_that_ran() -> None:
         "seeds      shop: a",
         "           shop: b",
         "database aegis is made",
+    ]
+
+
+def test_what_is_kept_is_summed_up() -> None:
+    kept = Cached(name="aegis__tpl_base_1", kind="template", made="2026-11-22T15:20:01+00:00", bytes=10_000_000)
+    found = CacheResult(dropped=False, databases=(kept,), bytes=10_000_000)
+    assert list(layout(blocks_of(found, "db.cache"), width=None, colour=False)) == [
+        "database           kind      made (UTC)            size",
+        "aegis__tpl_base_1  template  2026-11-22 15:20:01  10 MB",
+        "10 MB in all",
     ]
 
 

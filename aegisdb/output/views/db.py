@@ -9,6 +9,7 @@ from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aegisdb.workflows.cache import CacheResult
     from aegisdb.workflows.db_status import DbStatusResult
     from aegisdb.workflows.down import DownResult
     from aegisdb.workflows.planned import Planned
@@ -93,7 +94,7 @@ def prepare(result: PrepareResult) -> Iterator[Block]:
 
 def reset(result: ResetResult) -> Iterator[Block]:
     """What was made, then how to undo it."""
-    yield table(["", "made", ""], ([made.kind, Styled(made.name, "name"), made.what] for made in result.made))
+    yield table(["made", "", ""], ([made.kind, Styled(made.name, "name"), made.what] for made in result.made))
     yield Text("")
     yield Text(f"database {result.database} is fresh and verified", "ok")
     if result.flushed:
@@ -155,6 +156,17 @@ def _age(seconds: float) -> str:
     return "now"
 
 
+def cached(result: CacheResult) -> Iterator[Block]:
+    """One row for each, and what all of them take."""
+    if not result.databases:
+        yield Text("nothing is kept: the next db.reset builds from the files")
+        return
+    # the time of a template as it is marked, to the second
+    rows = ((one.name, one.kind, one.made[:19].replace("T", " "), size(one.bytes)) for one in result.databases)
+    yield table(["database", "kind", "made (UTC)", "size#"], rows)
+    yield Text(f"dropped: {size(result.bytes)} are free" if result.dropped else f"{size(result.bytes)} in all")
+
+
 def restore(result: RestoreResult) -> Iterator[Block]:
     """What is there again, and how to undo it."""
     yield Text(f"database {result.database} is snapshot {result.restored} again", "ok")
@@ -163,6 +175,7 @@ def restore(result: RestoreResult) -> Iterator[Block]:
 
 
 VIEWS = {
+    "CacheResult": cached,
     "UpResult": up,
     "DownResult": down,
     "UrlResult": url,
