@@ -191,7 +191,15 @@ MUTATIONS = (
         "histories/session.py",
         '            raise self._ended(worker, revision, request["op"]) from None\n',
         '            return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}\n',
-        (f"{_LEAVES}[os._exit]", f"{_DOWN_EXITS}[os._exit]"),
+        (f"{_LEAVES}[os._exit]",),
+    ),
+    Mutation(
+        19,
+        "a downgrade that does so leads to the rollback",
+        "histories/session.py",
+        'raise self._ended(worker, revision, request["op"]) from None',
+        'raise self._ended(worker, revision, "the step") from None',
+        (f"{_DOWN_EXITS}[os._exit]",),
     ),
     Mutation(
         19,
