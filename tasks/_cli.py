@@ -73,6 +73,7 @@ class Options:
     workspace: bool = True
     writes: bool = False
     raw: bool = False
+    warm: bool = False
 
 
 class AegisTask(Task[Any]):
@@ -124,7 +125,7 @@ class AegisTask(Task[Any]):
         return arguments
 
 
-def task(
+def task(  # noqa: PLR0913  choices of their own, all by keyword
     *,
     help: Mapping[str, str] | None = None,
     choices: Mapping[str, tuple[str, ...]] | None = None,
@@ -134,6 +135,7 @@ def task(
     workspace: bool = True,
     writes: bool = False,
     raw: bool = False,
+    warm: bool = False,
 ) -> Callable[[Body], AegisTask]:
     """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
 
@@ -146,6 +148,7 @@ def task(
         workspace: False where no registry is needed; the function gets Invoke's context then.
         writes: adds `--lock-wait`.
         raw: the result is printed unmasked and alone.
+        warm: it always needs Alembic, whose process is started before anything else is imported.
     """
     options = Options(
         help=help or {},
@@ -156,6 +159,7 @@ def task(
         workspace=workspace,
         writes=writes,
         raw=raw,
+        warm=warm,
     )
     return lambda body: AegisTask(body, options)
 
@@ -233,6 +237,10 @@ def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format
     if form == "text" and made.options.heading:
         console.out(made.options.heading.format(target=_values.describe(ws)))
     _check_service(ws, values.get("service"))
+    if made.options.warm:
+        from aegisdb.histories.warm import warm_process
+
+        warm_process(ws.registry)
     return made.inner(ws, **values)
 
 

@@ -41,7 +41,8 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
         "all": "Every revision.",
         "last": "The last N revisions of each service.",
         "with_data": "Also on a clone of the seeded database, and count the rows.",
-    }
+    },
+    warm=True,
 )
 def roundtrip(
     ws: Workspace,
@@ -67,6 +68,7 @@ def roundtrip(
         "empty": "Write a revision without operations.",
     },
     writes=True,
+    warm=True,
 )
 def new(
     ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False, plan: bool = False
@@ -81,7 +83,7 @@ def new(
     return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, plan=plan)
 
 
-@task(writes=True)
+@task(writes=True, warm=True)
 def rollback(
     ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
 ) -> Result:
@@ -95,7 +97,7 @@ def rollback(
     return workflow.rollback(ws, service, steps=steps, to=to, plan=plan, yes=yes)
 
 
-@task(writes=True)
+@task(writes=True, warm=True)
 def reapply(ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False) -> Result:
     """Revert revisions of a service and apply them again.
 
@@ -162,7 +164,7 @@ def stamp(
     return workflow.stamp(ws, service, revision, force=force, plan=plan, yes=yes)
 
 
-@task()
+@task(warm=True)
 def verify(ws: Workspace, service: str = "") -> Result:
     """Compare models, histories and the live schema of all services; only reads. Exit 6 on any difference.
 

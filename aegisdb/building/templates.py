@@ -43,6 +43,8 @@ def template(ws: Workspace, upto: Level) -> str:
     Raises:
         What `levels.build` raises; Busy: another process builds the same template for too long.
     """
+    if upto == "seeds" and not any(service.seeds for service in ws.registry.services.values()):
+        upto = "histories"  # the same database: a copy of it would only be more files
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
         names = _names(ws, conn, upto)
         if not holds(conn, names[upto]):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _INFIX = "__scratch_"
 _RANDOM_BYTES = 4
 _CHECK_LENGTH = 6
+_PATIENCE = 100  # milliseconds: whoever drops a database waits for a checkpoint, and a sweep need not wait with him
 _ID = re.compile(rf"{_INFIX}([0-9a-f]{{{2 * _RANDOM_BYTES}}})([0-9a-f]{{{_CHECK_LENGTH}}})$")
 
 
@@ -114,10 +115,12 @@ def _drop_orphan(conn: Connection, name: str) -> bool:
     if not conn.value(f"SELECT pg_try_advisory_lock({key})"):
         return False
     try:
+        conn.execute(f"SET lock_timeout = '{_PATIENCE}ms'")
         databases.drop(conn, name)
-    except Busy:  # a backend of the dead maker still works in it; the next sweep gets it
+    except Busy:  # somebody drops it now, or a backend of the dead maker still works in it: the next sweep gets it
         return False
     finally:
+        conn.execute("RESET lock_timeout")
         conn.value(f"SELECT pg_advisory_unlock({key})")
     return True
 

@@ -166,15 +166,17 @@ def _require_sound(histories: Mapping[str, History | HistoryError], standing: St
 
 
 def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
+    from aegisdb.histories.warm import warm_process
+
+    warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
+
     from aegisdb.histories.applying import Sessions
     from aegisdb.histories.backend import wait_for_orphans
     from aegisdb.histories.grounding import lay_ground
     from aegisdb.histories.runs import run_recorded
-    from aegisdb.histories.warm import warm_process
     from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
 
-    warm_process(ws.registry)
     address = ws.address()
     command = ws.command or "migrate.apply"
     with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:

@@ -14,7 +14,7 @@ from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
 from aegisdb.postgres.markers import read_marker
-from aegisdb.postgres.scratch import orphans, scratch, sweep
+from aegisdb.postgres.scratch import new_name, orphans, scratch, sweep
 from tests.postgres_server import TestServer
 
 _MAKER = """
@@ -92,6 +92,20 @@ def test_the_next_one_sweeps_what_a_killed_maker_left(server: TestServer, databa
     finally:
         child.kill()
         child.communicate()
+
+
+def test_a_sweep_does_not_wait_for_whoever_drops_it_already(server: TestServer, database: Address) -> None:
+    with connect(server.address) as admin, connect(server.address) as other:
+        name = new_name(admin, database.database)
+        databases.create(admin, name)
+        with other.transaction():
+            # the lock of DROP DATABASE, which keeps it while it waits for a checkpoint
+            other.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 5")
+            began = time.monotonic()
+            assert sweep(admin, database.database) == ()
+            assert time.monotonic() - began < 5
+        assert admin.value("SHOW lock_timeout") == "0"
+        assert sweep(admin, database.database) == (name,)
 
 
 def test_a_database_that_only_looks_like_one_is_left_alone(server: TestServer, database: Address) -> None:
