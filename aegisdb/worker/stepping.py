@@ -128,7 +128,7 @@ class Stepper:
         raise Refusal(
             "ended_transaction",
             "it ends its transaction by itself (COMMIT or ROLLBACK), so a failure could not be undone; "
-            "its statements ran to the end and are committed",
+            "it ran to its end, and what it did not roll back itself is committed",
             "let it use `with op.get_context().autocommit_block():` instead",
         )
 
