@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.histories.grounding import lay_ground
@@ -105,13 +106,19 @@ class Sessions:
     ) -> None:
         self._registry = registry
         self._address = address
-        self._identity = identity
-        self._listen = listen
-        self._journal = journal
-        self._timeout = timeout
-        self._command = command
-        self._strict = strict
         self._observe = observe
+        self._make = partial(
+            Session,
+            registry,
+            address=address,
+            identity=identity,
+            listen=listen,
+            journal=journal,
+            timeout=timeout,
+            command=command,
+            strict=strict,
+            observe=observe,
+        )
         self._open: dict[str, Session] = {}
         self._lanes: Lanes | None = None
         self._at_work: tuple[str, ...] = ()
@@ -159,18 +166,7 @@ class Sessions:
 
     def _session(self, history: History) -> Session:
         if history.service not in self._open:
-            session = Session(
-                self._registry,
-                history,
-                self._address,
-                self._identity,
-                listen=self._listen,
-                journal=self._journal,
-                timeout=self._timeout,
-                command=self._command,
-                strict=self._strict,
-                observe=self._observe,
-            )
+            session = self._make(history=history)
             self._open[history.service] = session
             session.start(ahead=True)
         return self._open[history.service]
