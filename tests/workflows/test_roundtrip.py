@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
+from aegisdb.progress import Event
+from aegisdb.workflows.roundtrip import roundtrip
+from aegisdb.workspace import open_workspace
 from tests.invoke import Ran, command, environment, invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table
 from tests.postgres_server import TestServer
@@ -216,6 +220,28 @@ def test_scope(database: Address, tmp_path: Path) -> None:
     assert invoke("migrate.apply", cwd=root).code == 0
     assert (proven("--pending"), proven(), proven("--service", "seeded")) == ([], ["o1", "s2"], ["s1", "s2"])
     assert invoke("migrate.roundtrip", "--all", "--last", "2", cwd=root).code == 2
+
+
+def test_a_long_history_is_proven_in_parts_and_gives_what_one_piece_gives(
+    database: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Rev(id="b17", up=sql("ALTER TABLE nowhere ADD x int"), down="pass")
+    root = build_monorepo(
+        tmp_path,
+        {"owner": OWNER, "broken": Svc(revisions=(*BROKEN, gone, Rev(id="b18")))},
+        init={"base.sql": "CREATE TABLE base_t (id int PRIMARY KEY);"},
+        url=database.url(),
+    )
+    found = []
+    for cores in (1, 2, 4):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        events: list[Event] = []
+        ws = open_workspace(cwd=root, environ={}, listen=events.append)
+        (service,) = roundtrip(ws, service="broken", all=True).services
+        assert len({event.note for event in events if event.step == "scratch database"}) >= cores
+        found.append([replace(proof, up_seconds=0, down_seconds=0) for proof in service.revisions])
+    assert found[0] == found[1] == found[2]
+    assert [proof.status for proof in found[0][-2:]] == ["failed", "not reached"]
 
 
 def test_a_table_of_another_service_that_cannot_even_be_dropped_is_named_with_its_owner(
