@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from resource import struct_rusage
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Command:
     env: Mapping[str, str]
     code: int = 0
     """The exit code that it must have: what fails fast would look fast."""
+    times_itself: bool = False
+    """It prints milliseconds of wall and of CPU time, which count instead of those of the process."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Contender:
 
     name: str
     commands: tuple[Command, ...]
-    prepare: Callable[[], None] = lambda: None
+    prepare: Callable[[], object] = lambda: None
 
 
 @dataclass
@@ -53,13 +58,17 @@ class Samples:
         return statistics.median(self.cpu)
 
 
-def compare(contenders: Sequence[Contender], rounds: int) -> dict[str, Samples]:
-    """Let them take turns for `rounds` rounds, so that what else the machine does falls on all of them alike."""
+def compare(what: str, contenders: Sequence[Contender], rounds: int) -> dict[str, Samples]:
+    """Let them take turns for `rounds` rounds, so that what else the machine does falls on all of them alike.
+
+    Each sample is also told on stderr: a run of an hour that fails at its end has still said something.
+    """
     found = {contender.name: Samples() for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
             contender.prepare()
             _measure(contender, found[contender.name])
+            print(f"{what}: {contender.name} {found[contender.name].wall[-1]:.0f} ms", file=sys.stderr, flush=True)
     return found
 
 
@@ -67,27 +76,32 @@ def _measure(contender: Contender, samples: Samples) -> None:
     wall = cpu = 0.0
     for command in contender.commands:
         began = time.perf_counter()
-        usage = _run(command)
-        wall += (time.perf_counter() - began) * 1000
-        cpu += (usage[0] + usage[1]) * 1000
-        samples.peak = max(samples.peak, usage[2] / 1024)
+        usage, printed = _run(command)
+        took = (time.perf_counter() - began) * 1000, (usage.ru_utime + usage.ru_stime) * 1000
+        if command.times_itself:
+            took = float(printed.split()[0]), float(printed.split()[1])
+        wall += took[0]
+        cpu += took[1]
+        samples.peak = max(samples.peak, usage.ru_maxrss / 1024)
     samples.wall.append(wall)
     samples.cpu.append(cpu)
 
 
-def _run(command: Command) -> tuple[float, float, float]:
-    with subprocess.Popen(
-        command.argv,
-        cwd=command.cwd,
-        env=dict(command.env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != command.code:
-        raise SystemExit(f"{' '.join(command.argv)} exited with {process.returncode}:\n{said[-2000:]}")
-    return usage.ru_utime, usage.ru_stime, usage.ru_maxrss
+def _run(command: Command) -> tuple[struct_rusage, str]:
+    with TemporaryFile() as printed:
+        with subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env=dict(command.env),
+            stdin=subprocess.DEVNULL,
+            stdout=printed if command.times_itself else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stderr is not None
+            said = process.stderr.read().decode(errors="replace")
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != command.code:
+            raise SystemExit(f"{' '.join(command.argv)} exited with {process.returncode}:\n{said[-2000:]}")
+        printed.seek(0)
+        return usage, printed.read().decode()

@@ -2,164 +2,156 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aegisdb.servers.binaries import wheel_directory
-from benchmarks import registries
+from benchmarks import registries, tools
 from benchmarks.measuring import Command, Contender
+from benchmarks.project import DOCUMENTED, ROOT, run
 
-ROOT = Path(__file__).parents[1]
-BARE, OURS, DOCUMENTED, FLOOR, DBMATE = "bare invoke", "aegisdb", "documented", "psql -1, one file", "dbmate"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from benchmarks.project import Project
+
+BARE, OURS, FLOOR = "bare invoke", "aegisdb", "psql -1, one file"
+EMPTY = "bare --list, empty tasks.py"
+WITHOUT_SPARE, COLD = "aegisdb, without a spare copy", "aegisdb, cold"
+START, MISTYPED, COMPLETION = "invoke --list", "a mistyped task", "completion"
+FROM_EMPTY, STATUS, NOTHING = "apply from empty", "status of all services", "apply, nothing pending"
+ONE, RESET, ROUNDTRIP = "apply, one revision pending", "reset with seeds", "roundtrip of one service"
+DUMPED, ALONE, OPENED, AGAIN = "pg_dump -s", "aegisdb, a process", "aegisdb, connection open", "aegisdb, read before"
+FLOOR_FILE = "all.sql"
+TABLES = (300, 2000)
+"""Sizes of the databases whose schema is read."""
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A monorepo of a size, with its embedded server running."""
+def start(project: Project) -> Mapping[str, tuple[Contender, ...]]:
+    """What every command pays before it does anything."""
+    empty = project.root / "empty"
+    empty.mkdir(exist_ok=True)
+    (empty / "tasks.py").write_text("")
+    # without tasks it lists none, and exits with 1
+    bare = Command((sys.executable, "-m", "invoke", "--list"), empty, project.environment(), 1)
 
-    root: Path
-    services: int
-    revisions: int
-    url: str
-    """Of the server's maintenance database."""
-
-    def database(self, name: str) -> str:
-        """URL of another database of the server."""
-        return self.url.rpartition("/")[0] + f"/{name}"
-
-    def invoke(self, *words: str, code: int = 0) -> Command:
-        """A command of the suite."""
-        return Command((sys.executable, "-m", "invoke", "-r", str(ROOT), *words), self.root, _environment(), code)
-
-    def psql(self, database: str, *words: str) -> Command:
-        """A psql that stops at the first error."""
-        argv = (_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.database(database), *words)
-        return Command(argv, self.root, _environment())
-
-    def loop(self, *words: str) -> tuple[Command, ...]:
-        """The documented way: `alembic` in the folder of each service."""
-        alembic = (sys.executable, "-m", "alembic", *words)
-        return tuple(
-            Command(alembic, self.root / "services" / name, _environment()) for name in registries.names(self.services)
+    def against_bare(*words: str, code: int = 0) -> tuple[Contender, ...]:
+        return (
+            Contender(BARE, (project.invoke("--version"),)),
+            Contender(EMPTY, (bare,)),
+            Contender(OURS, (project.invoke(*words, code=code),)),
         )
 
-    def dbmate(self, word: str) -> tuple[Command, ...]:
-        """The same as a loop of dbmate."""
-        program = shutil.which("dbmate") or ""
-        shared = ("--url", self.database("dbmate") + "?sslmode=disable", "--no-dump-schema", "--migrations-table")
-        return tuple(
-            Command((program, *shared, f"m_{name}", "-d", f"dbmate/{name}", word), self.root, _environment())
-            for name in registries.names(self.services)
-        )
-
-    def anew(self, database: str, *, init: bool = True) -> None:
-        """An empty database with the base schema."""
-        run(self.psql("postgres", "-c", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
-        run(self.psql("postgres", "-c", f"CREATE DATABASE {database}"))
-        if init:
-            run(self.psql(database, "-f", "sql/init.sql"))
-
-
-def start(root: Path, services: int, revisions: int) -> Bench:
-    """Make the monorepo and start its server."""
-    registries.make(root, services, revisions)
-    bench = Bench(root, services, revisions, "")
-    run(bench.invoke("db.reset"))
-    printed = run(bench.invoke("db.url", "--format", "json"))
-    url = json.loads(printed)["result"]["url"]
-    bench = Bench(root, services, revisions, url.rpartition("/")[0] + "/postgres")
-    registries.point_alembic_at(root, services, bench.database("documented"))
-    registries.dbmate_files(root, services, revisions)
-    registries.one_file(root / "all.sql", services, revisions)
-    return bench
-
-
-def scenarios(bench: Bench) -> dict[str, tuple[Contender, ...]]:
-    """All comparisons, by what they do."""
-    bare = Contender(BARE, (bench.invoke("--version"),))
     return {
-        "invoke --list": (bare, Contender(OURS, (bench.invoke("--list"),))),
-        "a mistyped task": (bare, Contender(OURS, (bench.invoke("migrate.stattus", code=2),))),
-        "apply from empty": _from_empty(bench),
-        "status of all services": (
-            bare,
-            Contender(OURS, (bench.invoke("migrate.status"),)),
-            Contender(DOCUMENTED, bench.loop("current")),
-            *_with_dbmate(bench, "status"),
-        ),
-        "apply, nothing pending": (
-            bare,
-            Contender(OURS, (bench.invoke("migrate.apply"),)),
-            Contender(DOCUMENTED, bench.loop("upgrade", "head")),
-            *_with_dbmate(bench, "migrate"),
-        ),
-        "warm reset": (
-            bare,
-            Contender(OURS, (bench.invoke("db.reset"),)),
-            Contender(DOCUMENTED, (*_anew(bench, "documented"), *bench.loop("upgrade", "head"))),
-        ),
+        START: against_bare("--list"),
+        COMPLETION: against_bare("--complete", "--", "invoke migrate."),
+        MISTYPED: against_bare("migrate.stattus", code=2),
     }
 
 
-def roundtrip(bench: Bench) -> tuple[Contender, ...]:
+def everyday(project: Project, *, foreign: bool) -> Mapping[str, tuple[Contender, ...]]:
+    """Status, apply and reset; for a database and its neighbours in which everything is applied."""
+    bare = Contender(BARE, (project.invoke("--version"),))
+    return {
+        STATUS: (
+            bare,
+            Contender(OURS, (project.invoke("migrate.status"),)),
+            Contender(DOCUMENTED, project.loop("current")),
+            *(_foreign(project, "status") if foreign else ()),
+        ),
+        NOTHING: (
+            bare,
+            Contender(OURS, (project.invoke("migrate.apply"),)),
+            Contender(DOCUMENTED, project.loop("upgrade", "head")),
+            *(_foreign(project, "apply") if foreign else ()),
+        ),
+        ONE: _one_pending(project, bare),
+    }
+
+
+def from_empty(project: Project) -> tuple[Contender, ...]:
+    """All revisions of all services, on a database with nothing but the base schema."""
+
+    def anew(database: str) -> Callable[[], None]:
+        return lambda: project.anew(database)
+
+    return (
+        Contender(OURS, (project.invoke("migrate.apply"),), anew(registries.DATABASE)),
+        Contender(DOCUMENTED, project.loop("upgrade", "head"), anew(DOCUMENTED)),
+        *_foreign(project, "apply", anew),
+        Contender(FLOOR, (project.psql("floor", "-1", "-f", FLOOR_FILE),), anew("floor")),
+    )
+
+
+def reset(project: Project, cold: Project) -> tuple[Contender, ...]:
+    """A fresh database with seeds. `cold` is the same project again, which loses its server each time."""
+    ours = (project.invoke("db.reset"),)
+
+    def forget() -> None:
+        run(cold.invoke("db.down", "--volumes", "--yes"))
+
+    def settled(*, spare: bool) -> None:
+        forget()  # what its reset left to the background would go on meanwhile
+        project.settle(spare=spare)
+
+    return (
+        Contender(BARE, (project.invoke("--version"),), forget),
+        Contender(OURS, ours, lambda: settled(spare=True)),
+        Contender(WITHOUT_SPARE, ours, lambda: settled(spare=False)),
+        Contender(DOCUMENTED, project.reset(), lambda: settled(spare=True)),
+        Contender(COLD, (cold.invoke("db.reset"),), forget),
+    )
+
+
+def roundtrip(project: Project) -> tuple[Contender, ...]:
     """The proof of one service's whole history; the documented way is four processes a revision and proves nothing."""
-    service = registries.names(bench.services)[0]
+    service = project.services[0]
     words = (("upgrade", "+1"), ("current",), ("downgrade", "-1"), ("upgrade", "+1"))
-    home = bench.root / "services" / service
-    documented = tuple(
-        Command((sys.executable, "-m", "alembic", *each), home, _environment())
-        for _ in range(bench.revisions)
-        for each in words
-    )
+    revisions = len(list(project.root.glob(f"services/{service}/alembic/versions/*.py")))
+    documented = tuple(project.alembic(service, *each) for _ in range(revisions) for each in words)
     return (
-        Contender(OURS, (bench.invoke("migrate.roundtrip", "--service", service, "--all"),)),
-        Contender(DOCUMENTED, documented, lambda: bench.anew("documented")),
+        Contender(OURS, (project.invoke("migrate.roundtrip", "--service", service, "--all"),)),
+        Contender(DOCUMENTED, documented, lambda: project.anew(DOCUMENTED)),
     )
 
 
-def _from_empty(bench: Bench) -> tuple[Contender, ...]:
+def fingerprint(project: Project, tables: int) -> tuple[Contender, ...]:
+    """One reading of a database with about so many tables."""
+    name = f"tables{tables}"
+    # ten steps of a service make two tables; each statement commits by itself, as one transaction would hold all locks
+    file = registries.one_file(project.root / f"{name}.sql", tables // 2, 10)
+    project.anew(name)
+    run(project.psql(name, "-c", "SET synchronous_commit = off", "-f", str(file)))
+
+    def reading(*words: str) -> tuple[Command, ...]:
+        argv = (sys.executable, "-m", "benchmarks.reading", project.database(name), *words)
+        return (Command(argv, ROOT, project.environment(), times_itself=bool(words)),)
+
     return (
-        Contender(OURS, (bench.invoke("migrate.apply"),), lambda: bench.anew(registries.DATABASE)),
-        Contender(DOCUMENTED, bench.loop("upgrade", "head"), lambda: bench.anew("documented")),
-        *_with_dbmate(bench, "migrate", lambda: bench.anew("dbmate")),
-        Contender(FLOOR, (bench.psql("floor", "-1", "-f", "all.sql"),), lambda: bench.anew("floor")),
+        Contender(DUMPED, (project.pg_dump(name, "-s"),)),
+        Contender(ALONE, reading()),
+        Contender(OPENED, reading("first")),
+        Contender(AGAIN, reading("again")),
     )
 
 
-def _with_dbmate(bench: Bench, word: str, prepare: object = None) -> tuple[Contender, ...]:
-    if shutil.which("dbmate") is None:
-        return ()
-    return (Contender(DBMATE, bench.dbmate(word), prepare if callable(prepare) else (lambda: None)),)
-
-
-def _anew(bench: Bench, database: str) -> tuple[Command, ...]:
+def _one_pending(project: Project, bare: Contender) -> tuple[Contender, ...]:
+    service = project.services[-1]
+    back = project.invoke("migrate.rollback", "--service", service)
     return (
-        bench.psql("postgres", "-c", f"DROP DATABASE IF EXISTS {database}"),
-        bench.psql("postgres", "-c", f"CREATE DATABASE {database}"),
-        bench.psql(database, "-f", "sql/init.sql"),
+        bare,
+        Contender(OURS, (project.invoke("migrate.apply"),), lambda: run(back)),
+        Contender(
+            DOCUMENTED,
+            project.loop("upgrade", "head"),
+            lambda: run(project.alembic(service, "downgrade", "-1")),
+        ),
     )
 
 
-def run(command: Command) -> str:
-    """Run what is not measured; its stdout."""
-    done = subprocess.run(
-        command.argv, cwd=command.cwd, env=dict(command.env), capture_output=True, text=True, check=False
+def _foreign(
+    project: Project, action: str, anew: Callable[[str], Callable[[], None]] | None = None
+) -> tuple[Contender, ...]:
+    return tuple(
+        Contender(tool.name, project.foreign(tool, action), anew(tool.name) if anew else lambda: None)
+        for tool in tools.installed()
     )
-    if done.returncode != command.code:
-        raise SystemExit(f"{' '.join(command.argv)} exited with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def _psql() -> str:
-    directory = wheel_directory()
-    return str(directory / "psql") if directory else "psql"
-
-
-def _environment() -> dict[str, str]:
-    """The caller's, without what would lead a contender to another database."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "AEGIS_", "DATABASE_URL"))}

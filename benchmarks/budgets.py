@@ -1,0 +1,82 @@
+"""The budgets, and whether a run holds them: ratios of medians of the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import scenarios as s
+from benchmarks.project import DOCUMENTED
+from benchmarks.tools import DBMATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from benchmarks.measuring import Samples
+
+    Found = Mapping[str, Mapping[str, Samples]]
+
+HEAD = "| budget | asked | measured | holds |\n|---|--:|--:|---|"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The time of `who` divided by that of `other` is at most `most`, or the other way round at least `least`."""
+
+    scenario: str
+    who: str
+    other: str
+    most: float = 0.0
+    least: float = 0.0
+    services: int = 0
+    """Asked of projects with at least so many services,"""
+    revisions: int = 0
+    """and so many revisions in each."""
+
+    def row(self, found: Mapping[str, Samples]) -> str:
+        """A line of the table."""
+        taken, other = found[self.who].median, found[self.other].median
+        if self.most:
+            what, asked, ratio = f"{self.who} / {self.other}", f"at most {self.most:g}", taken / other
+            holds = ratio <= self.most
+        else:
+            what, asked, ratio = f"{self.other} / {self.who}", f"at least {self.least:g}", other / taken
+            holds = ratio >= self.least
+        return f"| {self.scenario}: {what} | {asked} | {ratio:.2f} | {'yes' if holds else '**MISSED**'} |"
+
+
+BUDGETS = (
+    *(Budget(name, s.OURS, s.EMPTY, most=1.25) for name in (s.START, s.COMPLETION, s.MISTYPED)),
+    Budget(s.STATUS, s.OURS, s.BARE, most=1.6),
+    Budget(s.STATUS, s.OURS, DOCUMENTED, least=120, services=50, revisions=40),
+    Budget(s.STATUS, s.OURS, DBMATE.name, least=3, services=50, revisions=40),
+    Budget(s.FROM_EMPTY, s.OURS, DBMATE.name, least=1, services=50, revisions=40),
+    Budget(s.FROM_EMPTY, s.OURS, s.FLOOR, most=1.8, services=50, revisions=40),
+    Budget(s.NOTHING, s.OURS, s.BARE, most=1.6),
+    Budget(s.ONE, s.OURS, s.BARE, most=6),
+    Budget(s.RESET, s.OURS, s.BARE, most=2),
+    Budget(s.RESET, s.WITHOUT_SPARE, s.BARE, most=3.5),
+    Budget(s.RESET, s.OURS, DOCUMENTED, least=20),
+    Budget(s.RESET, s.WITHOUT_SPARE, DOCUMENTED, least=20),
+    Budget(s.RESET, s.COLD, DOCUMENTED, least=1),
+    Budget(s.ROUNDTRIP, s.OURS, DOCUMENTED, least=20, revisions=10),
+    Budget(s.ROUNDTRIP, s.OURS, DOCUMENTED, least=40, revisions=40),
+    *(
+        Budget(f"fingerprint of {tables} tables", who, s.DUMPED, most=1)
+        for tables in s.TABLES
+        for who in (s.ALONE, s.OPENED, s.AGAIN)
+    ),
+    Budget("status of 1000 services x 40 revisions", s.OURS, s.BARE, most=5),
+)
+
+
+def rows(found: Found, services: int, revisions: int) -> Iterator[str]:
+    """The lines of those budgets that the run has figures for and is large enough for."""
+    for budget in _asked(services, revisions):
+        samples = found.get(budget.scenario, {})
+        if budget.who in samples and budget.other in samples:
+            yield budget.row(samples)
+
+
+def _asked(services: int, revisions: int) -> Iterable[Budget]:
+    return (budget for budget in BUDGETS if services >= budget.services and revisions >= budget.revisions)

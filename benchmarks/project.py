@@ -1,0 +1,136 @@
+"""A monorepo with a server of its own, and the commands that contenders run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.servers.binaries import wheel_directory
+from benchmarks.measuring import Command
+
+if TYPE_CHECKING:
+    from benchmarks.tools import Tool
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTED = "documented"
+_SPARES = """FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE '%"kind": "spare"%'"""
+_LEFT_BEHIND = "FROM pg_stat_activity WHERE application_name = 'aegisdb: spare copy'"
+_PATIENCE = 60.0
+"""Seconds: a server that keeps no spare copy is measured without one."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The documented way is given by its parts, since nobody wrote it down in one place."""
+
+    root: Path
+    services: tuple[str, ...]
+    """In the order in which they apply; each is a folder of `services/`."""
+    base: tuple[str, ...]
+    """SQL files of a new database."""
+    seeds: tuple[tuple[str, str], ...]
+    """Service and module."""
+    more: tuple[tuple[str, str], ...] = ()
+    """More variables of the environment."""
+    url: str = ""
+    """Of the server's maintenance database, once it runs."""
+
+    def started(self) -> Project:
+        """The same with its server running, its database reset once, and nothing left to do in the background."""
+        run(self.invoke("db.reset"))
+        url = json.loads(run(self.invoke("db.url", "--format", "json")))["result"]["url"]
+        running = replace(self, url=url.rpartition("/")[0] + "/postgres")
+        running.settle(spare=True)
+        return running
+
+    def database(self, name: str) -> str:
+        """URL of another database of the server."""
+        return self.url.rpartition("/")[0] + f"/{name}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The caller's, without what would lead a contender to another database."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "AEGIS_", "DATABASE_URL"))}
+        return kept | dict(self.more) | more
+
+    def invoke(self, *words: str, code: int = 0) -> Command:
+        """A command of the suite."""
+        return Command((sys.executable, "-m", "invoke", "-r", str(ROOT), *words), self.root, self.environment(), code)
+
+    def psql(self, database: str, *words: str) -> Command:
+        """A psql that stops at the first error."""
+        argv = (program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.database(database), *words)
+        return Command(argv, self.root, self.environment())
+
+    def pg_dump(self, database: str, *words: str) -> Command:
+        """A pg_dump of a database of the server."""
+        return Command((program("pg_dump"), *words, self.database(database)), self.root, self.environment())
+
+    def alembic(self, service: str, *words: str) -> Command:
+        """The documented way: `alembic` in the folder of the service."""
+        return self._python(service, "alembic", *words)
+
+    def loop(self, *words: str) -> tuple[Command, ...]:
+        """The same for each service."""
+        return tuple(self.alembic(service, *words) for service in self.services)
+
+    def reset(self) -> tuple[Command, ...]:
+        """The documented way to a fresh database without Docker, on a server that runs."""
+        seeds = (self._python(service, module) for service, module in self.seeds)
+        return (*self._anew(DOCUMENTED), *self.loop("upgrade", "head"), *seeds)
+
+    def foreign(self, tool: Tool, action: str) -> tuple[Command, ...]:
+        """Another maker's tool, once for each service."""
+        url, environment = self.database(tool.name), self.environment()
+        return tuple(Command(tool.argv(action, url, service), self.root, environment) for service in self.services)
+
+    def anew(self, database: str) -> None:
+        """An empty database with the base schema."""
+        for command in self._anew(database):
+            run(command)
+
+    def settle(self, *, spare: bool) -> None:
+        """Wait for what the last reset left to the background; with or without the spare copy that it made."""
+        began = time.monotonic()
+        while not self._ask(f"SELECT 1 {_SPARES}") and time.monotonic() - began < _PATIENCE:
+            time.sleep(0.1)
+        while self._ask(f"SELECT 1 {_LEFT_BEHIND}"):
+            time.sleep(0.1)
+        if not spare:
+            for name in self._ask(f"SELECT datname {_SPARES}"):
+                run(self.psql("postgres", "-c", f'DROP DATABASE "{name}"'))
+
+    def _ask(self, sql: str) -> list[str]:
+        return run(self.psql("postgres", "-At", "-c", sql)).split()
+
+    def _anew(self, database: str) -> tuple[Command, ...]:
+        return (
+            self.psql("postgres", "-c", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"),
+            self.psql("postgres", "-c", f"CREATE DATABASE {database}"),
+            *(self.psql(database, "-f", file) for file in self.base),
+        )
+
+    def _python(self, service: str, module: str, *words: str) -> Command:
+        environment = self.environment(DATABASE_URL=self.database(DOCUMENTED))
+        return Command((sys.executable, "-m", module, *words), self.root / "services" / service, environment)
+
+
+def run(command: Command) -> str:
+    """Run what is not measured; its stdout."""
+    done = subprocess.run(
+        command.argv, cwd=command.cwd, env=dict(command.env), capture_output=True, text=True, check=False
+    )
+    if done.returncode != command.code:
+        raise SystemExit(f"{' '.join(command.argv)} exited with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def program(name: str) -> str:
+    """Path of psql or pg_dump, of the embedded server's version where it has them."""
+    directory = wheel_directory()
+    return str(directory / name) if directory and (directory / name).exists() else name
