@@ -19,7 +19,7 @@ EMPTY = "bare --list, empty tasks.py"
 WITHOUT_SPARE, COLD = "aegisdb, without a spare copy", "aegisdb, cold"
 START, MISTYPED, COMPLETION = "invoke --list", "a mistyped task", "completion"
 FROM_EMPTY, STATUS, NOTHING = "apply from empty", "status of all services", "apply, nothing pending"
-ONE, RESET, ROUNDTRIP = "apply, one revision pending", "reset with seeds", "roundtrip of one service"
+ONE, RESET, ROUNDTRIP = "apply, one revision pending", "reset with seeds", "roundtrip of one service, one round"
 DUMPED, ALONE, OPENED, AGAIN = "pg_dump -s", "aegisdb, a process", "aegisdb, connection open", "aegisdb, read before"
 FLOOR_FILE = "all.sql"
 TABLES = (300, 2000)
@@ -75,6 +75,7 @@ def from_empty(project: Project) -> tuple[Contender, ...]:
         return lambda: project.anew(database)
 
     return (
+        Contender(BARE, (project.invoke("--version"),)),
         Contender(OURS, (project.invoke("migrate.apply"),), anew(registries.DATABASE)),
         Contender(DOCUMENTED, project.loop("upgrade", "head"), anew(DOCUMENTED)),
         *_foreign(project, "apply", anew),

@@ -127,6 +127,6 @@ def _what(what: str, rounds: int) -> str:
     named += [tool.version for tool in tools.installed()]
     load = os.getloadavg()[2]
     return (
-        f"{what}, {rounds} interleaved rounds, medians of whole processes; the proof of a roundtrip is one round."
+        f"{what}, {rounds} interleaved rounds, medians of whole processes."
         f" Python {platform.python_version()}, {', '.join(named)}; {os.cpu_count()} CPUs, load {load:.1f}."
     )

@@ -1,0 +1,57 @@
+"""The bench: the same history for every tool, and budgets that are judged by ratios."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import budgets, scenarios, tools
+from benchmarks.measuring import Samples
+from benchmarks.project import DOCUMENTED
+from benchmarks.registries import steps
+
+_HISTORY = steps("shop", 12)
+_PLANNED = re.compile(r"(\S+) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \w+ <\S+@\S+>")
+
+
+def test_sqitch_is_given_a_plan_and_a_script_for_each_way_of_each_step(tmp_path: Path) -> None:
+    tools.SQITCH.write(tmp_path, "shop", _HISTORY, "psql")
+    syntax, project, empty, *planned = (tmp_path / "sqitch.plan").read_text().splitlines()
+    assert (syntax, project, empty) == ("%syntax-version=1.0.0", "%project=shop", "")
+    matched = [_PLANNED.fullmatch(line) for line in planned]
+    assert [line[1] for line in matched if line] == [step.id for step in _HISTORY]
+    for step in _HISTORY:
+        assert (tmp_path / "deploy" / f"{step.id}.sql").read_text() == f"BEGIN;\n{step.up};\nCOMMIT;\n"
+        assert (tmp_path / "revert" / f"{step.id}.sql").read_text() == f"BEGIN;\n{step.down};\nCOMMIT;\n"
+
+
+def test_yoyo_is_given_a_chain(tmp_path: Path) -> None:
+    tools.YOYO.write(tmp_path, "shop", _HISTORY, "psql")
+    before = ""
+    for step in _HISTORY:
+        assert (tmp_path / f"{step.id}.sql").read_text() == f"-- depends: {before}\n{step.up};\n"
+        assert (tmp_path / f"{step.id}.rollback.sql").read_text() == f"{step.down};\n"
+        before = step.id
+
+
+def test_dbmate_is_given_both_ways_in_a_file_that_sorts_by_step(tmp_path: Path) -> None:
+    tools.DBMATE.write(tmp_path, "shop", _HISTORY, "psql")
+    written = [path.read_text() for path in sorted(tmp_path.iterdir())]
+    assert written == [f"-- migrate:up\n{step.up};\n\n-- migrate:down\n{step.down};\n" for step in _HISTORY]
+
+
+@pytest.mark.parametrize(("ours", "holds"), [(160.0, "yes"), (170.0, "**MISSED**")])
+def test_a_budget_is_a_ratio_of_medians_of_the_run(ours: float, holds: str) -> None:
+    found = {scenarios.NOTHING: {scenarios.BARE: Samples([100, 90, 500]), scenarios.OURS: Samples([ours])}}
+    (row,) = budgets.rows(found, 3, 10)
+    asked = f"{scenarios.NOTHING}: {scenarios.OURS} / {scenarios.BARE} | at most 1.6"
+    assert row == f"| {asked} | {ours / 100:.2f} | {holds} |"
+
+
+def test_a_budget_of_large_projects_is_not_asked_of_small_ones() -> None:
+    found = {scenarios.STATUS: {DOCUMENTED: Samples([100]), scenarios.OURS: Samples([1])}}
+    assert list(budgets.rows(found, 3, 10)) == []
+    (row,) = budgets.rows(found, 50, 40)
+    assert row.endswith("| at least 120 | 100.00 | **MISSED** |")
