@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit, ParseError
 
+import tasks
 from aegisdb.errors import UsageError
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
@@ -88,7 +89,7 @@ def _usage(program: Program, error: ParseError) -> UsageError:
     if not unknown:
         return UsageError(_sentence(message), hint=f"invoke --help {_command(error)}".strip())
     word = unknown[1]
-    names = sorted(program.collection.task_names)
+    names = sorted(tasks.collect().task_names)  # those loaded may be few
     if word.startswith("-"):
         flags = _flags(program, error)
         where = f" of {_command(error)}" if _command(error) else ""

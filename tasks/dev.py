@@ -26,7 +26,7 @@ def docs(c: Context, check: bool = False) -> Result:
     from aegisdb.workflows.write_files import write_files
     from tasks._menu import generated
 
-    return write_files(generated(tasks.ns, _ROOT), _ROOT, check=check)
+    return write_files(generated(tasks.collect(), _ROOT), _ROOT, check=check)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +65,10 @@ def bench(
         invoke dev.bench --services 10 --revisions 30
         invoke dev.bench --growth
     """
-    from benchmarks import table
+    from benchmarks.table import measure, measure_aegis, measure_fingerprint, measure_growth
 
-    if aegis:
-        return BenchResult(table=table.measure_aegis(rounds=rounds))
-    if growth:
-        return BenchResult(table=table.measure_growth(rounds=rounds))
-    if fingerprint:
-        return BenchResult(table=table.measure_fingerprint(rounds=rounds))
-    made = table.measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip)
-    return BenchResult(table=made)
+    instead = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
+    for wanted, measure_it in instead:
+        if wanted:
+            return BenchResult(table=measure_it(rounds=rounds))
+    return BenchResult(table=measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tasks
 from aegisdb.postgres.address import Address
 from tests.invoke import ROOT, environment
 from tests.monorepo import Rev, Svc, build_monorepo, table
@@ -31,8 +32,16 @@ def shop(tmp_path: Path, database: Address) -> Path:
 
 def _imported(root: Path, *words: str, code: int = 0) -> set[str]:
     """Top-level names of everything that `invoke WORDS` imports."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "invoke", "-r", str(ROOT), *words],
+    done = _run(root, [sys.executable, "-X", "importtime", "-m", "invoke", "-r", str(ROOT), *words])
+    assert done.returncode == code, done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    assert len(lines) > 100
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def _run(root: Path, argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv,
         cwd=root,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -41,10 +50,6 @@ def _imported(root: Path, *words: str, code: int = 0) -> set[str]:
         timeout=120,
         check=False,
     )
-    assert done.returncode == code, done.stderr[-2000:]
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    assert len(lines) > 100
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
 @pytest.mark.parametrize(
@@ -70,3 +75,25 @@ def test_status_and_nothing_pending_import_nothing_heavy(shop: Path) -> None:
     assert "psycopg" in applied  # so this test would see it
     for words in (("migrate.status",), ("migrate.status", "--format", "json"), ("migrate.apply",)):
         assert _imported(shop, *words) & HEAVY == set()
+
+
+_TELLING = """
+import atexit, sys
+from invoke.main import program
+atexit.register(lambda: print("loaded", *(name for name in sys.modules if name.startswith("tasks.")), file=sys.stderr))
+program.run(["invoke", *sys.argv[1:]])
+"""
+
+
+def test_only_the_tasks_that_are_named_are_made(shop: Path) -> None:
+    every = {f"tasks.{name}" for name in tasks.MODULES}
+
+    def made(*words: str, code: int = 0) -> set[str]:
+        done = _run(shop, [sys.executable, "-c", _TELLING, "-r", str(ROOT), *words])
+        assert done.returncode == code, done.stderr
+        return every & set(done.stderr.splitlines()[-1].split())
+
+    assert made("migrate.status") == {"tasks.migrate"}
+    assert made("migrate.status", "db.url") == {"tasks.migrate", "tasks.db"}
+    assert made("--list") == made("--help", "migrate.status") == every
+    assert made("migrat.status", code=2) == made("migrate.statuss", code=2) == every  # a suggestion may be any of them
