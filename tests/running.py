@@ -54,10 +54,9 @@ def five(middle: str) -> tuple[Rev, ...]:
     return tuple(Rev(id=f"a{n}", message=f"step {n}", up=body) for n, body in enumerate(up, 1))
 
 
-@contextmanager
-def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """`invoke WORDS` as a child in a process group of its own, killed at the end if it still runs."""
-    process = subprocess.Popen(
+def start(root: Path, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """`invoke WORDS` as a child in a process group of its own."""
+    return subprocess.Popen(
         command(*words),
         cwd=root,
         env=environment(env),
@@ -67,6 +66,12 @@ def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> It
         text=True,
         process_group=0,
     )
+
+
+@contextmanager
+def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`invoke WORDS` as a child in a process group of its own, killed at the end if it still runs."""
+    process = start(root, *words, env=env)
     try:
         yield process
     finally:

@@ -19,9 +19,9 @@ from aegisdb.progress import Listener, silent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from aegisdb.histories.outcomes import StepDone
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.histories.session import StepDone
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.registry.types import Registry

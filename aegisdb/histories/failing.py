@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
-from aegisdb.errors import AegisError, BadInput, Failed, Refused, RevisionFailed
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def revision_error(
     failure: dict[str, Any], history: History, revision: Revision, verb: str, address: Address
 ) -> AegisError:
     """The error for a failing revision, under 15 lines with everything that is needed to mend it."""
-    named = f'{history.service}: {revision.id} "{revision.message}"'
+    named = _named(history, revision)
     where = f"{revision.path}:{failure.get('line') or revision.line}"
     kind = failure["kind"]
     if kind == "reads_data":
@@ -104,6 +104,27 @@ def revision_error(
     )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     return error("\n".join(lines), hint=hint, where=where)
+
+
+def given_up(error: LockTimeout) -> Busy:
+    """The error when a lock was not to be had, however often it was tried; its message names who has it."""
+    hint = "end the other session or run the command again"
+    return Busy(error.message.splitlines()[0], hint=hint, where=error.where, code="lock_timeout")
+
+
+def out_of_time(history: History, revision: Revision | None, seconds: float, blockers: str) -> Failed:
+    """The error for a revision, or for env.py without one, that was stopped by `--timeout`."""
+    took = f"took longer than --timeout {seconds:g} s and was stopped"
+    hint = "allow more with --timeout SECONDS"
+    if revision is None:
+        return Failed(f"{history.service}: env.py {took}", hint=hint, code="timeout")
+    named = _named(history, revision)
+    where = f"{revision.path}:{revision.line}"
+    return RevisionFailed(f"{named} {took}; {blockers}", where=where, hint=hint, code="timeout")
+
+
+def _named(history: History, revision: Revision) -> str:
+    return f'{history.service}: {revision.id} "{revision.message}"'
 
 
 def _grant(failure: dict[str, Any], address: Address) -> str:

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from aegisdb.errors import AegisError, Busy, Dirty, Failed, RevisionFailed
 from aegisdb.histories.backend import Backend
-from aegisdb.histories.failing import LockTimeout, error_of, not_started, revision_error
+from aegisdb.histories.failing import LockTimeout, error_of, given_up, not_started, out_of_time, revision_error
 from aegisdb.histories.opening import opening
 from aegisdb.histories.outcomes import Direction, Draft, StepDone
 from aegisdb.histories.process import Worker, WorkerEnded, WorkerTimeout
@@ -19,6 +18,7 @@ from aegisdb.progress import Event, Listener, silent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aegisdb.errors import AegisError
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
     from aegisdb.postgres.address import Address
@@ -128,8 +128,7 @@ class Session:
     def interrupt(self) -> None:
         """Kill the worker from another thread: the one that waits for its answer finds it ended and cleans up."""
         self._interrupted = True
-        worker = self._worker
-        if worker is not None:
+        if (worker := self._worker) is not None:
             worker.signal()
 
     def current(self) -> tuple[str, ...]:
@@ -206,12 +205,7 @@ class Session:
                 error.message = f"{head}; {self._backend.blockers_text()}{newline}{rest}"
                 self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
                 if attempt == _LOCK_TRIES:
-                    raise Busy(
-                        error.message.splitlines()[0],
-                        hint="end the other session or run the command again",
-                        where=error.where,
-                        code="lock_timeout",
-                    ) from None
+                    raise given_up(error) from None
                 time.sleep(_PAUSE * attempt)
         raise AssertionError  # the loop returns or raises
 
@@ -274,7 +268,7 @@ class Session:
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
         if answer["kind"] in {"revision", "unrecorded", "reads_data", "ended_transaction"} and named is not None:
-            error = revision_error(answer, self.history, named, _verb(answer), self._address)
+            error = revision_error(answer, self.history, named, answer.get("action", "the step"), self._address)
         else:
             error = error_of(answer, self.history, worker.output(), self._address, self._runner)
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
@@ -298,21 +292,7 @@ class Session:
         return error
 
     def _out_of_time(self, revision: Revision | None) -> AegisError:
-        took = f"took longer than --timeout {self._timeout:g} s and was stopped"
-        if revision is None:
-            return Failed(f"{self.history.service}: env.py {took}", code="timeout")
-        error = RevisionFailed(
-            f'{self.history.service}: {revision.id} "{revision.message}" {took}; {self._backend.blockers_text()}',
-            where=f"{revision.path}:{revision.line}",
-            hint="allow more with --timeout SECONDS",
-            code="timeout",
-        )
-        self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        error = out_of_time(self.history, revision, self._timeout or 0, self._backend.blockers_text())
+        if revision is not None:
+            self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
         return error
-
-
-def _verb(answer: dict[str, Any]) -> str:
-    return str(answer.get("action", "the step"))
-
-
-__all__ = ["Direction", "Dirty", "Draft", "Session", "StepDone"]

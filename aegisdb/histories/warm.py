@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
-_EVERYBODY_S = ("sqlalchemy.dialects.postgresql", "sqlalchemy.orm")
+_ALWAYS = ("sqlalchemy.dialects.postgresql", "sqlalchemy.orm")
 _OF_DRIVERS = {"psycopg": ("psycopg",), "asyncpg": ("asyncpg", "sqlalchemy.ext.asyncio")}
 
 
@@ -40,7 +40,7 @@ class WarmProcess:
     def __init__(self, drivers: Collection[str]) -> None:
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
-        wanted = (*_EVERYBODY_S, *(name for driver in drivers for name in _OF_DRIVERS.get(driver, ())))
+        wanted = (*_ALWAYS, *(name for driver in drivers for name in _OF_DRIVERS.get(driver, ())))
         modules = [name for name in wanted if find_spec(name.partition(".")[0])]
         with theirs:
             argv = [sys.executable, str(WORKER), "--fork", str(theirs.fileno()), *modules]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from aegisdb.histories.applying import Sessions, Steps
+    from aegisdb.histories.outcomes import StepDone
     from aegisdb.histories.revisions import History
-    from aegisdb.histories.session import StepDone
     from aegisdb.histories.standing import Standing
     from aegisdb.postgres.quick import Reader
     from aegisdb.workspace import Workspace

@@ -16,8 +16,9 @@ from aegisdb.results import Result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aegisdb.histories.outcomes import Draft
     from aegisdb.histories.revisions import History
-    from aegisdb.histories.session import Draft, Session
+    from aegisdb.histories.session import Session
     from aegisdb.lint import Finding
     from aegisdb.workspace import Workspace
 

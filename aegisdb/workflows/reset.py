@@ -100,10 +100,7 @@ def reset(
             if not there and not volumes:  # somebody may have made it while this waited
                 proof = _allow(ws, conn, address.database, yes=yes, fresh=False)
             _free(conn, address.database, disconnect=disconnect)
-            if volumes and databases.exists(conn, address.database):
-                content, kept = _complete_in_place(ws, address, level), False
-            else:
-                content, kept = _build_and_swap(ws, conn, level, no_cache=no_cache)
+            content, kept = _renew(ws, conn, level, volumes=volumes, no_cache=no_cache)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -208,6 +205,14 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
         error = databases.in_use(conn, live, "replaced")
         error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
         raise error from None
+
+
+def _renew(ws: Workspace, conn: Connection, level: Level, *, volumes: bool, no_cache: bool) -> tuple[Content, bool]:
+    """What the fresh database has, and whether an old one was kept."""
+    address = ws.address()
+    if volumes and databases.exists(conn, address.database):
+        return _complete_in_place(ws, address, level), False
+    return _build_and_swap(ws, conn, level, no_cache=no_cache)
 
 
 def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: bool) -> tuple[Content, bool]:

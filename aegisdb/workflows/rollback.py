@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aegisdb.histories.losing import Dropped, Loss
+    from aegisdb.histories.outcomes import StepDone
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.histories.session import Session, StepDone
+    from aegisdb.histories.session import Session
     from aegisdb.histories.standing import Standing
     from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace

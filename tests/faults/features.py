@@ -77,8 +77,8 @@ MUTATIONS = (
         18,
         "service and revision are named",
         "histories/failing.py",
-        "    named = f'{history.service}: {revision.id} \"{revision.message}\"'\n",
-        '    named = "a revision"\n',
+        "    return f'{history.service}: {revision.id} \"{revision.message}\"'\n",
+        '    return "a revision"\n',
         (_FAILS,),
     ),
     Mutation(
@@ -222,8 +222,8 @@ MUTATIONS = (
         20,
         "it says that the downgrade failed",
         "histories/session.py",
-        '    return str(answer.get("action", "the step"))\n',
-        '    return "the step"\n',
+        'named, answer.get("action", "the step"), self._address)',
+        'named, "the step", self._address)',
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
     ),
     Mutation(

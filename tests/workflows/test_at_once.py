@@ -11,8 +11,8 @@ import pytest
 
 from aegisdb.postgres import databases, markers
 from aegisdb.postgres.locks import holder, writer_lock
-from tests.invoke import command, environment
 from tests.postgres_server import TestServer
+from tests.running import start
 from tests.workflows.project import Project, project
 
 
@@ -30,18 +30,6 @@ def shop(tmp_path: Path, server: TestServer) -> Iterator[Project]:
             databases.drop(conn, address.database, force=True)
 
 
-def start(shop: Project, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*words, "--format", "json"),
-        cwd=shop.root,
-        env=environment(shop.env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def told(run: subprocess.Popen[str], said: str) -> str:
     """Read stderr up to a line with `said`."""
     assert run.stderr
@@ -54,10 +42,10 @@ def told(run: subprocess.Popen[str], said: str) -> str:
 
 
 def test_two_prepares_make_one_database(shop: Project) -> None:
-    first = start(shop, "db.prepare")
+    first = start(shop.root, "db.prepare", "--format", "json", env=shop.env)
     told(first, "template")
     assert "db.prepare" in str(holder(shop.address))
-    second = start(shop, "db.prepare")
+    second = start(shop.root, "db.prepare", "--format", "json", env=shop.env)
     outs = [run.communicate(timeout=120) for run in (first, second)]
     assert [run.returncode for run in (first, second)] == [0, 0], outs
     assert [json.loads(out)["result"]["did"] for out, _ in outs] == ["made", "nothing"]
@@ -67,7 +55,7 @@ def test_two_prepares_make_one_database(shop: Project) -> None:
 
 def test_a_prepare_that_waited_keeps_what_somebody_made_meanwhile(shop: Project) -> None:
     with writer_lock(shop.address, wait=0, command="db.prepare"):
-        run = start(shop, "db.prepare")
+        run = start(shop.root, "db.prepare", "--format", "json", env=shop.env)
         told(run, "wait for the lock")
         with databases.maintenance(shop.address) as conn:
             databases.create(conn, shop.address.database)
@@ -90,7 +78,7 @@ def test_a_prepare_that_waits_too_long_names_the_holder(shop: Project) -> None:
 def test_a_reset_that_waited_asks_again_what_it_would_replace(shop: Project, *, ours: bool) -> None:
     """When it looked first there was nothing to protect; what is there now needs a proof like any other."""
     with writer_lock(shop.address, wait=0, command="migrate.apply"):
-        run = start(shop, "db.reset")
+        run = start(shop.root, "db.reset", "--format", "json", env=shop.env)
         told(run, "wait for the lock")
         with databases.maintenance(shop.address) as conn:
             databases.create(conn, shop.address.database)
@@ -112,7 +100,7 @@ def test_two_resets_wait_for_each_other(shop: Project) -> None:
     with databases.maintenance(shop.address) as conn:
         markers.mark(conn, shop.address.database, "test")
     shop.write("old")
-    runs = [start(shop, "db.reset") for _ in range(2)]
+    runs = [start(shop.root, "db.reset", "--format", "json", env=shop.env) for _ in range(2)]
     outs = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outs
     assert shop.text() == "fresh"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.locks import writer_lock
-from tests.invoke import command, environment
+from tests.running import start
 from tests.workflows.project import INIT, Project, project
 
 
@@ -134,7 +133,7 @@ def test_the_first_reset_of_a_missing_database(shop: Project) -> None:
 def test_sigterm_leaves_everything_as_it_was(shop: Project) -> None:
     shop.write("old")
     (shop.root / "services/shop/seed.sql").write_text("SELECT pg_sleep(60);\n")
-    child = _start(shop)
+    child = start(shop.root, "db.reset", env=shop.env)
     _wait_for_query(shop, "pg_sleep")
     child.send_signal(signal.SIGTERM)
     _, err = child.communicate(timeout=30)
@@ -154,7 +153,7 @@ def test_killed_at_twenty_points(shop: Project) -> None:
     whole = time.monotonic() - began
     for point in range(1, 21):
         shop.write(f"old {point}")
-        child = _start(shop)
+        child = start(shop.root, "db.reset", env=shop.env)
         time.sleep(whole * point / 20)
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
@@ -164,19 +163,6 @@ def test_killed_at_twenty_points(shop: Project) -> None:
     assert ran.code == 0, ran.err
     assert shop.text() == "fresh"
     assert shop.orphans() == ()
-
-
-def _start(shop: Project) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command("db.reset"),
-        cwd=shop.root,
-        env=environment(shop.env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def _wait_for_query(shop: Project, part: str) -> None:
