@@ -87,7 +87,8 @@ def prove(ws: Workspace, conn: Connection, database: str = "") -> Proof | None:
     name = database or conn.identity().database
     marker = read_marker(conn, name)
     if marker is not None and marker.valid and marker.kind in DISPOSABLE:
-        return Proof("P3", f"made by the suite as a {marker.kind} database on {marker.made} by {marker.made_by}")
+        made = f"on {marker.made[:19]} UTC by {marker.made_by}"
+        return Proof("P3", f"made by the suite as a {marker.kind} database {made}")
     return None
 
 

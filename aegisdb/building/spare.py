@@ -8,14 +8,13 @@ project has to itself.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
 from aegisdb.building.templates import spare_name, spare_names
 from aegisdb.postgres import databases, psql
-from aegisdb.postgres.markers import read_marker, who
+from aegisdb.postgres.markers import now, read_marker, who
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -78,6 +77,5 @@ def can_wait(ws: Workspace) -> bool:
 
 
 def _mark(name: str, template: str) -> str:
-    made = datetime.now(UTC).isoformat(timespec="seconds")
-    marker = {"kind": "spare", "made": made, "made_by": who(), "facts": {"template": template}}
+    marker = {"kind": "spare", "made": now(), "made_by": who(), "facts": {"template": template}}
     return _MARK % {"name": quote_literal(name), "facts": quote_literal(json.dumps(marker))}

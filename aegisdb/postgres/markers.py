@@ -34,7 +34,7 @@ class Marker:
         kind: what the suite made it for.
         system_identifier: the server it was written on.
         oid: the database it was written on.
-        made: UTC, ISO 8601.
+        made: UTC, ISO 8601, with microseconds: it says which of two databases is the newer one.
         made_by: user@host.
         facts: what the maker wants to find again, such as the snapshot's revisions.
         valid: server and database are the ones that it names; False is a copied marker.
@@ -56,7 +56,7 @@ def mark(conn: Connection, name: str, kind: Kind, **facts: str) -> None:
         kind=kind,
         system_identifier=system,
         oid=oid,
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        made=now(),
         made_by=who(),
         facts=facts,
     )
@@ -81,6 +81,11 @@ def parse_marker(comment: str | None, system_identifier: int, oid: int) -> Marke
         return None
     valid = (marker.system_identifier, marker.oid) == (system_identifier, oid)
     return Marker(**{**content, "valid": valid})
+
+
+def now() -> str:
+    """The time as a marker's `made` has it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def who() -> str:
