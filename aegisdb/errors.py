@@ -20,8 +20,9 @@ An exception that is not in this tree is a bug: it keeps its traceback and exits
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.results import Result

@@ -7,8 +7,9 @@ Each workflow defines its own result next to itself, as a subclass of `Result`; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.errors import Problem

@@ -12,7 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +28,7 @@ from aegisdb.output.present import (
     problems_of_error,
     problems_of_result,
 )
+from aegisdb.records import dataclass
 from tasks import _signals, _values
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 import re
 from configparser import ConfigParser, InterpolationError
 from configparser import Error as IniError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb.errors import HistoryError, UsageError
+from aegisdb.records import dataclass
 from aegisdb.remembered import identity
 
 if TYPE_CHECKING:

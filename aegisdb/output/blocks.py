@@ -5,8 +5,9 @@ A cell or a text is a plain `str`, or `Styled` for a meaning: "ok", "warn", "bad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from aegisdb.records import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal
 
+from aegisdb.records import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 
 

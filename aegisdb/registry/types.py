@@ -7,13 +7,14 @@ attribute docstrings being the descriptions). Values that may hold `${VAR}` are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, Refused, UsageError
 from aegisdb.postgres.address import Address
+from aegisdb.records import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from aegisdb.errors import Unreachable
+from aegisdb.records import dataclass
 
 _NOBODY = 65534
 _CAP_DAC_READ_SEARCH = 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Unreachable
 from aegisdb.processes import run
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

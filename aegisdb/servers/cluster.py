@@ -8,12 +8,12 @@ import struct
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Failed, Unreachable
 from aegisdb.processes import run
+from aegisdb.records import dataclass
 from aegisdb.servers.binaries import EXTENSIONS
 from aegisdb.servers.passable import passable
 

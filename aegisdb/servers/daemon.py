@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed, Unreachable
+from aegisdb.records import dataclass
 from aegisdb.servers import ports, postmaster
 from aegisdb.servers.state import State, read_state, tail, write_state
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from aegisdb.records import dataclass
 
 _START_TOLERANCE = 60.0
 """Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""

@@ -6,11 +6,12 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy
 from aegisdb.progress import Event
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

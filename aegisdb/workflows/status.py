@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError, Unreachable
 from aegisdb.histories.locations import alembic_settings
 from aegisdb.histories.reading import read_histories
+from aegisdb.records import dataclass
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
