@@ -60,4 +60,5 @@ class Remembered:
 def identity(file: File) -> list[int]:
     """What changes with a file's content; a directory entry tells what it was when it was first asked."""
     status = file.stat()
-    return [status.st_mtime_ns, status.st_size, status.st_ino]
+    # rsync and archives give a changed file an old time of change; nobody sets the last one
+    return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]

@@ -6,24 +6,23 @@ import json
 import shutil
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, Failed, Interrupted
-from aegisdb.histories.session import Session
+from aegisdb.errors import Failed
 from aegisdb.lint.acts import acts_of
+from aegisdb.lint.answers import Answers
 from aegisdb.lint.checking import read_file
 from aegisdb.lint.model import Finding
+from aegisdb.lint.rendering import Rendering
 from aegisdb.lint.rules.unsafe_ddl import RULE
 from aegisdb.lint.statements import Statement, statements
-from aegisdb.postgres.address import Address, Secret
+from aegisdb.lint.written import written_sql
 from aegisdb.processes import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
     from aegisdb.lint.model import Context, RevisionFile
     from aegisdb.lint.steps import Step
@@ -48,6 +47,7 @@ _NOT_OURS = (
 )
 _OLDEST = "14.0"  # the oldest PostgreSQL that a target may have
 _PATIENCE = 120.0  # seconds
+_PORTION = 1000  # revisions asked about at once
 _ABSENT = "unsafe DDL was not looked for: squawk is not installed (pip install squawk-cli)"
 
 
@@ -55,20 +55,20 @@ def squawk(context: Context, chosen: Iterable[tuple[str, Revision]]) -> tuple[tu
     """Findings about these revisions, and what could not be looked at, in words.
 
     Raises:
-        Failed: squawk itself failed.
+        Failed: squawk itself failed, or the worker of a service does not start.
     """
-    by_service: dict[str, list[Revision]] = defaultdict(list)
-    for service, revision in chosen:
-        by_service[service].append(revision)
+    listed = list(chosen)
     program = _program()
-    if not by_service or program is None:
-        return (), (_ABSENT,) if by_service else ()
+    if not listed or program is None:
+        return (), (_ABSENT,) if listed else ()
     found: list[Finding] = []
     notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="aegisdb-lint-") as directory:
-        for service, revisions in by_service.items():
-            scripts = dict(_render(context, service, revisions, notes))
-            found += _judge(context, service, scripts, program, Path(directory))
+    version = run([program, "--version"], cwd=context.registry.root, timeout=_PATIENCE).stdout
+    with Answers(context.registry, program, version) as answers, Rendering(context) as rendering:
+        for portion in _portions(listed):
+            asked = _Asked(context, answers, program)
+            asked.look(portion, rendering, notes)
+            found += asked.findings()
     return tuple(found), tuple(notes)
 
 
@@ -77,41 +77,88 @@ def _program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("squawk")
 
 
-def _render(
-    context: Context, service: str, revisions: list[Revision], notes: list[str]
-) -> Iterator[tuple[Revision, str]]:
-    """The SQL of each revision; no server is needed for it."""
-    history = context.good()[service]
-    nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
-    with Session(context.registry, history, nowhere, None, journal=False) as session:
-        for revision in revisions:
-            try:
-                yield revision, session.render_sql(_below(history, revision), (revision.id,), "upgrade")
-            except Interrupted:
-                raise
-            except AegisError as error:
-                reason = error.message.splitlines()[0]
-                notes.append(f"unsafe DDL was not looked for in {context.shown(revision.path)}: {reason}")
+def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Revision]]]:
+    """Revisions by service, so many at a time that their scripts take little memory; no service is torn apart."""
+    portion: dict[str, list[Revision]] = {}
+    by_service: dict[str, list[Revision]] = {}
+    for service, revision in chosen:
+        by_service.setdefault(service, []).append(revision)
+    for service, revisions in by_service.items():
+        portion[service] = revisions
+        if sum(map(len, portion.values())) >= _PORTION:
+            yield portion
+            portion = {}
+    if portion:
+        yield portion
 
 
-def _below(history: History, revision: Revision) -> tuple[str, ...]:
-    """Rows of the version table before it: its parents, without those that are below another one."""
-    return tuple(p for p in revision.parents if not any(p in history.ancestors((o,)) - {o} for o in revision.parents))
+class _Asked:
+    """What is said about some services: known from before, or asked now."""
+
+    def __init__(self, context: Context, answers: Answers, program: str) -> None:
+        self._context = context
+        self._answers = answers
+        self._program = program
+        self._known: dict[tuple[str, Revision], list[Finding]] = {}
+        self._scripts: dict[tuple[str, Revision], str] = {}
+        self._written: set[tuple[str, Revision]] = set()
+
+    def look(self, portion: Mapping[str, list[Revision]], rendering: Rendering, notes: list[str]) -> None:
+        """Learn the SQL of each revision of which the answer is not known: from its text, or from its service."""
+        left: dict[str, list[Revision]] = {}
+        for service, revisions in portion.items():
+            if unknown := [revision for revision in revisions if not self._told(service, revision)]:
+                left[service] = unknown
+        for service, rendered in zip(left, rendering.render(left), strict=True):
+            for revision, script in rendered.scripts.items():
+                known = self._answers.of_script(service, revision.path, script)
+                if known is None:
+                    self._scripts[service, revision] = script
+                else:
+                    self._known[service, revision] = known
+            for revision, reason in rendered.refused.items():
+                shown = self._context.shown(revision.path)
+                notes.append(f"unsafe DDL was not looked for in {shown}: {reason}")
+
+    def _told(self, service: str, revision: Revision) -> bool:
+        """Whether the file itself tells what is executed."""
+        known = self._answers.of_text(service, revision.path)
+        if known is not None:
+            self._known[service, revision] = known
+            return True
+        if self._answers.is_rendered(revision.path):
+            return False
+        script = written_sql(read_file(self._context, service, revision))
+        if script is None:
+            return False
+        self._scripts[service, revision] = script
+        self._written.add((service, revision))
+        return True
+
+    def findings(self) -> list[Finding]:
+        """What squawk says about all of them."""
+        found: dict[tuple[str, Revision], list[Finding]] = {key: [] for key in self._scripts} | self._known
+        for key, script, complaint in _judge(self._scripts, self._program, self._context.registry.root):
+            found[key].append(_finding(self._context, *key, script, complaint))
+        for key, script in self._scripts.items():
+            self._answers.keep(key[1].path, None if key in self._written else script, found[key])
+        return [finding for each in found.values() for finding in each]
 
 
 def _judge(
-    context: Context, service: str, scripts: dict[Revision, str], program: str, directory: Path
-) -> Iterator[Finding]:
+    scripts: Mapping[tuple[str, Revision], str], program: str, root: Path
+) -> Iterator[tuple[tuple[str, Revision], str, dict[str, Any]]]:
     # a script that says BEGIN and COMMIT itself tells squawk where autocommit_block() is
-    bare = {revision: script for revision, script in scripts.items() if "BEGIN;" not in script}
-    framed = {revision: script for revision, script in scripts.items() if revision not in bare}
-    for group, words in ((bare, ("--assume-in-transaction",)), (framed, ())):
-        names = {f"{revision.id}.sql": revision for revision in group}
-        for name, revision in names.items():
-            (directory / name).write_text(group[revision], encoding="utf-8")
-        for complaint in _ask(program, [str(directory / name) for name in names], words, context.registry.root):
-            revision = names[Path(complaint["file"]).name]
-            yield _finding(context, service, revision, group[revision], complaint)
+    framed = {key: script for key, script in scripts.items() if "BEGIN;" in script}
+    bare = {key: script for key, script in scripts.items() if key not in framed}
+    with tempfile.TemporaryDirectory(prefix="aegisdb-lint-") as directory:
+        for group, words in ((bare, ("--assume-in-transaction",)), (framed, ())):
+            files = {Path(directory) / f"{len(words)}-{number}.sql": key for number, key in enumerate(group)}
+            for file, key in files.items():
+                file.write_text(group[key], encoding="utf-8")
+            for complaint in _ask(program, [str(file) for file in files], words, root):
+                key = files[Path(complaint["file"])]
+                yield key, group[key], complaint
 
 
 def _ask(program: str, files: list[str], words: tuple[str, ...], cwd: Path) -> list[dict[str, Any]]:

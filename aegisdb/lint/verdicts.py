@@ -33,10 +33,15 @@ class Verdicts(Remembered):
         self.put(path, [asdict(finding) for finding in findings])
 
 
-def _key(registry: Registry) -> str:
-    """Everything besides the file that a verdict depends on: the rules' own text, owners, version tables."""
+def rules_key(registry: Registry) -> list[str]:
+    """What every finding depends on besides its file: this Python, where the registry is, the rules' own text."""
     found = [sys.version, str(registry.root)]
-    found += [f"{path}{identity(path)}" for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    return found + [f"{path}{identity(path)}" for path in sorted(Path(__file__).parent.rglob("*.py"))]
+
+
+def _key(registry: Registry) -> str:
+    """The same with what rules ask the registry for: owners, version tables."""
+    found = rules_key(registry)
     for name, service in registry.services.items():
         table = service.alembic.version_table if service.alembic else ""
         found.append(f"{name} {service.owns} {service.schema} {table}")

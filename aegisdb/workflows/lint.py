@@ -74,16 +74,20 @@ def lint(
         raise UsageError("--all and --since exclude each other")
     if output and report != "sarif":
         raise UsageError("--output needs --report sarif")
+    return _reported(ws, _linted(ws, service, since, every=all), report, output)
+
+
+def _linted(ws: Workspace, service: str, since: str, *, every: bool) -> LintResult:
     began = time.monotonic()
     if service:
         alembic_settings(ws.registry, service)
     histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n}}
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
     context = _context(ws, histories, changed)
-    chosen, scope = choose(context, changed, every=all)
+    chosen, scope = choose(context, changed, every=every)
     unsafe, notes = squawk(context, chosen)
     linted = check(context, chosen, unsafe)
-    result = LintResult(
+    return LintResult(
         findings=linted.findings,
         revisions=len(chosen),
         scope=scope,
@@ -92,7 +96,6 @@ def lint(
         seconds=time.monotonic() - began,
         problems=_problems(linted.findings),
     )
-    return _reported(ws, result, report, output)
 
 
 def lint_one(ws: Workspace, service: str, revision: str) -> tuple[Finding, ...]:
