@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
     from aegisdb.registry.types import Registry
     from aegisdb.servers import Server
 
@@ -67,15 +67,15 @@ class Workspace:
         return connect(address.with_database(database) if database else address)
 
     def glance(self) -> AbstractContextManager[Reader]:
-        """A session for a few looks at the target's database, cheap to open; it reaches the server at the first look.
+        """A session for a few looks at the target's database, cheap to open.
 
         Raises:
-            Unreachable: the server is not running.
+            Unreachable: the server is not running, or the login fails.
         """
-        from aegisdb.postgres import psql, quick
+        from aegisdb.postgres import piped, psql
 
         address, bindir = self.address(), self.server.bindir()
-        return quick.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
+        return piped.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
 
 
 def open_workspace(

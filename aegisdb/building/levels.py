@@ -11,7 +11,7 @@ from aegisdb.histories.applying import apply_histories
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, psql, side_schema
-from aegisdb.postgres.connection import connect
+from aegisdb.postgres.connection import connect, load_driver
 from aegisdb.progress import Event
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def fill(
     ws: Workspace, address: Address, level: Level, *, revisions: Mapping[str, tuple[str, ...]] | None = None
 ) -> None:
     """Bring a database that has the level below up to this level; raises as `build`."""
+    load_driver()  # all that follows takes seconds, and has threads that connect
     if level == "base":
         _base(ws, address)
     elif level == "histories":

@@ -37,22 +37,26 @@ _BUILD_WAIT = 900.0  # seconds for another process that builds the same template
 _INFIX = "__tpl_"
 
 
-def template(ws: Workspace, upto: Level) -> str:
+def template(ws: Workspace, upto: Level, conn: Connection | None = None) -> str:
     """The name of an up-to-date template of this level; what is missing is built from the deepest one that still holds.
+
+    `conn` is a session on the maintenance database, where the caller has one.
 
     Raises:
         What `levels.build` raises; Busy: another process builds the same template for too long.
     """
     if upto == "seeds" and not any(service.seeds for service in ws.registry.services.values()):
         upto = "histories"  # the same database: a copy of it would only be more files
-    with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
-        names = _names(ws, conn, upto)
-        if not holds(conn, names[upto]):
-            if upto != "base":
-                warm_process(ws.registry)  # its imports take a second, beside the base schema
-            with alone(ws, names[upto]):
-                _make(ws, conn, names, upto)
-        return names[upto]
+    if conn is None:
+        with databases.maintenance(ws.address(), application="aegisdb: templates") as own:
+            return template(ws, upto, own)
+    names = _names(ws, conn, upto)
+    if not holds(conn, names[upto]):
+        if upto != "base":
+            warm_process(ws.registry)  # its imports take a second, beside the base schema
+        with alone(ws, names[upto]):
+            _make(ws, conn, names, upto)
+    return names[upto]
 
 
 def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int], ...]:

@@ -12,7 +12,7 @@ from aegisdb.processes import run
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
 
 _CHAIN_LIMIT = 1000
 

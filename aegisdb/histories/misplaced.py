@@ -8,7 +8,7 @@ from aegisdb.errors import Problem
 
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
 
 _LAST = """
 SELECT revision, action, to_char(started, 'YYYY-MM-DD HH24:MI') FROM aegisdb.journal

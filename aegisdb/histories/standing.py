@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.lost import Lost
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
 
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)

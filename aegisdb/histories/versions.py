@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aegisdb.histories.revisions import History
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
 
 LOCK_TIMEOUT = "3s"
 """How long a look waits for somebody who locks a version table."""

@@ -1,37 +1,37 @@
-"""One connection to one database. THE module that imports psycopg: import it late, it costs 0.2 s.
+"""One connection to one database: of psycopg, or of a psql child where a command has little to say.
 
-Errors leave here as our own tree. A statement that fails is StatementFailed, except that a lock or an object in use
-is Busy and a lost server is Unreachable. The caller's PG* variables never decide where a connection goes.
+Importing psycopg takes 0.2 s, as much as Invoke itself; a psql child is there in 10 ms but moves rows as JSON. So
+`lightly` lets a command begin with psql; from the moment on that something loads psycopg, everybody has that.
+
+Errors leave a connection as our own tree. A statement that fails is StatementFailed, except that a lock or an object in
+use is Busy and a lost server is Unreachable. The caller's PG* variables never decide where a connection goes.
 """
 
 from __future__ import annotations
 
-import os
-import threading
+import sys
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
-
-import psycopg
-
-from aegisdb.postgres import translating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for all of connecting, also when the port is open but nobody answers."""
 
-_APPLICATION_BYTES = 63
 _IDENTITY = """
-    SELECT (SELECT system_identifier FROM pg_control_system()), d.oid, d.datname,
+    SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, d.datname,
            current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port()
       FROM pg_database d WHERE d.datname = current_database()"""
 
-_environment_lock = threading.Lock()
+_programs: list[Path | None] = []  # where psql is, while a command goes lightly
 
 
 @dataclass(frozen=True)
@@ -63,40 +63,55 @@ class Identity:
         return f"{self.database}@{self.host}:{self.port}"
 
 
-class Connection:
+class Connection(ABC):
     """An autocommit session. `%` is literal where a statement has no parameters."""
 
-    def __init__(self, address: Address, raw: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, address: Address) -> None:
         self.address = address
-        self.notices: list[str] = []
-        self._raw = raw
         self._identity: Identity | None = None
-        raw.add_notice_handler(lambda notice: self.notices.append(notice.message_primary or ""))
 
+    @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        """Run one statement, or several where there are no parameters.
+        """Run one statement, or several where there are no parameters and it does not matter if only the first succeed.
 
         Raises:
             StatementFailed: the server refused it; Busy: a lock or object in use; Unreachable: the server went away.
         """
-        with self._translated(sql):
-            self._run(sql, params)
 
+    @abstractmethod
+    def execute_together(self, statements: Sequence[str]) -> None:
+        """Run several statements as one: all of them or none; raises as `execute`."""
+
+    @abstractmethod
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one query; raises as `execute`."""
-        with self._translated(sql):
-            return self._run(sql, params).fetchall()
+        """All rows of one query; raises as `execute`.
+
+        Numbers, booleans, texts and JSON are the same from every kind of connection, and so is an oid that is cast to
+        bigint; a time goes through `moment`.
+        """
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """A transaction (a savepoint inside another); commits unless the body raises."""
+
+    @property
+    @abstractmethod
+    def backend_pid(self) -> int:
+        """The server process of this session."""
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Closed by us or by the server."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the session."""
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        """First column of the first row, None without a row; raises as `execute`."""
+        """First column of the first row, None without a row; raises as `rows`."""
         rows = self.rows(sql, params)
         return rows[0][0] if rows else None
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A transaction (a savepoint inside another); commits unless the body raises."""
-        with self._translated("COMMIT"), self._raw.transaction():
-            yield
 
     def identity(self) -> Identity:
         """Which database this session reached, asked once from the server."""
@@ -105,52 +120,11 @@ class Connection:
             self._identity = Identity(system, oid, name, version, host or "socket", port or 0)
         return self._identity
 
-    def cancel_safe(self) -> None:
-        """Cancel what another thread runs on this session; does nothing when it is idle."""
-        self._raw.cancel_safe(timeout=CONNECT_TIMEOUT)
-
-    @property
-    def backend_pid(self) -> int:
-        """The server process of this session."""
-        return self._raw.info.backend_pid
-
-    @property
-    def closed(self) -> bool:
-        """Closed by us or by the server."""
-        return self._raw.closed
-
-    def close(self) -> None:
-        """End the session."""
-        self._raw.close()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def _run(self, sql: str, params: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-        # bytes, because psycopg types text as a literal; names that go into our SQL pass through quote_ident
-        return self._raw.execute(sql.encode(), params or None)
-
-    @contextmanager
-    def _translated(self, sql: str) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            raise self._translate(error, sql) from None
-
-    def _translate(self, error: psycopg.Error, sql: str) -> AegisError:
-        if self._raw.closed:
-            return translating.lost(error.diag.message_primary or str(error), self.address)
-        return translating.of_statement(
-            error.diag.message_primary or str(error),
-            self.address,
-            sql,
-            sqlstate=error.sqlstate or "",
-            detail=error.diag.message_detail or "",
-            hint=error.diag.message_hint or "",
-        )
 
 
 def connect(address: Address, *, application: str = "aegisdb", timeout: float = CONNECT_TIMEOUT) -> Connection:
@@ -162,38 +136,38 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         Unreachable: `unreachable`, or `login` (role, password, pg_hba), or `no_database`.
         Busy: the server has no free connection.
     """
-    parameters: dict[str, Any] = {
-        **dict(address.parameters),
-        "host": address.host,
-        "port": address.port,
-        "user": address.user,
-        "dbname": address.database,
-        "application_name": application.encode()[:_APPLICATION_BYTES].decode(errors="ignore"),
-        "connect_timeout": max(2, int(timeout)),  # libpq takes whole seconds, 2 at least
-    }
-    if password := address.password.reveal():
-        parameters["password"] = password
-    try:
-        with _without_libpq_environment():
-            raw = psycopg.connect(autocommit=True, prepare_threshold=None, **parameters)
-    except psycopg.Error as error:
-        raise translating.of_connecting(str(error), address) from None
-    return Connection(address, raw)
+    if _programs and "psycopg" not in sys.modules:
+        from aegisdb.postgres import piped
+
+        return piped.open_session(address, bindir=_programs[-1], application=application, timeout=timeout)
+    from aegisdb.postgres import driver
+
+    return driver.open_session(address, application=application, timeout=timeout)
 
 
 @contextmanager
-def _without_libpq_environment() -> Iterator[None]:
-    # PGHOSTADDR, PGSERVICE, PGOPTIONS and their like would send an explicit URL elsewhere; libpq has no switch for it
-    names = [name for name in os.environ if name.startswith("PG")]
-    if not names:
+def lightly(bindir: Path | None) -> Iterator[None]:
+    """Within this, connections are psql's, for as long as nothing has loaded psycopg and where there is a psql."""
+    from aegisdb.postgres import psql
+
+    if not psql.installed(bindir):
         yield
         return
-    with _environment_lock:
-        saved = {name: os.environ.pop(name) for name in names if name in os.environ}
-        try:
-            yield
-        finally:
-            os.environ.update(saved)
+    _programs.append(bindir)
+    try:
+        yield
+    finally:
+        _programs.pop()
 
 
-__all__ = ["CONNECT_TIMEOUT", "Connection", "Identity", "connect"]
+def load_driver() -> None:
+    """From now on every new connection is psycopg's: for what says much."""
+    import aegisdb.postgres.driver  # noqa: F401  loading it is what is wanted
+
+
+def moment(value: datetime | str) -> datetime:
+    """A time out of a row of any connection."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+__all__ = ["CONNECT_TIMEOUT", "Connection", "Identity", "connect", "lightly", "load_driver", "moment"]

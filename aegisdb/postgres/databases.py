@@ -1,4 +1,4 @@
-"""Whole databases: create, clone, rename, drop, swap. `conn` is a session on the maintenance database."""
+"""Whole databases: create, clone, rename, drop. `conn` is a session on the maintenance database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, StatementFailed
-from aegisdb.postgres.connection import connect
+from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def copy_properties(conn: Connection, source: str, name: str) -> None:
     if comment:
         statements.append(f"COMMENT ON DATABASE {database} IS {quote_literal(comment)}")
     if statements:
-        conn.execute(";\n".join(statements))
+        conn.execute_together(statements)
 
 
 def _setting(database: str, role: str, entry: str) -> str:
@@ -174,27 +174,6 @@ def drop(conn: Connection, name: str, *, force: bool = False) -> None:
         raise in_use(conn, name, "dropped") from None
 
 
-def swap(conn: Connection, live: str, new: str, kept_as: str) -> None:
-    """Give `new` the name of `live`, which becomes `kept_as`: both renames in one transaction, or none.
-
-    Where `live` does not exist, `new` just gets its name.
-
-    Raises:
-        Busy: sessions are on one of them, named; nothing changed.
-        StatementFailed: `new` is missing or `kept_as` is taken; nothing changed.
-    """
-    if not exists(conn, live):
-        rename(conn, new, live)
-        return
-    pairs = ((live, kept_as), (new, live))
-    try:
-        with conn.transaction():
-            for old, name in pairs:
-                conn.execute(f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(name)}")
-    except Busy:
-        raise in_use(conn, live if sessions(conn, live) else new, "replaced") from None
-
-
 def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
     """Wait for the last sessions on a database to end; a backend outlives its client by some milliseconds.
 
@@ -226,7 +205,11 @@ def end_sessions(conn: Connection, name: str) -> None:
 
 def sessions(conn: Connection, name: str) -> tuple[DatabaseSession, ...]:
     """Who is connected to a database, oldest first; this session and the server's own processes left out."""
-    return tuple(DatabaseSession(*row) for row in conn.rows(_SESSIONS, (name,)))
+    found = conn.rows(_SESSIONS, (name,))
+    return tuple(
+        DatabaseSession(pid, user, application, client, state, moment(since))
+        for pid, user, application, client, state, since in found
+    )
 
 
 def in_use(conn: Connection, name: str, action: str) -> Busy:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, Unreachable
-from aegisdb.postgres.connection import connect
+from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
 
@@ -101,8 +101,9 @@ def _acquire(conn: Connection, database: str, wait: float, listen: Listener | No
 
 
 def _holder(conn: Connection, database: str) -> Holder | None:
-    rows = conn.rows(_HOLDER, (lock_key(database),))
-    return Holder(*rows[0]) if rows else None
+    for pid, application, client, since in conn.rows(_HOLDER, (lock_key(database),)):
+        return Holder(pid, application, client, moment(since))
+    return None
 
 
 def _lock_session(address: Address, application: str) -> Connection:

@@ -32,32 +32,45 @@ _ID = re.compile(rf"{_INFIX}([0-9a-f]{{{2 * _RANDOM_BYTES}}})([0-9a-f]{{{_CHECK_
 
 @contextmanager
 def scratch(
-    address: Address, *, template: str | None = None, spare: str = "", label: str = "", wait: float = 30.0
+    address: Address,
+    conn: Connection | None = None,
+    *,
+    template: str | None = None,
+    spare: str = "",
+    label: str = "",
+    wait: float = 30.0,
 ) -> Iterator[Address]:
     """A database of one's own on the address's server, empty or a copy of `template`; always dropped.
 
+    `conn` is a session on the maintenance database, where the caller has one that will stay open; else one is opened.
     `label` goes into its marker. Orphans of the same database are dropped first. `wait` seconds for a template in use.
     `spare` is a copy of the template that is there already: it is taken instead of a new one.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
     """
-    with databases.maintenance(address, application="aegisdb: scratch database") as conn:
-        sweep(conn, address.database)
-        name = new_name(conn, address.database)
-        conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
-        try:
-            if template is None:
-                databases.create(conn, name)
-            elif spare:
-                databases.rename(conn, spare, name)
-                databases.copy_properties(conn, template, name)
-            else:
-                databases.clone(conn, template, name, wait=wait)
-            markers.mark(conn, name, "scratch", label=label)
-            yield address.with_database(name)
-        finally:
-            _drop(address, conn, name)
+    if conn is None:
+        with (
+            databases.maintenance(address, application="aegisdb: scratch database") as own,
+            scratch(address, own, template=template, spare=spare, label=label, wait=wait) as made,
+        ):
+            yield made
+        return
+    sweep(conn, address.database)
+    name = new_name(conn, address.database)
+    conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
+    try:
+        if template is None:
+            databases.create(conn, name)
+        elif spare:
+            databases.rename(conn, spare, name)
+            databases.copy_properties(conn, template, name)
+        else:
+            databases.clone(conn, template, name, wait=wait)
+        markers.mark(conn, name, "scratch", label=label)
+        yield address.with_database(name)
+    finally:
+        _drop(address, conn, name)
 
 
 def sweep(conn: Connection, database: str) -> tuple[str, ...]:
@@ -128,6 +141,7 @@ def _drop_orphan(conn: Connection, name: str) -> bool:
 def _drop(address: Address, conn: Connection, name: str) -> None:
     if not conn.closed:
         databases.drop(conn, name, force=True)
+        conn.value(f"SELECT pg_advisory_unlock({lock_key(name)})")
         return
     try:
         with databases.maintenance(address) as again:

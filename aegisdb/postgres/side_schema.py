@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from aegisdb.postgres.connection import moment
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aegisdb.postgres.connection import Connection
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
 
 NAME = "aegisdb"
 
@@ -113,11 +116,7 @@ def in_flight_rows(conn: Reader) -> tuple[InFlight, ...]:
         "SELECT service, revision, action, os_user, host, pid, backend_pid, started FROM aegisdb.in_flight"
         " ORDER BY started"
     )
-    return tuple(InFlight(*(*row[:-1], _moment(row[-1]))) for row in rows)
-
-
-def _moment(value: datetime | str) -> datetime:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+    return tuple(InFlight(*(*row[:-1], moment(row[-1]))) for row in rows)
 
 
 def journal(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.outcomes import StepDone
     from aegisdb.histories.revisions import History
     from aegisdb.histories.standing import Standing
-    from aegisdb.postgres.quick import Reader
+    from aegisdb.postgres.piped import Reader
     from aegisdb.workspace import Workspace
 
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, spare, template
-from aegisdb.building.inspecting import Content, inspect, require_complete
+from aegisdb.building.inspecting import inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.warm import warm_process
 from aegisdb.postgres import databases, side_schema
+from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.replacing import replace_live
 from aegisdb.postgres.scratch import scratch, sweep
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable
+from aegisdb.workflows.contents import Made, made_of
 from aegisdb.workflows.down import down, plan_down
 from aegisdb.workflows.planned import Planned
 from aegisdb.workflows.snapshots import facts_about, snapshot_database
@@ -31,20 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.building import Level
+    from aegisdb.building.inspecting import Content
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace
 
 KEPT_AS = "before-reset"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """One thing that the new database has: an extension, an owner's tables, a history, a seed."""
-
-    kind: str
-    name: str
-    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +85,7 @@ def reset(
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
         down(ws, volumes=True, yes=yes)
-    _start(ws)
-    address = ws.address()
-    with databases.maintenance(address, application="aegisdb: db.reset") as conn:
+    with _started(ws) as address, databases.maintenance(address, application="aegisdb: db.reset") as conn:
         there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, fresh=volumes)
         with _locked(ws, conn, "db.reset"):
@@ -113,9 +105,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
     """
     began = time.monotonic()
     _require_files(ws)
-    _start(ws)
-    address = ws.address()
-    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+    with _started(ws) as address, databases.maintenance(address, application="aegisdb: db.prepare") as conn:
         if databases.exists(conn, address.database):
             return None
         proof = _allow(ws, conn, address.database, yes=False, fresh=False)
@@ -170,18 +160,22 @@ def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: 
         undo=f"invoke db.restore {KEPT_AS}" if kept else "",
         flushed=ws.server.flush(),
         seconds=time.monotonic() - began,
-        made=_made(ws, content),
+        made=made_of(ws.registry, content),
     )
 
 
-def _start(ws: Workspace) -> None:
+@contextmanager
+def _started(ws: Workspace) -> Iterator[Address]:
+    """The server runs; connections go lightly until something has to be built."""
     if not ws.server.has_data():
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
-    try:
-        ws.server.start(ws.listen)
-    except Unreachable as error:
-        if error.code != "no_database":
-            raise
+    with lightly(ws.server.bindir()):
+        try:
+            ws.server.start(ws.listen)
+        except Unreachable as error:
+            if error.code != "no_database":
+                raise
+        yield ws.address()
 
 
 def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, fresh: bool) -> str:
@@ -219,9 +213,9 @@ def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: 
     live = ws.address().database
     there = databases.exists(conn, live)
     with _state_told(live if there else ""):
-        source = None if no_cache else template(ws, level)
+        source = None if no_cache else template(ws, level, conn)
         taken = spare.ready(conn, source) if source and level == "seeds" else ""
-        with scratch(ws.address(), template=source, spare=taken, label="reset") as new:
+        with scratch(ws.address(), conn, template=source, spare=taken, label="reset") as new:
             if source is None:
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
@@ -254,7 +248,7 @@ def _journal_before(ws: Workspace) -> dict[str, str]:
     try:
         with ws.connect() as conn:
             side_schema.journal(conn, "reset", outcome="started", command=ws.command)
-        return facts_about(ws)
+            return facts_about(ws, conn)
     except AegisError as error:
         return {"note": f"could not be read when it was replaced: {error.message}"}
 
@@ -274,27 +268,3 @@ def _state_told(live: str) -> Iterator[None]:
         raise
     except KeyboardInterrupt:
         raise Interrupted(f"db.reset was interrupted; {state}", hint="invoke db.reset") from None
-
-
-def _made(ws: Workspace, content: Content) -> tuple[Made, ...]:
-    from aegisdb.ownership import Owners
-
-    owners = Owners(ws.registry)
-    tables: dict[str, list[str]] = {}
-    for table in content.tables:
-        tables.setdefault(owners.owner_of(f"table {table}", table) or "base", []).append(table)
-    made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
-    made += [Made(kind="graph", name=name, what="") for name in content.graphs]
-    made += [
-        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(n.removeprefix('public.') for n in names)}")
-        for owner, names in sorted(tables.items())
-    ]
-    made += [
-        Made(kind="history", name=name, what=f"at {', '.join(rows) or 'nothing'}")
-        for name, rows in content.revisions.items()
-    ]
-    made += [
-        Made(kind="seed", name=name, what=", ".join(f"{table} {count}" for table, count in rows.items()))
-        for name, rows in content.seeds.items()
-    ]
-    return tuple(made)

@@ -114,7 +114,7 @@ def snapshot(ws: Workspace, name: str, *, plan: bool = False) -> SnapshotResult 
         ws.listen(Event(step="copy", subject=address.database, note=f"{size} bytes"))
         with writer_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
             _require_new(ws, conn, name)  # again: whoever held the lock may have made one
-            facts = facts_about(ws)
+            facts = _facts(ws)
             with scratch(address, template=address.database, label="snapshot", wait=ws.lock_wait) as copy:
                 promote(conn, copy.database, full, "snapshot", facts)
         (made,) = [found for found in _snapshots(conn, address.database) if found.name == name]
@@ -166,7 +166,7 @@ def restore(ws: Workspace, name: str, *, yes: bool = False, plan: bool = False) 
         if plan:
             return _plan_restore(ws, conn, source, snapshot_database(live, kept))
         with writer_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
-            facts = facts_about(ws) if there else {}
+            facts = _facts(ws) if there else {}
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
                 with ws.connect(copy.database) as fresh:
                     side_schema.journal(fresh, "restore", command=ws.command, note=f"snapshot {name}")
@@ -229,12 +229,16 @@ def snapshot_database(database: str, name: str) -> str:
     return full
 
 
-def facts_about(ws: Workspace) -> dict[str, str]:
-    """What a snapshot of the live database remembers: git branch, and where each history was."""
+def _facts(ws: Workspace) -> dict[str, str]:
+    with ws.connect() as live:
+        return facts_about(ws, live)
+
+
+def facts_about(ws: Workspace, conn: Connection) -> dict[str, str]:
+    """What a snapshot of the live database, on which `conn` is, remembers: git branch, and where each history was."""
     # a broken history must not keep anyone from a snapshot: it is left out
     histories = [history for history in read_histories(ws.registry).values() if isinstance(history, History)]
-    with ws.connect() as conn:
-        versions = read_versions(conn, histories)
+    versions = read_versions(conn, histories)
     revisions = " ".join(f"{service}={','.join(rows) or '-'}" for service, rows in versions.items())
     return {"branch": _branch(ws.registry), "revisions": revisions}
 

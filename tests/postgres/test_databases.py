@@ -75,36 +75,6 @@ def test_a_clone_of_a_used_database_names_who_uses_it(admin: Connection, names: 
     assert not databases.exists(admin, names[1])
 
 
-def test_a_swap_is_all_or_nothing(admin: Connection, names: list[str]) -> None:
-    live, new, kept = names
-    databases.create(admin, live)
-    databases.create(admin, new)
-    databases.create(admin, kept)
-    oid = "SELECT oid FROM pg_database WHERE datname = %s"
-    before = admin.value(oid, (live,))
-    with pytest.raises(StatementFailed):  # the name to keep it under is taken
-        databases.swap(admin, live, new, kept)
-    assert admin.value(oid, (live,)) == before
-    databases.drop(admin, kept)
-    databases.swap(admin, live, new, kept)
-    assert admin.value(oid, (kept,)) == before
-    assert not databases.exists(admin, new)
-
-
-def test_a_swap_under_a_session_changes_nothing_and_names_it(
-    admin: Connection, names: list[str], server: TestServer
-) -> None:
-    live, new, kept = names
-    databases.create(admin, live)
-    databases.create(admin, new)
-    with connect(server.address.with_database(new), application="looker"), pytest.raises(Busy) as caught:
-        databases.swap(admin, live, new, kept)
-    assert "looker" in caught.value.message
-    assert databases.exists(admin, live)
-    assert databases.exists(admin, new)
-    assert not databases.exists(admin, kept)
-
-
 def test_replacing_drops_the_former_copy_and_carries_the_comment(admin: Connection, names: list[str]) -> None:
     live, new, kept = names
     databases.create(admin, live)
@@ -117,6 +87,32 @@ def test_replacing_drops_the_former_copy_and_carries_the_comment(admin: Connecti
     assert '"branch": "main"' in str(admin.value(comment, (kept,)))
     like = admin.rows("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (f"{live}__",))
     assert like == []
+
+
+def test_replacing_is_all_or_nothing(admin: Connection, names: list[str]) -> None:
+    live, missing, kept = names
+    databases.create(admin, live)
+    before = databases_now(admin, names)
+    with pytest.raises(StatementFailed):
+        replace_live(admin, live, missing, kept, {})
+    assert databases_now(admin, names) == before
+
+
+def test_replacing_under_a_session_changes_nothing_and_names_it(
+    admin: Connection, names: list[str], server: TestServer
+) -> None:
+    live, new, kept = names
+    databases.create(admin, live)
+    databases.create(admin, new)
+    before = databases_now(admin, names)
+    with connect(server.address.with_database(live), application="looker"), pytest.raises(Busy) as caught:
+        replace_live(admin, live, new, kept, {})
+    assert "looker" in caught.value.message
+    assert databases_now(admin, names) == before
+
+
+def databases_now(admin: Connection, names: list[str]) -> list[tuple[object, ...]]:
+    return admin.rows("SELECT datname, oid FROM pg_database WHERE datname = ANY (%s) ORDER BY 1", (names,))
 
 
 def test_dropping_a_used_database_needs_force(admin: Connection, database: Address) -> None:

@@ -1,0 +1,244 @@
+"""Connections through a psql child: psycopg takes 0.2 s to import, psql 10 ms to be there.
+
+Statements go into the child's standard input, rows come back as one line of JSON. An error of psql is put into the same
+words as one of psycopg. The child ends when its input does, also when this process is killed; with it ends the session.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aegisdb import processes
+from aegisdb.postgres import psql, translating
+from aegisdb.postgres.connection import CONNECT_TIMEOUT, Connection
+from aegisdb.postgres.quoting import quote_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from aegisdb.errors import AegisError
+    from aegisdb.postgres.address import Address
+
+_END = "aegisdb: end of answer"
+_EXIT_CONNECTION = 2
+_GOODBYE = 1.0  # seconds
+_CANCELLING = 5.0  # seconds
+# in whatever language the severity is: notices, which may have any SQLSTATE, are switched off
+_ERROR = re.compile(r"^psql:<stdin>:\d+: [^:\s]+: +(?P<state>[0-9A-Z]{5}): (?P<text>.*)$", re.MULTILINE)
+_ONLY_ERRORS = "SET client_min_messages = error"
+_FIELD = re.compile(r"^(DETAIL|HINT): +(.*)$", re.MULTILINE)
+_FLAGS = ("-X", "-q", "-A", "-t", "-w", "-v", "VERBOSITY=verbose", "-f", "-")
+
+
+class Reader(Protocol):
+    """What only looks asks with this; every `Connection` is one."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement without a result."""
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one query."""
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """First column of the first row, None without a row."""
+
+
+class PipedConnection(Connection):
+    """A session of a psql child."""
+
+    def __init__(self, address: Address, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(address)
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  made with pipes
+        self._process, self._input = process, process.stdin
+        self._output, self._errors = process.stdout, process.stderr
+        self._backend_pid = self._depth = 0
+        os.set_blocking(self._errors.fileno(), False)
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """As `Connection.execute`."""
+        self._ask(_filled(sql, params))
+
+    def execute_together(self, statements: Sequence[str]) -> None:
+        """As `Connection.execute_together`."""
+        self._ask("\n\\;\n".join(statements), ";\n".join(statements))
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """As `Connection.rows`; columns may have equal names, and it is a query that can stand in FROM."""
+        query = _filled(sql, params)
+        (answer,) = self._ask(f"SELECT coalesce(array_to_json(array_agg(q)), '[]') FROM (\n{query}\n) q", query)  # noqa: S608  a query of ours
+        return [tuple(_plain(value) for _, value in row or ()) for row in json.loads(answer, object_pairs_hook=_Pairs)]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """As `Connection.transaction`."""
+        begin, end, undo = "BEGIN", "COMMIT", "ROLLBACK"
+        if self._depth:
+            point = f"aegisdb_{self._depth}"
+            begin, end, undo = f"SAVEPOINT {point}", f"RELEASE {point}", f"ROLLBACK TO {point}"
+        self.execute(begin)
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            if not self.closed:
+                self.execute(undo)
+            raise
+        else:
+            self.execute(end)
+        finally:
+            self._depth -= 1
+
+    @property
+    def backend_pid(self) -> int:
+        """The server process of this session."""
+        if not self._backend_pid:
+            self._backend_pid = self.value("SELECT pg_backend_pid()")
+        return self._backend_pid
+
+    @property
+    def closed(self) -> bool:
+        """Closed by us or by the server."""
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        """End the session and its psql."""
+        # psql says goodbye to the server at the end of its input, where a signal would leave the backend to find out
+        with suppress(BrokenPipeError):
+            self._input.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GOODBYE)
+        processes.stop(self._process)
+        self._output.close()
+        self._errors.close()
+
+    def _ask(self, sql: str, asked: str = "") -> list[bytes]:
+        """The lines that a statement prints; psql goes on after an error, and so may who asked."""
+        try:
+            lines = self._answer(sql, asked or sql)
+        except (KeyboardInterrupt, SystemExit):
+            self._cancel()
+            raise
+        # psql writes what it has to say about a statement before it goes on
+        said = self._said()
+        if _ERROR.search(said):
+            raise self._refused(said, asked or sql)
+        return lines
+
+    def _answer(self, sql: str, asked: str) -> list[bytes]:
+        try:
+            self._input.write(f"{sql}\n;\n\\echo {_END}\n".encode())
+            self._input.flush()
+        except BrokenPipeError:
+            raise self._failed(asked) from None
+        lines: list[bytes] = []
+        for line in self._output:
+            if line == f"{_END}\n".encode():
+                return lines
+            lines.append(line)
+        raise self._failed(asked)
+
+    def _cancel(self) -> None:
+        """End what the server does for this session: psql cancels it when it is interrupted, and stops."""
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_CANCELLING)
+        processes.stop(self._process)
+
+    def _said(self) -> str:
+        return (self._errors.read() or b"").decode(errors="replace")
+
+    def _failed(self, sql: str) -> AegisError:
+        """The error of a session that has ended."""
+        code = self._process.wait()
+        said = self._said()
+        if code == _EXIT_CONNECTION and "psql: error: " in said:
+            return translating.of_connecting(said, self.address)
+        if _ERROR.search(said):
+            return self._refused(said, sql)
+        return translating.lost(said or f"psql ended with {code}", self.address)
+
+    def _refused(self, said: str, sql: str) -> AegisError:
+        last = list(_ERROR.finditer(said))[-1]
+        fields = dict(_FIELD.findall(said, last.end()))
+        return translating.of_statement(
+            last["text"],
+            self.address,
+            sql,
+            sqlstate=last["state"],
+            detail=fields.get("DETAIL", ""),
+            hint=fields.get("HINT", ""),
+        )
+
+
+def open_session(address: Address, *, bindir: Path | None, application: str, timeout: float) -> PipedConnection:
+    """A session of psql; arguments and errors are those of `connection.connect`.
+
+    Raises:
+        Failed: psql is not installed.
+    """
+    return _open(address, (_ONLY_ERRORS,), bindir=bindir, application=application, timeout=timeout)
+
+
+@contextmanager
+def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
+    """A read-only session; raises as `open_session`."""
+    first = (_ONLY_ERRORS, "SET default_transaction_read_only = on")
+    with _open(address, first, bindir=bindir, application="aegisdb: look", timeout=CONNECT_TIMEOUT) as session:
+        yield session
+
+
+def _open(
+    address: Address,
+    first: Sequence[str],
+    *,
+    bindir: Path | None,
+    application: str,
+    timeout: float,
+) -> PipedConnection:
+    """A session that has said `first`, so that it is known to be connected and to have read its password."""
+    argv = [str(psql.binary("psql", bindir)), *_FLAGS]
+    with psql.login(address, application=application) as (variables, descriptors):
+        env = processes.child_environment({**variables, "PGCONNECT_TIMEOUT": str(max(2, int(timeout)))})
+        pipe = subprocess.PIPE
+        # without a death signal: psql ends when its input does, and the child is made without copying this process
+        process = processes.start(
+            argv, env=env, pass_fds=descriptors, stdin=pipe, stdout=pipe, stderr=pipe, death_signal=None
+        )
+        session = PipedConnection(address, process)
+        try:
+            session.execute_together(first)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+
+def _filled(sql: str, params: Sequence[Any]) -> str:
+    if not params:
+        return sql
+    return sql % tuple(_literal(value) for value in params)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]" if value else "'{}'"
+    return str(value) if isinstance(value, int | float) else quote_literal(value)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON, or a row, whose columns may have equal names."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Pairs):
+        return {key: _plain(each) for key, each in value}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
