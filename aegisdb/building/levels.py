@@ -7,8 +7,6 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, StatementFailed
-from aegisdb.histories.applying import apply_histories
-from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, psql, side_schema
 from aegisdb.postgres.connection import connect, load_driver
@@ -121,12 +119,15 @@ def _explain_missing_extension(error: StatementFailed) -> None:
 
 
 def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:
+    from aegisdb.histories.applying import apply_histories
+
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
     apply_histories(ws.registry, address, identity, to=revisions, listen=ws.listen)
 
 
 def _seeds(ws: Workspace, address: Address) -> None:
+    from aegisdb.histories.order import service_order
     from aegisdb.seeds import run_seeds
 
     began = time.monotonic()

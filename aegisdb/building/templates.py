@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building.hashing import level_hashes
 from aegisdb.building.levels import LEVELS, fill
-from aegisdb.histories.warm import warm_process
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.markers import read_marker
@@ -53,6 +52,8 @@ def template(ws: Workspace, upto: Level, conn: Connection | None = None) -> str:
     names = _names(ws, conn, upto)
     if not holds(conn, names[upto]):
         if upto != "base":
+            from aegisdb.histories.warm import warm_process
+
             warm_process(ws.registry)  # its imports take a second, beside the base schema
         with alone(ws, names[upto]):
             _make(ws, conn, names, upto)

@@ -16,7 +16,6 @@ from aegisdb.building.inspecting import inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
-from aegisdb.histories.warm import warm_process
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import writer_lock
@@ -25,8 +24,6 @@ from aegisdb.postgres.scratch import scratch, sweep
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable
 from aegisdb.workflows.contents import Made, made_of
-from aegisdb.workflows.down import down, plan_down
-from aegisdb.workflows.planned import Planned
 from aegisdb.workflows.snapshots import facts_about, snapshot_database
 
 if TYPE_CHECKING:
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from aegisdb.building.inspecting import Content
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.workflows.planned import Planned
     from aegisdb.workspace import Workspace
 
 KEPT_AS = "before-reset"
@@ -84,6 +82,8 @@ def reset(
     _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
+        from aegisdb.workflows.down import down
+
         down(ws, volumes=True, yes=yes)
     with _started(ws) as address, databases.maintenance(address, application="aegisdb: db.reset") as conn:
         there = databases.exists(conn, address.database)
@@ -118,6 +118,9 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
 
 def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
     """What `reset` would build, replace and drop; raises what it would, as far as that can be known before."""
+    from aegisdb.workflows.down import plan_down
+    from aegisdb.workflows.planned import Planned
+
     _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     steps = list(plan_down(ws, volumes=True).steps) if volumes else []
@@ -168,6 +171,8 @@ def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: 
 def _started(ws: Workspace) -> Iterator[Address]:
     """The server runs; connections go lightly until something has to be built."""
     if not ws.server.has_data():
+        from aegisdb.histories.warm import warm_process
+
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
     with lightly(ws.server.bindir()):
         try:

@@ -131,7 +131,7 @@ def test_json_and_arrays_and_times_come_as_from_psycopg(database: Address, piped
 
 
 def test_it_takes_the_same_parameters(database: Address, piped: Connection) -> None:
-    given = (None, 1.25, True, "100 %", 7, [], ["a", None])
+    given: tuple[object, ...] = (None, 1.25, True, "100 %", 7, [], ["a", None])
     sql = "SELECT %s::text, %s::float, %s::boolean, %s, %s, %s::int[], %s::text[]"
     with connect(database) as full:
         assert piped.rows(sql, given) == full.rows(sql, given)
