@@ -6,10 +6,12 @@ import os
 import platform
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.results import Result
 from benchmarks import aegis, budgets, growth, registries, scenarios, tools
 from benchmarks.measuring import compare
 from benchmarks.project import DOCUMENTED, Project, program, run
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     Found = dict[str, dict[str, Samples]]
 
 _HEAD = "| what | who | ms | CPU ms | peak MB | x bare invoke | documented / it |\n|---|---|--:|--:|--:|--:|--:|"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchResult(Result):
+    """What was measured."""
+
+    table: str
+    """Markdown."""
 
 
 def measure(*, services: int, revisions: int, rounds: int, with_roundtrip: bool) -> str:

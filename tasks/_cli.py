@@ -1,42 +1,28 @@
-"""The decorator of every task: flags, the open workspace, presentation, exit codes.
+"""The decorator of every task, and what Invoke is told about it.
 
-Invoke ignores annotations, knows no choices, and turns a bad number into a traceback; so every value arrives here
-as text and is parsed here. A task's body only wires, calls and returns a result.
+Invoke ignores annotations, knows no choices, and turns a bad number into a traceback; so every value arrives as text
+and is parsed by us. A task's body only wires, calls and returns a result. Listing and completion make every task and
+run none: flags are made when somebody asks for them, and what runs a task is imported when one runs.
 """
 
 from __future__ import annotations
 
-import errno
 import inspect
-import os
-import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
-from functools import update_wrapper
+from dataclasses import field
+from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Self
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from aegisdb.errors import AegisError, Failed, Interrupted
-from aegisdb.output import console, masking
-from aegisdb.output.outcome import Outcome
-from aegisdb.output.present import (
-    present,
-    problem_of_bug,
-    problems_of_error,
-    problems_of_result,
-)
 from aegisdb.records import dataclass
-from tasks import _signals, _values
+from tasks import _values
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from aegisdb.output.present import Format
     from aegisdb.results import Result
-    from aegisdb.workspace import Workspace
 
 Body = Callable[..., "Result"]
 
@@ -52,13 +38,6 @@ _COMMON_HELP = {
     "steps": "How many revisions.",
     "check": "Exit with 6 when something is pending.",
     "force": "Do it although a check objects.",
-}
-_NOT_OUR_FAULT = {
-    errno.EACCES: "give this user access to it",
-    errno.EPERM: "give this user access to it",
-    errno.EROFS: "make it writable",
-    errno.ENOSPC: "free some space, then run it again",
-    errno.EDQUOT: "free some space, then run it again",
 }
 
 
@@ -83,17 +62,13 @@ class AegisTask(Task[Any]):
     def __init__(self, body: Body, options: Options) -> None:
         self.inner = body
         self.options = options
-        self.flags = _values.flags_of(body, options)
-        texts = {name: options.help.get(name) or _common_help(flag) for name, flag in self.flags.items()}
         super().__init__(
             _as_invoke_sees_it(self),
             name=body.__name__.rstrip("_"),  # `list_` is no way to spell `list`
             positional=options.positional,
             iterable=options.lists,
-            help={flag: text for flag, text in texts.items() if text},
             auto_shortflags=False,
         )
-        self.texts = dict(self.help)
 
     # Invoke takes two tasks of one body for the same task, and all of ours share one body
     __eq__ = object.__eq__
@@ -104,12 +79,31 @@ class AegisTask(Task[Any]):
         del memo
         return self
 
+    @cached_property
+    def flags(self) -> dict[str, _values.Flag]:
+        """Its parameters by name."""
+        return _values.flags_of(self.inner, self.options)
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The help of each flag that has one."""
+        texts = {name: self.options.help.get(name) or _common_help(flag) for name, flag in self.flags.items()}
+        return {flag: text for flag, text in texts.items() if text}
+
     @property
     def dotted(self) -> str:
         """The name that is typed, e.g. "migrate.apply"."""
         collection = self.__module__.rpartition(".")[2]
         name = self.name.replace("_", "-")
         return name if collection == self.name else f"{collection}.{name}"
+
+    def argspec(self, body: Callable[..., Any]) -> inspect.Signature:
+        """The parameters as Invoke is to see them."""
+        del body
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature(
+            [inspect.Parameter(name, keyword, default=flag.shown_to_invoke) for name, flag in self.flags.items()]
+        )
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Invoke's own, with short flags that do not depend on the order of parameters."""
@@ -171,95 +165,11 @@ def _common_help(flag: _values.Flag) -> str:
 
 def _as_invoke_sees_it(made: AegisTask) -> Callable[..., None]:
     def run(context: Context, **given: Any) -> None:
-        code = _run(made, context, given)
+        from tasks._running import run_task
+
+        code = run_task(made, context, given)
         if code:
             raise Exit(code=code)
 
     update_wrapper(run, made.inner)
-    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=flag.shown_to_invoke)
-        for name, flag in made.flags.items()
-    ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
-
-
-def _run(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
-    console.occupy_standard_streams()
-    masking.learn_environment(console.mask, os.environ)
-    form: Format = "json" if given.get("format") == "json" else "text"
-    started = time.monotonic()
-    state: dict[str, Any] = {"target": "", "result": None, "problems": (), "exit_code": 0, "traceback": ""}
-    with _signals.as_exceptions() as signalled:
-        try:
-            state["result"] = _call(made, context, given, form, state)
-            state["problems"] = problems_of_result(state["result"])
-            state["exit_code"] = state["result"].exit_code
-        except AegisError as error:
-            state |= {"result": error.result, "problems": problems_of_error(error), "exit_code": error.exit_code}
-        except KeyboardInterrupt:
-            state |= {"problems": Interrupted("interrupted").problems}
-        except OSError as error:
-            state |= _of_the_machine(error)
-        except Exception as error:  # noqa: BLE001 - the one place where bugs end; the traceback is kept
-            state |= _of_a_bug(error)
-    if signalled.exit_code:
-        state["exit_code"] = signalled.exit_code
-    outcome = Outcome(command=made.dotted, seconds=time.monotonic() - started, **state)
-    try:
-        return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
-    except Exception as error:  # noqa: BLE001 - a view that fails is a bug like any other, and as free of secrets
-        return present(replace(outcome, result=None, **_of_a_bug(error)), form)
-
-
-def _of_the_machine(error: OSError) -> dict[str, Any]:
-    if error.errno not in _NOT_OUR_FAULT:
-        return _of_a_bug(error)
-    failed = Failed(
-        f"{error.strerror}", where=str(error.filename or ""), hint=_NOT_OUR_FAULT[error.errno], code="file_system"
-    )
-    return {"problems": failed.problems, "exit_code": failed.exit_code}
-
-
-def _of_a_bug(error: BaseException) -> dict[str, Any]:
-    bug = problem_of_bug(error)
-    return {"problems": (bug,), "exit_code": bug.exit_code, "traceback": traceback.format_exc()}
-
-
-def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
-    values = _values.parse(made.flags, given, command=made.dotted)
-    target, lock_wait = values.pop("target"), values.pop("lock_wait", None)
-    values.pop("format")
-    if not made.options.workspace:
-        return made.inner(context, **values)
-    ws = _open(target, lock_wait, made.dotted)
-    state["target"] = ws.target
-    if form == "text" and made.options.heading:
-        console.out(made.options.heading.format(target=_values.describe(ws)))
-    _check_service(ws, values.get("service"))
-    if made.options.warm:
-        from aegisdb.histories.warm import warm_process
-
-        warm_process(ws.registry)
-    return made.inner(ws, **values)
-
-
-def _open(target: str, lock_wait: float | None, command: str) -> Workspace:
-    from aegisdb.workspace import DEFAULT_LOCK_WAIT, open_workspace
-
-    ws = open_workspace(
-        target=target,
-        listen=console.listen,
-        lock_wait=DEFAULT_LOCK_WAIT if lock_wait is None else lock_wait,
-        ask=console.ask,
-        command=command,
-    )
-    masking.learn_registry(console.mask, ws.registry)
-    return ws
-
-
-def _check_service(ws: Workspace, service: Any) -> None:
-    for name in [service] if isinstance(service, str) else service or ():
-        if name:
-            ws.registry.service(name)

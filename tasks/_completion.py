@@ -1,35 +1,56 @@
-"""Tab completion of values, which Invoke leaves to file names: services, targets, formats."""
+"""Tab completion of values, which Invoke leaves to file names (services, targets, formats), and of task names."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError
-from aegisdb.output import console
+from invoke.util import task_name_sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from invoke.collection import Collection
 
-def complete(line: str) -> bool:
-    """Print what may follow on this command line; False when that is not a value that we know."""
-    try:
-        words = [word for word in shlex.split(line) if word != "="]
-    except ValueError:
-        return False
+
+def complete(line: str, collection: Collection) -> bool:
+    """Print what may follow on this command line; False when that is for Invoke to say."""
+    words = words_of(line)
     flag = next((word for word in words[-2:] if word in _CANDIDATES), "")
     names = _CANDIDATES[flag]() if flag else []
-    if not flag or words[-1] in names:  # a finished value: the shell does not say whether a space follows
-        return False
-    for name in names:
-        console.out(name)
-    return True
+    if flag and words[-1] not in names:  # after a finished value: the shell does not say whether a space follows
+        from aegisdb.output import console
+
+        for name in names:
+            console.out(name)
+        return True
+    if words and not words[-1].startswith("-"):
+        _print_tasks(collection)
+        return True
+    return False
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a command line; none where a quote is still open."""
+    try:
+        return [word for word in shlex.split(line) if word != "="]
+    except ValueError:
+        return []
+
+
+def _print_tasks(collection: Collection) -> None:
+    # as Invoke does, which collects all names again for each of them; nothing here is secret, so that the console,
+    # which takes longer to load than this does, need not see it
+    tasks = collection.task_names
+    names = [each for name in sorted(tasks, key=task_name_sort_key) for each in (name, *tasks[name])]
+    sys.stdout.write("".join(f"{name}\n" for name in names))
 
 
 def _registry_names(kind: str) -> list[str]:
+    from aegisdb.errors import AegisError
     from aegisdb.registry import find_registry, load
 
     try:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import UsageError
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
@@ -93,6 +91,8 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
 
 def _likeness(wrong: str, name: str) -> float:
     """0 to 1; dashes do not count, and of a task its verb alone does too: `status` means `db.status`."""
+    from difflib import SequenceMatcher
+
     given, *wanted = (word.replace("-", "").lower() for word in (wrong, name, name.rpartition(".")[2]))
     return max(SequenceMatcher(None, given, word).ratio() for word in wanted)
 
@@ -107,6 +107,8 @@ def _value(flag: Flag, given: Any, command: str) -> Any:
         return tuple(given or ())
     if isinstance(flag.default, bool):
         return bool(given)
+    from aegisdb.errors import UsageError
+
     if given is None:
         if flag.required:
             raise UsageError(f"{command} needs {flag.typed}", hint=f"invoke --help {command}", code="missing_flag")
@@ -121,6 +123,8 @@ def _value(flag: Flag, given: Any, command: str) -> Any:
 
 
 def _number(flag: Flag, given: str) -> int | float:
+    from aegisdb.errors import UsageError
+
     kind = type(flag.default)
     try:
         number: int | float = kind(given)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.results import Result
 from tasks._cli import task
 
 if TYPE_CHECKING:
     from invoke.context import Context
+
+    from aegisdb.results import Result
 
 _ROOT = Path(__file__).parents[1]
 
@@ -27,14 +27,6 @@ def docs(c: Context, check: bool = False) -> Result:
     from tasks._menu import generated
 
     return write_files(generated(tasks.collect(), _ROOT), _ROOT, check=check)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchResult(Result):
-    """What was measured."""
-
-    table: str
-    """Markdown."""
 
 
 @task(
@@ -58,14 +50,14 @@ def bench(
     aegis: bool = False,
     growth: bool = False,
     fingerprint: bool = False,
-) -> BenchResult:
+) -> Result:
     """Measure the suite against the documented way, as Markdown: a table, and which budgets hold.
 
     Examples:
         invoke dev.bench --services 10 --revisions 30
         invoke dev.bench --growth
     """
-    from benchmarks.table import measure, measure_aegis, measure_fingerprint, measure_growth
+    from benchmarks.table import BenchResult, measure, measure_aegis, measure_fingerprint, measure_growth
 
     instead = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
     for wanted, measure_it in instead:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
+from invoke.util import task_name_sort_key
 
 import tasks
 from aegisdb.workspace import DEFAULT_LOCK_WAIT
@@ -167,3 +168,8 @@ def test_tab_completes_values(line: str, offered: str) -> None:
 def test_tab_completes_tasks_and_flags() -> None:
     assert "service.list" in invoke("--complete", "--", "invoke", "serv").out.split()
     assert "--target" in invoke("--complete", "--", "invoke", "service.list", "--t").out.split()
+
+
+def test_tab_offers_the_tasks_that_are_listed_in_the_order_of_invoke() -> None:
+    offered = invoke("--complete", "--", "invoke", "migr").out.split()
+    assert offered == sorted(tasks.collect().task_names, key=task_name_sort_key)

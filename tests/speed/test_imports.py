@@ -32,11 +32,15 @@ def shop(tmp_path: Path, database: Address) -> Path:
 
 def _imported(root: Path, *words: str, code: int = 0) -> set[str]:
     """Top-level names of everything that `invoke WORDS` imports."""
+    return {name.partition(".")[0] for name in _modules(root, *words, code=code)}
+
+
+def _modules(root: Path, *words: str, code: int = 0) -> set[str]:
     done = _run(root, [sys.executable, "-X", "importtime", "-m", "invoke", "-r", str(ROOT), *words])
     assert done.returncode == code, done.stderr[-2000:]
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     assert len(lines) > 100
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return {line.rpartition("|")[2].strip() for line in lines}
 
 
 def _run(root: Path, argv: list[str]) -> subprocess.CompletedProcess[str]:
@@ -75,6 +79,12 @@ def test_status_and_nothing_pending_import_nothing_heavy(shop: Path) -> None:
     assert "psycopg" in applied  # so this test would see it
     for words in (("migrate.status",), ("migrate.status", "--format", "json"), ("migrate.apply",)):
         assert _imported(shop, *words) & HEAVY == set()
+
+
+@pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
+def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...]) -> None:
+    loaded = {name for name in _modules(shop, *words) if name.partition(".")[0] == "aegisdb"}
+    assert loaded == {"aegisdb", "aegisdb.records"}
 
 
 _TELLING = """
