@@ -9,6 +9,7 @@ from pathlib import Path
 from aegisdb.fingerprint import read
 from aegisdb.postgres.connection import connect
 from tests.postgres_server import start_server
+from tests.running import eventually
 from tests.workflows.project import Project, project
 
 TABLES = ("notes", "shop_items", "alembic_version_shop", "aegisdb.journal", "aegisdb.in_flight")
@@ -46,5 +47,7 @@ def state(production: Project) -> State:
             "SELECT oid::bigint, datname, shobj_description(oid, 'pg_database') FROM pg_database ORDER BY 1"
         )
         found["roles"] = conn.rows("SELECT rolname FROM pg_roles ORDER BY 1")
-        found["locks"] = conn.rows("SELECT objid FROM pg_locks WHERE locktype = 'advisory'")
+        locks = "SELECT objid FROM pg_locks WHERE locktype = 'advisory'"
+        eventually(lambda: not conn.rows(locks), 30)  # a session outlives its client by a moment
+        found["locks"] = conn.rows(locks)
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -32,10 +33,12 @@ def versions(database: Address, service: str) -> list[str]:
 
 
 def nothing_left(database: Address) -> bool:
-    """No session of ours in the database, no lock of ours anywhere."""
-    return not rows(database, "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'") and not rows(
-        database, "SELECT FROM pg_locks WHERE locktype = 'advisory'"
+    """No session of ours in the database, no lock of ours anywhere; a session outlives its client by a moment."""
+    ours = (
+        "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'",
+        "SELECT FROM pg_locks WHERE locktype = 'advisory'",
     )
+    return eventually(lambda: not any(rows(database, sql) for sql in ours), 30)
 
 
 def eventually(check: Callable[[], bool], seconds: float = 60) -> bool:
@@ -77,6 +80,15 @@ def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> It
     finally:
         process.kill()
         process.communicate()
+
+
+def contents(directory: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below it with what is in it; those of a running server come and go meanwhile."""
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, name) for name in names):
+            with suppress(FileNotFoundError):
+                if path.is_file() and not path.is_symlink():
+                    yield path, path.read_bytes()
 
 
 def children(pid: int) -> set[int]:

@@ -15,6 +15,7 @@ import pytest
 from tests.invoke import Ran, invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
 from tests.postgres_server import PASSWORD, free_port
+from tests.running import contents
 
 SHOP = Svc(
     revisions=(Rev(id="s1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),),
@@ -107,8 +108,7 @@ class Canary:
 
     def files(self) -> list[Path]:
         """Every file that holds the password."""
-        found = [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
-        return [path for path in found if self.tail.encode() in path.read_bytes()]
+        return [path for path, content in contents(self.home) if self.tail.encode() in content]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from typing import Any
 import psycopg
 
 from aegisdb.postgres.address import Address
+from tests.running import eventually
 
 TABLES = "CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL); CREATE TABLE tags (name text)"
 OPEN = """\
@@ -63,17 +63,17 @@ def ran(database: Address) -> list[tuple[Any, ...]]:
 
 
 def sessions(database: Address) -> list[tuple[Any, ...]]:
-    """Sessions on the database besides the test's own; a short wait, because a closed one takes a moment to end."""
-    for _ in range(100):
-        found = query(
-            database,
-            "SELECT pid, application_name FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        if not found:
-            return []
-        time.sleep(0.05)
-    return found
+    """Sessions that stay on the database besides the test's own; a closed one takes a moment to end."""
+    sql = (
+        "SELECT pid, application_name FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return [] if eventually(lambda: not query(database, sql)) else query(database, sql)
+
+
+def processes_left(text: str) -> list[int]:
+    """Pids of those that stay; one that was killed takes a moment to end."""
+    return [] if eventually(lambda: not processes_naming(text)) else processes_naming(text)
 
 
 def processes_naming(text: str) -> list[int]:

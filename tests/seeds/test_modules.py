@@ -14,7 +14,7 @@ import pytest
 from aegisdb.postgres.address import Address
 from tests.invoke import Ran, command, environment, invoke
 from tests.postgres_server import PASSWORD
-from tests.seeds.shop import make_shop, processes_naming, query, ran, sessions, write_module
+from tests.seeds.shop import make_shop, processes_left, query, ran, sessions, write_module
 
 FILL = """
 - module: shop.fill
@@ -123,11 +123,11 @@ def test_no_password_leaves_a_seed(tmp_path: Path, database: Address) -> None:
 def test_a_seed_has_a_deadline_and_leaves_no_child(tmp_path: Path, database: Address) -> None:
     make_shop(tmp_path, database, "- {module: shop.fill, fills: [items], timeout: 1.5}")
     token = f"sleep-{tmp_path.name}-{os.getpid()}"
-    write_module(tmp_path, "fill", spawn(token) + "time.sleep(60)\n")
+    write_module(tmp_path, "fill", spawn(token) + "time.sleep(600)\n")
     done = invoke("seed.run", "--format", "json", cwd=tmp_path)
     assert done.code == 1
     assert done.json["errors"][0]["code"] == "timeout"
-    assert processes_naming(token) == []
+    assert processes_left(token) == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -138,7 +138,7 @@ def test_a_signal_stops_the_seed_and_what_it_started(
     tool = interrupted(tmp_path, database, INSERT + spawn(token), number)
     assert tool.code == code
     assert "interrupted during shop: module shop.fill" in tool.last
-    assert processes_naming(token) == []
+    assert processes_left(token) == []
     assert sessions(database) == []
     assert query(database, "SELECT count(*) FROM items") == [(0,)]
 
@@ -151,14 +151,14 @@ def test_a_killed_tool_takes_the_seed_with_it(tmp_path: Path, database: Address)
 
 def spawn(token: str) -> str:
     """Code that starts a child which would outlive the seed."""
-    return f'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", {token!r}])\n'
+    return f'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", {token!r}])\n'
 
 
 def interrupted(root: Path, database: Address, body: str, number: signal.Signals, *, seeds: str = FILL) -> Ran:
     """seed.run that gets a signal while its seed `fill`, past `body`, waits."""
     make_shop(root, database, seeds)
     ready = root / "ready"
-    write_module(root, "fill", f"{body}pathlib.Path({str(ready)!r}).touch()\ntime.sleep(60)\n")
+    write_module(root, "fill", f"{body}pathlib.Path({str(ready)!r}).touch()\ntime.sleep(600)\n")
     out_file, err_file = root / "out", root / "err"
     with (
         out_file.open("w") as out,
@@ -168,7 +168,7 @@ def interrupted(root: Path, database: Address, body: str, number: signal.Signals
         while not ready.exists() and tool.poll() is None:
             time.sleep(0.05)
         tool.send_signal(number)
-        tool.wait(30)
+        tool.wait(120)
     return Ran(tool.returncode, out_file.read_text(), err_file.read_text())
 
 

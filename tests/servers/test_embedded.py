@@ -17,6 +17,7 @@ from aegisdb.progress import Event, silent
 from aegisdb.servers import postmaster
 from aegisdb.servers.embedded import EmbeddedServer
 from tests.postgres_server import BIN, PASSWORD, TestServer, free_port
+from tests.running import contents
 from tests.servers.projects import START, data_of, embedded, home_of, python
 
 
@@ -101,9 +102,9 @@ def embedded(root, port):
 
 def test_the_password_is_in_no_file_and_no_argv(up: EmbeddedServer, root: Path) -> None:
     assert up.address().password.reveal() == PASSWORD
-    files = [path for path in (root / ".aegisdb").rglob("*") if path.is_file()]
-    assert len(files) > 100
-    assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
+    found = {path: PASSWORD.encode() in content for path, content in contents(root / ".aegisdb")}
+    assert len(found) > 100
+    assert [path for path, holds in found.items() if holds] == []
     noted = postmaster.read_pid_file(data_of(root))
     process = postmaster.find_process(noted.pid) if noted else None
     assert process is not None

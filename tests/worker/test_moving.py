@@ -13,6 +13,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.registry import load
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
+from tests.running import eventually
 
 HISTORY = (Rev(id="r1", up=table("app_t"), down='op.drop_table("app_t")'),)
 CACHED = SYNC.replace(
@@ -36,7 +37,7 @@ def test_a_session_moves_to_another_database(
             session.release()
             with connect(database.with_database("postgres")) as look:
                 using = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE %s"
-                assert look.value(using, (database.database, "aegisdb worker%")) == 0
+                assert eventually(lambda: look.value(using, (database.database, "aegisdb worker%")) == 0)
             session.move(base_database, two.identity())
             assert session.current() == ()
             session.upgrade_one("r1")
