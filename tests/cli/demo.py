@@ -131,10 +131,10 @@ def dirty(c: Context) -> Result:
 @task(workspace=False, positional=("directory",))
 def sleep(c: Context, directory: str, report: bool = False) -> Result:
     """Wait with a child; leave a file when cleaned up."""
-    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         Path(directory, "child").write_text(str(child.pid))
-        time.sleep(60)
+        time.sleep(600)
     except KeyboardInterrupt:
         if report:
             raise Interrupted("identity 0002 rolled back, 0003 not started", result=_rows()) from None
@@ -147,11 +147,13 @@ def sleep(c: Context, directory: str, report: bool = False) -> Result:
 
 
 @task(workspace=False)
-def slow(c: Context) -> Result:
-    """Take longer than a second, with progress."""
+def slow(c: Context, live: bool = False) -> Result:
+    """Take longer than a second, with progress; with `live` until it is on the screen."""
     for number in range(4):
         console.listen(Event(step="upgrade", subject=f"identity 000{number}"))
         time.sleep(0.4)
+        while live and number == 3 and console._progress._rows is None:  # noqa: SLF001  importing rich takes its time
+            time.sleep(0.05)
         console.listen(Event(step="upgrade", subject=f"identity 000{number}", seconds=0.4, note=f"password={SECRET}"))
     return _rows()
 

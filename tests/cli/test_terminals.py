@@ -24,7 +24,7 @@ def shell(line: str, env: dict[str, str] | None = None) -> subprocess.CompletedP
         env=environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
         text=True,
     )
@@ -108,7 +108,7 @@ def test_progress_of_something_long_is_plain_lines_without_a_terminal() -> None:
 
 
 def test_progress_of_something_long_lives_on_a_terminal() -> None:
-    screen = on_terminal([*DEMO, "slow"], columns=80)
+    screen = on_terminal([*DEMO, "slow", "--live"], columns=80)
     assert "upgrade identity 0003" in screen.text
     assert "\x1b[2K" in screen.raw
     assert SECRET not in screen.raw

@@ -23,6 +23,8 @@ INDEX = """
 with op.get_context().autocommit_block():
     op.execute("CREATE INDEX CONCURRENTLY a_1_id ON a_1 (id)")
 """
+PATIENT = INDEX.replace("    op", "    op.execute('SET lock_timeout = 0')\n    op", 1)
+"""It waits for as long as the test takes, which is more than the 5 s of a revision where the machine is busy."""
 VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('a_1_id')"
 
 
@@ -58,7 +60,7 @@ def test_10_and_11_runs_at_once_take_turns(tmp_path: Path, database: Address) ->
 
 
 def test_13_a_waiter_does_not_stop_an_index_that_is_built_concurrently(tmp_path: Path, database: Address) -> None:
-    build_monorepo(tmp_path, {"a": Svc(revisions=five(INDEX))}, url=database.url())
+    build_monorepo(tmp_path, {"a": Svc(revisions=five(PATIENT))}, url=database.url())
     assert invoke("migrate.apply", "--service", "a", "--to", "a2", cwd=tmp_path).code == 0
     with ExitStack() as stack:
         with psycopg.connect(database.url()) as writer:
