@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aegisdb.postgres.address import Address
 from tests.base_schema import INIT_FILES, run_sql
@@ -20,6 +21,10 @@ from tests.workflows.project import Project
 # started in the background (`nohup`, `&` in a script), a process ignores these, and so would all that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# what an example takes says something about the machine and its other work, nothing about what is tested
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,11 @@ def statement(draw: st.DrawFn) -> str:
     )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(changes=st.lists(statement(), min_size=3, max_size=10))
 def test_the_fingerprint_agrees_with_pg_dump_about_anything(
     server: TestServer, database: Address, changes: list[str]
