@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +33,23 @@ EXTENSIONS = Path(__file__).parents[1] / "aegisdb" / "servers" / "extensions"
 PASSWORD = "C4n%a@r/y"
 """Every test runs with a password that breaks naive URLs and that must appear in no output."""
 
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on right now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port on 127.0.0.1 that nobody uses, nor gets until the caller listens there.
+
+    The kernel gives the ports of its own range to others, to clients too; below it each worker of pytest-xdist has its
+    own.
+    """
+    worker = int("".join(filter(str.isdecimal, os.environ.get("PYTEST_XDIST_WORKER", ""))) or 0)
+    for port in random.sample(range(12000 + worker % 8, 32000, 8), 1000):
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+    raise AssertionError("no port is free")
 
 
 def _unprivileged(argv: list[str]) -> list[str]:
