@@ -55,4 +55,4 @@ def on_terminal(argv: list[str], *, columns: int, env: Mapping[str, str] | None 
             break
         raw += piece
     os.close(master)
-    return Screen(process.wait(timeout=60), raw.decode(errors="replace"))
+    return Screen(process.wait(timeout=120), raw.decode(errors="replace"))

@@ -24,7 +24,7 @@ def demo(*words: str, env: dict[str, str] | None = None) -> Ran:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -156,11 +156,11 @@ def test_a_signal_cleans_up_and_leaves_no_child(
         text=True,
     )
     child = tmp_path / "child"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (child.exists() and child.read_text()) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == code
     assert (tmp_path / "clean").exists()
     assert not _alive(int(child.read_text()))

@@ -27,7 +27,7 @@ def read_only(root: Path, *words: str) -> Ran:
     else:
         for path in [*root.rglob("*"), root]:
             path.chmod(path.stat().st_mode & ~0o222)
-    done = subprocess.run(argv, cwd=root, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=root, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     for path in [root, *root.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o700)
     return Ran(done.returncode, done.stdout, done.stderr)

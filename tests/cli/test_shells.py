@@ -32,7 +32,7 @@ def complete(shell: str, line: str) -> list[str]:
         env=environment({"PATH": path, "TERM": "dumb"}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.stderr == ""

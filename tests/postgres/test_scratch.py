@@ -16,6 +16,7 @@ from aegisdb.postgres.connection import Connection, connect
 from aegisdb.postgres.markers import read_marker
 from aegisdb.postgres.scratch import new_name, orphans, scratch, sweep
 from tests.postgres_server import TestServer
+from tests.running import eventually
 
 _MAKER = """
 import os, sys, time
@@ -84,9 +85,7 @@ def test_the_next_one_sweeps_what_a_killed_maker_left(server: TestServer, databa
             assert sweep(admin, database.database) == ()  # its maker lives
             child.send_signal(signal.SIGKILL)
             child.wait()
-            deadline = time.monotonic() + 10
-            while not orphans(admin, database.database) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            assert eventually(lambda: bool(orphans(admin, database.database)))
             with scratch(database):
                 assert not databases.exists(admin, name)
     finally:
@@ -103,7 +102,7 @@ def test_a_sweep_does_not_wait_for_whoever_drops_it_already(server: TestServer, 
             other.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 5")
             began = time.monotonic()
             assert sweep(admin, database.database) == ()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30  # the lock is held for as long as it looks
         assert admin.value("SHOW lock_timeout") == "0"
         assert sweep(admin, database.database) == (name,)
 

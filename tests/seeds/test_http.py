@@ -190,7 +190,7 @@ def test_a_server_that_dies_shows_its_last_words(tmp_path: Path, database: Addre
 
 
 def test_a_server_that_is_never_ready(tmp_path: Path, database: Address) -> None:
-    done, port = serving(tmp_path, database, "print('warming up', flush=True)\nimport time; time.sleep(60)", timeout=1)
+    done, port = serving(tmp_path, database, "print('warming up', flush=True)\nimport time; time.sleep(600)", timeout=6)
     assert (done.code, code_of(done)) == (1, "timeout")
     assert "warming up" in done.json["errors"][0]["message"]
     assert not listening(port)

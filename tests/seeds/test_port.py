@@ -95,7 +95,7 @@ def test_two_projects_on_one_port_wait_for_each_other(tmp_path: Path, database: 
 
 def test_a_stranger_that_was_quicker_gets_no_post(tmp_path: Path, database: Address) -> None:
     port = free_port()
-    root = shop_at(tmp_path, database, port, OVERTAKEN, 8)
+    root = shop_at(tmp_path, database, port, OVERTAKEN, 15)
     done = invoke("seed.run", "--format", "json", cwd=root)
     pid = int((root / "shop" / "stranger.pid").read_text())
     try:

@@ -59,7 +59,7 @@ def served(address: Address) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            log, _ = process.communicate(timeout=30)
+            log, _ = process.communicate(timeout=120)
             assert PASSWORD not in log.decode()
 
 
@@ -67,7 +67,7 @@ def ask(base: str, path: str, *, post: bool = False) -> tuple[int, Any]:
     """Status and JSON body."""
     request = urllib.request.Request(base + path, data=b"" if post else None)  # noqa: S310  a URL of this test
     try:
-        with open_url(request, timeout=30) as response:
+        with open_url(request, timeout=120) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -160,9 +160,9 @@ def test_health_names_the_database_it_works_on(at_head: Address) -> None:
 
 def test_two_seeds_at_once_do_not_double_anything(at_head: Address) -> None:
     with served(at_head) as one, served(at_head) as two:
-        request = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], data=b''), timeout=30)"
+        request = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], data=b''), timeout=120)"
         runs = [subprocess.Popen([sys.executable, "-c", request, f"{base}/seed"], stderr=-3) for base in (one, two)]
-        codes = [run.wait(60) for run in runs]
+        codes = [run.wait(150) for run in runs]
     assert 0 in codes  # the other one waited and agreed, or met the unique key and was undone
     assert {name: len(rows) for name, rows in contents(at_head).items()}['oilgas."Well"'] == COUNTS["wells"]
 

@@ -376,7 +376,7 @@ def test_faults_5_and_6_a_signal_rolls_back_and_says_what_is_left(
         assert eventually(lambda: sleeping(database))
         family = children(process.pid)
         os.kill(process.pid, number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == code, err
         assert eventually(lambda: gone(family))
         assert nothing_left(database)

@@ -76,7 +76,7 @@ def test_a_server_that_does_not_answer(shop: Project, fault: str) -> None:
             assert ran.code == 7
             assert f"127.0.0.1:{port}" in ran.last
             assert "Traceback" not in ran.err
-        assert time.monotonic() - began < 60  # the fault is hanging for ever
+        assert time.monotonic() - began < 200  # the fault is hanging for ever
 
 
 def test_a_locked_table_does_not_hang_it(shop: Project) -> None:

@@ -295,22 +295,22 @@ def test_a_service_that_needs_a_broken_one_is_not_reached_and_the_others_are_pro
 
 
 def test_ctrl_c_leaves_no_scratch_database(database: Address, tmp_path: Path) -> None:
-    slow = Svc(revisions=(Rev(id="w1", up=sql("SELECT pg_sleep(60)")),))
+    slow = Svc(revisions=(Rev(id="w1", up=sql("SELECT pg_sleep(600)")),))
     root = build_monorepo(tmp_path, {"owner": OWNER, "slow": slow}, url=database.url())
     argv = command("migrate.roundtrip", "--all")
     running = subprocess.Popen(argv, cwd=root, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid() AND state = 'active' AND datname LIKE %s"
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(600)%%' AND pid <> pg_backend_pid() AND state = 'active' AND datname LIKE %s"
     with psycopg.connect(database.with_database("postgres").url(), autocommit=True) as conn:
 
         def count() -> int:
             row = conn.execute(sleeping, (f"{database.database}%",)).fetchone()
             return int(row[0]) if row else 0
 
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not count() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert count() == 1
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=30) == 130
+        assert running.wait(timeout=120) == 130
         assert count() == 0
     assert databases(database) == []

@@ -165,7 +165,7 @@ def _in_a_terminal(made: Project, answer: str) -> int:
         command("db.reset"), cwd=made.root, env=environment(made.env), stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    seen, answered, deadline = b"", False, time.monotonic() + 60
+    seen, answered, deadline = b"", False, time.monotonic() + 180
     while time.monotonic() < deadline:
         ready, _, _ = select.select([ours], [], [], 0.2)
         try:
@@ -180,4 +180,4 @@ def _in_a_terminal(made: Project, answer: str) -> int:
     os.close(ours)
     assert answered
     assert PASSWORD.encode() not in seen
-    return child.wait(10)
+    return child.wait(60)
