@@ -58,7 +58,8 @@ def _declare(cls: type, *, kw_only: bool) -> None:
     # the standard one compiles nothing for a class that is neither frozen nor given methods; without its bases,
     # because it refuses frozen ones there
     namespace = {name: own[name] for name in annotations if name in own}
-    namespace |= {"__module__": cls.__module__, "__annotations__": annotations, "__doc__": ""}
+    # a class without a docstring would be given its signature, which takes longer than all the rest
+    namespace |= {"__module__": cls.__module__, "__annotations__": annotations, "__doc__": cls.__doc__ or cls.__name__}
     bare: Any = type(cls.__name__, (), namespace)
     stated = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(bare).__dataclass_fields__
     for name in stated:
@@ -135,7 +136,7 @@ def _freeze(cls: type, names: frozenset[str]) -> None:
     cls.__delattr__ = guarded("delete", lambda above, *given: above.__delattr__(*given))  # type: ignore[method-assign]
 
 
-_PARAMS = dataclasses.dataclass(frozen=True)(type("_", (), {"__doc__": ""})).__dataclass_params__  # type: ignore[attr-defined]
+_PARAMS = dataclasses.dataclass(frozen=True)(type("_", (), {"__doc__": "_"})).__dataclass_params__  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414  what type checkers see

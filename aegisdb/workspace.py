@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Refused
 from aegisdb.progress import Listener, silent
+from aegisdb.records import dataclass
 from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:

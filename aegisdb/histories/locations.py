@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from configparser import ConfigParser, InterpolationError
-from configparser import Error as IniError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +12,8 @@ from aegisdb.records import dataclass
 from aegisdb.remembered import identity
 
 if TYPE_CHECKING:
+    from configparser import ConfigParser
+
     from aegisdb.registry.types import AlembicSettings, Registry, Service
     from aegisdb.remembered import Remembered
 
@@ -125,6 +125,9 @@ class _Options:
         self._toml, self._toml_here = self._read_toml(pyproject)
 
     def _read_ini(self, path: Path) -> ConfigParser:
+        from configparser import ConfigParser
+        from configparser import Error as IniError
+
         parser = ConfigParser({"here": self._here})
         try:
             parser.read(path, encoding="utf-8")
@@ -146,6 +149,8 @@ class _Options:
     def text(self, option: str) -> str:
         """An option's value with `%(here)s` filled in; empty when not set."""
         if self._ini is not None and self._ini.has_option(_SECTION, option):
+            from configparser import InterpolationError
+
             try:
                 return self._ini.get(_SECTION, option)
             except InterpolationError as error:
