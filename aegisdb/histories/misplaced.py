@@ -25,6 +25,8 @@ def misplaced(conn: Reader, history: History, rows: tuple[str, ...]) -> Problem 
 
 def doubled(history: History, rows: tuple[str, ...]) -> tuple[str, ...]:
     """Rows that another row revises, directly or not: that one alone would say the same."""
+    if len(rows) == 1:
+        return ()
     below = {row: _line(history, row) for row in rows if row in history.revisions}
     return tuple(row for row in rows if any(row in line for other, line in below.items() if other != row))
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import HistoryError
+from aegisdb.histories.kept import Block, KeptHistories, KeptRevisions, Listing, facts_of, revived
 from aegisdb.histories.locations import alembic_settings, locate
 from aegisdb.histories.revisions import History, arrange
-from aegisdb.histories.scan import Revision, scan
+from aegisdb.histories.scan import scan
 from aegisdb.remembered import Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
+    from aegisdb.histories.scan import Revision
     from aegisdb.registry.types import Registry
 
-_FORMAT = 3
+_FORMAT = 4
+_UNORDERED = b"null"
 
 
 def read_history(registry: Registry, service: str) -> History:
@@ -26,17 +31,17 @@ def read_history(registry: Registry, service: str) -> History:
     Raises:
         HistoryError: its files cannot be read or contradict each other.
     """
-    with _remembered(registry) as remembered:
-        return _read(registry, service, remembered)
+    with _Reader(registry) as reader:
+        return reader.history(service)
 
 
 def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
     """Read every history; a broken one is its error, and the others still work."""
     found: dict[str, History | HistoryError] = {}
-    with _remembered(registry) as remembered:
+    with _Reader(registry) as reader:
         for name in with_history(registry):
             try:
-                found[name] = _read(registry, name, remembered)
+                found[name] = reader.history(name)
             except HistoryError as error:
                 found[name] = error
     return found
@@ -61,56 +66,76 @@ def with_history(registry: Registry) -> tuple[str, ...]:
     return tuple(name for name, service in registry.services.items() if service.alembic is not None)
 
 
-def _remembered(registry: Registry) -> Remembered:
-    return Remembered(registry.state / "cache" / "revisions.json", _FORMAT)
+class _Reader:
+    """Reads some histories of one registry, with what is kept of them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        cache = registry.state / "cache"
+        self._remembered = Remembered(cache / "locations.json", _FORMAT)
+        self._kept = KeptHistories(cache / "revisions.kept")
+        self._real: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._remembered.__enter__()
+        self._kept.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remembered.__exit__()
+        self._kept.__exit__()
+
+    def history(self, name: str) -> History:
+        """Read one of them; raises as `read_history`."""
+        settings = alembic_settings(self._registry, name)
+        locations = locate(self._registry, name, self._remembered)
+        directories = dict.fromkeys(self._resolved(str(path)) for path in locations.versions)
+        listing = Listing(directories, recursive=locations.recursive)
+        block = self._kept.get(name)
+        revisions: Mapping[str, Revision] | None = None
+        if block is None or block.listing != listing.now or block.heads == _UNORDERED:
+            block, revisions = self._read(name, listing, block)
+        schema, heads = self._registry.services[name].schema, None
+        if revisions is None:
+            count, *heads = json.loads(block.heads)
+            revisions = KeptRevisions(block, listing.paths, count)
+        known = None if heads is None else tuple(heads)
+        return History(name, settings.version_table, schema, locations, revisions, known)
+
+    def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
+        """Read those files that are not what they were, and keep all of them."""
+        same = listing.same(block) if block is not None else {}
+        found: list[Revision] = []
+        arranged: dict[str, Revision] = {}
+        try:
+            # one by one: where a file cannot be read, those before it are kept
+            found.extend(revived(same[p], p) if p in same else scan(Path(p)) for p in listing.paths)
+            arranged = arrange(name, found)
+        finally:
+            # an abbreviation in `depends_on` means what the other files make of it
+            ordered = bool(arranged) and not any(revision.depends_on for revision in found)
+            block = _block(listing, found, arranged if ordered else None)
+            self._kept.put(name, block)
+        return block, arranged
+
+    def _resolved(self, path: str) -> str:
+        """The path without symbolic links; services share most of the directories above theirs."""
+        if not path.startswith("/") or ".." in path:
+            return os.path.realpath(path)
+        known = self._real.get(path)
+        if known is None:
+            parent, name = os.path.split(path)
+            if not name:
+                return path
+            place = f"{self._resolved(parent).rstrip('/')}/{name}"
+            linked = stat.S_ISLNK(os.lstat(place).st_mode)
+            known = self._real[path] = os.path.realpath(place) if linked else place
+        return known
 
 
-def _read(registry: Registry, name: str, remembered: Remembered) -> History:
-    settings = alembic_settings(registry, name)
-    locations = locate(registry, name, remembered)
-    found = [
-        _scanned(entry, remembered)
-        for directory in dict.fromkeys(path.resolve() for path in locations.versions)
-        for entry in _files(directory, recursive=locations.recursive)
-    ]
-    return History(name, settings.version_table, registry.services[name].schema, locations, arrange(name, found))
-
-
-def _files(directory: Path, *, recursive: bool) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(directory) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        # Alembic's rule for what is a revision file
-        if entry.name.endswith(".py") and not entry.name.startswith((".#", "__init__")):
-            yield entry
-        elif recursive and entry.is_dir() and entry.name != "__pycache__":
-            yield from _files(Path(entry.path), recursive=True)
-
-
-def _scanned(entry: os.DirEntry[str], remembered: Remembered) -> Revision:
-    known = remembered.get(entry)
-    if known is not None:
-        return _from_json(entry.path, known)
-    revision = scan(Path(entry.path))
-    remembered.put(entry, _to_json(revision))
-    return revision
-
-
-def _to_json(r: Revision) -> list[Any]:
-    return [r.id, r.down, r.depends_on, r.labels, r.message, r.line, r.one_way, r.digest, r.references]
-
-
-def _from_json(path: str, stored: list[Any]) -> Revision:
-    identifier, down, depends_on, labels, message, line, one_way, digest, references = stored
-    return Revision(
-        id=identifier,
-        down=tuple(down),
-        depends_on=tuple(depends_on),
-        labels=tuple(labels),
-        message=message,
-        file=path,
-        line=line,
-        one_way=one_way,
-        digest=digest,
-        references=tuple(references),
-    )
+def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revision] | None) -> Block:
+    places = {revision.file: place for place, revision in enumerate(found)}
+    revised = {parent for revision in found for parent in revision.down}
+    heads = None if arranged is None else [len(arranged), *(one for one in arranged if one not in revised)]
+    facts = [facts_of(r, places[r.file]) for r in (found if arranged is None else arranged.values())]
+    return Block(json.dumps(heads).encode(), listing.kept(len(found)), json.dumps(facts).encode())

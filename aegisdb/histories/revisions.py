@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from aegisdb.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aegisdb.histories.locations import Locations
     from aegisdb.histories.scan import Revision
@@ -29,6 +30,8 @@ class History:
     locations: Locations
     revisions: Mapping[str, Revision]
     """By id, parents before children."""
+    known_heads: tuple[str, ...] | None = None
+    """What `heads` says, where that is known without looking at the revisions."""
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:
@@ -41,6 +44,8 @@ class History:
     @cached_property
     def heads(self) -> tuple[str, ...]:
         """Revisions that no other one revises (a dependency does not count, as in Alembic)."""
+        if self.known_heads is not None:
+            return self.known_heads
         revised = {parent for revision in self.revisions.values() for parent in revision.down}
         return tuple(identifier for identifier in self.revisions if identifier not in revised)
 
@@ -73,7 +78,10 @@ class History:
 
     def unknown(self, applied: Iterable[str]) -> tuple[str, ...]:
         """Rows of the version table that no file here explains."""
-        return tuple(identifier for identifier in applied if identifier not in self.revisions)
+        rows = tuple(applied)
+        if set(rows) <= set(self.heads):
+            return ()  # without a look at the revisions
+        return tuple(identifier for identifier in rows if identifier not in self.revisions)
 
     def pending(self, applied: Iterable[str], to: str = "") -> tuple[Revision, ...]:
         """What an upgrade would run, in order; up to `to` where it is given."""
@@ -185,6 +193,28 @@ class History:
 
 def _named(ids: tuple[str, ...]) -> str:
     return ", ".join(ids) if ids else "nowhere"
+
+
+class Everything(Sequence["Revision"]):
+    """All revisions of a history, in order; counting them does not read them."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    @overload
+    def __getitem__(self, index: int) -> Revision: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Revision, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Revision | tuple[Revision, ...]:
+        return self._history.ordered()[index]
+
+    def __iter__(self) -> Iterator[Revision]:
+        return iter(self._history.ordered())
+
+    def __len__(self) -> int:
+        return len(self._history.revisions)
 
 
 def arrange(service: str, found: Iterable[Revision]) -> dict[str, Revision]:

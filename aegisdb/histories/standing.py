@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import Dirty, HistoryError, Problem
 from aegisdb.histories.misplaced import misplaced
+from aegisdb.histories.revisions import Everything
 from aegisdb.histories.versions import read_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aegisdb.histories.lost import Lost
     from aegisdb.histories.revisions import History
@@ -31,7 +32,7 @@ class Standing:
     history: History | None
     """None when its files are broken."""
     applied: tuple[str, ...]
-    pending: tuple[Revision, ...]
+    pending: Sequence[Revision]
     state: State
     problem: Problem | None = None
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
@@ -67,7 +68,9 @@ def read_standings(conn: Reader | None, histories: Mapping[str, History | Histor
 def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
     unknown = history.unknown(rows)
     known = tuple(row for row in rows if row not in unknown)
-    pending = () if unknown else history.pending(known)
+    pending: Sequence[Revision] = ()
+    if not unknown:
+        pending = history.pending(known) if known else Everything(history)
     if half is not None:
         return Standing(history.service, history, rows, pending, "half-applied", half)
     if unknown and conn is not None:
@@ -85,11 +88,13 @@ def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half
 
 def several_heads(history: History) -> Problem | None:
     """Two heads are a mistake unless they are labelled branches."""
+    if len(history.heads) < 2:  # noqa: PLR2004  two heads
+        return None
     heads = [history.revisions[head] for head in history.heads]
     branches = {
         label for head in heads for ancestor in history.ancestors((head.id,)) for label in _labels(history, ancestor)
     }
-    if len(heads) < 2 or len(branches) >= len(heads):  # noqa: PLR2004  two heads
+    if len(branches) >= len(heads):
         return None
     return Problem(
         code="several_heads",

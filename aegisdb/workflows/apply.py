@@ -118,7 +118,7 @@ def plan_apply(ws: Workspace, conn: Reader, service: str, to: str) -> ApplyPlan:
     for name in order:
         if standings[name].problem is not None:
             continue
-        steps = good[name].pending(standings[name].applied, to) if to else standings[name].pending
+        steps = good[name].pending(standings[name].applied, to) if to else tuple(standings[name].pending)
         if steps:
             todo.append((good[name], steps))
         else:

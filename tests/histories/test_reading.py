@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
 from aegisdb.errors import BadInput, HistoryError, UsageError
+from aegisdb.histories import kept, reading
 from aegisdb.histories.locations import locate
 from aegisdb.histories.order import all_needs, service_order
 from aegisdb.histories.reading import good_histories, read_histories, read_history
+from aegisdb.histories.scan import Revision, scan
+from aegisdb.histories.standing import read_standings
 from aegisdb.registry import load
 from aegisdb.registry.types import Registry
 from tests.monorepo import Rev, Svc, build_monorepo, table, write, write_revision
@@ -20,6 +22,25 @@ AB = {
     "a": Svc(revisions=(Rev(id="a1"), Rev(id="a2"))),
     "b": Svc(revisions=(Rev(id="b1"),)),
 }
+
+
+def age(root: Path, name: str = "*") -> Path:
+    """Make revision files old ones; the path of the second one of `a`."""
+    for path in root.rglob(f"versions/{name}.py"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    return root / "services" / "a" / "alembic" / "versions" / "a2.py"
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of files that are read from now on."""
+    names: list[str] = []
+
+    def counting(path: Path) -> Revision:
+        names.append(path.name)
+        return scan(path)
+
+    monkeypatch.setattr(reading, "scan", counting)
+    return names
 
 
 def registry(root: Path, services: dict[str, Svc]) -> Registry:
@@ -71,18 +92,93 @@ def test_a_broken_history_leaves_the_others_alone(tmp_path: Path) -> None:
         good_histories(found)
 
 
-def test_the_cache_never_hides_a_change(tmp_path: Path) -> None:
+def test_the_cache_never_hides_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = registry(tmp_path, AB)
-    path = tmp_path / "services" / "a" / "alembic" / "versions" / "a2.py"
-    os.utime(path, (1, 1))
-    read_histories(found)
-    kept = json.loads((tmp_path / ".aegisdb" / "cache" / "revisions.json").read_text())
-    assert str(path) in kept["files"]
-    before = read_history(found, "a").revisions["a2"]
+    path = age(tmp_path)
+    before = read_history(found, "a")
+    scanned = counted(monkeypatch)
+    again = read_history(found, "a")
+    assert (scanned, again.heads, dict(again.revisions)) == ([], before.heads, dict(before.revisions))
     path.write_text(path.read_text().replace("pass", "1/0"))
-    assert read_history(found, "a").revisions["a2"].digest != before.digest
-    write(tmp_path / ".aegisdb" / "cache" / "revisions.json", "{ damaged")
+    assert read_history(found, "a").revisions["a2"].digest != before.revisions["a2"].digest
+    assert scanned == ["a2.py"]
+    for file in (tmp_path / ".aegisdb" / "cache").iterdir():
+        file.write_bytes(b"{ damaged")
     assert list(read_history(found, "a").revisions) == ["a1", "a2"]
+
+
+def test_a_change_that_leaves_size_and_time_as_they_were(tmp_path: Path) -> None:
+    found = registry(tmp_path, AB)
+    path = age(tmp_path)
+    assert read_history(found, "a").heads == ("a2",)
+    path.write_text(path.read_text().replace("'a2'", "'a9'"))
+    age(tmp_path, "a2")
+    assert read_history(found, "a").heads == ("a9",)
+
+
+def test_what_was_changed_just_now_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(tmp_path, AB)
+    path = age(tmp_path)
+    os.utime(path)
+    scanned = counted(monkeypatch)
+    read_history(found, "a")
+    read_history(found, "a")
+    assert scanned == ["a1.py", "a2.py", "a2.py"]
+
+
+def test_files_that_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(tmp_path, AB)
+    path = age(tmp_path)
+    read_histories(found)
+    write_revision(tmp_path / "services" / "a", Rev(id="a3", parent="a2"), None)
+    age(tmp_path, "a3")
+    scanned = counted(monkeypatch)
+    assert read_history(found, "a").heads == ("a3",)
+    path.with_name("a3.py").rename(path.with_name("a0.py"))
+    assert read_history(found, "a").revisions["a3"].path.name == "a0.py"
+    path.unlink()
+    with pytest.raises(HistoryError, match="revises a2"):
+        read_history(found, "a")
+    assert set(scanned) == {"a3.py", "a0.py"}
+
+
+def test_the_files_beside_a_broken_one_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(tmp_path, AB)
+    path = age(tmp_path)
+    text = path.read_text()
+    path.write_text("revision =")
+    age(tmp_path, "a2")
+    with pytest.raises(HistoryError, match="does not compile"):
+        read_history(found, "a")
+    scanned = counted(monkeypatch)
+    with pytest.raises(HistoryError, match="does not compile"):
+        read_history(found, "a")
+    assert scanned == ["a2.py"]
+    path.write_text(text)
+    assert read_history(found, "a").heads == ("a2",)
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(HistoryError, match="cannot be read"):
+        read_history(found, "a")
+
+
+def test_a_linked_directory_of_revisions(tmp_path: Path) -> None:
+    found = registry(tmp_path, AB)
+    versions = tmp_path / "services" / "a" / "alembic" / "versions"
+    versions.rename(tmp_path / "elsewhere")
+    versions.symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):
+        assert {r.path.parent for r in read_history(found, "a").ordered()} == {tmp_path.resolve() / "elsewhere"}
+
+
+def test_an_abbreviation_in_depends_on_follows_the_other_files(tmp_path: Path) -> None:
+    found = registry(tmp_path, {"a": Svc(revisions=(Rev(id="abc1"),))})
+    home = tmp_path / "services" / "a"
+    other = write_revision(home, Rev(id="x1"), None)
+    other.write_text(other.read_text() + 'depends_on = "abc"\n')
+    age(tmp_path)
+    for _ in range(2):
+        assert read_history(found, "a").revisions["x1"].depends_on == ("abc1",)
 
 
 def test_foreign_keys_and_after_make_the_order(tmp_path: Path) -> None:
@@ -144,3 +240,24 @@ def test_a_copied_file_is_a_duplicate_naming_both(tmp_path: Path) -> None:
         read_history(found, "a")
     assert "a9.py" in caught.value.where
     assert "copy_of_a9.py" in caught.value.where
+
+
+def test_where_services_stand_is_told_without_decoding_a_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = registry(tmp_path, AB)
+    age(tmp_path)
+    first = {name: (s.state, list(s.pending)) for name, s in read_standings(None, read_histories(found)).items()}
+    histories = read_histories(found)
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "revived", None)
+        standings = read_standings(None, histories)
+        assert {name: len(s.pending) for name, s in standings.items()} == {"a": 2, "b": 1}
+        behind = standings["a"].behind
+        assert behind is not None
+        assert behind.message == "a has 2 pending revisions"
+        history = good_histories(found)["a"]
+        assert (history.unknown(("a2",)), history.pending(("a2",)), history.heads) == ((), (), ("a2",))
+    assert {name: (s.state, list(s.pending)) for name, s in standings.items()} == first
+    assert standings["a"].pending[1].id == "a2"
+    assert [revision.id for revision in standings["a"].pending[:1]] == ["a1"]
