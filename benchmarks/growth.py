@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measuring import Contender, compare
 from benchmarks.project import ROOT, Project, run
-from benchmarks.registries import names
+from benchmarks.registries import DATABASE, names
 from benchmarks.scenarios import BARE, OURS
 
 if TYPE_CHECKING:
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from benchmarks.measuring import Samples
 
+LINTED = 6
+"""Exit code of lint: it finds something in generated statements."""
 SIZES = ((10, 40), (100, 40), (1000, 40), (1, 40), (1, 400), (1, 2000))
 """Services x revisions."""
+RUN = 400
+"""Plan and roundtrip run every revision: they are measured, once, where there are at most so many."""
 
 
 def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]]]:
@@ -28,22 +32,31 @@ def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]
         # a process: a large monorepo would stay in our memory, and count as everybody's peak
         made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
         subprocess.run(made, cwd=ROOT, check=True)
-        project = Project(root, names(services), (), ())
+        project = Project(root, names(services), ("sql/init.sql",), ())
         run(project.invoke("db.up"))
         try:
-            yield from _commands(project, rounds, f"of {services} services x {revisions} revisions")
+            project = project.reached()
+            project.anew(DATABASE)
+            size = f"of {services} services x {revisions} revisions"
+            yield from _commands(project, rounds, size)
+            if services * revisions <= RUN:
+                yield from _rehearsals(project, size)
         finally:
             run(project.invoke("db.down", "--volumes", "--yes"))
 
 
 def _commands(project: Project, rounds: int, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:
     bare = Contender(BARE, (project.invoke("--version"),))
-    # what lint finds in generated statements makes it exit with 6
-    commands = {
-        "status": project.invoke("migrate.status"),
-        "lint --all": project.invoke("migrate.lint", "--all", code=6),
-    }
-    run(commands["status"])  # the cache of revision files is warm, as it is on every day but the first
-    for what, command in commands.items():
+    status, lint = project.invoke("migrate.status"), project.invoke("migrate.lint", "--all", code=LINTED)
+    # only the first time the caches are cold
+    for what, command in (("status", status), ("lint --all", lint)):
+        first = f"first {what} {size}"
+        yield first, compare(first, (Contender(OURS, (command,)),), 1)
         name = f"{what} {size}"
         yield name, compare(name, (bare, Contender(OURS, (command,))), rounds)
+
+
+def _rehearsals(project: Project, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:
+    for what, words in (("plan", ("migrate.plan",)), ("roundtrip", ("migrate.roundtrip", "--all"))):
+        name = f"{what} {size}"
+        yield name, compare(name, (Contender(OURS, (project.invoke(*words),)),), 1)

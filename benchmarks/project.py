@@ -44,10 +44,14 @@ class Project:
     def started(self) -> Project:
         """The same with its server running, its database reset once, and nothing left to do in the background."""
         run(self.invoke("db.reset"))
-        url = json.loads(run(self.invoke("db.url", "--format", "json")))["result"]["url"]
-        running = replace(self, url=url.rpartition("/")[0] + "/postgres")
+        running = self.reached()
         running.settle(spare=True)
         return running
+
+    def reached(self) -> Project:
+        """The same with the URL of its server, which runs."""
+        url = json.loads(run(self.invoke("db.url", "--format", "json")))["result"]["url"]
+        return replace(self, url=url.rpartition("/")[0] + "/postgres")
 
     def database(self, name: str) -> str:
         """URL of another database of the server."""
