@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .channel import Channel
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _FORK = "--fork"
 _MODULE = b"m"
+_COLOURS_OF_MAKO = "mako.ext.pygmentplugin"
 _DESCRIPTORS = 3  # requests, answers, and where stdout and stderr go
 
 
@@ -35,9 +37,7 @@ def _serve(channel: Channel) -> None:
     if opening is None:
         return
     try:
-        from .alembic_side import AlembicSide
-
-        side = AlembicSide(channel, opening)
+        side = load_alembic_side().AlembicSide(channel, opening)
     except BaseException as error:  # noqa: BLE001  env.py's imports may raise anything, SystemExit included
         channel.write({"ok": False, **describe(error, kind="environment")})
         return
@@ -47,6 +47,22 @@ def _serve(channel: Channel) -> None:
         if request is None or request["op"] == "quit":
             return
         _handle(side, channel, request)
+
+
+def load_alembic_side() -> Any:
+    """Import the module that imports Alembic; raises whatever that does.
+
+    Where Pygments is installed, Mako imports all of it to colour its pages about errors, an eighth of the time; without
+    it they are plain. Whoever imports Pygments or Mako's plugin afterwards gets them.
+    """
+    hidden = _COLOURS_OF_MAKO not in sys.modules
+    if hidden:
+        sys.modules[_COLOURS_OF_MAKO] = None  # type: ignore[assignment]  # importing it raises ImportError
+    try:
+        return import_module(".alembic_side", __package__)
+    finally:
+        if hidden:
+            sys.modules.pop(_COLOURS_OF_MAKO, None)
 
 
 def _handle(side: Any, channel: Channel, request: Message) -> None:
@@ -81,13 +97,12 @@ def _failure(side: Any, error: BaseException) -> Message:
 def _serve_forks(descriptor: int, modules: list[str]) -> None:
     """Import what every service needs, then fork for each request on the socket: a worker, or a module to run."""
     import gc
-    import importlib
 
     gc.disable()  # nothing that an import makes is garbage: looking for it costs a fifth of the time
     control = socket.socket(fileno=descriptor)
-    importlib.import_module(".alembic_side", __package__)
+    load_alembic_side()
     for module in modules:
-        importlib.import_module(module)
+        import_module(module)
     gc.freeze()  # nor do the forks look there, whose pages stay shared
     gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are never waited for: the engine watches their pipes

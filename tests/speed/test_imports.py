@@ -107,3 +107,25 @@ def test_only_the_tasks_that_are_named_are_made(shop: Path) -> None:
     assert made("migrate.status", "db.url") == {"tasks.migrate", "tasks.db"}
     assert made("--list") == made("--help", "migrate.status") == every
     assert made("migrat.status", code=2) == made("migrate.statuss", code=2) == every  # a suggestion may be any of them
+
+
+_WORKER = """
+import sys
+from aegisdb.worker.serving import load_alembic_side
+load_alembic_side()
+assert "alembic" in sys.modules
+assert not [name for name in sys.modules if name.partition(".")[0] == "pygments"]
+from mako.exceptions import html_error_template
+try:
+    1 / 0
+except ZeroDivisionError:
+    assert "ZeroDivisionError" in html_error_template().render().decode()
+import pygments
+from mako.ext.pygmentplugin import MakoLexer
+assert pygments.lex("${a}", MakoLexer())
+"""
+
+
+def test_a_worker_does_without_pygments_and_a_service_can_have_it(tmp_path: Path) -> None:
+    done = _run(tmp_path, [sys.executable, "-c", _WORKER])
+    assert done.returncode == 0, done.stderr
