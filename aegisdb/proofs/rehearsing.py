@@ -114,7 +114,7 @@ def rehearse(
         ws.registry, conn.address, conn.identity(), listen=ws.listen, journal=False, timeout=timeout, observe=True
     ) as sessions:
         for step in sessions.upgrade(todo):
-            after = read_state(conn)
+            after = read_state(conn, before)
             told = _Told(step, before, after, ignored)
             yield told.rehearsal(rows)
             rows.count(after, [*told.touched, *(after.tables.keys() - before.tables.keys())])

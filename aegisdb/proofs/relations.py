@@ -20,9 +20,10 @@ WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND left(n.nspname, 3) <> 'pg_'
     AND n.nspname NOT IN ('information_schema', 'aegisdb')
 """
 _CONSTRAINTS = """
-SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated, pg_get_constraintdef(o.oid)
+SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated
 FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
 """
+_DEFINITIONS = "SELECT oid::bigint, pg_get_constraintdef(oid) FROM pg_constraint WHERE oid = ANY (%s::oid[])"
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
@@ -49,7 +50,6 @@ class _Constraint:
     name: str
     kind: str
     valid: bool
-    definition: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +69,23 @@ class State:
 
     tables: Mapping[int, Table]
     constraints: Mapping[int, _Constraint]
+    definitions: Mapping[int, str]
+    """Of constraints that are new, or newly valid, since the state before."""
     not_null: frozenset[tuple[int, str]]
     """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
     invalid: frozenset[str]
 
 
-def read_state(conn: Connection) -> State:
-    """Read it from the catalog."""
+def read_state(conn: Connection, before: State | None = None) -> State:
+    """Read it from the catalog; with a state `before`, also how what is new since then is defined."""
+    constraints = {row[0]: _Constraint(*row[1:]) for row in conn.rows(_CONSTRAINTS)}
+    # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
+    new = [] if before is None else [each for each, now in constraints.items() if _is_new(before, each, now)]
     old = conn.identity().server_version < _NOT_NULL_ARE_CONSTRAINTS
     return State(
         tables={row[0]: Table(*row[1:]) for row in conn.rows(_TABLES)},
-        constraints={row[0]: _Constraint(*row[1:]) for row in conn.rows(_CONSTRAINTS)},
+        constraints=constraints,
+        definitions=dict(conn.rows(_DEFINITIONS, (new,))) if new else {},
         not_null=frozenset((row[0], row[1]) for row in conn.rows(_NOT_NULL)) if old else frozenset(),
         invalid=frozenset(index.name for index in invalid_indexes(conn)),
     )
@@ -88,17 +94,20 @@ def read_state(conn: Connection) -> State:
 def new_constraints(before: State, after: State) -> Iterator[NewConstraint]:
     """Constraints that are new, or newly valid, on tables that were there before."""
     for identifier, now in after.constraints.items():
-        was = before.constraints.get(identifier)
-        if now.table in before.tables and now.table in after.tables and (was is None or was.valid != now.valid):
-            yield NewConstraint(
-                table=after.tables[now.table].name, constraint=now.name, definition=now.definition, check=_check(now)
-            )
+        if now.table in before.tables and now.table in after.tables and _is_new(before, identifier, now):
+            table, definition = after.tables[now.table].name, after.definitions[identifier]
+            yield NewConstraint(table=table, constraint=now.name, definition=definition, check=_check(now))
     for relation, column in sorted(after.not_null - before.not_null):
         if relation in before.tables and relation in after.tables:
             name = f"{column} NOT NULL"
             yield NewConstraint(
                 table=after.tables[relation].name, constraint=name, definition=name, check="scans the table"
             )
+
+
+def _is_new(before: State, identifier: int, now: _Constraint) -> bool:
+    was = before.constraints.get(identifier)
+    return was is None or was.valid != now.valid
 
 
 def _check(constraint: _Constraint) -> Check:
