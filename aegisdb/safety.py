@@ -195,10 +195,12 @@ def _copied(marker: Marker | None) -> list[str]:
 
 
 def _environment(registry: Registry) -> str:
-    from dotenv import dotenv_values
-
     # either one denies: a variable of the shell must not switch off what the file says
-    values = [os.environ.get("AEGIS_ENV", ""), dotenv_values(registry.root / ".env").get("AEGIS_ENV") or ""]
+    values = [os.environ.get("AEGIS_ENV", "")]
+    if (path := registry.root / ".env").exists():
+        from dotenv import dotenv_values
+
+        values.append(dotenv_values(path).get("AEGIS_ENV") or "")
     return "production" if any(value.strip().lower() in {"production", "prod"} for value in values) else ""
 
 

@@ -104,7 +104,7 @@ def git_commit(root: Path) -> str | None:
     from aegisdb.processes import run
 
     try:
-        finished = run(["git", "-C", root, "rev-parse", "HEAD"], timeout=10)
+        finished = run(["git", "-C", root, "rev-parse", "HEAD"], timeout=10, death_signal=None)
     except Failed:
         return None  # no git on this machine
     return finished.stdout.strip() if finished.returncode == 0 else None

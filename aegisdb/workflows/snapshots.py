@@ -245,7 +245,9 @@ def facts_about(ws: Workspace, conn: Connection) -> dict[str, str]:
 
 def _branch(registry: Registry) -> str:
     try:
-        asked = processes.run(["git", "rev-parse", "--abbrev-ref", "HEAD"], cwd=registry.root, timeout=10)
+        asked = processes.run(
+            ["git", "rev-parse", "--abbrev-ref", "HEAD"], cwd=registry.root, timeout=10, death_signal=None
+        )
     except AegisError:  # no git on this machine
         return ""
     return asked.stdout.strip() if asked.returncode == 0 else ""
