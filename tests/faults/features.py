@@ -534,7 +534,7 @@ MUTATIONS = (
         28,
         "two heads",
         "histories/standing.py",
-        "    if len(heads) < 2 or len(branches) >= len(heads):",
+        "    if len(branches) >= len(heads):",
         "    if True:",
         (f"{_APPLY}fault_28_two_heads_name_both_files",),
     ),
@@ -574,19 +574,19 @@ MUTATIONS = (
     Mutation(
         28,
         "syntax error",
-        "histories/reading.py",
-        '"__init__")):\n            yield entry\n',
-        '"__init__")):\n            import ast\n            from contextlib import suppress\n\n'
-        "            with suppress(SyntaxError):\n                ast.parse(Path(entry.path).read_bytes())\n"
-        "                yield entry\n",
+        "histories/kept.py",
+        '"__init__")):\n                try:\n',
+        '"__init__")):\n                import ast\n\n                try:\n'
+        '                    with open(entry.path, "rb") as file:\n                        ast.parse(file.read())\n'
+        "                except SyntaxError:\n                    continue\n                try:\n",
         (f"{_HISTORY}[syntax error]",),
     ),
     Mutation(
         28,
         "stray file",
-        "histories/reading.py",
-        '        if entry.name.endswith(".py") and not entry.name.startswith((".#", "__init__")):\n',
-        '        if entry.name.endswith(".py") and b"revision" in Path(entry.path).read_bytes():\n',
+        "histories/kept.py",
+        '            if name.endswith(".py") and not name.startswith((".#", "__init__")):\n',
+        '            if name.endswith(".py") and b"revision" in open(entry.path, "rb").read():\n',
         (f"{_HISTORY}[stray file]",),
     ),
     Mutation(
