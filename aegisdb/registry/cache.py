@@ -18,8 +18,8 @@ from aegisdb.registry.draft import Draft
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
-_LITERAL_PASSWORD = re.compile(r"://[^/?#]*:[^/?#@]+@|[?&]password=[^&]")
+_VARIABLE = r"\$\{[^}]*\}"
+_LITERAL = r"://[^/?#]*:[^/?#@]+@|[?&]password=[^&]"
 
 
 def draft_of(path: Path, content: bytes) -> Draft:
@@ -86,11 +86,11 @@ def _write(place: Path, key: str, draft: Draft) -> None:
 
 def _passwords(plain: dict[str, Any]) -> Iterator[str]:
     """Texts in which a password is written out, outside of any `${VAR:-default}`."""
-    yield _VARIABLE.sub("", plain["database"].get("password", ""))
+    yield re.sub(_VARIABLE, "", plain["database"].get("password", ""))
     for target in plain["targets"].values():
-        yield "".join(_LITERAL_PASSWORD.findall(_VARIABLE.sub("", target.get("url", ""))))
+        yield "".join(re.findall(_LITERAL, re.sub(_VARIABLE, "", target.get("url", ""))))
     for service in plain.get("services", {}).values():
         for seed in service.get("seeds", ()):
             for field in ("http", "serve", "ready"):
                 text = seed.get(field) or ""
-                yield "".join(_LITERAL_PASSWORD.findall(_VARIABLE.sub("", text)))
+                yield "".join(re.findall(_LITERAL, re.sub(_VARIABLE, "", text)))

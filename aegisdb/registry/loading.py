@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from aegisdb.errors import BadInput, Fault, RegistryError
 from aegisdb.registry import cache
 from aegisdb.registry.build import build_file
-from aegisdb.registry.document import dotted
 from aegisdb.registry.draft import Draft, Located, place
 from aegisdb.registry.interpolation import Interpolation, Variables
 from aegisdb.registry.problems import Problem
@@ -58,6 +57,8 @@ def _unset_problem(key: Key, name: str) -> Problem:
 
 
 def _error(path: Path, content: bytes, draft: Draft, problems: list[Problem]) -> RegistryError:
+    from aegisdb.registry.document import dotted
+
     tree = draft.tree
     if tree is None:
         from aegisdb.registry.reader import Reader

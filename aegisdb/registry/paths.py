@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.document import Key
 
-_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_CALLABLE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
 
 class Tree:
@@ -112,7 +112,7 @@ def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterato
             if ":" not in text:
                 yield from tree.problems((*key, "alembic", *place), path, text, "directory")
     for place, text in texts(service, "base"):
-        if not (place == ("base",) and _CALLABLE.fullmatch(text)):
+        if not (place == ("base",) and re.fullmatch(_CALLABLE, text)):
             yield from tree.problems((*key, *place), "", text, "file")
     for place, seed in elements(service, "seeds"):
         for field in ("sql", "inputs"):

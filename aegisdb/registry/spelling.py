@@ -19,12 +19,13 @@ MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer names."""
 _MAX_PORT = 65535
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_GRAPH = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]+[A-Za-z0-9_]")
-_OBJECT = re.compile(r'[\w*?\[\]!"][\w*?\[\]!". $-]*')
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DRIVER = re.compile(r"[a-z][a-z0-9_]*")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# compiled where something is looked at: of a registry that is known to be sound, that is little
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_GRAPH = r"[A-Za-z_][A-Za-z0-9_.-]+[A-Za-z0-9_]"
+_OBJECT = r'[\w*?\[\]!"][\w*?\[\]!". $-]*'
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_DRIVER = r"[a-z][a-z0-9_]*"
+_MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _NAME_HINT = f"letters, digits, _ - and . , not beginning with - or . , at most {MAX_NAME_BYTES} bytes"
@@ -58,11 +59,9 @@ def _names(plain: Any) -> Iterator[Problem]:
         yield from _match(_GRAPH, key, name, "not usable as a graph name", hint)
 
 
-def _match(
-    pattern: re.Pattern[str], key: Key, text: str, message: str, hint: str, *, at_key: bool = False
-) -> Iterator[Problem]:
+def _match(pattern: str, key: Key, text: str, message: str, hint: str, *, at_key: bool = False) -> Iterator[Problem]:
     # fullmatch: a $ would let a newline at the end pass
-    if not pattern.fullmatch(text) or len(text.encode()) > MAX_NAME_BYTES:
+    if not re.fullmatch(pattern, text) or len(text.encode()) > MAX_NAME_BYTES:
         yield Problem(key, message, hint, at_key)
 
 
@@ -114,7 +113,7 @@ def _connection(key: Key, settings: Any) -> Iterator[Problem]:
 def _seed(key: Key, seed: dict[str, Any]) -> Iterator[Problem]:
     yield from _connection(key, seed)
     for place, text in texts(seed, "module"):
-        if not _MODULE.fullmatch(text):
+        if not re.fullmatch(_MODULE, text):
             yield Problem((*key, *place), "not a dotted module name", "e.g. orchestration.seed_skills")
     for place, text in texts(seed, "http"):
         yield from _request((*key, *place), text)
