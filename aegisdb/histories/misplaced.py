@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aegisdb.histories.revisions import History
     from aegisdb.postgres.piped import Reader
 
 _LAST = """
-SELECT revision, action, to_char(started, 'YYYY-MM-DD HH24:MI') FROM aegisdb.journal
- WHERE service = %s AND action IN ('upgrade', 'downgrade', 'stamp') AND outcome IN ('done', 'resolved')
- ORDER BY id DESC LIMIT 1
+SELECT DISTINCT ON (service) service, revision, action, to_char(started, 'YYYY-MM-DD HH24:MI') FROM aegisdb.journal
+ WHERE service = ANY (%s::text[]) AND action IN ('upgrade', 'downgrade', 'stamp') AND outcome IN ('done', 'resolved')
+ ORDER BY service, id DESC
 """
 _ANY = "SELECT EXISTS (SELECT FROM unnest(%s::text[]) AS t (name) WHERE to_regclass(name) IS NOT NULL)"
 
 
-def misplaced(conn: Reader, history: History, rows: tuple[str, ...]) -> Problem | None:
+class Last:
+    """What the journal says last about services that have no row, asked for all of them at once, if at all."""
+
+    def __init__(self, conn: Reader, services: Iterable[str]) -> None:
+        self.conn = conn
+        self._services = list(services)
+
+    def of(self, service: str) -> tuple[Any, ...] | None:
+        """Revision, action and time; None for nothing."""
+        return self._told.get(service)
+
+    @cached_property
+    def _told(self) -> dict[str, tuple[Any, ...]]:
+        if self.conn.value("SELECT to_regclass('aegisdb.journal')") is None:
+            return {}
+        return {row[0]: row[1:] for row in self.conn.rows(_LAST, (self._services,))}
+
+
+def misplaced(last: Last, history: History, rows: tuple[str, ...]) -> Problem | None:
     """What is wrong with the rows themselves, though each of them is known; None when they can be right."""
-    return _doubled(history, rows) if rows else _lost(conn, history)
+    return _doubled(history, rows) if rows else _lost(last, history)
 
 
 def doubled(history: History, rows: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,18 +79,16 @@ def _line(history: History, revision: str) -> set[str]:
     return found
 
 
-def _lost(conn: Reader, history: History) -> Problem | None:
-    if conn.value("SELECT to_regclass('aegisdb.journal')") is None:
+def _lost(last: Last, history: History) -> Problem | None:
+    told = last.of(history.service)
+    if told is None:
         return None
-    last = conn.rows(_LAST, (history.service,))
-    if not last:
-        return None
-    revision, action, when = last[0]
+    revision, action, when = told
     known = history.revisions.get(revision)
     if known is None:
         return None
     standing = known.down if action == "downgrade" else (revision,)
-    if not standing or not _something_is_there(conn, history, standing):
+    if not standing or not _something_is_there(last.conn, history, standing):
         return None
     return Problem(
         code="version_rows",
@@ -89,4 +108,4 @@ def _something_is_there(conn: Reader, history: History, applied: tuple[str, ...]
     return bool(tables) and bool(conn.value(_ANY, (tables,)))
 
 
-__all__ = ["doubled", "misplaced"]
+__all__ = ["Last", "doubled", "misplaced"]

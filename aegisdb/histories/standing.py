@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import Dirty, HistoryError, Problem
-from aegisdb.histories.misplaced import misplaced
+from aegisdb.histories.misplaced import Last, misplaced
 from aegisdb.histories.revisions import Everything
 from aegisdb.histories.versions import read_versions
 
@@ -56,16 +56,17 @@ def read_standings(conn: Reader | None, histories: Mapping[str, History | Histor
     good = [history for history in histories.values() if not isinstance(history, HistoryError)]
     applied = read_versions(conn, good) if conn is not None else {}
     half = _half_applied(conn) if conn is not None else {}
+    last = Last(conn, [h.service for h in good if not applied.get(h.service)]) if conn is not None else None
     found = {}
     for service, history in histories.items():
         if isinstance(history, HistoryError):
             found[service] = Standing(service, None, (), (), "broken", _broken(history))
         else:
-            found[service] = _standing(conn, history, applied.get(service, ()), half.get(service))
+            found[service] = _standing(last, history, applied.get(service, ()), half.get(service))
     return found
 
 
-def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
+def _standing(last: Last | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
     unknown = history.unknown(rows)
     known = tuple(row for row in rows if row not in unknown)
     pending: Sequence[Revision] = ()
@@ -73,13 +74,13 @@ def _standing(conn: Reader | None, history: History, rows: tuple[str, ...], half
         pending = history.pending(known) if known else Everything(history)
     if half is not None:
         return Standing(history.service, history, rows, pending, "half-applied", half)
-    if unknown and conn is not None:
+    if unknown and last is not None:
         from aegisdb.histories.lost import find_lost
 
-        lost = [find_lost(conn, history, row) for row in unknown]
+        lost = [find_lost(last.conn, history, row) for row in unknown]
         ahead = all(one.ahead for one in lost)
         return Standing(history.service, history, rows, (), "ahead" if ahead else "unknown", _unknown(history, lost))
-    if conn is not None and (wrong := misplaced(conn, history, rows)):
+    if last is not None and (wrong := misplaced(last, history, rows)):
         return Standing(history.service, history, rows, (), "version rows", wrong)
     if pending and (problem := several_heads(history)):
         return Standing(history.service, history, rows, pending, "several heads", problem)
