@@ -87,6 +87,11 @@ class Context:
     owners: dict[str, str] = field(default_factory=dict)
     """Owners of tables that were asked for before: with many services the answer costs."""
 
+    @cached_property
+    def version_tables(self) -> frozenset[str]:
+        """Names of Alembic's tables of all services, without schemas."""
+        return frozenset(s.alembic.version_table for s in self.registry.services.values() if s.alembic is not None)
+
     def shown(self, path: Path) -> str:
         """A path relative to services.yaml."""
         root = self.registry.root

@@ -157,8 +157,10 @@ def test_what_only_the_standard_one_does_is_refused() -> None:
 
 
 def test_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **given: object) -> None:
-        raise AssertionError((args, given))
+    def refuse(source: str, *scope: dict[str, Any]) -> None:
+        # from Python 3.13 on, even a class that is given no methods has an empty function compiled
+        assert " def " not in source.removeprefix("def "), source
+        exec(source, *scope)  # noqa: S102  in the place of the standard library
 
     monkeypatch.setattr(dataclasses, "exec", refuse, raising=False)
     assert _shop(ours)("tea").name == "tea"

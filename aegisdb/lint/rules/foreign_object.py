@@ -37,7 +37,7 @@ def _complaint(file: RevisionFile, context: Context, act: Act) -> tuple[str, str
     name = act.table or (act.name if act.kind in _BY_NAME else "")
     if not name or UNKNOWN in name or act.temporary:
         return None
-    if _is_version_table(context, name):
+    if name.rpartition(".")[2] in context.version_tables:
         return f"it writes into Alembic's version table {name}", "leave version tables to Alembic"
     owner = _owner(context, file.service, name)
     if owner == file.service or (not owner and not act.table):
@@ -58,12 +58,6 @@ def _owner(context: Context, service: str, name: str) -> str:
     if name not in context.owners:
         context.owners[name] = context.registry.owners.of_table(name)
     return context.owners[name]
-
-
-def _is_version_table(context: Context, name: str) -> bool:
-    plain = name.rpartition(".")[2]
-    settings = (service.alembic for service in context.registry.services.values())
-    return any(alembic is not None and alembic.version_table == plain for alembic in settings)
 
 
 RULE = Rule(
