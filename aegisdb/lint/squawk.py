@@ -64,9 +64,13 @@ def squawk(context: Context, chosen: Iterable[tuple[str, Revision]]) -> tuple[tu
     found: list[Finding] = []
     notes: list[str] = []
     version = run([program, "--version"], cwd=context.registry.root, timeout=_PATIENCE).stdout
-    with Answers(context.registry, program, version) as answers, Rendering(context) as rendering:
+    with (
+        tempfile.TemporaryDirectory(prefix="aegisdb-lint-") as directory,
+        Answers(context.registry, program, version) as answers,
+        Rendering(context) as rendering,
+    ):
         for portion in _portions(listed):
-            asked = _Asked(context, answers, program)
+            asked = _Asked(context, answers, program, Path(directory))
             asked.look(portion, rendering, notes)
             found += asked.findings()
     return tuple(found), tuple(notes)
@@ -95,10 +99,11 @@ def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Rev
 class _Asked:
     """What is said about some services: known from before, or asked now."""
 
-    def __init__(self, context: Context, answers: Answers, program: str) -> None:
+    def __init__(self, context: Context, answers: Answers, program: str, directory: Path) -> None:
         self._context = context
         self._answers = answers
         self._program = program
+        self._directory = directory
         self._known: dict[tuple[str, Revision], list[Finding]] = {}
         self._scripts: dict[tuple[str, Revision], str] = {}
         self._written: set[tuple[str, Revision]] = set()
@@ -138,7 +143,9 @@ class _Asked:
     def findings(self) -> list[Finding]:
         """What squawk says about all of them."""
         found: dict[tuple[str, Revision], list[Finding]] = {key: [] for key in self._scripts} | self._known
-        for key, script, complaint in _judge(self._scripts, self._program, self._context.registry.root):
+        for key, script, complaint in _judge(
+            self._scripts, self._program, self._context.registry.root, self._directory
+        ):
             found[key].append(_finding(self._context, *key, script, complaint))
         for key, script in self._scripts.items():
             self._answers.keep(key[1].path, None if key in self._written else script, found[key])
@@ -146,19 +153,19 @@ class _Asked:
 
 
 def _judge(
-    scripts: Mapping[tuple[str, Revision], str], program: str, root: Path
+    scripts: Mapping[tuple[str, Revision], str], program: str, root: Path, directory: Path
 ) -> Iterator[tuple[tuple[str, Revision], str, dict[str, Any]]]:
     # a script that says BEGIN and COMMIT itself tells squawk where autocommit_block() is
     framed = {key: script for key, script in scripts.items() if "BEGIN;" in script}
     bare = {key: script for key, script in scripts.items() if key not in framed}
-    with tempfile.TemporaryDirectory(prefix="aegisdb-lint-") as directory:
-        for group, words in ((bare, ("--assume-in-transaction",)), (framed, ())):
-            files = {Path(directory) / f"{len(words)}-{number}.sql": key for number, key in enumerate(group)}
-            for file, key in files.items():
-                file.write_text(group[key], encoding="utf-8")
-            for complaint in _ask(program, [str(file) for file in files], words, root):
-                key = files[Path(complaint["file"])]
-                yield key, group[key], complaint
+    for group, words in ((bare, ("--assume-in-transaction",)), (framed, ())):
+        # the same names each time: writing over a file costs a tenth of making one
+        files = {str(directory / f"{number}.sql"): key for number, key in enumerate(group)}
+        for file, key in files.items():
+            Path(file).write_text(group[key], encoding="utf-8")
+        for complaint in _ask(program, list(files), words, root):
+            key = files[complaint["file"]]
+            yield key, group[key], complaint
 
 
 def _ask(program: str, files: list[str], words: tuple[str, ...], cwd: Path) -> list[dict[str, Any]]:
