@@ -8,13 +8,13 @@ Anything else is shared, and only an entry in an untracked local file plus a typ
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
 from aegisdb.errors import AegisError, Refused
 from aegisdb.postgres.databases import sessions
 from aegisdb.postgres.markers import DISPOSABLE, Marker, read_marker
+from aegisdb.records import dataclass
 from aegisdb.servers import Proof
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed
 from aegisdb.histories.reading import good_histories
 from aegisdb.histories.versions import read_versions
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aegisdb.errors import BadInput, Refused
+from aegisdb.records import dataclass
 
 _DEFAULT_PORT = 5432
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
+
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

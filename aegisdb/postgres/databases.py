@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, StatementFailed
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,13 +12,13 @@ import hashlib
 import random
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, Unreachable
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,12 @@ from __future__ import annotations
 import getpass
 import json
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.postgres.quoting import quote_ident, quote_literal
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.postgres import side_schema
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

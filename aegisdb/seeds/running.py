@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
 from aegisdb.progress import Event, Listener, silent
+from aegisdb.records import dataclass
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.results import Result
 from aegisdb.seeds import filled, ledger

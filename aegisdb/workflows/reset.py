@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, spare, template
@@ -21,6 +20,7 @@ from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.replacing import replace_live
 from aegisdb.postgres.scratch import scratch, sweep
+from aegisdb.records import dataclass
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable
 from aegisdb.workflows.contents import Made, made_of

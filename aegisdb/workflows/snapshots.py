@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from aegisdb.postgres.quoting import MAX_NAME_BYTES
 from aegisdb.postgres.replacing import promote, replace_live
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
+from aegisdb.records import dataclass
 from aegisdb.results import Result
 from aegisdb.safety import denials, require_disposable
 from aegisdb.workflows.snapshot_space import Space, require_room, space
