@@ -10,6 +10,8 @@ import pytest
 
 import tasks
 from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.markers import mark
 from tests.invoke import ROOT, environment
 from tests.monorepo import Rev, Svc, build_monorepo, table
 
@@ -79,6 +81,17 @@ def test_status_and_nothing_pending_import_nothing_heavy(shop: Path) -> None:
     assert "psycopg" in applied  # so this test would see it
     for words in (("migrate.status",), ("migrate.status", "--format", "json"), ("migrate.apply",)):
         assert _imported(shop, *words) & HEAVY == set()
+
+
+def test_a_warm_reset_imports_nothing_heavy(shop: Path, database: Address) -> None:
+    with connect(database) as conn:
+        mark(conn, database.database, "test")
+    try:
+        assert "psycopg" in _imported(shop, "db.reset")  # which builds the templates
+        assert _imported(shop, "db.reset") & HEAVY == set()
+    finally:
+        _imported(shop, "db.cache", "--drop")
+        _imported(shop, "db.drop-snapshot", "before-reset")
 
 
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
