@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.building.levels import LEVELS, init_files
@@ -14,10 +15,10 @@ from aegisdb.workflows.deploy_apply import deploy_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from aegisdb.building.levels import Level
     from aegisdb.histories.revisions import History
+    from aegisdb.histories.scan import Revision
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 FORMAT = "1"
 """Raised when this package builds differently from the same files."""
 
-_IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 _LENGTH = 12  # hex digits: 48 bits, among a handful of templates
 
 
@@ -77,23 +77,25 @@ def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -
 def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     service = registry.services[history.service]
     yield repr((history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
-    for revision in history.ordered():
+    revisions = history.ordered()
+    for revision in revisions:
         yield f"{revision.id} {revision.digest}".encode()
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
     places = locate(registry, history.service)
-    revisions = {revision.path for revision in history.ordered()}
-    for directory in {places.script: None} | dict.fromkeys(places.versions):
-        yield from _contents(path for path in _files(directory) if path not in revisions)
-    for package in sorted(_local_imports(places.home, history) - {places.script}):
-        yield from _contents(_files(package) if package.is_dir() else [package])
+    known = {revision.file for revision in revisions}
+    outside = [path for path in dict.fromkeys(places.versions) if not path.is_relative_to(places.script)]
+    for directory in (places.script, *outside):
+        yield from _contents(path for path in _files(directory) if path not in known)
+    for package in sorted(_local_imports(places.home, revisions) - {places.script}):
+        yield from _contents(_files(package) if package.is_dir() else [str(package)])
 
 
-def _local_imports(service: Path, history: History) -> set[Path]:
+def _local_imports(service: Path, revisions: Iterable[Revision]) -> set[Path]:
     """What revisions import from the service itself: that code runs too when they do.
 
     The script directory is often called `alembic`, which is not what `from alembic import op` means.
     """
-    names = {found.decode() for revision in history.ordered() for found in _IMPORT.findall(revision.path.read_bytes())}
+    names = {name for revision in revisions for name in revision.imports}
     candidates = (service / part for name in names for part in (name, f"{name}.py"))
     return {path for path in candidates if path.exists()}
 
@@ -106,14 +108,19 @@ def _seed_inputs(registry: Registry) -> Iterable[bytes]:
             yield f"{name} {seed_name(seed)} {seed_digest(registry, name, seed)}".encode()
 
 
-def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+def _files(directory: Path) -> list[str]:
+    found: list[str] = []
+    for parent, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        found += [f"{parent}/{name}" for name in names]
+    return sorted(found)
 
 
-def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
-    for path in paths:
-        yield path.name.encode()
-        yield path.read_bytes()
+def _contents(paths: Iterable[str]) -> Iterable[bytes]:
+    for path in map(Path, paths):
+        if path.is_file():  # no broken link, socket or pipe
+            yield path.name.encode()
+            yield path.read_bytes()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

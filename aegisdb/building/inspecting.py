@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed
-from aegisdb.histories.reading import good_histories
 from aegisdb.histories.versions import read_versions
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.histories.revisions import History
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
 
@@ -35,9 +37,8 @@ class Content:
     """Rows that each seed filled, by seed."""
 
 
-def inspect(conn: Connection, registry: Registry) -> Content:
+def inspect(conn: Connection, histories: Mapping[str, History]) -> Content:
     """Read the content of a database; a few catalog queries."""
-    histories = good_histories(registry)
     graphs = graph_names(conn)
     versions = {f"{h.schema or 'public'}.{h.version_table}" for h in histories.values()}
     tables = [f"{schema}.{table}" for schema, table in conn.rows(_TABLES) if schema not in graphs]
@@ -52,13 +53,13 @@ def inspect(conn: Connection, registry: Registry) -> Content:
     )
 
 
-def require_complete(content: Content, registry: Registry, *, seeded: bool) -> None:
+def require_complete(content: Content, registry: Registry, histories: Mapping[str, History], *, seeded: bool) -> None:
     """Refuse a database that lacks what the registry promises.
 
     Raises:
         Failed: everything that is missing, in one message.
     """
-    database, histories = registry.file.database, good_histories(registry)
+    database = registry.file.database
     missing = [f"extension {name}" for name in database.extensions if name not in content.extensions]
     missing += [f"graph {name}" for name in database.graphs if name not in content.graphs]
     missing += [

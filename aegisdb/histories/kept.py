@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
     from pathlib import Path
 
-_FORMAT = 6
+_FORMAT = 7
 _LINES = 3  # of a service
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
@@ -174,12 +174,24 @@ class KeptHistories:
 def facts_of(revision: Revision, place: int) -> list[Any]:
     """A revision as plain data; `place` is that of its file in the listing."""
     r = revision
-    return [place, r.id, r.down, r.depends_on, r.labels, r.message, r.line, r.one_way, r.digest, r.references]
+    return [
+        place,
+        r.id,
+        r.down,
+        r.depends_on,
+        r.labels,
+        r.message,
+        r.line,
+        r.one_way,
+        r.digest,
+        r.references,
+        r.imports,
+    ]
 
 
 def revived(facts: list[Any], path: str) -> Revision:
     """The revision of `facts_of`."""
-    _, identifier, down, depends_on, labels, message, line, one_way, digest, references = facts
+    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports = facts
     revision = object.__new__(Revision)
     # as unpickling does: a frozen dataclass sets each field by a call, half of the time for tens of thousands
     vars(revision).update(
@@ -193,6 +205,7 @@ def revived(facts: list[Any], path: str) -> Revision:
         one_way=one_way,
         digest=digest,
         references=tuple(references),
+        imports=tuple(imports),
     )
     return revision
 

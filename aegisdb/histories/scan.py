@@ -39,6 +39,8 @@ class Revision:
     """sha256 over the normalised syntax tree: comments, docstrings and formatting do not count."""
     references: tuple[str, ...] = ()
     """Tables that its foreign keys point at, as far as the text tells."""
+    imports: tuple[str, ...] = ()
+    """Top-level names of the modules that it imports, sorted."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -92,6 +94,7 @@ def scan_source(source: bytes | str, path: Path) -> Revision:
         one_way=str(one_way) if one_way else None,
         digest=digest(tree),
         references=tuple(dict.fromkeys(_references(tree))),
+        imports=tuple(sorted(set(_imports(tree)))),
     )
 
 
@@ -181,6 +184,14 @@ def _references(tree: ast.Module) -> Iterator[str]:
             yield from (_table(found) for found in _REFERENCES.findall(node.value))
         elif isinstance(node, ast.Call):
             yield from _references_of_call(node)
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 def _references_of_call(call: ast.Call) -> Iterator[str]:

@@ -27,10 +27,11 @@ from aegisdb.workflows.contents import Made, made_of
 from aegisdb.workflows.snapshots import facts_about, snapshot_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.building import Level
     from aegisdb.building.inspecting import Content
+    from aegisdb.histories.revisions import History
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.workflows.planned import Planned
@@ -224,8 +225,9 @@ def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: 
             if source is None:
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
-            content = _verify(ws, new, level)
-            facts = _journal_before(ws) if there else {}
+            histories = good_histories(ws.registry)  # as they are now: building may have taken a while
+            content = _verify(ws, new, level, histories)
+            facts = _journal_before(ws, histories) if there else {}
             later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)
             former = replace_live(conn, live, new.database, kept_as, facts, drop_later=later)
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
@@ -237,23 +239,23 @@ def _complete_in_place(ws: Workspace, address: Address, level: Level) -> Content
     complete_base(ws, address)
     for each in LEVELS[1 : LEVELS.index(level) + 1]:
         fill(ws, address, each)
-    return _verify(ws, address, level)
+    return _verify(ws, address, level, good_histories(ws.registry))
 
 
-def _verify(ws: Workspace, new: Address, level: Level) -> Content:
+def _verify(ws: Workspace, new: Address, level: Level, histories: Mapping[str, History]) -> Content:
     with ws.connect(new.database) as conn:
-        content = inspect(conn, ws.registry)
-        require_complete(content, ws.registry, seeded=level == "seeds")
+        content = inspect(conn, histories)
+        require_complete(content, ws.registry, histories, seeded=level == "seeds")
         side_schema.journal(conn, "reset", command=ws.command, note=f"built up to {level}")
     return content
 
 
-def _journal_before(ws: Workspace) -> dict[str, str]:
+def _journal_before(ws: Workspace, histories: Mapping[str, History]) -> dict[str, str]:
     """Note in the old database that it will be replaced, and read what it was; damage there stops nobody."""
     try:
         with ws.connect() as conn:
             side_schema.journal(conn, "reset", outcome="started", command=ws.command)
-            return facts_about(ws, conn)
+            return facts_about(conn, ws.registry, histories.values())
     except AegisError as error:
         return {"note": f"could not be read when it was replaced: {error.message}"}
 

@@ -29,6 +29,8 @@ from aegisdb.safety import denials, require_disposable
 from aegisdb.workflows.snapshot_space import Space, require_room, space
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
@@ -231,17 +233,17 @@ def snapshot_database(database: str, name: str) -> str:
 
 
 def _facts(ws: Workspace) -> dict[str, str]:
-    with ws.connect() as live:
-        return facts_about(ws, live)
-
-
-def facts_about(ws: Workspace, conn: Connection) -> dict[str, str]:
-    """What a snapshot of the live database, on which `conn` is, remembers: git branch, and where each history was."""
     # a broken history must not keep anyone from a snapshot: it is left out
     histories = [history for history in read_histories(ws.registry).values() if isinstance(history, History)]
+    with ws.connect() as live:
+        return facts_about(live, ws.registry, histories)
+
+
+def facts_about(conn: Connection, registry: Registry, histories: Iterable[History]) -> dict[str, str]:
+    """What a snapshot of the live database, on which `conn` is, remembers: git branch, and where each history was."""
     versions = read_versions(conn, histories)
     revisions = " ".join(f"{service}={','.join(rows) or '-'}" for service, rows in versions.items())
-    return {"branch": _branch(ws.registry), "revisions": revisions}
+    return {"branch": _branch(registry), "revisions": revisions}
 
 
 def _branch(registry: Registry) -> str:

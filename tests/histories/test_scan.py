@@ -24,6 +24,8 @@ one_way = "rows are merged"
 
 def upgrade():
     """Make it."""
+    from billing.money import rounded
+    import os.path, sqlalchemy as sa
     op.create_table("t", sa.Column("u", sa.ForeignKey("users.id")))  # why
     op.create_foreign_key("fk", "t", "crm.customers", ["c"], ["id"])
     op.execute("ALTER TABLE t ADD FOREIGN KEY (x) REFERENCES skills (id)")
@@ -45,6 +47,7 @@ def test_everything_is_read_without_running_it() -> None:
     assert revision.one_way == "rows are merged"
     assert revision.line == 7
     assert set(revision.references) == {"users", "crm.customers", "skills"}
+    assert revision.imports == ("billing", "os", "sqlalchemy")
 
 
 @pytest.mark.parametrize(
