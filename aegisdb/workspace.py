@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
-    from aegisdb.postgres.piped import Reader
     from aegisdb.registry.types import Registry
     from aegisdb.servers import Server
 
@@ -66,7 +65,7 @@ class Workspace:
         address = self.address()
         return connect(address.with_database(database) if database else address)
 
-    def glance(self) -> AbstractContextManager[Reader]:
+    def glance(self) -> AbstractContextManager[Connection]:
         """A session for a few looks at the target's database, cheap to open.
 
         Raises:

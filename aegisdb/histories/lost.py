@@ -12,7 +12,7 @@ from aegisdb.processes import run
 if TYPE_CHECKING:
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.piped import Reader
+    from aegisdb.postgres.connection import Connection
 
 _CHAIN_LIMIT = 1000
 
@@ -29,7 +29,7 @@ class Lost:
     hint: str
 
 
-def find_lost(conn: Reader, history: History, revision: str) -> Lost:
+def find_lost(conn: Connection, history: History, revision: str) -> Lost:
     """Look for the revision in the journal and in the git history of every branch; nothing is changed."""
     journaled = _journaled(conn, history)
     ahead = _ahead(history, journaled, revision)
@@ -43,7 +43,7 @@ def find_lost(conn: Reader, history: History, revision: str) -> Lost:
     return Lost(revision, ahead, candidates, hint)
 
 
-def _journaled(conn: Reader, history: History) -> dict[str, Revision]:
+def _journaled(conn: Connection, history: History) -> dict[str, Revision]:
     if conn.value("SELECT to_regclass('aegisdb.journal')") is None:
         return {}
     sql = "SELECT revision, source FROM aegisdb.journal WHERE service = %s AND source IS NOT NULL ORDER BY id"

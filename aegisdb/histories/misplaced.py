@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aegisdb.histories.revisions import History
-    from aegisdb.postgres.piped import Reader
+    from aegisdb.postgres.connection import Connection
 
 _LAST = """
 SELECT DISTINCT ON (service) service, revision, action, to_char(started, 'YYYY-MM-DD HH24:MI') FROM aegisdb.journal
@@ -24,7 +24,7 @@ _ANY = "SELECT EXISTS (SELECT FROM unnest(%s::text[]) AS t (name) WHERE to_regcl
 class Last:
     """What the journal says last about services that have no row, asked for all of them at once, if at all."""
 
-    def __init__(self, conn: Reader, services: Iterable[str]) -> None:
+    def __init__(self, conn: Connection, services: Iterable[str]) -> None:
         self.conn = conn
         self._services = list(services)
 
@@ -99,7 +99,7 @@ def _lost(last: Last, history: History) -> Problem | None:
     )
 
 
-def _something_is_there(conn: Reader, history: History, applied: tuple[str, ...]) -> bool:
+def _something_is_there(conn: Connection, history: History, applied: tuple[str, ...]) -> bool:
     """Whether a table that these revisions made still exists: after a downgrade by plain Alembic none does."""
     from aegisdb.histories.losing import dropped_by_source
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.lost import Lost
     from aegisdb.histories.revisions import History
     from aegisdb.histories.scan import Revision
-    from aegisdb.postgres.piped import Reader
+    from aegisdb.postgres.connection import Connection
 
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
@@ -47,7 +47,7 @@ class Standing:
         return Problem(code="pending", message=message, hint="invoke migrate.apply")
 
 
-def read_standings(conn: Reader | None, histories: Mapping[str, History | HistoryError]) -> dict[str, Standing]:
+def read_standings(conn: Connection | None, histories: Mapping[str, History | HistoryError]) -> dict[str, Standing]:
     """Where every service stands; without a connection the database is taken to be empty.
 
     Raises:
@@ -131,7 +131,7 @@ def _candidates(lost: list[Lost]) -> str:
     return f" (found: {'; '.join(found)})" if found else ""
 
 
-def _half_applied(conn: Reader) -> dict[str, Problem]:
+def _half_applied(conn: Connection) -> dict[str, Problem]:
     from aegisdb.histories.opening import WORKERS
     from aegisdb.postgres.side_schema import in_flight_rows
 

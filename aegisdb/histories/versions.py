@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aegisdb.histories.revisions import History
-    from aegisdb.postgres.piped import Reader
+    from aegisdb.postgres.connection import Connection
 
 LOCK_TIMEOUT = "3s"
 """How long a look waits for somebody who locks a version table."""
@@ -24,7 +24,7 @@ SELECT t.name, a.pid, a.application_name, a.state,
 """
 
 
-def read_versions(conn: Reader, histories: Iterable[History]) -> dict[str, tuple[str, ...]]:
+def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, tuple[str, ...]]:
     """Applied rows by service; a missing version table is an empty tuple.
 
     Raises:
@@ -49,7 +49,7 @@ def read_versions(conn: Reader, histories: Iterable[History]) -> dict[str, tuple
     return found
 
 
-def _locked(conn: Reader, names: list[str]) -> str:
+def _locked(conn: Connection, names: list[str]) -> str:
     seen = [
         f"{name} by pid {pid} ({application or 'no name'}, {state}, for {age} s)"
         for name, pid, application, state, age in conn.rows(_LOCKERS, (names,))
@@ -57,7 +57,7 @@ def _locked(conn: Reader, names: list[str]) -> str:
     return f"a version table is locked: {', '.join(seen) or 'nobody holds it any more'}"
 
 
-def _present(conn: Reader, names: dict[str, str]) -> set[str]:
+def _present(conn: Connection, names: dict[str, str]) -> set[str]:
     if not names:
         return set()
     values = ", ".join(f"({quote_literal(s)}, {quote_literal(n)})" for s, n in names.items())

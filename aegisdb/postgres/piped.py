@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aegisdb import processes
 from aegisdb.postgres import psql, translating
@@ -35,19 +35,6 @@ _ERROR = re.compile(r"^psql:<stdin>:\d+: [^:\s]+: +(?P<state>[0-9A-Z]{5}): (?P<t
 _ONLY_ERRORS = "SET client_min_messages = error"
 _FIELD = re.compile(r"^(DETAIL|HINT): +(.*)$", re.MULTILINE)
 _FLAGS = ("-X", "-q", "-A", "-t", "-w", "-v", "VERBOSITY=verbose", "-f", "-")
-
-
-class Reader(Protocol):
-    """What only looks asks with this; every `Connection` is one."""
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        """Run one statement without a result."""
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one query."""
-
-    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        """First column of the first row, None without a row."""
 
 
 class PipedConnection(Connection):

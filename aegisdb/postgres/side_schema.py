@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aegisdb.postgres.connection import Connection
-    from aegisdb.postgres.piped import Reader
 
 NAME = "aegisdb"
 
@@ -90,7 +89,7 @@ class InFlight:
     started: datetime
 
 
-def exists(conn: Reader) -> bool:
+def exists(conn: Connection) -> bool:
     """Whether the side schema is complete in this database."""
     return conn.value("SELECT to_regclass(%s)", (_LAST_TABLE,)) is not None
 
@@ -108,7 +107,7 @@ def ensure(conn: Connection) -> None:
         conn.execute(SIDE_SCHEMA_SQL)
 
 
-def in_flight_rows(conn: Reader) -> tuple[InFlight, ...]:
+def in_flight_rows(conn: Connection) -> tuple[InFlight, ...]:
     """What died half-way, oldest first; empty without a side schema."""
     if not exists(conn):
         return ()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.histories.outcomes import StepDone
     from aegisdb.histories.revisions import History
     from aegisdb.histories.standing import Standing
-    from aegisdb.postgres.piped import Reader
+    from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace
 
 
@@ -105,7 +105,7 @@ class ApplyPlan:
         return replace(Tally(list(self.todo)).result(planned=planned), at_head=self.at_head, problems=self.problems)
 
 
-def plan_apply(ws: Workspace, conn: Reader, service: str, to: str) -> ApplyPlan:
+def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
     """What an apply would do now; raises as `apply` before it runs anything."""
     histories = read_histories(ws.registry)
     standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
@@ -143,7 +143,9 @@ def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
             raise Dirty(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
-def judge(conn: Reader | None, histories: Mapping[str, History | HistoryError], service: str) -> dict[str, Standing]:
+def judge(
+    conn: Connection | None, histories: Mapping[str, History | HistoryError], service: str
+) -> dict[str, Standing]:
     """Where every service stands, when this one can be worked on.
 
     Raises:

@@ -17,7 +17,7 @@ import pytest
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.connection import Connection, connect, moment
-from aegisdb.postgres.piped import Reader, glance, open_session
+from aegisdb.postgres.piped import glance, open_session
 from aegisdb.servers.binaries import wheel_directory
 from tests.postgres_server import PASSWORD
 
@@ -48,7 +48,7 @@ def test_it_cannot_write(database: Address) -> None:
     assert caught.value.sqlstate == "25006"
 
 
-def _both(look: Callable[[Reader], object], address: Address) -> tuple[AegisError, AegisError]:
+def _both(look: Callable[[Connection], object], address: Address) -> tuple[AegisError, AegisError]:
     with pytest.raises(AegisError) as slow, connect(address, timeout=5) as full:
         look(full)
     with pytest.raises(AegisError) as fast, glance(address, bindir=BINDIR) as quick:
@@ -170,7 +170,7 @@ def test_detail_and_hint_are_told_in_the_same_words(database: Address) -> None:
     made = "CREATE TABLE IF NOT EXISTS one (n int PRIMARY KEY)"
     for sql in ("INSERT INTO one VALUES (1), (1)", "SELECT m FROM one", "SELECT nothing(1)"):
 
-        def look(conn: Reader, sql: str = sql) -> None:
+        def look(conn: Connection, sql: str = sql) -> None:
             conn.execute(made)
             conn.execute(sql)
 
