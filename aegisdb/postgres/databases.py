@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 MAINTENANCE = "postgres"
-_POLL = 0.02  # seconds
+_POLL = 0.005  # seconds: a backend needs a few milliseconds to end
+_SETTLED = 0.2  # seconds
 _STRATEGY_SINCE = 150000
 # list settings are stored as a quoted list already; the same names as in pg_dump's variable_is_guc_list_quote
 _LIST_SETTINGS = {
@@ -189,7 +190,7 @@ def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
 
 def _settle(conn: Connection, name: str) -> None:
     # a session of ours that was closed just now is seen here sooner than by PostgreSQL, which looks every 100 ms
-    deadline = time.monotonic() + 10 * _POLL
+    deadline = time.monotonic() + _SETTLED
     while sessions(conn, name) and time.monotonic() < deadline:
         time.sleep(_POLL)
 
