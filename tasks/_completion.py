@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def complete(line: str, collection: Collection) -> bool:
     """Print what may follow on this command line; False when that is for Invoke to say."""
     words = words_of(line)
+    if line.strip() and not words:  # inside of a quoted word, where Invoke would show a traceback
+        return True
     flag = next((word for word in words[-2:] if word in _CANDIDATES), "")
     names = _CANDIDATES[flag]() if flag else []
     if flag and words[-1] not in names:  # after a finished value: the shell does not say whether a space follows

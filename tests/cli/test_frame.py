@@ -171,6 +171,11 @@ def test_tab_completes_tasks_and_flags() -> None:
     assert "--target" in invoke("--complete", "--", "invoke", "service.list", "--t").out.split()
 
 
+def test_tab_within_an_open_quote_says_nothing() -> None:
+    ran = invoke("--complete", "--", "invoke", "migrate.new", "-m", "'add a")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
 def test_tab_offers_the_tasks_that_are_listed_in_the_order_of_invoke() -> None:
     offered = invoke("--complete", "--", "invoke", "migr").out.split()
     assert offered == sorted(tasks.collect().task_names, key=task_name_sort_key)
