@@ -192,7 +192,8 @@ def _open(
     """A session that has said `first`, so that it is known to be connected and to have read its password."""
     argv = [str(psql.binary("psql", bindir)), *_FLAGS]
     with psql.login(address, application=application) as (variables, descriptors):
-        env = processes.child_environment({**variables, "PGCONNECT_TIMEOUT": str(max(2, int(timeout)))})
+        own = {"PGCONNECT_TIMEOUT": str(max(2, int(timeout))), "PGCLIENTENCODING": "UTF8"}
+        env = processes.child_environment({**variables, **own})
         pipe = subprocess.PIPE
         # without a death signal: psql ends when its input does, and the child is made without copying this process
         process = processes.start(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.connection import Connection, connect, moment
 from aegisdb.postgres.piped import glance, open_session
 from aegisdb.servers.binaries import wheel_directory
-from tests.postgres_server import PASSWORD
+from tests.postgres_server import PASSWORD, TestServer
 
 BINDIR = wheel_directory()
 
@@ -156,6 +157,18 @@ def test_a_transaction_is_all_or_nothing_and_savepoints_nest(piped: Connection) 
     with pytest.raises(RuntimeError):
         _fill(piped, "INSERT INTO t VALUES (3)", error=RuntimeError)
     assert piped.rows("SELECT n FROM t") == [(1,)]
+
+
+def test_text_is_text_in_a_database_of_another_encoding(server: TestServer) -> None:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with connect(server.address) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        try:
+            latin = server.address.with_database(name)
+            with open_session(latin, bindir=BINDIR, application="by psql", timeout=5) as session:
+                assert session.rows("SELECT 'café', length('café'), chr(233)") == [("café", 4, "é")]
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_statements_together_are_one_transaction(piped: Connection) -> None:
