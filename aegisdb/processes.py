@@ -134,24 +134,25 @@ def run(
         stderr=subprocess.PIPE,
         death_signal=death_signal,
     )
+    words = tuple(map(str, argv))
+    out, err = _output(process, words[0], stdin, timeout)
+    done = Finished(words, process.returncode, out, err, time.monotonic() - began)
+    if check and done.returncode:
+        raise Failed(f"{words[0]} exited with {done.returncode}: {_last_line(done.stderr)}", code="program")
+    return done
+
+
+def _output(process: subprocess.Popen[bytes], name: str, stdin: str | None, timeout: float | None) -> tuple[str, str]:
+    """What a child prints until its end; whatever interrupts the wait stops it."""
     try:
         out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
     except subprocess.TimeoutExpired:
         stop(process)
-        raise Failed(f"{argv[0]} did not end within {timeout} s and was stopped", code="timeout") from None
+        raise Failed(f"{name} did not end within {timeout} s and was stopped", code="timeout") from None
     except BaseException:
         stop(process)
         raise
-    done = Finished(
-        tuple(str(part) for part in argv),
-        process.returncode,
-        out.decode(errors="replace"),
-        err.decode(errors="replace"),
-        time.monotonic() - began,
-    )
-    if check and done.returncode:
-        raise Failed(f"{argv[0]} exited with {done.returncode}: {_last_line(done.stderr)}", code="program")
-    return done
+    return out.decode(errors="replace"), err.decode(errors="replace")
 
 
 def stop(process: subprocess.Popen[Any], *, grace: float = _GRACE) -> None:

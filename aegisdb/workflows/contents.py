@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.ownership import BASE, Owners
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ class Made:
 
 def made_of(registry: Registry, content: Content) -> tuple[Made, ...]:
     """The content of a database, an entry for each extension, graph, owner of tables, history and seed."""
+    owners = Owners(registry)
     tables: dict[str, list[str]] = {}
     for table in content.tables:
-        tables.setdefault(registry.owners.of_table(table) or "base", []).append(table)
+        tables.setdefault(owners.owner_of(f"table {table}", table) or BASE, []).append(table)
     made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
     made += [Made(kind="graph", name=name, what="") for name in content.graphs]
     made += [

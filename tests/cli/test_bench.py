@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks import budgets, scenarios, tools
-from benchmarks.measuring import Samples
+from benchmarks.measuring import Command, Contender, Samples, compare
 from benchmarks.project import DOCUMENTED
 from benchmarks.registries import steps
 
 _HISTORY = steps("shop", 12)
 _PLANNED = re.compile(r"(\S+) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \w+ <\S+@\S+>")
+
+
+def test_what_is_short_is_asked_again_and_what_is_long_is_not(tmp_path: Path) -> None:
+    def contender(name: str, *argv: str) -> Contender:
+        return Contender(name, (Command(argv, tmp_path, {"PATH": os.defpath}),))
+
+    found = compare("waiting", (contender("short", "sleep", "0.3"), contender("long", "sleep", "1")), rounds=2)
+    assert 2 * 2 <= len(found["short"].wall) <= 2 * 4
+    assert len(found["long"].wall) == 2
 
 
 def test_sqitch_is_given_a_plan_and_a_script_for_each_way_of_each_step(tmp_path: Path) -> None:
