@@ -118,8 +118,8 @@ def roundtrip(project: Project) -> tuple[Contender, ...]:
 def fingerprint(project: Project, tables: int) -> tuple[Contender, ...]:
     """One reading of a database with about so many tables."""
     name = f"tables{tables}"
-    # ten steps of a service make two tables; each statement commits by itself, as one transaction would hold all locks
-    file = registries.one_file(project.root / f"{name}.sql", tables // 2, 10)
+    # a step makes a table; each statement commits by itself, as one transaction would hold all locks
+    file = registries.one_file(project.root / f"{name}.sql", tables // 10, 10)
     project.anew(name)
     run(project.psql(name, "-c", "SET synchronous_commit = off", "-f", str(file)))
 
