@@ -73,7 +73,7 @@ def steps(service: str, revisions: int) -> tuple[Step, ...]:
 
 def _step(service: str, n: int) -> Step:
     table, tag = f"{service}_items{n}", f"{service}_{n}"
-    # each points at the one before: with all of them at one table, PostgreSQL would read all its triggers anew each time
+    # each points at the one before: PostgreSQL reads all triggers of a table anew for each key that points at it
     other = f"{service}_items{n - 1}" if n else "accounts"
     made = f"""CREATE TABLE {table} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, other bigint
              CONSTRAINT fk_{tag} REFERENCES {other} (id), title varchar(200) NOT NULL,
