@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Refused
+from aegisdb.errors import AegisError, Refused
 from aegisdb.progress import Listener, silent
 from aegisdb.records import dataclass
 from aegisdb.registry import find_registry, load
@@ -71,10 +72,25 @@ class Workspace:
         Raises:
             Unreachable: the server is not running, or the login fails.
         """
-        from aegisdb.postgres import piped, psql
+        from aegisdb.postgres import ahead, psql
 
         address, bindir = self.address(), self.server.bindir()
-        return piped.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
+        return ahead.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
+
+    def begin(self, *databases: str) -> None:
+        """Start connecting to these databases of the server, "" for the target's own, for who asks for them next.
+
+        Where that costs next to nothing: Docker is slower to say where its server is. What is wrong is left for them
+        to be told.
+        """
+        if self.server.kind == "compose":
+            return
+        from aegisdb.postgres import ahead
+
+        with suppress(AegisError):
+            address, bindir = self.address(), self.server.bindir()
+            for database in databases:
+                ahead.begin(address.with_database(database) if database else address, bindir=bindir)
 
 
 def open_workspace(

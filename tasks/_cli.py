@@ -54,6 +54,7 @@ class Options:
     writes: bool = False
     raw: bool = False
     warm: bool = False
+    begins: tuple[str, ...] = ()
 
 
 class AegisTask(Task[Any]):
@@ -131,6 +132,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     writes: bool = False,
     raw: bool = False,
     warm: bool = False,
+    begins: tuple[str, ...] = (),
 ) -> Callable[[Body], AegisTask]:
     """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
 
@@ -144,6 +146,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes: adds `--lock-wait`.
         raw: the result is printed unmasked and alone.
         warm: it always needs Alembic, whose process is started before anything else is imported.
+        begins: databases that it always connects to by psql ("" is the target's own), which is begun as early.
     """
     options = Options(
         help=help or {},
@@ -155,6 +158,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes=writes,
         raw=raw,
         warm=warm,
+        begins=begins,
     )
     return lambda body: AegisTask(body, options)
 

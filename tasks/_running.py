@@ -95,7 +95,15 @@ def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format
         from aegisdb.histories.warm import warm_process
 
         warm_process(ws.registry)
-    return made.inner(ws, **values)
+    if not made.options.begins:
+        return made.inner(ws, **values)
+    from aegisdb.postgres.ahead import close_all
+
+    ws.begin(*made.options.begins)
+    try:
+        return made.inner(ws, **values)
+    finally:
+        close_all()
 
 
 def _open(target: str, lock_wait: float | None, command: str) -> Workspace:

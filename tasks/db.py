@@ -56,6 +56,7 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
         "disconnect": "End the sessions that others have on the database.",
     },
     writes=True,
+    begins=("postgres", ""),
 )
 def reset(
     ws: Workspace,

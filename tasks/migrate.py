@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-@task(help={"timeout": "Seconds that one revision may take (0: no limit)."}, writes=True)
+@task(help={"timeout": "Seconds that one revision may take (0: no limit)."}, writes=True, begins=("",))
 def apply(ws: Workspace, service: str = "", to: str = "", plan: bool = False, timeout: float = 0) -> Result:
     """Apply pending revisions of all services in order, each in a transaction of its own.
 
@@ -23,7 +23,7 @@ def apply(ws: Workspace, service: str = "", to: str = "", plan: bool = False, ti
     return workflow.apply(ws, service=service, to=to, plan=plan, timeout=timeout)
 
 
-@task()
+@task(begins=("",))
 def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     """Show what is applied, what is head and what is pending, for all services.
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.building.levels import LEVELS, init_files
-from aegisdb.histories.locations import locate
 from aegisdb.histories.order import service_order
 from aegisdb.histories.reading import good_histories
 from aegisdb.workflows.deploy_apply import deploy_files
@@ -81,7 +80,7 @@ def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     for revision in revisions:
         yield f"{revision.id} {revision.digest}".encode()
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
-    places = locate(registry, history.service)
+    places = history.locations
     known = {revision.file for revision in revisions}
     outside = [path for path in dict.fromkeys(places.versions) if not path.is_relative_to(places.script)]
     for directory in (places.script, *outside):
@@ -101,11 +100,12 @@ def _local_imports(service: Path, revisions: Iterable[Revision]) -> set[Path]:
 
 
 def _seed_inputs(registry: Registry) -> Iterable[bytes]:
-    from aegisdb.seeds import seed_digest, seed_name
+    from aegisdb.seeds import Sources, seed_name
 
-    for name, service in registry.services.items():
-        for seed in service.seeds:
-            yield f"{name} {seed_name(seed)} {seed_digest(registry, name, seed)}".encode()
+    with Sources(registry) as sources:
+        for name, service in registry.services.items():
+            for seed in service.seeds:
+                yield f"{name} {seed_name(seed)} {sources.digest(name, seed)}".encode()
 
 
 def _files(directory: Path) -> list[str]:

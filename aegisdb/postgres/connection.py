@@ -109,6 +109,10 @@ class Connection(ABC):
     def close(self) -> None:
         """End the session."""
 
+    def leave(self) -> None:
+        """Close it, or leave it to who connects to the same database next."""
+        self.close()
+
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
         """First column of the first row, None without a row; raises as `rows`."""
         rows = self.rows(sql, params)
@@ -138,9 +142,9 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         Busy: the server has no free connection.
     """
     if _programs and "psycopg" not in sys.modules:
-        from aegisdb.postgres import piped
+        from aegisdb.postgres import ahead
 
-        return piped.open_session(address, bindir=_programs[-1], application=application, timeout=timeout)
+        return ahead.session(address, bindir=_programs[-1], application=application, timeout=timeout)
     from aegisdb.postgres import driver
 
     return driver.open_session(address, application=application, timeout=timeout)
@@ -149,7 +153,7 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
 @contextmanager
 def lightly(bindir: Path | None) -> Iterator[None]:
     """Within this, connections are psql's, for as long as nothing has loaded psycopg and where there is a psql."""
-    from aegisdb.postgres import psql
+    from aegisdb.postgres import ahead, psql
 
     if not psql.installed(bindir):
         yield
@@ -159,6 +163,7 @@ def lightly(bindir: Path | None) -> Iterator[None]:
         yield
     finally:
         _programs.pop()
+        ahead.close_all()
 
 
 def load_driver() -> None:

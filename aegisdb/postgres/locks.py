@@ -52,17 +52,34 @@ class Holder:
 
 
 @contextmanager
-def writer_lock(address: Address, *, wait: float, command: str, listen: Listener | None = None) -> Iterator[None]:
+def writer_lock(
+    address: Address, *, wait: float, command: str, listen: Listener | None = None, conn: Connection | None = None
+) -> Iterator[None]:
     """Hold the writer lock of the address's database; `wait` seconds for another holder, who is told to `listen`.
 
-    The lock goes with the session: whoever holds it and dies, by whatever signal, frees it at once.
+    The lock goes with the session: whoever holds it and dies, by whatever signal, frees it at once. `conn` is a session
+    on the maintenance database that will hold it, where the caller has one that runs no migration; else one is opened.
 
     Raises:
         Busy: somebody else still holds it; names user, host, command and since when.
     """
-    with _lock_session(address, f"aegisdb: {command} {who()}") as conn:
-        _acquire(conn, address.database, wait, listen)
+    if conn is None:
+        with _lock_session(address, holder_name(command)) as own:
+            _acquire(own, address.database, wait, listen)
+            yield
+        return
+    _keep_alive(conn)
+    _acquire(conn, address.database, wait, listen)
+    try:
         yield
+    finally:
+        if not conn.closed:
+            conn.value("SELECT pg_advisory_unlock(%s)", (lock_key(address.database),))
+
+
+def holder_name(command: str) -> str:
+    """The application name of a session that holds the lock for a command."""
+    return f"aegisdb: {command} {who()}"
 
 
 def holder(address: Address) -> Holder | None:
@@ -114,6 +131,10 @@ def _lock_session(address: Address, application: str) -> Connection:
             raise
         # a hosted server may keep the role out of `postgres`; then all its roles lock in the database itself
         conn = connect(address, application=application)
+    _keep_alive(conn)
+    return conn
+
+
+def _keep_alive(conn: Connection) -> None:
     # a session whose client died with the machine or the cable must not keep the lock
     conn.execute("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
-    return conn

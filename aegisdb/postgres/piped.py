@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb import processes
 from aegisdb.postgres import psql, translating
-from aegisdb.postgres.connection import CONNECT_TIMEOUT, Connection
+from aegisdb.postgres.connection import Connection
 from aegisdb.postgres.quoting import quote_literal
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class PipedConnection(Connection):
         self._process, self._input = process, process.stdin
         self._output, self._errors = process.stdout, process.stderr
         self._backend_pid = self._depth = 0
+        self._greeting = ""
+        """What was asked of it and not answered yet."""
         os.set_blocking(self._errors.fileno(), False)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -94,6 +96,28 @@ class PipedConnection(Connection):
         """Closed by us or by the server."""
         return self._process.poll() is not None
 
+    def greet(self, sql: str) -> None:
+        """Begin with a statement, and do not wait for its answer: `greeted` does."""
+        self._greeting = sql
+        with suppress(BrokenPipeError):  # it has ended: that is the answer
+            self._say(sql)
+
+    def greeted(self) -> None:
+        """Wait until the session is connected and has answered what it began with.
+
+        Raises:
+            Unreachable, Busy: as `connection.connect`.
+        """
+        if greeting := self._greeting:
+            self._greeting = ""
+            self._hear(greeting)
+
+    def leave(self) -> None:
+        """As `Connection.leave`."""
+        from aegisdb.postgres import ahead
+
+        ahead.leave(self)
+
     def close(self) -> None:
         """End the session and its psql."""
         # psql says goodbye to the server at the end of its input, where a signal would leave the backend to find out
@@ -108,22 +132,28 @@ class PipedConnection(Connection):
     def _ask(self, sql: str, asked: str = "") -> list[bytes]:
         """The lines that a statement prints; psql goes on after an error, and so may who asked."""
         try:
-            lines = self._answer(sql, asked or sql)
+            self._say(sql)
+        except BrokenPipeError:
+            raise self._failed(asked or sql) from None
+        return self._hear(asked or sql)
+
+    def _say(self, sql: str) -> None:
+        self._input.write(f"{sql}\n;\n\\echo {_END}\n".encode())
+        self._input.flush()
+
+    def _hear(self, asked: str) -> list[bytes]:
+        try:
+            lines = self._lines(asked)
         except (KeyboardInterrupt, SystemExit):
             self._cancel()
             raise
         # psql writes what it has to say about a statement before it goes on
         said = self._said()
         if _ERROR.search(said):
-            raise self._refused(said, asked or sql)
+            raise self._refused(said, asked)
         return lines
 
-    def _answer(self, sql: str, asked: str) -> list[bytes]:
-        try:
-            self._input.write(f"{sql}\n;\n\\echo {_END}\n".encode())
-            self._input.flush()
-        except BrokenPipeError:
-            raise self._failed(asked) from None
+    def _lines(self, asked: str) -> list[bytes]:
         lines: list[bytes] = []
         for line in self._output:
             if line == f"{_END}\n".encode():
@@ -170,26 +200,23 @@ def open_session(address: Address, *, bindir: Path | None, application: str, tim
     Raises:
         Failed: psql is not installed.
     """
-    return _open(address, (_ONLY_ERRORS,), bindir=bindir, application=application, timeout=timeout)
+    with _started(address, bindir=bindir, application=application, timeout=timeout) as session:
+        # within this, as its password may be a file that is there only as long as this lasts
+        session.greeted()
+    return session
+
+
+def begin_session(address: Address, *, bindir: Path | None, application: str, timeout: float) -> PipedConnection:
+    """The same without waiting until it is connected: `greeted` does, and raises what connecting raises.
+
+    For systems where `psql.keeps_password_in_memory`.
+    """
+    with _started(address, bindir=bindir, application=application, timeout=timeout) as session:
+        return session
 
 
 @contextmanager
-def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
-    """A read-only session; raises as `open_session`."""
-    first = (_ONLY_ERRORS, "SET default_transaction_read_only = on")
-    with _open(address, first, bindir=bindir, application="aegisdb: look", timeout=CONNECT_TIMEOUT) as session:
-        yield session
-
-
-def _open(
-    address: Address,
-    first: Sequence[str],
-    *,
-    bindir: Path | None,
-    application: str,
-    timeout: float,
-) -> PipedConnection:
-    """A session that has said `first`, so that it is known to be connected and to have read its password."""
+def _started(address: Address, *, bindir: Path | None, application: str, timeout: float) -> Iterator[PipedConnection]:
     argv = [str(psql.binary("psql", bindir)), *_FLAGS]
     with psql.login(address, application=application) as (variables, descriptors):
         own = {"PGCONNECT_TIMEOUT": str(max(2, int(timeout))), "PGCLIENTENCODING": "UTF8"}
@@ -201,11 +228,11 @@ def _open(
         )
         session = PipedConnection(address, process)
         try:
-            session.execute_together(first)
+            session.greet(_ONLY_ERRORS)
+            yield session
         except BaseException:
             session.close()
             raise
-        return session
 
 
 def _filled(sql: str, params: Sequence[Any]) -> str:

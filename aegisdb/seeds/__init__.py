@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from aegisdb.seeds.running import SeedDone, SeedRunResult, run_seed, run_seeds, seeds_of
-from aegisdb.seeds.sources import seed_digest, seed_files, seed_name
+from aegisdb.seeds.sources import Sources, seed_digest, seed_files, seed_name
 
-__all__ = ["SeedDone", "SeedRunResult", "run_seed", "run_seeds", "seed_digest", "seed_files", "seed_name", "seeds_of"]
+__all__ = [
+    "SeedDone",
+    "SeedRunResult",
+    "Sources",
+    "run_seed",
+    "run_seeds",
+    "seed_digest",
+    "seed_files",
+    "seed_name",
+    "seeds_of",
+]

@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import BadInput
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
@@ -36,6 +36,58 @@ def seed_name(seed: Seed) -> str:
             return f"sql {seed.sql}"
 
 
+class Sources:
+    """The files of a registry's seeds, each looked for once however many seeds come from it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._remembered = Remembered(registry.state / "cache" / "imports.json", _FORMAT)
+        self._modules: dict[tuple[Path, str], tuple[Path, ...]] = {}
+        self._own: dict[Path, frozenset[str]] = {}
+
+    def __enter__(self) -> Self:
+        self._remembered.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remembered.__exit__()
+
+    def digest(self, service: str, seed: Seed) -> str:
+        """As `seed_digest`."""
+        entry = {key: value for key, value in asdict(seed).items() if key != "timeout"}
+        digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
+        root = service_directory(self._registry, service)
+        for path in self.files(service, seed):
+            digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def files(self, service: str, seed: Seed) -> tuple[Path, ...]:
+        """As `seed_files`."""
+        root = service_directory(self._registry, service)
+        if isinstance(seed, SqlSeed):
+            return (_existing(root / seed.sql, service, seed),)
+        found = {_existing(root / name, service, seed) for name in seed.inputs}
+        module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
+        if module:
+            self._collect(root, module, found)
+        return tuple(sorted(found))
+
+    def _collect(self, root: Path, module: str, found: set[Path]) -> None:
+        """Add the module's file and, from it, every module of the same service that it imports."""
+        if root not in self._own:
+            self._own[root] = _own_names(root)
+        if module.partition(".")[0] not in self._own[root]:
+            return
+        if (root, module) not in self._modules:
+            self._modules[root, module] = tuple(_module_files(root, module))
+        for path in self._modules[root, module]:
+            if path not in found:
+                found.add(path)
+                for name in _imports(path, module, self._remembered):
+                    self._collect(root, name, found)
+
+
 def seed_digest(registry: Registry, service: str, seed: Seed) -> str:
     """sha256 over the registry entry and every file the seed comes from; a longer `timeout` does not change it.
 
@@ -45,31 +97,19 @@ def seed_digest(registry: Registry, service: str, seed: Seed) -> str:
     Raises:
         BadInput: a declared input or the SQL file is missing.
     """
-    entry = {key: value for key, value in asdict(seed).items() if key != "timeout"}
-    digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
-    root = service_directory(registry, service)
-    for path in seed_files(registry, service, seed):
-        digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    with Sources(registry) as sources:
+        return sources.digest(service, seed)
+
+
+def seed_files(registry: Registry, service: str, seed: Seed) -> tuple[Path, ...]:
+    """The files a seed comes from, sorted; raises as `seed_digest`."""
+    with Sources(registry) as sources:
+        return sources.files(service, seed)
 
 
 def service_directory(registry: Registry, service: str) -> Path:
     """The service's folder."""
     return registry.root / registry.services[service].path
-
-
-def seed_files(registry: Registry, service: str, seed: Seed) -> tuple[Path, ...]:
-    """The files a seed comes from, sorted; raises as `seed_digest`."""
-    root = service_directory(registry, service)
-    if isinstance(seed, SqlSeed):
-        return (_existing(root / seed.sql, service, seed),)
-    found = {_existing(root / name, service, seed) for name in seed.inputs}
-    module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
-    if module:
-        with Remembered(registry.state / "cache" / "imports.json", _FORMAT) as remembered:
-            _collect(root, module, found, _own_names(root), remembered)
-    return tuple(sorted(found))
 
 
 def _existing(path: Path, service: str, seed: Seed) -> Path:
@@ -93,17 +133,6 @@ def _own_names(root: Path) -> frozenset[str]:
     """Top-level names that a service's modules can have; most imports are of something else."""
     places = [place for place in (root, root / "src") if place.is_dir()]
     return frozenset(entry.name.removesuffix(".py") for place in places for entry in os.scandir(place))
-
-
-def _collect(root: Path, module: str, found: set[Path], own: frozenset[str], remembered: Remembered) -> None:
-    """Add the module's file and, from it, every module of the same service that it imports."""
-    if module.partition(".")[0] not in own:
-        return
-    for path in _module_files(root, module):
-        if path not in found:
-            found.add(path)
-            for name in _imports(path, module, remembered):
-                _collect(root, name, found, own, remembered)
 
 
 def _module_files(root: Path, module: str) -> Iterator[Path]:

@@ -62,6 +62,10 @@ class Daemon:
         ours = postmaster.is_postmaster(process, self.cluster.path, noted, ticks=self._ticks_of(noted.pid))
         return noted if ours else None
 
+    def pid_file_identity(self) -> tuple[int, ...] | None:
+        """What changes when the server ends, another one starts, or it becomes ready; None without a pid file."""
+        return postmaster.pid_file_identity(self.cluster.path)
+
     def launch(self) -> None:
         """Start it and wait until it is ready; another port where the wished one is taken or forbidden.
 

@@ -47,6 +47,8 @@ class EmbeddedServer:
         self._spec = spec
         # a target's name is a key of YAML: any text
         self._home = registry.state / "servers" / quote(target, safe="").replace(".", "%2E")
+        self._answered: tuple[object, int, Address] | None = None
+        """What its pid file was when it answered last, its pid and the address."""
 
     def label(self) -> str:
         """Where it listens, or would listen; without looking at the server."""
@@ -99,10 +101,16 @@ class EmbeddedServer:
     def address(self) -> Address:
         """Address of the registry's database, if the server runs and its port answers.
 
+        Once it has answered it is not tried again for as long as it lives and leaves its pid file as it is: the server
+        starts a backend for every try.
+
         Raises:
             Unreachable: it does not run.
         """
         with self._permission_named():
+            seen = self._daemon.pid_file_identity()
+            if self._answered is not None and self._answered[0] == seen and postmaster.is_alive(self._answered[1]):
+                return self._answered[2]
             noted = self._daemon.running()
         if noted is None or not noted.ready or not ports.answers(noted.port):
             state = "is starting" if noted and not noted.ready else "is not running"
@@ -111,7 +119,9 @@ class EmbeddedServer:
                 hint=f"invoke db.up --target {self._target}",
                 code="not_running",
             )
-        return Address("127.0.0.1", noted.port, self._login.user, self._login.password, self._login.database)
+        address = Address("127.0.0.1", noted.port, self._login.user, self._login.password, self._login.database)
+        self._answered = (seen, noted.pid, address)
+        return address
 
     def bindir(self) -> Path:
         """Where psql and pg_dump of this server are."""
@@ -204,6 +214,6 @@ class EmbeddedServer:
         return True
 
     def _require_login(self) -> None:
-        from aegisdb.postgres.connection import connect
+        from aegisdb.postgres.databases import maintenance
 
-        connect(self.address().with_database("postgres"), application="aegisdb db.up").close()
+        maintenance(self.address(), application="aegisdb db.up").leave()

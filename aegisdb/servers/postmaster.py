@@ -57,9 +57,28 @@ def read_pid_file(data: Path) -> PidFile | None:
         return None
 
 
+def pid_file_identity(data: Path) -> tuple[int, ...] | None:
+    """What changes whenever the server of a data directory writes its pid file anew; raises as `read_pid_file`."""
+    try:
+        status = (data / "postmaster.pid").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
 def find_process(pid: int) -> Process | None:
     """The process with this pid; None when there is none or it is a zombie."""
     return _from_proc(pid) if sys.platform == "linux" else _from_psutil(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has this pid, whosoever it is; the cheapest question about it."""
+    if sys.platform != "linux":
+        return find_process(pid) is not None
+    try:
+        return _state(Path(f"/proc/{pid}/stat").read_text(errors="replace"))[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def is_postmaster(process: Process, data: Path, noted: PidFile, *, ticks: int | None = None) -> bool:
@@ -137,8 +156,7 @@ def send(noted: PidFile, data: Path, number: int, *, ticks: int | None = None) -
 def _from_proc(pid: int) -> Process | None:
     proc = Path("/proc") / str(pid)
     try:
-        # the name in parentheses may hold spaces and parentheses itself
-        fields = (proc / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = _state((proc / "stat").read_text(errors="replace"))
         argv = tuple((proc / "cmdline").read_text(errors="replace").split("\0")[:-1])
         uid = proc.stat().st_uid
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -150,6 +168,11 @@ def _from_proc(pid: int) -> Process | None:
     return Process(
         pid, int(fields[1]), uid, _boot_time() + ticks / os.sysconf("SC_CLK_TCK"), ticks, program, directory, argv
     )
+
+
+def _state(stat: str) -> list[str]:
+    """What stands behind the name, which is in parentheses and may hold spaces and parentheses itself."""
+    return stat.rpartition(")")[2].split()
 
 
 def _look_inside(proc: Path) -> tuple[str | None, Path | None]:

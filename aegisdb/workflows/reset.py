@@ -17,7 +17,7 @@ from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unrea
 from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.connection import lightly
-from aegisdb.postgres.locks import writer_lock
+from aegisdb.postgres.locks import holder_name, writer_lock
 from aegisdb.postgres.replacing import replace_live
 from aegisdb.postgres.scratch import scratch, sweep
 from aegisdb.records import dataclass
@@ -86,7 +86,7 @@ def reset(
         from aegisdb.workflows.down import down
 
         down(ws, volumes=True, yes=yes)
-    with _started(ws) as address, databases.maintenance(address, application="aegisdb: db.reset") as conn:
+    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
         there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, fresh=volumes)
         with _locked(ws, conn, "db.reset"):
@@ -106,7 +106,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
     """
     began = time.monotonic()
     _require_files(ws)
-    with _started(ws) as address, databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.prepare")) as conn:
         if databases.exists(conn, address.database):
             return None
         proof = _allow(ws, conn, address.database, yes=False, fresh=False)
@@ -151,7 +151,7 @@ def _require_files(ws: Workspace) -> None:
 @contextmanager
 def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
     address = ws.address()
-    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen):
+    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
         sweep(conn, address.database)
         yield
 
@@ -226,6 +226,7 @@ def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: 
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
             histories = good_histories(ws.registry)  # as they are now: building may have taken a while
+            ws.begin(new.database, *([""] if there else []))
             content = _verify(ws, new, level, histories)
             facts = _journal_before(ws, histories) if there else {}
             later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)

@@ -17,8 +17,9 @@ import pytest
 
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
 from aegisdb.postgres.address import Address, Secret
+from aegisdb.postgres.ahead import glance
 from aegisdb.postgres.connection import Connection, connect, moment
-from aegisdb.postgres.piped import glance, open_session
+from aegisdb.postgres.piped import open_session
 from aegisdb.servers.binaries import wheel_directory
 from tests.postgres_server import PASSWORD, TestServer
 

@@ -1,0 +1,68 @@
+"""Sessions of psql that are there before somebody asks for them: begun ahead of time, or left by who had one before.
+
+Connecting takes 10 ms, most of them the server's and those of hashing the password: time in which a command has
+modules to import and files to read.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError
+from aegisdb.postgres import piped, psql
+from aegisdb.postgres.connection import CONNECT_TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.piped import PipedConnection
+
+_waiting: list[PipedConnection] = []
+
+
+def begin(address: Address, *, bindir: Path | None) -> None:
+    """Start connecting, for who asks for `session` next; waits for nothing, and if it fails it is he who is told.
+
+    Does nothing where there is no psql, where its password would need a file, or where psycopg is loaded anyway.
+    """
+    if "psycopg" not in sys.modules and psql.keeps_password_in_memory() and psql.installed(bindir):
+        _waiting.append(piped.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT))
+
+
+def leave(session: PipedConnection) -> None:
+    """Leave a session to who asks for one on the same database next."""
+    _waiting.append(session)
+
+
+def session(
+    address: Address, *, bindir: Path | None, application: str, timeout: float = CONNECT_TIMEOUT
+) -> PipedConnection:
+    """One that waits, or a new one; arguments and errors are those of `piped.open_session`."""
+    for waiting in [one for one in _waiting if one.address == address]:
+        _waiting.remove(waiting)
+        try:
+            waiting.greeted()
+            waiting.execute("SELECT set_config('application_name', %s, false)", (application,))
+        except AegisError:
+            waiting.close()  # a new one says what is wrong now
+        else:
+            return waiting
+    return piped.open_session(address, bindir=bindir, application=application, timeout=timeout)
+
+
+@contextmanager
+def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
+    """A read-only session; raises as `piped.open_session`."""
+    with session(address, bindir=bindir, application="aegisdb: look") as looking:
+        looking.execute("SET default_transaction_read_only = on")
+        yield looking
+
+
+def close_all() -> None:
+    """End the sessions that nobody asked for."""
+    while _waiting:
+        _waiting.pop().close()
