@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -80,10 +81,10 @@ class Workspace:
     def begin(self, *databases: str) -> None:
         """Start connecting to these databases of the server, "" for the target's own, for who asks for them next.
 
-        Where that costs next to nothing: Docker is slower to say where its server is. What is wrong is left for them
-        to be told.
+        Where they will use psql, and where it costs next to nothing: Docker is slower to say where its server is. What
+        is wrong is left for them to be told.
         """
-        if self.server.kind == "compose":
+        if self.server.kind == "compose" or "psycopg" in sys.modules:
             return
         from aegisdb.postgres import ahead
 

@@ -6,7 +6,6 @@ modules to import and files to read.
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,9 +26,9 @@ _waiting: list[PipedConnection] = []
 def begin(address: Address, *, bindir: Path | None) -> None:
     """Start connecting, for who asks for `session` next; waits for nothing, and if it fails it is he who is told.
 
-    Does nothing where there is no psql, where its password would need a file, or where psycopg is loaded anyway.
+    Does nothing where there is no psql, or where its password would need a file.
     """
-    if "psycopg" not in sys.modules and psql.keeps_password_in_memory() and psql.installed(bindir):
+    if psql.keeps_password_in_memory() and psql.installed(bindir):
         _waiting.append(piped.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT))
 
 

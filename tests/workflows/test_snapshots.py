@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
+from aegisdb.registry import load
+from aegisdb.workflows.snapshots import facts_about
 from tests.workflows.project import Project, project
 
 CYPHER = "SELECT n::text FROM ag_catalog.cypher('wells', $$ {} $$) AS (n ag_catalog.agtype)"
@@ -79,6 +82,36 @@ def test_the_list_tells_where_the_histories_were(shop: Project) -> None:
     assert [o["name"] for o in shop.invoke("db.snapshots", "--format", "json").json["result"]["snapshots"]] == [
         "before-reset"
     ]
+
+
+def _git(directory: Path, *words: str) -> str:
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    done = subprocess.run(["git", "-C", directory, *who, *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _branch(root: Path, address: Address) -> str:
+    with connect(address) as conn:
+        return facts_about(conn, load(root / "services.yaml", {}), ())["branch"]
+
+
+def test_the_branch_is_the_one_that_git_tells(shop: Project, tmp_path: Path) -> None:
+    name = "feature/with-a-slash"
+    assert _branch(shop.root, shop.address) == ""
+    _git(shop.root, "init", "-q", "-b", name)
+    _git(shop.root, "commit", "-q", "--allow-empty", "-m", "first")
+    assert (
+        _branch(shop.root, shop.address)
+        == _git(shop.root, "rev-parse", "--abbrev-ref", "HEAD")
+        == "feature/with-a-slash"
+    )
+    _git(shop.root, "add", "-A")
+    _git(shop.root, "commit", "-q", "-m", "second")
+    beside = tmp_path / "beside"
+    _git(shop.root, "worktree", "add", "-q", "-b", "other", str(beside))
+    assert _branch(beside, shop.address) == _git(beside, "rev-parse", "--abbrev-ref", "HEAD") == "other"
+    _git(shop.root, "checkout", "-q", "--detach")
+    assert _branch(shop.root, shop.address) == _git(shop.root, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD"
 
 
 def test_somebody_else_s_database_is_no_snapshot(shop: Project) -> None:
