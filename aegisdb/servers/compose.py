@@ -40,6 +40,7 @@ class ComposeServer:
         self._registry = registry
         self._target = target
         self._spec = spec
+        self._found: Address | None = None
 
     def label(self) -> str:
         """The file and the service."""
@@ -55,6 +56,7 @@ class ComposeServer:
             Unreachable: Docker or Compose missing, engine down, or the role cannot log in.
             Failed: compose or the container failed; with its last lines.
         """
+        self._found = None
         self._require_service()
         first = not self._compose.volumes()
         began = time.monotonic()
@@ -73,6 +75,7 @@ class ComposeServer:
 
     def stop(self, *, destroy: bool = False) -> bool:
         """`docker compose down`, with `destroy` `down -v`; False when there was nothing."""
+        self._found = None
         there = bool(self._compose.containers()) or (destroy and bool(self._compose.volumes()))
         done = self._compose.command("down", *(["--volumes"] if destroy else []))
         if done.returncode:
@@ -86,15 +89,21 @@ class ComposeServer:
     def address(self) -> Address:
         """Address of the registry's database on the port that Docker says it publishes.
 
+        Docker is asked once between a start and a stop, as two of its commands take longer than a whole reset has to; a
+        container that goes away meanwhile is found out by connecting.
+
         Raises:
             Unreachable: the container does not run, or the engine does not answer.
         """
+        if self._found is not None:
+            return self._found
         container = self._container()
         if container is None or container.state != "running":
             raise self._not_running(container)
         database = self._registry.file.database
         host, port = self._published(container)
-        return Address(host, port, database.user, Secret(database.password), database.name)
+        self._found = Address(host, port, database.user, Secret(database.password), database.name)
+        return self._found
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
@@ -204,11 +213,12 @@ class ComposeServer:
             time.sleep(_POLL)
 
     def _answers(self) -> bool:
-        from aegisdb.postgres.connection import connect
+        from aegisdb.postgres.databases import maintenance
 
         try:
-            connect(self.address().with_database("postgres"), application="aegisdb db.up").close()
+            maintenance(self.address(), application="aegisdb db.up").leave()
         except Unreachable as error:
+            self._found = None
             if error.code != "login":
                 return False
             raise Unreachable(
