@@ -11,24 +11,17 @@ from aegisdb.errors import StatementFailed
 from aegisdb.fingerprint.types import Fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aegisdb.postgres.connection import Connection
 
-_KINDS = (
-    "tables",
-    "columns",
-    "constraints",
-    "indexes",
-    "attached",
-    "types",
-    "routines",
-    "operators",
-    "text_search",
-    "database",
-    "comments",
-    "grants",
+_HALVES = (
+    ("tables", "columns", "constraints", "indexes", "types", "routines", "operators", "text_search"),
+    ("attached", "database", "comments", "grants", "age_graphs"),
 )
+"""Files of `catalog/`, in two parts that take about as long."""
 _OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
-"""Those that `census.sql` knows about."""
+"""Those that `census.sql` knows about; all in the first part."""
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
@@ -48,37 +41,54 @@ _DROPPED_MEANWHILE = frozenset({"XX000", "42P01", "42704", "42883", "3F000"})
 _ATTEMPTS = 3
 
 
-def read(conn: Connection) -> Fingerprint:
+def read(conn: Connection, beside: Connection | None = None) -> Fingerprint:
     """Read the fingerprint of the database that `conn` is on; `conn` must not be in a transaction.
 
     Nothing is locked against others. Where somebody drops objects meanwhile it reads again, three times at most.
+    `beside` is a second session on a database that nobody else works on: two processes of the server read it then.
 
     Raises:
         StatementFailed: the catalog could not be read.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _read_once(conn)
+            return _read_once(conn, beside)
         except StatementFailed as error:
             # pg_get_indexdef and its like see the newest catalog, not the snapshot
             if error.sqlstate not in _DROPPED_MEANWHILE:
                 raise
-    return _read_once(conn)
+    return _read_once(conn, beside)
 
 
-def _read_once(conn: Connection) -> Fingerprint:
-    rows: list[tuple[Any, ...]] = []
-    with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        *_, prepared, major, with_age = conn.rows(_SETTINGS)[0]
-        there = {family for (family,) in _rows_of(conn, "census", major, prepared)}
-        for kind in (*_KINDS, *(["age_graphs"] if with_age else [])):
-            if kind in there or kind not in _OFTEN_EMPTY:
-                rows += _rows_of(conn, kind, major, prepared)
+def _read_once(conn: Connection, beside: Connection | None) -> Fingerprint:
+    first, second = _HALVES
+    if beside is None:
+        rows = _read_kinds(conn, (*first, *second))
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(_read_kinds, beside, second)
+            rows = _read_kinds(conn, first) + other.result()
     return Fingerprint(
         {key: _one_line(facts) for key, facts, _ in rows},
         {key: relation for key, _, relation in rows if relation},
     )
+
+
+def _read_kinds(conn: Connection, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of these files, in one snapshot."""
+    rows: list[tuple[Any, ...]] = []
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        *_, prepared, major, with_age = conn.rows(_SETTINGS)[0]
+        left_out = set() if with_age else {"age_graphs"}
+        if not _OFTEN_EMPTY.isdisjoint(kinds):
+            left_out |= _OFTEN_EMPTY - {family for (family,) in _rows_of(conn, "census", major, prepared)}
+        for kind in kinds:
+            if kind not in left_out:
+                rows += _rows_of(conn, kind, major, prepared)
+    return rows
 
 
 def _rows_of(conn: Connection, kind: str, major: int, prepared: list[str]) -> list[tuple[Any, ...]]:

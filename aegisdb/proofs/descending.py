@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aegisdb.fingerprint import read
 from aegisdb.proofs.report import Report, not_reached
 
 if TYPE_CHECKING:
@@ -61,24 +60,24 @@ class _Walk:
             self.went_down = False
             report.notes.append(f"one way: {revision.one_way}")
             return report.proof("one way")
-        upper = self._upper or read(self._stage.conn)
+        upper = self._upper or self._stage.fingerprint()
         self.went_down = self._down(report, revision)
         if self.went_down:
-            self._upper = read(self._stage.conn)
+            self._upper = self._stage.fingerprint()
             if judged:
                 self._again(report, revision, upper, self._upper)
         return report.proof()
 
     def _again(self, report: Report, revision: Revision, upper: Fingerprint, lower: Fingerprint) -> None:
-        session, conn = self._stage.session, self._stage.conn
+        session = self._stage.session
         report.objects = len(self._judge.changes(lower, upper))
         report.add(*self._judge.blast_radius(upper, lower))
         if not report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds):
             return
-        report.add(self._judge.repeated(upper, read(conn)))
+        report.add(self._judge.repeated(upper, self._stage.fingerprint()))
         self.went_down = self._down(report, revision)
         if self.went_down:
-            self._upper = read(conn)
+            self._upper = self._stage.fingerprint()
             report.add(*self._judge.undone(lower, self._upper))
 
     def _down(self, report: Report, revision: Revision) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Unreachable
-from aegisdb.fingerprint import read
 from aegisdb.proofs.descending import prove_descending
 from aegisdb.proofs.findings import Finding, RevisionProof
 from aegisdb.proofs.report import Report, describe, not_reached
@@ -35,11 +34,20 @@ class ServiceProver:
     """Proves revisions of one service, in order."""
 
     def __init__(
-        self, ws: Workspace, history: History, needs: tuple[str, ...], base: str, judge: Judge, watch: Watch
+        self,
+        ws: Workspace,
+        history: History,
+        needs: tuple[str, ...],
+        base: str,
+        judge: Judge,
+        watch: Watch,
+        *,
+        alone: bool,
     ) -> None:
+        """`alone`: nothing else is proven meanwhile, so that fingerprints may take a second processor."""
         self._history = history
         self._judge = judge
-        self._ground = Ground(ws, history, needs, base, watch)
+        self._ground = Ground(ws, history, needs, base, watch, alone=alone)
         stamp = ws.registry.services[history.service].stamp
         self._given = history.ancestors(history.resolve(stamp)) if stamp else frozenset()
 
@@ -131,13 +139,13 @@ class _Climb:
 
     def _one(self, report: Report, revision: Revision) -> tuple[bool, RevisionProof]:
         """Whether the stage can be used on, and the proof."""
-        session, conn = self._stage.session, self._stage.conn
-        before = self._before or read(conn)
+        session = self._stage.session
+        before = self._before or self._stage.fingerprint()
         self._climbed = report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds)
         if not self._climbed:
             report.add(self._judge.named(revision, "upgrade"))
             return False, report.proof()
-        self._before = first = read(conn)
+        self._before = first = self._stage.fingerprint()
         report.objects = len(self._judge.changes(before, first))
         report.add(*self._judge.blast_radius(before, first))
         if revision.one_way is not None:
@@ -147,11 +155,11 @@ class _Climb:
         if not report.down(lambda: session.downgrade_one(revision.id).seconds):
             report.add(self._judge.named(revision, "downgrade"))
             return False, report.proof()
-        report.add(*self._judge.undone(before, read(conn)))
+        report.add(*self._judge.undone(before, self._stage.fingerprint()))
         again = "upgrade_differs" if report.findings else "upgrade_failed"
         if not report.up(again, lambda: session.upgrade_one(revision.id).seconds):
             return False, report.proof()
-        self._before = second = read(conn)
+        self._before = second = self._stage.fingerprint()
         differing = self._judge.repeated(first, second)
         report.add(differing)
         return not differing, report.proof()

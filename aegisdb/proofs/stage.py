@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import Failed, Interrupted, RevisionFailed
+from aegisdb.fingerprint import read
 from aegisdb.histories.applying import apply_histories
 from aegisdb.histories.grounding import lay_ground
 from aegisdb.histories.session import Session
@@ -16,6 +17,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 
 if TYPE_CHECKING:
+    from aegisdb.fingerprint import Fingerprint
     from aegisdb.histories.revisions import History
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection, Identity
@@ -40,13 +42,22 @@ class Stage:
 
     session: Session
     conn: Connection
+    beside: Connection | None = None
+    """A second one, where there is a processor for it."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Of the database as it is now; nobody else works on it."""
+        return read(self.conn, self.beside)
 
 
 class Ground:
     """Makes stages of one service, all alike; a context manager, because the ground of later ones is kept."""
 
-    def __init__(self, ws: Workspace, history: History, needs: tuple[str, ...], template: str, watch: Watch) -> None:
+    def __init__(
+        self, ws: Workspace, history: History, needs: tuple[str, ...], template: str, watch: Watch, *, alone: bool
+    ) -> None:
         self._ws = ws
+        self._alone = alone
         self._history = history
         self._needs = needs
         self._template = template
@@ -73,8 +84,9 @@ class Ground:
         with ExitStack() as stack:
             address = stack.enter_context(self._database())
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip"))
+            beside = stack.enter_context(connect(address, application="aegisdb: roundtrip")) if self._alone else None
             session = self._on(address, conn.identity())
-            yield Stage(session, conn)
+            yield Stage(session, conn, beside)
             session.release()
 
     def _on(self, address: Address, identity: Identity) -> Session:

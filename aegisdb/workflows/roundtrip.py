@@ -117,16 +117,15 @@ class _Run:
         owners = Owners(self._ws.registry, base_schema(self._ws))
         width = min(SIDE_BY_SIDE, os.cpu_count() or 1)
         with ThreadPoolExecutor(width, thread_name_prefix="roundtrip") as pool:
+            parts = {name: self._parts(name, scope[name], width // len(order)) for name in order}
+            alone = width > 1 and sum(map(len, parts.values())) == 1
             jobs = {
-                name: [
-                    pool.submit(self._service, name, part, base, owners)
-                    for part in self._parts(name, scope[name], width // len(order))
-                ]
+                name: [pool.submit(self._service, name, part, base, owners, alone=alone) for part in parts[name]]
                 for name in order
             }
             try:
-                wait([job for parts in jobs.values() for job in parts], return_when="FIRST_EXCEPTION")
-                return {name: _joined([job.result() for job in parts]) for name, parts in jobs.items()}
+                wait([job for listed in jobs.values() for job in listed], return_when="FIRST_EXCEPTION")
+                return {name: _joined([job.result() for job in listed]) for name, listed in jobs.items()}
             except BaseException:
                 self._stop()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -155,12 +154,12 @@ class _Run:
         ]
         return list(DataProver(self._ws, template(self._ws, "seeds"), tables, self._sessions.append).prove(scopes))
 
-    def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners) -> ServiceProof:
+    def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
         began = time.monotonic()
         history = self._histories[name]
         needs = tuple(sorted(all_needs(self._ws.registry, self._histories, name)))
         needs, start = self._ground(needs, base)
-        prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch)
+        prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
         found = tuple(prover.prove(scope))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 

@@ -122,6 +122,18 @@ def test_a_session_with_other_tastes_reads_the_same(filled: Address) -> None:
         assert [str(change) for change in diff(before, read(conn))] == ["added column public.people.late: integer"]
 
 
+def test_two_sessions_read_what_one_reads(base_database: Address) -> None:
+    run(base_database, SCHEMA.replace("CREATE EXTENSION vector;", ""))
+    run(base_database, "LOAD 'age'; SET search_path = ag_catalog, public; SELECT create_graph('wells')")
+    with connect(base_database) as one, connect(base_database) as other:
+        alone = read(one)
+        both = read(one, other)
+        assert (both.text, both.relations) == (alone.text, alone.relations)
+        run(base_database, "ALTER TABLE people ADD COLUMN age int; GRANT SELECT (age) ON people TO PUBLIC")
+        changed = [change.object for change in diff(both, read(one, other))]
+    assert changed == ["column public.people.age", "grants on column public.people.age"]
+
+
 def test_graphs_and_labels_of_age_are_objects(base_database: Address) -> None:
     before = fingerprint(base_database)
     assert before.facts["graph oilgas"] == "schema oilgas"

@@ -1,6 +1,6 @@
 -- Families of which there are objects that belong to no extension; planning a query that finds nothing costs the most.
 -- 16384 is the first oid that a user's object can have.
-WITH made (family, class, object) AS (
+WITH made (family, class, object) AS MATERIALIZED ( -- else each part looks through all members of extensions by itself
     SELECT 'operators', 'pg_operator'::regclass, oid FROM pg_operator WHERE oid >= 16384
     UNION ALL SELECT 'operators', 'pg_opclass', oid FROM pg_opclass WHERE oid >= 16384
     UNION ALL SELECT 'operators', 'pg_opfamily', oid FROM pg_opfamily WHERE oid >= 16384
