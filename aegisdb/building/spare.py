@@ -7,15 +7,14 @@ project has to itself.
 
 from __future__ import annotations
 
-import json
 from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
 from aegisdb.building.templates import spare_name, spare_names
 from aegisdb.postgres import databases, psql
-from aegisdb.postgres.markers import now, read_marker, who
-from aegisdb.postgres.quoting import quote_ident, quote_literal
+from aegisdb.postgres.markers import mark_statement, read_marker
+from aegisdb.postgres.quoting import quote_ident
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
 _QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1")
-_MARK = """
-DO $do$ BEGIN
-  EXECUTE format('COMMENT ON DATABASE %%I IS %%L', %(name)s, (
-    SELECT json_build_object('aegisdb', %(facts)s::jsonb || jsonb_build_object(
-             'oid', d.oid::bigint, 'system_identifier', (SELECT system_identifier FROM pg_control_system())))
-      FROM pg_database d WHERE d.datname = %(name)s));
-END $do$"""
 
 
 def ready(conn: Connection, template: str) -> str:
@@ -55,7 +47,10 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
         wanted = spare_name(template)
         doomed += [name for name in spare_names(ws, conn) if name != wanted]
         if not databases.exists(conn, wanted):
-            statements += [databases.copy_statement(conn, template, wanted), _mark(wanted, template)]
+            statements += [
+                databases.copy_statement(conn, template, wanted),
+                mark_statement(wanted, "spare", {"template": template}),
+            ]
     statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)}" for name in doomed]
     if statements:
         _leave(ws, conn, statements)
@@ -74,8 +69,3 @@ def _leave(ws: Workspace, conn: Connection, statements: list[str]) -> None:
 def can_wait(ws: Workspace) -> bool:
     """Whether something may be left to a psql in the background."""
     return ws.server.kind != "url" and psql.installed(ws.server.bindir()) and psql.keeps_password_in_memory()
-
-
-def _mark(name: str, template: str) -> str:
-    marker = {"kind": "spare", "made": now(), "made_by": who(), "facts": {"template": template}}
-    return _MARK % {"name": quote_literal(name), "facts": quote_literal(json.dumps(marker))}

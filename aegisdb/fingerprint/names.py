@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from aegisdb.records import dataclass
 
 _ABOUT = re.compile(r"^(?:comment on|grants on|security label \S+ on) ")
 _KINDS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import HistoryError
+from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,14 +9,16 @@ from __future__ import annotations
 import getpass
 import json
 import socket
-from dataclasses import asdict, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from aegisdb.postgres.quoting import quote_ident, quote_literal
+from aegisdb.postgres.quoting import quote_literal
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aegisdb.postgres.connection import Connection
 
 Kind = Literal["scratch", "template", "spare", "snapshot", "test"]
@@ -25,6 +27,14 @@ DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "spare", "test")
 _READ = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, shobj_description(d.oid, 'pg_database')
       FROM pg_database d WHERE d.datname = %s"""
+
+_MARK = """
+BEGIN
+  EXECUTE format('COMMENT ON DATABASE %I IS %L', {name}, (
+    SELECT json_build_object('aegisdb', {marker}::jsonb || jsonb_build_object(
+             'oid', d.oid::bigint, 'system_identifier', (SELECT system_identifier FROM pg_control_system())))
+      FROM pg_database d WHERE d.datname = {name}));
+END"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +62,14 @@ class Marker:
 
 def mark(conn: Connection, name: str, kind: Kind, **facts: str) -> None:
     """Write the marker of database `name`, over any comment it has."""
-    system, oid, _ = conn.rows(_READ, (name,))[0]
-    marker = Marker(
-        kind=kind,
-        system_identifier=system,
-        oid=oid,
-        made=now(),
-        made_by=who(),
-        facts=facts,
-    )
-    content = asdict(marker)
-    del content["valid"]
-    text = quote_literal(json.dumps({"aegisdb": content}))
-    conn.execute(f"COMMENT ON DATABASE {quote_ident(name)} IS {text}")
+    conn.execute(mark_statement(name, kind, facts))
+
+
+def mark_statement(name: str, kind: Kind, facts: Mapping[str, str]) -> str:
+    """The statement that does so; the server adds what it and the database are."""
+    marker = {"kind": kind, "made": now(), "made_by": who(), "facts": dict(facts)}
+    body = _MARK.format(name=quote_literal(name), marker=quote_literal(json.dumps(marker)))
+    return f"DO {quote_literal(body)}"  # not between dollar signs: a git branch may have them in its name
 
 
 def read_marker(conn: Connection, name: str) -> Marker | None:

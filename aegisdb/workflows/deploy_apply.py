@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import AegisError, BadInput, Failed, Interrupted
 from aegisdb.progress import Event, Listener, silent
+from aegisdb.records import dataclass
 from aegisdb.results import Result
 
 if TYPE_CHECKING:

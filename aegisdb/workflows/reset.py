@@ -19,7 +19,7 @@ from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, writer_lock
 from aegisdb.postgres.replacing import replace_live
-from aegisdb.postgres.scratch import scratch, sweep
+from aegisdb.postgres.scratch import scratch
 from aegisdb.records import dataclass
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable
@@ -152,7 +152,6 @@ def _require_files(ws: Workspace) -> None:
 def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
     address = ws.address()
     with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
-        sweep(conn, address.database)
         yield
 
 

@@ -1,12 +1,17 @@
-"""Markers: which of two databases is the newer one, however quickly one was made after the other."""
+"""Markers: they come back as they were written, and tell which of two databases is the newer one."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 
-from aegisdb.postgres import databases, markers
-from aegisdb.postgres.connection import connect
+import pytest
+
+from aegisdb.postgres import ahead, databases, markers
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import Connection, connect
+from aegisdb.servers.binaries import wheel_directory
 from tests.postgres_server import TestServer
 
 
@@ -24,3 +29,19 @@ def test_what_is_marked_within_a_second_keeps_its_order(server: TestServer) -> N
         finally:
             databases.drop(conn, name, force=True)
     assert all(earlier < later for earlier, later in pairwise(made)), made
+
+
+def _by_psql(address: Address) -> Connection:
+    return ahead.session(address, bindir=wheel_directory(), application="aegisdb: test")
+
+
+@pytest.mark.parametrize("open_session", [connect, _by_psql])
+def test_facts_come_back_as_they_were_whatever_they_hold(
+    database: Address, open_session: Callable[[Address], Connection]
+) -> None:
+    facts = {"branch": 'it\'s $do$ 100%I \\ "x" END', "revisions": "a=1 b=-"}
+    with open_session(database) as conn:
+        markers.mark(conn, database.database, "snapshot", **facts)
+        found = markers.read_marker(conn, database.database)
+    assert found is not None
+    assert (found.facts, found.kind, found.valid) == (facts, "snapshot", True)
