@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
@@ -30,16 +30,32 @@ def copy(root: Path) -> Project:
         services=tuple(Path(entry["path"]).name for entry in registry["services"].values()),
         base=(*registry["database"]["init"], *map(str, deploy)),
         seeds=tuple(_modules(registry["services"])),
+        posts=tuple(_posts(registry["services"])) if shutil.which("curl") else (),
         more=(("KNOWLEDGE_GRAPH_PORT", str(_free_port())),),
     )
 
 
 def _modules(services: dict[str, dict[str, list[dict[str, str]]]]) -> Iterator[tuple[str, str]]:
-    """Those that the documented way runs; the one over HTTP it leaves out, which is in its favour."""
+    """Those that are modules."""
     for name, entry in services.items():
         for seed in entry.get("seeds", []):
             if "module" in seed:
                 yield name, seed["module"]
+
+
+def _posts(services: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Those over HTTP, by hand: start the service, wait until it is ready, post, stop it."""
+    for entry in services.values():
+        for seed in entry.get("seeds", []):
+            if "http" in seed:
+                method, url = seed["http"].split()
+                lines = (
+                    f"{seed['serve']} >/dev/null 2>&1 & served=$!",
+                    f"until curl -sf {seed['ready']} >/dev/null; do sleep 0.05; done",
+                    f"curl -sf -X {method} {url} >/dev/null; code=$?",
+                    "kill $served; wait $served; exit $code",
+                )
+                yield Path(entry["path"]).name, "\n".join(lines)
 
 
 def _free_port() -> int:

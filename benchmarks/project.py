@@ -36,6 +36,8 @@ class Project:
     """SQL files of a new database."""
     seeds: tuple[tuple[str, str], ...]
     """Service and module."""
+    posts: tuple[tuple[str, str], ...] = ()
+    """Service and shell script: seeds over HTTP."""
     more: tuple[tuple[str, str], ...] = ()
     """More variables of the environment."""
     url: str = ""
@@ -86,7 +88,8 @@ class Project:
     def reset(self) -> tuple[Command, ...]:
         """The documented way to a fresh database without Docker, on a server that runs."""
         seeds = (self._python(service, module) for service, module in self.seeds)
-        return (*self._anew(DOCUMENTED), *self.loop("upgrade", "head"), *seeds)
+        posts = (self._script(service, script) for service, script in self.posts)
+        return (*self._anew(DOCUMENTED), *self.loop("upgrade", "head"), *seeds, *posts)
 
     def foreign(self, tool: Tool, action: str) -> tuple[Command, ...]:
         """Another maker's tool, once for each service."""
@@ -118,6 +121,11 @@ class Project:
             self.psql("postgres", "-c", f"CREATE DATABASE {database}"),
             *(self.psql(database, "-f", file) for file in self.base),
         )
+
+    def _script(self, service: str, script: str) -> Command:
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        environment = self.environment(DATABASE_URL=self.database(DOCUMENTED), PATH=path)
+        return Command(("sh", "-c", script), self.root / "services" / service, environment)
 
     def _python(self, service: str, module: str, *words: str) -> Command:
         environment = self.environment(DATABASE_URL=self.database(DOCUMENTED))
