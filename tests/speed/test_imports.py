@@ -142,3 +142,11 @@ assert pygments.lex("${a}", MakoLexer())
 def test_a_worker_does_without_pygments_and_a_service_can_have_it(tmp_path: Path) -> None:
     done = _run(tmp_path, [sys.executable, "-c", _WORKER])
     assert done.returncode == 0, done.stderr
+
+
+def test_nobody_looks_for_garbage_when_a_command_ends() -> None:
+    code = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); import tasks"  # last in, first out
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(ran.stdout) > 10_000
