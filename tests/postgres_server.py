@@ -18,6 +18,7 @@ from aegisdb.postgres.address import Address, Secret
 from aegisdb.servers.account import Account
 from aegisdb.servers.binaries import find_binaries
 from aegisdb.servers.passable import passable
+from aegisdb.servers.spreading import spread
 
 NOBODY = 65534
 
@@ -109,6 +110,7 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path 
     subprocess.run(
         _unprivileged([*initdb, "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]), check=True, capture_output=True
     )
+    spread(data / "base")  # hundreds of databases are made and dropped
     settings = {
         "listen_addresses": "'127.0.0.1'",
         "port": str(port),

@@ -74,6 +74,7 @@ class Daemon:
             Unreachable: other processes work in the data directory.
         """
         self.clear_stale_pid()
+        self.cluster.spread()
         ports_to_try = self._wished_ports()
         for attempt in range(_TRIES):
             since = self._begin_log()
