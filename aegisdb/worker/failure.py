@@ -37,7 +37,10 @@ def describe(error: BaseException, *, kind: str, path: str = "") -> Message:
         answer["module"] = error.name
     for link in _chain(error):
         if hasattr(link, "statement") and hasattr(link, "orig"):
-            answer.update(_of_database(link))
+            answer.update(_of_database(link.orig, link.statement))
+            break
+        if getattr(link, "sqlstate", None):  # of a statement of our own, past SQLAlchemy
+            answer.update(_of_database(link, ""))
             break
     return answer
 
@@ -49,8 +52,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
-def _of_database(wrapped: Any) -> Message:
-    original = wrapped.orig
+def _of_database(original: Any, statement: str | None) -> Message:
     diagnostics = getattr(original, "diag", None) or getattr(original, "__cause__", None)
     message = getattr(diagnostics, "message_primary", None) or getattr(diagnostics, "message", None)
     return {
@@ -58,7 +60,7 @@ def _of_database(wrapped: Any) -> Message:
         "detail": getattr(diagnostics, "message_detail", None) or getattr(diagnostics, "detail", None) or "",
         "server_hint": getattr(diagnostics, "message_hint", None) or getattr(diagnostics, "hint", None) or "",
         "sqlstate": getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "",
-        "statement": (wrapped.statement or "").strip(),
+        "statement": (statement or "").strip(),
     }
 
 

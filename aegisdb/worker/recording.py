@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from . import raw
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .channel import Message
 
-_START = """
-INSERT INTO aegisdb.in_flight (service, revision, action, digest, os_user, host, pid)
-VALUES (:service, :revision, :action, :digest, :os_user, :host, CAST(:pid AS integer))
-"""
-_FINISH = """
-WITH unbroken AS (SELECT WHERE CAST(:given AS text) IN ('', CAST(pg_current_xact_id() AS text))),
-landed AS (DELETE FROM aegisdb.in_flight WHERE service = :service AND EXISTS (TABLE unbroken)),
-noted AS (
-    INSERT INTO aegisdb.journal (service, revision, action, outcome, digest, source, os_user, host, git_commit, command,
-                                 started, seconds)
-    SELECT CAST(:service AS text), CAST(:revision AS text), CAST(:action AS text), 'done', CAST(:digest AS text),
-           CAST(:source AS text), CAST(:os_user AS text), CAST(:host AS text), CAST(:git_commit AS text),
-           CAST(:command AS text), clock_timestamp() - make_interval(secs => CAST(:seconds AS double precision)),
-           CAST(:seconds AS double precision)
-    FROM unbroken
-)
-SELECT
-"""
 _START_NAMES = ("service", "revision", "action", "digest", "os_user", "host", "pid")
-_JOURNAL_NAMES = (
-    "service", "revision", "action", "digest", "source", "os_user", "host", "git_commit", "command", "seconds",
-)  # fmt: skip
+_JOURNAL_NAMES = ("service", "revision", "action", "digest", "source", "os_user", "host", "git_commit", "command")
 
 
 def start(connection: Any, facts: Message) -> str:
@@ -37,31 +20,43 @@ def start(connection: Any, facts: Message) -> str:
 
     Returns the transaction in which it stands.
     """
-    sql = f"{_START.rstrip()} RETURNING CAST(pg_current_xact_id() AS text)"
-    return str(_execute(connection, sql, {name: facts.get(name) for name in _START_NAMES}).scalar_one())
+    return raw.texts(connection, f"{_start(facts)} RETURNING CAST(pg_current_xact_id() AS text)")[0]
 
 
 def start_again(connection: Any, facts: Message) -> None:
     """The same where the revision may have rolled the row back, or committed it."""
-    sql = f"{_START.rstrip()} ON CONFLICT (service) DO NOTHING"
-    _execute(connection, sql, {name: facts.get(name) for name in _START_NAMES})
+    raw.command(connection, f"{_start(facts)} ON CONFLICT (service) DO NOTHING")
 
 
-def finish(connection: Any, facts: Message, seconds: float, *, given: str, returning: str) -> Any:
-    """Last statement of the migration: a row of the journal takes the place of the one in flight.
+def finish(connection: Any, *, moves: Sequence[str], noted: Sequence[str], returning: str) -> tuple[str, ...]:
+    """Last statement of the migration: the version table moves, the journal notes it.
 
-    Nothing is written in another transaction than `given`; empty means any. Returns the row of `returning`.
+    `moves` and `noted` are statements that change rows. Returns the row of `returning`, which sees nothing of that, and
+    behind it how many rows each of the moves has found.
     """
-    values = {name: facts.get(name) for name in _JOURNAL_NAMES}
-    return _execute(connection, _FINISH + returning, {**values, "seconds": seconds, "given": given}).one()
+    parts = [f"move{n} AS ({move} RETURNING 1)" for n, move in enumerate(moves)]
+    counts = "".join(f", (SELECT CAST(count(*) AS text) FROM move{n})" for n in range(len(moves)))  # noqa: S608  ours
+    together = f"WITH {', '.join([*parts, *noted])} " if parts or noted else ""
+    return raw.texts(connection, f"{together}SELECT {returning}{counts}")
 
 
-@cache
-def _text(sql: str) -> Any:
-    from sqlalchemy import text
+def notes(facts: Message, seconds: float, *, given: str) -> tuple[str, ...]:
+    """A row of the journal takes the place of the one in flight.
 
-    return text(sql)
+    Nothing is written in another transaction than `given`; empty means any.
+    """
+    names, values = ", ".join(_JOURNAL_NAMES), ", ".join(raw.literal(facts.get(name)) for name in _JOURNAL_NAMES)
+    began = f"clock_timestamp() - make_interval(secs => {seconds:.6f})"
+    unbroken = f"SELECT WHERE {raw.literal(given)} IN ('', CAST(pg_current_xact_id() AS text))"
+    of_service = f"service = {raw.literal(facts['service'])}"
+    landed = f"DELETE FROM aegisdb.in_flight WHERE {of_service} AND EXISTS (TABLE unbroken)"  # noqa: S608  literals
+    noted = (
+        f"INSERT INTO aegisdb.journal ({names}, outcome, started, seconds)"  # noqa: S608  literals
+        f" SELECT {values}, 'done', {began}, {seconds:.6f} FROM unbroken"
+    )
+    return f"unbroken AS ({unbroken})", f"landed AS ({landed})", f"noted AS ({noted})"
 
 
-def _execute(connection: Any, sql: str, values: Message) -> Any:
-    return connection.execute(_text(sql), values)
+def _start(facts: Message) -> str:
+    values = ", ".join(raw.literal(str(facts[name]) if name == "pid" else facts.get(name)) for name in _START_NAMES)
+    return f"INSERT INTO aegisdb.in_flight ({', '.join(_START_NAMES)}) VALUES ({values})"  # noqa: S608  literals

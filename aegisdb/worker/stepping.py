@@ -12,13 +12,13 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from . import raw, recording
+from . import raw, recording, version_rows
 from .failure import Refusal
 from .observing import Observer
 from .transactions import CURRENT, Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .channel import Channel, Message
 
@@ -44,7 +44,10 @@ class Stepper:
         self._before: tuple[str, ...] = ()
         """The version table before the step."""
         self._rows: tuple[str, ...] | None = None
-        """The version table as the step's last statement saw it, in the step's own transaction."""
+        """The version table as the step's last statement left it, in the step's own transaction."""
+        self._moves: list[version_rows.Move] = []
+        self.overheard = False
+        """Whether env.py wants to be told of each step, and so may look at the version table after it."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
@@ -59,6 +62,7 @@ class Stepper:
                 return
             self.request, self._began = request, time.monotonic()
             self._observed = self._transactions = self._rows = None
+            self._moves = []
             self._before = rows
             yield from self._steps(request, rows, context)
             if self._outer and request["op"] != "current":
@@ -116,13 +120,20 @@ class Stepper:
 
         return run
 
+    def takes_moves(self, context: Any) -> bool:
+        """Whether the statement that ends this step may change the version table in Alembic's place."""
+        return self._transactions is not None and not self.overheard and version_rows.is_plain(context)
+
+    def move(self, old: str, new: str) -> None:
+        """Let it do so; empty for a row that comes or goes."""
+        self._moves.append(version_rows.Move(old, new))
+
     def _refuse(self, request: Message, context: Any) -> None:
         """Keep what the revision did whole, but not as applied, and leave the row in flight: a person decides."""
-        versions = _table(context)
+        versions = version_rows.table(context)
         raw.command(context.connection, f"DELETE FROM {versions}")  # noqa: S608  quoted
         for row in self._before:
-            quoted = row.replace("'", "''")
-            raw.command(context.connection, f"INSERT INTO {versions} (version_num) VALUES ('{quoted}')")  # noqa: S608
+            raw.command(context.connection, version_rows.Move("", row).statement(versions))
         recording.start_again(context.connection, self._facts(request))
         context.connection.exec_driver_sql("COMMIT")
         raise Refusal(
@@ -142,27 +153,35 @@ class Stepper:
         }
 
     def applied(self, *, ctx: Any, **_: Any) -> None:
-        """Alembic calls this after the version row, still inside the step's transaction."""
+        """Alembic calls this when the version row has its turn, still inside the step's transaction."""
         if self.request is None or self.request["op"] == "stamp" or self._transactions is None:
             return
-        transactions, look = self._transactions, f"{_versions(ctx)}, {CURRENT}"
-        if not self._opening["record"]:
-            (row,) = raw.rows(ctx.connection, f"SELECT {look}")
-        else:
-            given = _NONE if transactions.ended else transactions.begun
-            row = self._finish(ctx, given, look)
-        self._rows = tuple(json.loads(row[0]))
-        transactions.ends(row[1])
+        transactions, moves = self._transactions, self._moves
+        transaction = self._finish(ctx, _NONE if transactions.ended else transactions.begun, moves)
+        transactions.ends(transaction)
         if transactions.ended and self._opening["strict"]:
             self._refuse(self.request, ctx)
         if transactions.ended and self._opening["record"]:
-            self._finish(ctx, "", look)
+            self._finish(ctx, "", ())
 
-    def _finish(self, context: Any, given: str, look: str) -> Any:
-        seconds = time.monotonic() - self._began
-        return recording.finish(
-            context.connection, self._facts(self.request or {}), seconds, given=given, returning=look
+    def _finish(self, context: Any, given: str, moves: Sequence[version_rows.Move]) -> str:
+        """The step's last statement; the transaction that it was in."""
+        noted: tuple[str, ...] = ()
+        if self._opening["record"]:
+            noted = recording.notes(self._facts(self.request or {}), time.monotonic() - self._began, given=given)
+        versions = version_rows.table(context)
+        rows, transaction, *found = recording.finish(
+            context.connection,
+            moves=[move.statement(versions) for move in moves],
+            noted=noted,
+            returning=f"{version_rows.versions(context)}, {CURRENT}",
         )
+        if any(count != "1" for count in found):
+            raise Refusal(
+                "unrecorded", f"it left nothing of {' and '.join(m.old for m in moves if m.old)} in {versions}"
+            )
+        self._rows = version_rows.after(json.loads(rows), moves)
+        return transaction
 
     def ended(self) -> None:
         """Called when env.py has returned: an open step is done only where env.py held the transaction itself."""
@@ -201,14 +220,3 @@ class Stepper:
             self.request = {"op": request["direction"], "revision": identifier}
             yield self._step(self.request)
         self.request = None
-
-
-def _table(context: Any) -> str:
-    """The version table, quoted."""
-    named = (context.version_table_schema, context.version_table)
-    return ".".join('"' + name.replace('"', '""') + '"' for name in named if name)
-
-
-def _versions(context: Any) -> str:
-    """SQL for the rows of the version table, as JSON."""
-    return f"(SELECT CAST(coalesce(json_agg(version_num), '[]') AS text) FROM {_table(context)})"  # noqa: S608  quoted

@@ -73,4 +73,4 @@ class Transactions:
 
     def current(self) -> str:
         """Ask the server."""
-        return str(raw.rows(self._context.connection, f"SELECT {CURRENT}")[0][0])
+        return raw.texts(self._context.connection, f"SELECT {CURRENT}")[0]

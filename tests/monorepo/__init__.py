@@ -123,7 +123,7 @@ class Rev:
     id: str
     up: str = "pass"
     down: str = "pass"
-    parent: str | None = None
+    parent: str | tuple[str, ...] | None = None
     message: str = ""
     head: str = ""
     """Code at module level."""
@@ -202,13 +202,13 @@ def write_service(home: Path, name: str, service: Svc) -> None:
     write(home / "alembic" / "script.py.mako", MAKO)
     write(home / "models.py", MODELS + dedent(service.models))
     (home / "alembic" / "versions").mkdir(exist_ok=True)
-    parent: str | None = None
+    parent: str | tuple[str, ...] | None = None
     for revision in service.revisions:
         write_revision(home, revision, parent)
         parent = revision.id
 
 
-def write_revision(home: Path, revision: Rev, parent: str | None) -> Path:
+def write_revision(home: Path, revision: Rev, parent: str | tuple[str, ...] | None) -> Path:
     """Write one revision file of the service at `home`; returns its path."""
     below = revision.parent if revision.parent is not None else parent
     text = (

@@ -1,0 +1,52 @@
+"""How a step changes the version table, as statements that can be part of a larger one.
+
+Alembic changes it by a statement of its own, built and compiled anew for each revision: as much work as all of a small
+revision. What a table of Alembic's own making needs is simple enough to be said beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Move(NamedTuple):
+    """One row of the version table: what it says now and what it is to say; empty for no row."""
+
+    old: str
+    new: str
+
+    def statement(self, table: str) -> str:
+        """The SQL of it."""
+        old, new = raw.literal(self.old), raw.literal(self.new)
+        if not self.old:
+            return f"INSERT INTO {table} (version_num) VALUES ({new})"  # noqa: S608  quoted
+        if not self.new:
+            return f"DELETE FROM {table} WHERE version_num = {old}"  # noqa: S608  quoted
+        return f"UPDATE {table} SET version_num = {new} WHERE version_num = {old}"  # noqa: S608  quoted
+
+
+def after(rows: Iterable[str], moves: Sequence[Move]) -> tuple[str, ...]:
+    """What the version table says when these have been done."""
+    gone = {move.old for move in moves}
+    return (*(row for row in rows if row not in gone), *(move.new for move in moves if move.new))
+
+
+def table(context: Any) -> str:
+    """The version table, quoted."""
+    named = (context.version_table_schema, context.version_table)
+    return ".".join('"' + name.replace('"', '""') + '"' for name in named if name)
+
+
+def versions(context: Any) -> str:
+    """SQL for the rows of the version table, as JSON."""
+    return f"(SELECT CAST(coalesce(json_agg(version_num), '[]') AS text) FROM {table(context)})"  # noqa: S608  quoted
+
+
+def is_plain(context: Any) -> bool:
+    """Whether it is the table that Alembic makes, and not one that a plugin has given more columns."""
+    return len(context._version.c) == 1  # noqa: SLF001  Alembic has no public name for it
