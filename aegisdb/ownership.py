@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint.names import Name, parse, relation_name
 from aegisdb.records import dataclass
+from aegisdb.registry.patterns import Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -69,15 +70,22 @@ class Owners:
             if service.alembic
         }
         self._known: dict[Name, str] = {}
+        self._patterns: Patterns[int] = Patterns()
+        for place, claim in enumerate(self.claims):
+            self._patterns.add(claim.pattern, place)
 
     def owner_of(self, key: str, relation: str = "") -> str:
         """The owner by name: a service, "base", "extension", "aegisdb", or "" for nobody (see `owners`)."""
-        name = relation_name(relation) if relation else parse(key)
-        if name not in self._known:
-            self._known[name] = self._by_name(name)
-        owner = self._known[name]
+        owner = self.owner_of_name(relation_name(relation) if relation else parse(key))
         if owner == NOBODY and key in self._base:
             return BASE
+        return owner
+
+    def owner_of_name(self, name: Name) -> str:
+        """The same for a name that is known in its parts, as far as names tell."""
+        owner = self._known.get(name)
+        if owner is None:
+            owner = self._known[name] = self._by_name(name)
         return owner
 
     def schema_of(self, service: str) -> str:
@@ -99,8 +107,7 @@ class Owners:
     def claimants(self, key: str, relation: str = "") -> tuple[str, ...]:
         """Every service that claims an object; more than one means that it is contested."""
         name = relation_name(relation) if relation else parse(key)
-        claimed = dict.fromkeys(claim.service for claim in self.claims if claim.covers(name))
-        return tuple(claimed)
+        return tuple(dict.fromkeys(claim.service for claim in self._covering(name)))
 
     def is_version_table(self, change: Change) -> bool:
         """Whether a change is about a version table, which Alembic makes and never drops."""
@@ -119,10 +126,15 @@ class Owners:
         return self._claimed_by(name) or self._schemas.get(name.schema, self._of_relation(name))
 
     def _claimed_by(self, name: Name) -> str:
-        covering = [claim for claim in self.claims if claim.covers(name)]
+        covering = self._covering(name)
         # a name written out wins over a pattern that happens to fit
         covering.sort(key=lambda claim: bool(_WILDCARDS & set(claim.pattern)))
         return covering[0].service if covering else NOBODY
+
+    def _covering(self, name: Name) -> list[Claim]:
+        """The claims that cover a name, in the registry's order."""
+        places = sorted({*self._patterns.fitting(name.name), *self._patterns.fitting(name.qualified)})
+        return [claim for claim in map(self.claims.__getitem__, places) if claim.covers(name)]
 
     def _schema_owner(self, name: Name) -> str:
         if name.name in self._schemas:

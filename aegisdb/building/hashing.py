@@ -13,7 +13,7 @@ from aegisdb.histories.reading import good_histories
 from aegisdb.workflows.deploy_apply import deploy_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aegisdb.building.levels import Level
     from aegisdb.histories.revisions import History
@@ -28,12 +28,18 @@ FORMAT = "1"
 _LENGTH = 12  # hex digits: 48 bits, among a handful of templates
 
 
-def level_hashes(ws: Workspace, conn: Connection, upto: Level) -> dict[Level, str]:
-    """The hash of each level up to this one, on this server; raises HistoryError for unreadable histories."""
+def level_hashes(
+    ws: Workspace, conn: Connection, upto: Level, histories: Mapping[str, History] | None = None
+) -> dict[Level, str]:
+    """The hash of each level up to this one, on this server; raises HistoryError for unreadable histories.
+
+    `histories`: all of the registry's, where the caller has just read them.
+    """
+    registry = ws.registry
     inputs: dict[Level, Callable[[], Iterable[bytes]]] = {
         "base": lambda: _base_inputs(ws, conn),
-        "histories": lambda: _history_inputs(ws.registry),
-        "seeds": lambda: _seed_inputs(ws.registry),
+        "histories": lambda: _history_inputs(registry, good_histories(registry) if histories is None else histories),
+        "seeds": lambda: _seed_inputs(registry),
     }
     hashes: dict[Level, str] = {}
     below = ""
@@ -60,8 +66,7 @@ def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:
         yield path.read_bytes()
 
 
-def _history_inputs(registry: Registry) -> Iterable[bytes]:
-    histories = good_histories(registry)
+def _history_inputs(registry: Registry, histories: Mapping[str, History]) -> Iterable[bytes]:
     for name in service_order(registry, histories):
         yield from _one_history(registry, histories[name])
 

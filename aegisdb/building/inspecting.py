@@ -29,8 +29,8 @@ class Content:
     extensions: dict[str, str]
     """Installed version by name."""
     graphs: tuple[str, ...]
-    tables: tuple[str, ...]
-    """schema.table, without the side schema, version tables and the graphs' own tables."""
+    tables: tuple[tuple[str, str], ...]
+    """Schema and name, without the side schema, version tables and the graphs' own tables."""
     revisions: dict[str, tuple[str, ...]]
     """Applied revisions by service."""
     seeds: dict[str, dict[str, int]]
@@ -40,8 +40,8 @@ class Content:
 def inspect(conn: Connection, histories: Mapping[str, History]) -> Content:
     """Read the content of a database; a few catalog queries."""
     graphs = graph_names(conn)
-    versions = {f"{h.schema or 'public'}.{h.version_table}" for h in histories.values()}
-    tables = [f"{schema}.{table}" for schema, table in conn.rows(_TABLES) if schema not in graphs]
+    versions = {(h.schema or "public", h.version_table) for h in histories.values()}
+    tables = [(schema, table) for schema, table in conn.rows(_TABLES) if schema not in graphs]
     return Content(
         extensions=dict(
             conn.rows("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")

@@ -7,7 +7,8 @@ project has to itself.
 
 from __future__ import annotations
 
-from subprocess import DEVNULL, Popen
+from contextlib import suppress
+from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
-_QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1")
+_QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-")
 
 
 def ready(conn: Connection, template: str) -> str:
@@ -47,23 +48,28 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
         wanted = spare_name(template)
         doomed += [name for name in spare_names(ws, conn) if name != wanted]
         if not databases.exists(conn, wanted):
-            statements += [
-                databases.copy_statement(conn, template, wanted),
-                mark_statement(wanted, "spare", {"template": template}),
-            ]
-    statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)}" for name in doomed]
+            if chosen := databases.chooses(conn):
+                statements.append(databases.strategy_query(template) + " \\gset")
+            copied = databases.copy_statement(conn, template, wanted, ":strategy" if chosen else "")
+            statements += [f"{copied};", f"{mark_statement(wanted, 'spare', {'template': template})};"]
+    statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)};" for name in doomed]
     if statements:
         _leave(ws, conn, statements)
 
 
-def _leave(ws: Workspace, conn: Connection, statements: list[str]) -> None:
+def _leave(ws: Workspace, conn: Connection, lines: list[str]) -> None:
+    """Leave a script to a psql."""
     argv = [str(psql.binary("psql", ws.server.bindir())), *_QUIET]
-    argv += [word for statement in statements for word in ("-c", statement)]
     address = conn.address.with_database(databases.MAINTENANCE)
     with psql.login(address, application="aegisdb: spare copy") as (variables, descriptors):
         env = processes.child_environment(variables)
-        left = processes.start(argv, env=env, pass_fds=descriptors, stdout=DEVNULL, stderr=DEVNULL, death_signal=None)
+        left = processes.start(
+            argv, env=env, pass_fds=descriptors, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, death_signal=None
+        )
         _left.append(left)
+    assert left.stdin is not None  # noqa: S101  made with a pipe
+    with suppress(BrokenPipeError), left.stdin as script:  # it has ended: a spare less
+        script.write("\n".join(lines).encode())
 
 
 def can_wait(ws: Workspace) -> bool:

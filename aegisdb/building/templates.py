@@ -22,9 +22,10 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.building.levels import Level
+    from aegisdb.histories.revisions import History
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.markers import Kind, Marker
     from aegisdb.workspace import Workspace
@@ -36,10 +37,12 @@ _BUILD_WAIT = 900.0  # seconds for another process that builds the same template
 _INFIX = "__tpl_"
 
 
-def template(ws: Workspace, upto: Level, conn: Connection | None = None) -> str:
+def template(
+    ws: Workspace, upto: Level, conn: Connection | None = None, histories: Mapping[str, History] | None = None
+) -> str:
     """The name of an up-to-date template of this level; what is missing is built from the deepest one that still holds.
 
-    `conn` is a session on the maintenance database, where the caller has one.
+    `conn` is a session on the maintenance database, `histories` what the registry has, where the caller has them.
 
     Raises:
         What `levels.build` raises; Busy: another process builds the same template for too long.
@@ -48,8 +51,8 @@ def template(ws: Workspace, upto: Level, conn: Connection | None = None) -> str:
         upto = "histories"  # the same database: a copy of it would only be more files
     if conn is None:
         with databases.maintenance(ws.address(), application="aegisdb: templates") as own:
-            return template(ws, upto, own)
-    names = _names(ws, conn, upto)
+            return template(ws, upto, own, histories)
+    names = _names(ws, conn, upto, histories)
     if not holds(conn, names[upto]):
         if upto != "base":
             from aegisdb.histories.warm import warm_process
@@ -147,8 +150,9 @@ def _marked(conn: Connection, name: str, kind: Kind) -> Marker | None:
     return marker if marker is not None and marker.valid and marker.kind == kind else None
 
 
-def _names(ws: Workspace, conn: Connection, upto: Level) -> dict[Level, str]:
-    return {level: f"{_prefix(ws)}{level}_{digest}" for level, digest in level_hashes(ws, conn, upto).items()}
+def _names(ws: Workspace, conn: Connection, upto: Level, histories: Mapping[str, History] | None) -> dict[Level, str]:
+    hashes = level_hashes(ws, conn, upto, histories)
+    return {level: f"{_prefix(ws)}{level}_{digest}" for level, digest in hashes.items()}
 
 
 def _prefix(ws: Workspace) -> str:

@@ -169,6 +169,9 @@ def lightly(bindir: Path | None) -> Iterator[None]:
 def load_driver() -> None:
     """From now on every new connection is psycopg's: for what says much."""
     import aegisdb.postgres.driver  # noqa: F401  loading it is what is wanted
+    from aegisdb.postgres import ahead
+
+    ahead.close_all()  # nobody will ask for them any more, and they would be in the way of a rename
 
 
 def moment(value: datetime | str) -> datetime:

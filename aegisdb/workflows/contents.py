@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.fingerprint.names import Name
 from aegisdb.ownership import BASE, Owners
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.building.inspecting import Content
     from aegisdb.registry.types import Registry
+
+_DEFAULT_SCHEMA = "public"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +28,13 @@ def made_of(registry: Registry, content: Content) -> tuple[Made, ...]:
     """The content of a database, an entry for each extension, graph, owner of tables, history and seed."""
     owners = Owners(registry)
     tables: dict[str, list[str]] = {}
-    for table in content.tables:
-        tables.setdefault(owners.owner_of(f"table {table}", table) or BASE, []).append(table)
+    for schema, table in content.tables:
+        owner = owners.owner_of_name(Name("table", schema, table)) or BASE
+        tables.setdefault(owner, []).append(table if schema == _DEFAULT_SCHEMA else f"{schema}.{table}")
     made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
     made += [Made(kind="graph", name=name, what="") for name in content.graphs]
     made += [
-        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(n.removeprefix('public.') for n in names)}")
+        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(names)}")
         for owner, names in sorted(tables.items())
     ]
     made += [

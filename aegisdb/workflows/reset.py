@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 KEPT_AS = "before-reset"
+_FRESH = 1.0  # seconds: looking at thousands of files again takes longer than anything else of a warm reset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def reset(
         StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
     """
     began = time.monotonic()
-    _require_files(ws)
+    histories = _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
         from aegisdb.workflows.down import down
@@ -93,7 +94,12 @@ def reset(
             if not there and not volumes:  # somebody may have made it while this waited
                 proof = _allow(ws, conn, address.database, yes=yes, fresh=False)
             _free(conn, address.database, disconnect=disconnect)
-            content, kept = _renew(ws, conn, level, volumes=volumes, no_cache=no_cache)
+            if time.monotonic() - began > _FRESH:  # it has waited
+                histories = good_histories(ws.registry)
+            if volumes and databases.exists(conn, address.database):
+                content, kept = _complete_in_place(ws, address, level), False
+            else:
+                content, kept = _build_and_swap(ws, conn, level, histories, no_cache=no_cache)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -105,7 +111,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
         StatementFailed, RevisionFailed or a seed's error: nothing was kept.
     """
     began = time.monotonic()
-    _require_files(ws)
+    histories = _require_files(ws)
     with _started(ws) as address, databases.maintenance(address, application=holder_name("db.prepare")) as conn:
         if databases.exists(conn, address.database):
             return None
@@ -113,7 +119,10 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
         with _locked(ws, conn, "db.prepare"):
             if databases.exists(conn, address.database):
                 return None
-            content, kept = _build_and_swap(ws, conn, "histories" if no_seed else "seeds", no_cache=False)
+            if time.monotonic() - began > _FRESH:
+                histories = good_histories(ws.registry)
+            level: Level = "histories" if no_seed else "seeds"
+            content, kept = _build_and_swap(ws, conn, level, histories, no_cache=False)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -142,10 +151,11 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
     return Planned(steps=tuple(steps))
 
 
-def _require_files(ws: Workspace) -> None:
+def _require_files(ws: Workspace) -> dict[str, History]:
     """What is wrong with the files is found before anything is contacted."""
-    good_histories(ws.registry)
+    histories = good_histories(ws.registry)
     require_unnamed(ws)
+    return histories
 
 
 @contextmanager
@@ -206,28 +216,25 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
         raise error from None
 
 
-def _renew(ws: Workspace, conn: Connection, level: Level, *, volumes: bool, no_cache: bool) -> tuple[Content, bool]:
+def _build_and_swap(
+    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History], *, no_cache: bool
+) -> tuple[Content, bool]:
     """What the fresh database has, and whether an old one was kept."""
-    address = ws.address()
-    if volumes and databases.exists(conn, address.database):
-        return _complete_in_place(ws, address, level), False
-    return _build_and_swap(ws, conn, level, no_cache=no_cache)
-
-
-def _build_and_swap(ws: Workspace, conn: Connection, level: Level, *, no_cache: bool) -> tuple[Content, bool]:
     live = ws.address().database
     there = databases.exists(conn, live)
     with _state_told(live if there else ""):
-        source = None if no_cache else template(ws, level, conn)
+        if there:
+            ws.begin("")
+        source = None if no_cache else template(ws, level, conn, histories)
         taken = spare.ready(conn, source) if source and level == "seeds" else ""
         with scratch(ws.address(), conn, template=source, spare=taken, label="reset") as new:
             if source is None:
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
-            histories = good_histories(ws.registry)  # as they are now: building may have taken a while
-            ws.begin(new.database, *([""] if there else []))
-            content = _verify(ws, new, level, histories)
+                histories = good_histories(ws.registry)  # as they were when it was filled
+            ws.begin(new.database)  # it connects while the old one is read
             facts = _journal_before(ws, histories) if there else {}
+            content = _verify(ws, new, level, histories)
             later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)
             former = replace_live(conn, live, new.database, kept_as, facts, drop_later=later)
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])

@@ -17,11 +17,12 @@ def test_tables_are_told_by_owner(tmp_path: Path) -> None:
     }
     ws = open_workspace(cwd=build_monorepo(tmp_path, services), environ={})
     # what a service with a schema owns is in that schema
-    tables = ("billing.invoices", "public.invoices", "public.notes", "public.shop_items", "public.shop_stock")
+    public = ("invoices", "notes", "shop_items", "shop_of wells.and leases", "shop_stock")
+    tables = (("billing", "invoices"), *(("public", name) for name in public))
     content = Content(extensions={}, graphs=(), tables=tables, revisions={}, seeds={})
     told = {made.name: made.what for made in made_of(ws.registry, content)}
     assert told == {
         "base": "2: invoices, notes",
         "billing": "1: billing.invoices",
-        "shop": "2: shop_items, shop_stock",
+        "shop": "3: shop_items, shop_of wells.and leases, shop_stock",
     }

@@ -1,0 +1,38 @@
+"""Shell patterns by their text before the first wildcard: which of them fit a name is found without trying all."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+class Patterns(Generic[T]):
+    """Something for each pattern, such as whose it is."""
+
+    def __init__(self) -> None:
+        self._by_start: dict[str, list[tuple[str, T]]] = {}
+        self._lengths: list[int] = []
+        """Of the starts, each once: most names are looked up by one or two of their own beginnings."""
+
+    def add(self, pattern: str, what: T) -> None:
+        """Note what this pattern stands for."""
+        wildcard = _WILDCARD.search(pattern)
+        start = pattern[: wildcard.start()] if wildcard else pattern
+        self._by_start.setdefault(start, []).append((pattern, what))
+        if len(start) not in self._lengths:
+            self._lengths.append(len(start))
+
+    def fitting(self, name: str) -> Iterator[T]:
+        """What stands for the patterns that fit a name."""
+        for length in self._lengths:
+            for pattern, what in self._by_start.get(name[:length], ()):
+                if pattern == name or fnmatchcase(name, pattern):
+                    yield what
