@@ -60,8 +60,9 @@ class Project:
         return self.url.rpartition("/")[0] + f"/{name}"
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The caller's, without what would lead a contender to another database."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "AEGIS_", "DATABASE_URL"))}
+        """The caller's, without what would lead a contender to another database or keep it from caching byte code."""
+        led = ("PG", "AEGIS_", "DATABASE_URL", "PYTHON")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(led)}
         return kept | dict(self.more) | more
 
     def invoke(self, *words: str, code: int = 0) -> Command:

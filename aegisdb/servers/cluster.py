@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _UNFINISHED = "new-"
 _DOOMED = "gone-"
 _SWEEPS = 50
-_ITERATIONS_SINCE = 16
-_ITERATIONS = 64
 
 _SETTINGS = {
     # the last commits of a development database may go with the power, its integrity may not
@@ -144,10 +142,6 @@ class Cluster:
         password_file.write_text(login.password.reveal() + "\n")
         locale = ["--encoding=UTF8", "--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]
         auth = ["--auth=scram-sha-256", "-U", login.user, f"--pwfile={password_file}"]
-        if self.binaries.major >= _ITERATIONS_SINCE:
-            # Each login hashes the password so often, and each command logs in several times: 4,096 rounds were a third
-            # of it. They protect a stolen hash, which lies where the password in clear text does: in this project.
-            auth += ["-c", f"scram_iterations={_ITERATIONS}"]
         argv = self.command("initdb", "-D", str(work / "data"), "--no-sync", "--no-instructions", *locale, *auth)
         # naming the time zone spares initdb a search through all of them
         done = run(argv, env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"})
