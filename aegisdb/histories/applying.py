@@ -173,7 +173,7 @@ class Sessions:
 
 
 def _width() -> int:
-    # one more than processors: there is always one that waits for the server
+    # two more than processors: there is always one that waits for the server, and one that connects or loads its models
     with suppress(AttributeError):  # Linux only
-        return min(_WIDEST, len(os.sched_getaffinity(0)) + 1)
-    return min(_WIDEST, (os.cpu_count() or 1) + 1)
+        return min(_WIDEST, len(os.sched_getaffinity(0)) + 2)
+    return min(_WIDEST, (os.cpu_count() or 1) + 2)

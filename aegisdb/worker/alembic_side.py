@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_VERSION_TABLE = "alembic_version"
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
+# `inspect.signature` takes milliseconds, in each worker
+_CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
+_READS_TOML = "toml_file" in Config.__init__.__code__.co_varnames
 
 
 class GuardedEnvironment(EnvironmentContext):
@@ -42,9 +45,7 @@ class GuardedEnvironment(EnvironmentContext):
 
     def configure(self, *args: Any, **kwargs: Any) -> None:
         """Prove the connection, then configure as env.py wishes, one transaction a revision."""
-        bound = inspect.signature(EnvironmentContext.configure).bind(self, *args, **kwargs).arguments
-        bound.pop("self")
-        wished = {**bound, **bound.pop("kw", {})}
+        wished = {**dict(zip(_CONFIGURE, args, strict=False)), **kwargs}
         self._side.check_version_table(wished)
         wished["transaction_per_migration"] = True
         self._side.filter = Filter(self._side.opening, wished.get("target_metadata"))
@@ -61,11 +62,9 @@ class GuardedEnvironment(EnvironmentContext):
             raise Refusal("environment", "env.py gave no connection to context.configure()")
         if not hasattr(connection, "execute"):
             raise Refusal("environment", "env.py gave context.configure() an engine instead of a connection")
-        outside = connection.in_transaction()
-        self._side.connected(connection)
-        if not outside:
-            # SQLAlchemy began a transaction by itself; left open, Alembic would take it for env.py's own
-            connection.get_transaction().commit()
+        # one that is left open Alembic would take for env.py's own
+        with nullcontext() if connection.in_transaction() else connection.begin():
+            self._side.connected(connection)
         ours = wished.get("on_version_apply") or ()
         callbacks = tuple(ours) if isinstance(ours, (list, tuple)) else (ours,)
         self._side.stepper.overheard = bool(callbacks)
@@ -239,11 +238,10 @@ def _enter(opening: Message) -> None:
 
 
 def _config(opening: Message) -> Config:
-    known = inspect.signature(Config).parameters
     # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
     ini = opening["ini"] or (None if opening["pyproject"] else str(_STAND_IN))
     files: dict[str, Any] = {"file_": ini}
-    if opening["pyproject"] and "toml_file" in known:
+    if opening["pyproject"] and _READS_TOML:
         files["toml_file"] = opening["pyproject"]
     config = Config(**files)
     if opening["script_location"]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import raw
 from .failure import Refusal
 
 if TYPE_CHECKING:
     from .channel import Message
 
 _IDENTITY = """
-SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::bigint, datname::text, pg_backend_pid(),
-       coalesce(host(inet_server_addr()), 'local'), coalesce(inet_server_port(), 0)
+SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
+       coalesce(host(inet_server_addr()), 'local'), coalesce(inet_server_port(), 0)::text
 FROM pg_database WHERE datname = current_database()
 """
 
@@ -22,14 +23,12 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
     Raises:
         Refusal: `wrong_database`: env.py connected elsewhere; nothing has run there but one SELECT of its identity.
     """
-    from sqlalchemy import text
-
     asked = opening["identity"]
     if connection.dialect.name != "postgresql":
         reached = connection.engine.url.render_as_string(hide_password=True)
         raise _elsewhere(env_py, f"a {connection.dialect.name} database ({reached})", opening)
-    row = connection.execute(text(_IDENTITY)).one()
-    if str(row[0]) != str(asked["system_identifier"]) or int(row[1]) != int(asked["oid"]):
+    row = raw.texts(connection, _IDENTITY)
+    if row[:2] != (str(asked["system_identifier"]), str(asked["oid"])):
         raise _elsewhere(env_py, f"database {row[2]} on the server at {row[4]}:{row[5]}", opening)
     return int(row[3])
 
@@ -45,8 +44,6 @@ def _elsewhere(env_py: str, reached: str, opening: Message) -> Refusal:
 
 def settle(connection: Any, opening: Message) -> None:
     """Session settings of a migration: bounded lock waits, early notice of a dead client, a name to be found by."""
-    from sqlalchemy import text
-
     settings = {
         "application_name": opening["application"],
         "lock_timeout": f"{opening['lock_timeout']}ms",
@@ -57,5 +54,5 @@ def settle(connection: Any, opening: Message) -> None:
         settings["search_path"] = f'"{quoted}"'
         # the recipe of Alembic's cookbook for one schema per tenant
         connection.dialect.default_schema_name = opening["schema"]
-    for name, value in settings.items():
-        connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
+    calls = (f"set_config('{name}', {raw.literal(value)}, false)" for name, value in settings.items())
+    raw.texts(connection, f"SELECT {', '.join(calls)}")

@@ -55,6 +55,7 @@ class Stepper:
         self._outer = context._in_external_transaction  # noqa: SLF001  Alembic has no public name for it
         rows = tuple(heads)
         self._release(context)
+        asked = False
         while True:
             request = self._channel.read()
             if request is None or not self._fits(request):
@@ -67,7 +68,9 @@ class Stepper:
             yield from self._steps(request, rows, context)
             if self._outer and request["op"] != "current":
                 return
-            rows = self._versions_now(context)
+            if asked or request["op"] != "current":  # the first request made env.py run: Alembic has just looked
+                rows = self._versions_now(context)
+            asked = True
             self._answer(rows)
 
     def _versions_now(self, context: Any) -> tuple[str, ...]:
