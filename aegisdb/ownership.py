@@ -71,6 +71,7 @@ class Owners:
         }
         self._known: dict[Name, str] = {}
         self._patterns: Patterns[int] = Patterns()
+        self._qualified = any("." in claim.pattern for claim in self.claims)
         for place, claim in enumerate(self.claims):
             self._patterns.add(claim.pattern, place)
 
@@ -128,13 +129,16 @@ class Owners:
     def _claimed_by(self, name: Name) -> str:
         covering = self._covering(name)
         # a name written out wins over a pattern that happens to fit
-        covering.sort(key=lambda claim: bool(_WILDCARDS & set(claim.pattern)))
+        if len(covering) > 1:
+            covering.sort(key=lambda claim: bool(_WILDCARDS & set(claim.pattern)))
         return covering[0].service if covering else NOBODY
 
     def _covering(self, name: Name) -> list[Claim]:
         """The claims that cover a name, in the registry's order."""
-        places = sorted({*self._patterns.fitting(name.name), *self._patterns.fitting(name.qualified)})
-        return [claim for claim in map(self.claims.__getitem__, places) if claim.covers(name)]
+        places = self._patterns.fitting(name.name)
+        if self._qualified:
+            places = [*{*places, *self._patterns.fitting(name.qualified)}]
+        return [claim for claim in map(self.claims.__getitem__, sorted(places)) if claim.covers(name)]
 
     def _schema_owner(self, name: Name) -> str:
         if name.name in self._schemas:

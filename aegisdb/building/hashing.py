@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     from aegisdb.building.levels import Level
     from aegisdb.histories.revisions import History
-    from aegisdb.histories.scan import Revision
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when this package builds differently from the same files."""
 
 _LENGTH = 12  # hex digits: 48 bits, among a handful of templates
@@ -81,25 +80,22 @@ def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -
 def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     service = registry.services[history.service]
     yield repr((history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
-    revisions = history.ordered()
-    for revision in revisions:
-        yield f"{revision.id} {revision.digest}".encode()
+    summary = history.summary
+    yield summary.digest.encode()
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
     places = history.locations
-    known = {revision.file for revision in revisions}
     outside = [path for path in dict.fromkeys(places.versions) if not path.is_relative_to(places.script)]
     for directory in (places.script, *outside):
-        yield from _contents(path for path in _files(directory) if path not in known)
-    for package in sorted(_local_imports(places.home, revisions) - {places.script}):
+        yield from _contents(path for path in _files(directory) if path not in summary.files)
+    for package in sorted(_local_imports(places.home, summary.imports) - {places.script}):
         yield from _contents(_files(package) if package.is_dir() else [str(package)])
 
 
-def _local_imports(service: Path, revisions: Iterable[Revision]) -> set[Path]:
+def _local_imports(service: Path, names: Iterable[str]) -> set[Path]:
     """What revisions import from the service itself: that code runs too when they do.
 
     The script directory is often called `alembic`, which is not what `from alembic import op` means.
     """
-    names = {name for revision in revisions for name in revision.imports}
     candidates = (service / part for name in names for part in (name, f"{name}.py"))
     return {path for path in candidates if path.exists()}
 

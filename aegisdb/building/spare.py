@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
 _QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-")
+_LOOK = "SELECT count(*) FROM pg_class; SELECT count(*) FROM pg_depend;"
+"""Whoever connects to a copy first waits for the server to write down its catalog's catalog, and for what he reads."""
 
 
 def ready(conn: Connection, template: str) -> str:
@@ -43,7 +45,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
     """
     if not can_wait(ws):
         return
-    statements, doomed = [], list(drop)
+    statements, looks, doomed = [], [], list(drop)
     if template:
         wanted = spare_name(template)
         doomed += [name for name in spare_names(ws, conn) if name != wanted]
@@ -52,9 +54,10 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
                 statements.append(databases.strategy_query(template) + " \\gset")
             copied = databases.copy_statement(conn, template, wanted, ":strategy" if chosen else "")
             statements += [f"{copied};", f"{mark_statement(wanted, 'spare', {'template': template})};"]
+            looks = [f"\\connect {quote_ident(wanted)}", _LOOK]
     statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)};" for name in doomed]
     if statements:
-        _leave(ws, conn, statements)
+        _leave(ws, conn, statements + looks)
 
 
 def _leave(ws: Workspace, conn: Connection, lines: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Histories as they were read last, in one file: nothing of a history is decoded before it is asked for.
 
-A service is three lines of it: its heads, what its revision files were, and the revisions. A file that is missing,
-damaged, or of another version costs time, nothing else.
+A service is four lines of it: heads, what its revision files were, all revisions together, each of them. A file that is
+missing, damaged, or of another version costs time, nothing else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from aegisdb.histories.revisions import Summary
 from aegisdb.histories.scan import Revision
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
     from pathlib import Path
 
-_FORMAT = 7
-_LINES = 3  # of a service
+_FORMAT = 8
+_LINES = 4  # of a service
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
 
@@ -33,6 +34,7 @@ class Block(NamedTuple):
     heads: bytes
     """How many revisions there are and which are heads, as JSON; null where they are in no order yet."""
     listing: bytes
+    together: bytes
     body: bytes
 
 
@@ -125,6 +127,20 @@ class KeptRevisions(Mapping[str, Revision]):
         return self._all.items()
 
 
+class KeptSummary:
+    """All revisions of an unchanged history together."""
+
+    def __init__(self, block: Block, paths: Sequence[str]) -> None:
+        self._together = block.together
+        self._paths = paths
+
+    @cached_property
+    def summary(self) -> Summary:
+        """It."""
+        digest, references, imports, places = json.loads(self._together)
+        return Summary(digest, references, tuple(imports), frozenset(map(self._paths.__getitem__, places)))
+
+
 class KeptHistories:
     """The file."""
 
@@ -142,9 +158,9 @@ class KeptHistories:
             lines = rest.split(b"\n")
             groups = zip(*(lines[start::_LINES] for start in range(_LINES)), strict=False)
             # the service's name stands before its heads
-            for head, listing, body in groups:
+            for head, *others in groups:
                 name, _, heads = head.partition(b" ")
-                self._blocks[name.decode()] = Block(heads, listing, body)
+                self._blocks[name.decode()] = Block(heads, *others)
         return self
 
     def get(self, service: str) -> Block | None:
@@ -160,7 +176,7 @@ class KeptHistories:
     def __exit__(self, *_: object) -> None:
         if not self._changed:
             return
-        lines = [b"\n".join((f"{name} ".encode() + b.heads, b.listing, b.body)) for name, b in self._blocks.items()]
+        lines = [f"{name} ".encode() + b"\n".join(block) for name, block in self._blocks.items()]
         rest = b"\n".join(lines)
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
         try:

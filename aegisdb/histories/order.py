@@ -54,11 +54,10 @@ def _raise_cycle(cycle: list[str], needs: Mapping[str, Mapping[str, str]]) -> No
 def service_needs(registry: Registry, history: History) -> dict[str, str]:
     """Services that must migrate before this one, each with the reason."""
     needs = dict.fromkeys(registry.services[history.service].after, "`after` in services.yaml")
-    for revision in history.ordered():
-        for table in revision.references:
-            owner = registry.owners.of_table(table)
-            if owner and owner != history.service:
-                needs.setdefault(owner, f"{revision.path.name} references {table}")
+    for table, file in history.summary.references.items():
+        owner = registry.owners.of_table(table)
+        if owner and owner != history.service:
+            needs.setdefault(owner, f"{file} references {table}")
     return needs
 
 

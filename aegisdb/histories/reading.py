@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import HistoryError
-from aegisdb.histories.kept import Block, KeptHistories, KeptRevisions, Listing, facts_of, revived
+from aegisdb.histories.kept import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
 from aegisdb.histories.locations import alembic_settings, locate
-from aegisdb.histories.revisions import History, arrange
+from aegisdb.histories.revisions import History, arrange, summarized
 from aegisdb.histories.scan import scan
 from aegisdb.remembered import Remembered
 
@@ -95,12 +95,12 @@ class _Reader:
         revisions: Mapping[str, Revision] | None = None
         if block is None or block.listing != listing.now or block.heads == _UNORDERED:
             block, revisions = self._read(name, listing, block)
-        schema, heads = self._registry.services[name].schema, None
+        schema, known, summary = self._registry.services[name].schema, None, None
         if revisions is None:
             count, *heads = json.loads(block.heads)
-            revisions = KeptRevisions(block, listing.paths, count)
-        known = None if heads is None else tuple(heads)
-        return History(name, settings.version_table, schema, locations, revisions, known)
+            revisions, known = KeptRevisions(block, listing.paths, count), tuple(heads)
+            summary = KeptSummary(block, listing.paths)
+        return History(name, settings.version_table, schema, locations, revisions, known, summary)
 
     def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
         """Read those files that are not what they were, and keep all of them."""
@@ -137,5 +137,12 @@ def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revis
     places = {revision.file: place for place, revision in enumerate(found)}
     revised = {parent for revision in found for parent in revision.down}
     heads = None if arranged is None else [len(arranged), *(one for one in arranged if one not in revised)]
-    facts = [facts_of(r, places[r.file]) for r in (found if arranged is None else arranged.values())]
-    return Block(json.dumps(heads).encode(), listing.kept(len(found)), json.dumps(facts).encode())
+    ordered = found if arranged is None else list(arranged.values())
+    facts = [facts_of(revision, places[revision.file]) for revision in ordered]
+    summary = summarized(ordered)
+    together = (summary.digest, summary.references, summary.imports, sorted(map(places.__getitem__, summary.files)))
+    return Block(_dumped(heads), listing.kept(len(found)), _dumped(together), _dumped(facts))
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode()

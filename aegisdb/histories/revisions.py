@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 from aegisdb.errors import HistoryError, UsageError
 from aegisdb.records import dataclass
@@ -20,6 +21,27 @@ _RELATIVE = re.compile(r"^(?P<base>.*?)(?P<sign>[+-])(?P<count>\d+)$")
 DEFAULT_VERSION_TABLE = "alembic_version"
 
 
+class Summary(NamedTuple):
+    """What all revisions of a history are together."""
+
+    digest: str
+    """Of their ids and of what each of them does, in order."""
+    references: dict[str, str]
+    """Tables that they refer to, each with the name of the first file that does."""
+    imports: tuple[str, ...]
+    """Names of the modules that they import."""
+    files: frozenset[str]
+    """Where they are."""
+
+
+class Kept(Protocol):
+    """A summary that is known without looking at the revisions."""
+
+    @property
+    def summary(self) -> Summary:
+        """It."""
+
+
 @dataclass(frozen=True)
 class History:
     """All revisions of one service, proven to be a graph without gaps and cycles."""
@@ -32,6 +54,7 @@ class History:
     """By id, parents before children."""
     known_heads: tuple[str, ...] | None = None
     """What `heads` says, where that is known without looking at the revisions."""
+    kept: Kept | None = None
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:
@@ -48,6 +71,11 @@ class History:
             return self.known_heads
         revised = {parent for revision in self.revisions.values() for parent in revision.down}
         return tuple(identifier for identifier in self.revisions if identifier not in revised)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All of them together."""
+        return self.kept.summary if self.kept is not None else summarized(self.revisions.values())
 
     @cached_property
     def bases(self) -> tuple[str, ...]:
@@ -297,3 +325,18 @@ def _raise_cycle(service: str, left: Mapping[str, Revision]) -> None:
         where=", ".join(files),
         code="cycle",
     )
+
+
+def summarized(revisions: Iterable[Revision]) -> Summary:
+    """The summary of revisions in this order."""
+    digest = hashlib.sha256()
+    references: dict[str, str] = {}
+    imports: dict[str, None] = {}
+    files: list[str] = []
+    for revision in revisions:
+        digest.update(f"{revision.id} {revision.digest}\n".encode())
+        for table in revision.references:
+            references.setdefault(table, revision.path.name)
+        imports |= dict.fromkeys(revision.imports)
+        files.append(revision.file)
+    return Summary(digest.hexdigest(), references, tuple(imports), frozenset(files))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -30,9 +27,12 @@ class Patterns(Generic[T]):
         if len(start) not in self._lengths:
             self._lengths.append(len(start))
 
-    def fitting(self, name: str) -> Iterator[T]:
+    def fitting(self, name: str) -> list[T]:
         """What stands for the patterns that fit a name."""
-        for length in self._lengths:
-            for pattern, what in self._by_start.get(name[:length], ()):
-                if pattern == name or fnmatchcase(name, pattern):
-                    yield what
+        return [
+            what
+            for length in self._lengths
+            if length <= len(name)
+            for pattern, what in self._by_start.get(name[:length], ())
+            if pattern == name or fnmatchcase(name, pattern)
+        ]

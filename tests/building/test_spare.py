@@ -17,6 +17,7 @@ from aegisdb.workflows.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
 from tests.monorepo import build_monorepo
 from tests.postgres_server import free_port
+from tests.running import eventually
 from tests.seeds.shop import processes_naming
 from tests.workflows.project import INIT, SHOP
 
@@ -69,6 +70,13 @@ def test_the_next_reset_takes_it_and_gets_what_a_build_from_nothing_gets(ws: Wor
     built = _state(ws)
     assert built[0] != taken[0]
     assert built[1:] == taken[1:]
+
+
+def test_somebody_has_been_there_before(ws: Workspace) -> None:
+    """The first session in a new database makes this file, and waits for it."""
+    reset(ws)
+    (oid,) = _spare(ws).values()
+    assert eventually(lambda: any(ws.registry.state.rglob(f"base/{oid}/pg_internal.init")))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import BadInput, HistoryError, UsageError
-from aegisdb.histories import kept, reading
+from aegisdb.histories import kept, reading, revisions
 from aegisdb.histories.locations import locate
 from aegisdb.histories.order import all_needs, service_order
 from aegisdb.histories.reading import good_histories, read_histories, read_history
@@ -261,3 +261,23 @@ def test_where_services_stand_is_told_without_decoding_a_revision(
     assert {name: (s.state, list(s.pending)) for name, s in standings.items()} == first
     assert standings["a"].pending[1].id == "a2"
     assert [revision.id for revision in standings["a"].pending[:1]] == ["a1"]
+
+
+def test_what_is_kept_of_all_revisions_together_is_what_they_say_one_by_one(tmp_path: Path) -> None:
+    services = {
+        "a": Svc(
+            revisions=(
+                Rev(id="a1", up=table("a_t"), head="import json\nimport helper"),
+                Rev(id="a2", up=table("a_u", "b bigint REFERENCES b_t (id)"), head="import json"),
+            )
+        ),
+        "b": Svc(revisions=(Rev(id="b1", up=table("b_t")),)),
+    }
+    found = registry(tmp_path, services)
+    age(tmp_path)
+    read_history(found, "a")
+    history = read_history(found, "a")
+    assert history.kept is not None
+    assert history.summary == revisions.summarized(history.ordered())
+    assert history.summary.references == {"b_t": "a2.py"}
+    assert {Path(file).name for file in history.summary.files} == {"a1.py", "a2.py"}
