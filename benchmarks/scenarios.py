@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 BARE, OURS, FLOOR = "bare invoke", "aegisdb", "psql -1, one file"
 EMPTY = "bare --list, empty tasks.py"
-WITHOUT_SPARE, COLD = "aegisdb, without a spare copy", "aegisdb, cold"
+WITHOUT_SPARE, COLD, COPIED = "aegisdb, without a spare copy", "aegisdb, cold", "CREATE DATABASE of it, psql"
 START, MISTYPED, COMPLETION = "invoke --list", "a mistyped task", "completion"
 FROM_EMPTY, STATUS, NOTHING = "apply from empty", "status of all services", "apply, nothing pending"
 ONE, RESET, ROUNDTRIP = "apply, one revision pending", "reset with seeds", "roundtrip of one service, one round"
 DUMPED, ALONE, OPENED, AGAIN = "pg_dump -s", "aegisdb, a process", "aegisdb, connection open", "aegisdb, read before"
-FLOOR_FILE = "all.sql"
+FLOOR_FILE, COPY_FILE = "all.sql", "copy.sql"
+_COPY = """\
+SELECT format('CREATE DATABASE copied TEMPLATE %I STRATEGY wal_log', datname)
+  FROM pg_database WHERE datname LIKE '%\\_\\_tpl\\_seeds\\_%' \\gexec
+"""
 TABLES = (300, 2000)
 """Sizes of the databases whose schema is read."""
 
@@ -94,10 +98,19 @@ def reset(project: Project, cold: Project) -> tuple[Contender, ...]:
         forget()  # what its reset left to the background would go on meanwhile
         project.settle(spare=spare)
 
+    (project.root / COPY_FILE).write_text(_COPY)
+    uncopied = project.psql("postgres", "-c", "DROP DATABASE IF EXISTS copied")
+    copied = project.psql("postgres", "-f", COPY_FILE)
+
+    def settled_without_copy() -> None:
+        settled(spare=True)
+        run(uncopied)
+
     return (
         Contender(BARE, (project.invoke("--version"),), forget),
         Contender(OURS, ours, lambda: settled(spare=True)),
         Contender(WITHOUT_SPARE, ours, lambda: settled(spare=False)),
+        Contender(COPIED, (copied,), settled_without_copy),
         Contender(DOCUMENTED, project.reset(), lambda: settled(spare=True)),
         Contender(COLD, (cold.invoke("db.reset"),), forget),
     )
