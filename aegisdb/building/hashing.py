@@ -88,7 +88,7 @@ def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     for directory in (places.script, *outside):
         yield from _contents(path for path in _files(directory) if path not in summary.files)
     for package in sorted(_local_imports(places.home, summary.imports) - {places.script}):
-        yield from _contents(_files(package) if package.is_dir() else [str(package)])
+        yield from _contents(_files(package) if package.is_dir() else filter(os.path.isfile, [str(package)]))
 
 
 def _local_imports(service: Path, names: Iterable[str]) -> set[Path]:
@@ -110,18 +110,27 @@ def _seed_inputs(registry: Registry) -> Iterable[bytes]:
 
 
 def _files(directory: Path) -> list[str]:
-    found: list[str] = []
-    for parent, folders, names in os.walk(directory):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        found += [f"{parent}/{name}" for name in names]
-    return sorted(found)
+    return sorted(_below(str(directory)))
+
+
+def _below(directory: str) -> Iterator[str]:
+    # as os.walk, and no broken link, socket or pipe, without a stat of each file
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != "__pycache__":
+                        yield from _below(entry.path)
+                elif entry.is_file():
+                    yield entry.path
+    except OSError:
+        return  # what is not there, or may not be read, is not in the hash
 
 
 def _contents(paths: Iterable[str]) -> Iterable[bytes]:
     for path in map(Path, paths):
-        if path.is_file():  # no broken link, socket or pipe
-            yield path.name.encode()
-            yield path.read_bytes()
+        yield path.name.encode(errors="surrogateescape")
+        yield path.read_bytes()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
 
+# an index leads to what belongs to extensions; the other way round, each table is looked for in all of pg_depend
 _TABLES = """
+    WITH part AS (SELECT objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+                     AND classid = 'pg_class'::regclass)
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
        AND n.nspname NOT IN ('information_schema', 'ag_catalog', 'aegisdb')
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2"""
+       AND c.oid NOT IN (TABLE part) ORDER BY 1, 2"""
 
 
 @dataclass(frozen=True, kw_only=True)

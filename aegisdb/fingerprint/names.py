@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-
-from aegisdb.records import dataclass
+from typing import NamedTuple
 
 _ABOUT = re.compile(r"^(?:comment on|grants on|security label \S+ on) ")
 _KINDS = (
@@ -62,8 +61,7 @@ _PART = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
 _QUALIFIED = re.compile(rf"({_PART})(?:\.({_PART}))?")
 
 
-@dataclass(frozen=True)
-class Name:
+class Name(NamedTuple):
     """One object: `kind` in PostgreSQL's words; `schema` empty where the kind has none; names without quotes."""
 
     kind: str

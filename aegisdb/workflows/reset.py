@@ -15,6 +15,7 @@ from aegisdb.building.inspecting import inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
+from aegisdb.meanwhile import meanwhile
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, writer_lock
@@ -232,11 +233,11 @@ def _build_and_swap(
                 for each in LEVELS[: LEVELS.index(level) + 1]:
                     fill(ws, new, each)
                 histories = good_histories(ws.registry)  # as they were when it was filled
-            ws.begin(new.database)  # it connects while the old one is read
-            facts = _journal_before(ws, histories) if there else {}
-            content = _verify(ws, new, level, histories)
+            ws.begin(new.database)
+            with meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts:
+                content = _verify(ws, new, level, histories)
             later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)
-            former = replace_live(conn, live, new.database, kept_as, facts, drop_later=later)
+            former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
     return content, there
 
