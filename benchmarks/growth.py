@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import Contender, compare
@@ -21,6 +22,8 @@ LINTED = 6
 """Exit code of lint: it finds something in generated statements."""
 SIZES = ((10, 40), (100, 40), (1000, 40), (1, 40), (1, 400), (1, 2000))
 """Services x revisions."""
+SETTLED = 3.0
+"""Seconds: what is known of a file that was written within the last two is not kept."""
 RUN = 400
 """Plan and roundtrip run every revision: they are measured, once, where there are at most so many."""
 
@@ -32,6 +35,7 @@ def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]
         # a process: a large monorepo would stay in our memory, and count as everybody's peak
         made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
         subprocess.run(made, cwd=ROOT, check=True)
+        time.sleep(SETTLED)
         project = Project(root, names(services), ("sql/init.sql",), ())
         run(project.invoke("db.up"))
         try:

@@ -1,10 +1,11 @@
 """Lets ext4 put the files of each database somewhere else on the disk.
 
-ext4 gives an inode to nobody for one to five minutes after its file was deleted, and walks past every such inode again
-for each file that is made in the same group of blocks (`recently_deleted` in the kernel's fs/ext4/ialloc.c). A database
-is a directory of hundreds or thousands of files, and the files of a directory go where the directory is: after a DROP
-DATABASE the next CREATE DATABASE beside it takes several times as long. Below a directory with the attribute `T` of
-chattr(1) each new directory gets a group of its own.
+Without a journal, as small virtual machines and CI runners often have it, ext4 gives an inode to nobody for one to five
+minutes after its file was deleted, and walks past every such inode again for each file that is made in the same group
+of blocks (`recently_deleted` in the kernel's fs/ext4/ialloc.c). A database is a directory of hundreds or thousands of
+files, and the files of a directory go where the directory is: there, after a DROP DATABASE the next CREATE DATABASE
+takes several times as long. Below a directory with the attribute `T` of chattr(1) new directories are spread. With a
+journal that changes next to nothing.
 """
 
 from __future__ import annotations
