@@ -104,6 +104,7 @@ def _serve_forks(descriptor: int, modules: list[str]) -> None:
     for module in modules:
         import_module(module)
     gc.freeze()  # nor do the forks look there, whose pages stay shared
+    gc.set_threshold(50_000, 20, 20)  # as tasks do: a worker lives for seconds
     gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are never waited for: the engine watches their pipes
     while True:
