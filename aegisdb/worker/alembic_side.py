@@ -45,7 +45,7 @@ class GuardedEnvironment(EnvironmentContext):
 
     def configure(self, *args: Any, **kwargs: Any) -> None:
         """Prove the connection, then configure as env.py wishes, one transaction a revision."""
-        wished = {**dict(zip(_CONFIGURE, args, strict=False)), **kwargs}
+        wished = {**{_CONFIGURE[place]: value for place, value in enumerate(args)}, **kwargs}
         self._side.check_version_table(wished)
         wished["transaction_per_migration"] = True
         self._side.filter = Filter(self._side.opening, wished.get("target_metadata"))

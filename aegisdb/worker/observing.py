@@ -74,8 +74,8 @@ class Observer:
             earlier = self._before.get(relation, (0,) * len(counters))
             total = self._work.setdefault(relation, [0] * len(counters))
             # the server adds to its statistics, and so begins at 0 again, when it likes
-            gained = [new - old if new >= old else new for new, old in zip(counters, earlier, strict=True)]
-            self._work[relation] = [a + b for a, b in zip(total, gained, strict=True)]
+            gained = [new - old if new >= old else new for new, old in zip(counters, earlier)]  # noqa: B905  Python 3.9
+            self._work[relation] = [a + b for a, b in zip(total, gained)]  # noqa: B905  Python 3.9 knows no `strict`
         self._before = now
 
     def report(self) -> Message:
