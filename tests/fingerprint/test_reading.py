@@ -154,3 +154,14 @@ def test_a_password_of_a_foreign_server_is_not_in_it(database: Address) -> None:
     text = fingerprint(database).text
     assert "user=u" in text
     assert "hunter2" not in text
+
+
+def test_what_a_server_notes_for_itself_is_no_part_of_the_schema(database: Address) -> None:
+    """PostgreSQL 17.12 stamps each column with `pg_attver`, which pg_dump leaves out; another server does not."""
+    run(database, SCHEMA)
+    run(database, "ALTER TABLE people ALTER COLUMN name SET (n_distinct = 5)")
+    before = fingerprint(database)
+    stamped = "UPDATE pg_attribute SET attoptions = array_prepend('pg_attver=22185456', attoptions) WHERE attnum > 0"
+    run(database, f"{stamped} AND attrelid IN ('people'::regclass, 'fine'::regclass)")
+    assert diff(before, fingerprint(database)) == ()
+    assert "n_distinct=5" in before.facts["column public.people.name"]

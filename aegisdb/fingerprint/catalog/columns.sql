@@ -16,7 +16,8 @@ SELECT 'column ' || r.id || '.' || quote_ident(a.attname),
             CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END,
         'compression ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
         'statistics ' || CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
-        'with ' || CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o) END,
+        'with ' || CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o
+            WHERE NOT starts_with(o, 'pg_attver=')) END, -- 17.12 stamps each column for itself; pg_dump leaves it out
         'options ' || CASE WHEN a.attfdwoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attfdwoptions) o) END,
         CASE WHEN NOT a.attislocal THEN 'inherited' WHEN a.attinhcount > 0 THEN 'also inherited' END),
     r.id
@@ -27,7 +28,8 @@ LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_constraint nn ON nn.conrelid = a.attrelid AND nn.contype = 'n' AND nn.conkey[1] = a.attnum -- from 18
 WHERE r.relkind IN ('r', 'p', 'f')
     -- the definition of a view says the rest
-    OR r.relkind IN ('v', 'm') AND (a.atthasdef OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL
+    OR r.relkind IN ('v', 'm') AND (a.atthasdef OR a.attstattarget >= 0
+            OR EXISTS (SELECT FROM unnest(a.attoptions) o WHERE NOT starts_with(o, 'pg_attver='))
         OR a.attstorage <> t.typstorage OR a.attcompression <> '')
 UNION ALL
 SELECT 'column order ' || r.id, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), r.id
