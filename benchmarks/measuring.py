@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resource import struct_rusage
 
 
-_ENOUGH = 1000.0  # milliseconds
+ENOUGH, ONCE = 1000.0, 1.0  # milliseconds
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,18 @@ class Samples:
         return statistics.median(self.cpu)
 
 
-def compare(what: str, contenders: Sequence[Contender], rounds: int) -> dict[str, Samples]:
+def compare(what: str, contenders: Sequence[Contender], rounds: int, *, enough: float = ENOUGH) -> dict[str, Samples]:
     """Let them take turns for `rounds` rounds, so that what else the machine does falls on all of them alike.
 
-    In a round each goes once, and again until it has taken a second: one sample of a fifth of a second says little.
+    In a round each goes once, and again until it has taken `enough` milliseconds: a sample of a fifth of a second says
+    little.
 
     Each sample is also told on stderr: a run of an hour that fails at its end has still said something.
     """
     found = {contender.name: Samples() for contender in contenders}
     for _ in range(rounds):
         spent = dict.fromkeys(found, 0.0)
-        while turn := [contender for contender in contenders if spent[contender.name] < _ENOUGH]:
+        while turn := [contender for contender in contenders if spent[contender.name] < enough]:
             for contender in turn:
                 contender.prepare()
                 _measure(contender, found[contender.name])
