@@ -15,8 +15,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from aegisdb.histories.revisions import Summary
 from aegisdb.histories.scan import Revision
+from aegisdb.histories.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView

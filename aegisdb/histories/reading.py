@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Self
 from aegisdb.errors import HistoryError
 from aegisdb.histories.kept import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
 from aegisdb.histories.locations import alembic_settings, locate
-from aegisdb.histories.revisions import History, arrange, summarized
+from aegisdb.histories.revisions import History, arrange
 from aegisdb.histories.scan import scan
+from aegisdb.histories.summary import summarized
 from aegisdb.remembered import Remembered
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, overload
 
 from aegisdb.errors import HistoryError, UsageError
+from aegisdb.histories.summary import summarized
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
@@ -16,30 +16,10 @@ if TYPE_CHECKING:
 
     from aegisdb.histories.locations import Locations
     from aegisdb.histories.scan import Revision
+    from aegisdb.histories.summary import Kept, Summary
 
 _RELATIVE = re.compile(r"^(?P<base>.*?)(?P<sign>[+-])(?P<count>\d+)$")
 DEFAULT_VERSION_TABLE = "alembic_version"
-
-
-class Summary(NamedTuple):
-    """What all revisions of a history are together."""
-
-    digest: str
-    """Of their ids and of what each of them does, in order."""
-    references: dict[str, str]
-    """Tables that they refer to, each with the name of the first file that does."""
-    imports: tuple[str, ...]
-    """Names of the modules that they import."""
-    files: frozenset[str]
-    """Where they are."""
-
-
-class Kept(Protocol):
-    """A summary that is known without looking at the revisions."""
-
-    @property
-    def summary(self) -> Summary:
-        """It."""
 
 
 @dataclass(frozen=True)
@@ -325,18 +305,3 @@ def _raise_cycle(service: str, left: Mapping[str, Revision]) -> None:
         where=", ".join(files),
         code="cycle",
     )
-
-
-def summarized(revisions: Iterable[Revision]) -> Summary:
-    """The summary of revisions in this order."""
-    digest = hashlib.sha256()
-    references: dict[str, str] = {}
-    imports: dict[str, None] = {}
-    files: list[str] = []
-    for revision in revisions:
-        digest.update(f"{revision.id} {revision.digest}\n".encode())
-        for table in revision.references:
-            references.setdefault(table, revision.path.name)
-        imports |= dict.fromkeys(revision.imports)
-        files.append(revision.file)
-    return Summary(digest.hexdigest(), references, tuple(imports), frozenset(files))

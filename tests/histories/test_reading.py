@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import BadInput, HistoryError, UsageError
-from aegisdb.histories import kept, reading, revisions
+from aegisdb.histories import kept, reading
 from aegisdb.histories.locations import locate
 from aegisdb.histories.order import all_needs, service_order
 from aegisdb.histories.reading import good_histories, read_histories, read_history
 from aegisdb.histories.scan import Revision, scan
 from aegisdb.histories.standing import read_standings
+from aegisdb.histories.summary import summarized
 from aegisdb.registry import load
 from aegisdb.registry.types import Registry
 from tests.monorepo import Rev, Svc, build_monorepo, table, write, write_revision
@@ -278,6 +279,6 @@ def test_what_is_kept_of_all_revisions_together_is_what_they_say_one_by_one(tmp_
     read_history(found, "a")
     history = read_history(found, "a")
     assert history.kept is not None
-    assert history.summary == revisions.summarized(history.ordered())
+    assert history.summary == summarized(history.ordered())
     assert history.summary.references == {"b_t": "a2.py"}
     assert {Path(file).name for file in history.summary.files} == {"a1.py", "a2.py"}
