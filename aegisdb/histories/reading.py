@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import HistoryError
+from aegisdb.histories.arranging import arrange
 from aegisdb.histories.kept import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
 from aegisdb.histories.locations import alembic_settings, locate
-from aegisdb.histories.revisions import History, arrange
+from aegisdb.histories.revisions import History
 from aegisdb.histories.scan import scan
 from aegisdb.histories.summary import summarized
 from aegisdb.remembered import Remembered

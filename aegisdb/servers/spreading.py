@@ -34,7 +34,10 @@ def spread(directory: Path) -> bool:
         return False
     from fcntl import ioctl
 
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
     try:
         (flags,) = _FLAGS.unpack(ioctl(descriptor, _GET_FLAGS, _FLAGS.pack(0)))
         if not flags & _TOP_OF_HIERARCHIES:

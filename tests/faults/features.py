@@ -541,7 +541,7 @@ MUTATIONS = (
     Mutation(
         28,
         "duplicate id",
-        "histories/revisions.py",
+        "histories/arranging.py",
         "        if other is not revision:\n",
         "        if False:\n",
         (
@@ -553,7 +553,7 @@ MUTATIONS = (
     Mutation(
         28,
         "missing parent",
-        "histories/revisions.py",
+        "histories/arranging.py",
         "    by_id = {identifier: _resolved(revision, by_id) for identifier, revision in by_id.items()}\n",
         "    from dataclasses import replace\n\n"
         "    by_id = {i: replace(r, down=tuple(d for d in r.down if d in by_id)) for i, r in by_id.items()}\n",
@@ -566,7 +566,7 @@ MUTATIONS = (
     Mutation(
         28,
         "cycle",
-        "histories/revisions.py",
+        "histories/arranging.py",
         "    if len(placed) < len(by_id):\n",
         "    if False:\n",
         (f"{_HISTORY}[cycle]", "histories/test_revisions.py::test_faults_name_both_files"),

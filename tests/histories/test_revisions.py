@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import HistoryError, UsageError
+from aegisdb.histories.arranging import arrange
 from aegisdb.histories.locations import Locations
-from aegisdb.histories.revisions import History, arrange
+from aegisdb.histories.revisions import History
 from aegisdb.histories.scan import Revision
 
 HERE = Locations(Path("x"), None, None, Path("x"), (Path("x"),))

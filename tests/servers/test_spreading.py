@@ -37,6 +37,10 @@ def test_a_file_system_without_it_is_left_alone() -> None:
     assert spread(Path("/proc/self")) is False
 
 
+def test_a_hint_that_cannot_be_given_stops_nobody(tmp_path: Path) -> None:
+    assert spread(tmp_path / "not there") is False
+
+
 def test_databases_of_the_embedded_server_are_spread_also_where_they_were_made_before(tmp_path: Path) -> None:
     (probe := tmp_path / "probe").mkdir()
     if not spread(probe):
