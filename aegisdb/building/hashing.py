@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.building.levels import LEVELS, init_files
@@ -84,20 +83,21 @@ def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     yield summary.digest.encode()
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
     places = history.locations
-    outside = [path for path in dict.fromkeys(places.versions) if not path.is_relative_to(places.script)]
-    for directory in (places.script, *outside):
-        yield from _contents(path for path in _files(directory) if path not in summary.files)
-    for package in sorted(_local_imports(places.home, summary.imports) - {places.script}):
-        yield from _contents(_files(package) if package.is_dir() else filter(os.path.isfile, [str(package)]))
+    script, home = str(places.script), str(places.home)  # texts: Path objects take half of the time
+    versions = dict.fromkeys(map(str, places.versions))
+    for directory in (script, *(path for path in versions if not f"{path}/".startswith(f"{script}/"))):
+        yield from _contents(sorted(_below(directory, history.beside)))
+    for package in sorted(_local_imports(home, summary.imports) - {script}):
+        yield from _contents(sorted(_below(package)) if os.path.isdir(package) else _own_files([package]))
 
 
-def _local_imports(service: Path, names: Iterable[str]) -> set[Path]:
+def _local_imports(home: str, names: Iterable[str]) -> set[str]:
     """What revisions import from the service itself: that code runs too when they do.
 
     The script directory is often called `alembic`, which is not what `from alembic import op` means.
     """
-    candidates = (service / part for name in names for part in (name, f"{name}.py"))
-    return {path for path in candidates if path.exists()}
+    candidates = (f"{home}/{part}" for name in names for part in (name, f"{name}.py"))
+    return {path for path in candidates if os.path.exists(path)}
 
 
 def _seed_inputs(registry: Registry) -> Iterable[bytes]:
@@ -109,28 +109,36 @@ def _seed_inputs(registry: Registry) -> Iterable[bytes]:
                 yield f"{name} {seed_name(seed)} {sources.digest(name, seed)}".encode()
 
 
-def _files(directory: Path) -> list[str]:
-    return sorted(_below(str(directory)))
-
-
-def _below(directory: str) -> Iterator[str]:
-    # as os.walk, and no broken link, socket or pipe, without a stat of each file
+def _below(directory: str, known: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:
+    """As os.walk, without broken links, sockets and pipes; of a `known` directory, what is said of it."""
+    if known and directory in known:
+        yield from _own_files(known[directory], known)
+        return
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != "__pycache__":
-                        yield from _below(entry.path)
+                        yield from _below(entry.path, known)
                 elif entry.is_file():
                     yield entry.path
     except OSError:
         return  # what is not there, or may not be read, is not in the hash
 
 
+def _own_files(paths: Iterable[str], known: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:
+    for path in paths:
+        if os.path.isfile(path):
+            yield path
+        elif not os.path.islink(path) and os.path.basename(path) != "__pycache__":
+            yield from _below(path, known)
+
+
 def _contents(paths: Iterable[str]) -> Iterable[bytes]:
-    for path in map(Path, paths):
-        yield path.name.encode(errors="surrogateescape")
-        yield path.read_bytes()
+    for path in paths:
+        yield os.path.basename(path).encode(errors="surrogateescape")
+        with open(path, "rb") as file:
+            yield file.read()
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
     from pathlib import Path
 
-_FORMAT = 8
+_FORMAT = 9
 _LINES = 4  # of a service
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
@@ -46,6 +46,8 @@ class Listing:
         self._now: list[str] = []
         self._unsettled: set[int] = set()
         self.paths: list[str] = []
+        self.beside: dict[str, list[str]] = {}
+        """By directory that was looked into: everything there that is no revision file."""
         for directory in directories:
             self._look(directory, recursive)
 
@@ -53,6 +55,7 @@ class Listing:
         with os.scandir(directory) as entries:
             listed = sorted(entries, key=attrgetter("name"))
         now, paths, settled = self._now.append, self.paths.append, self._settled
+        beside = self.beside.setdefault(directory, [])
         for entry in listed:
             name = entry.name
             # Alembic's rule for what is a revision file
@@ -67,7 +70,9 @@ class Listing:
                         self._unsettled.add(len(self.paths))
                     now(f"{s.st_mtime_ns} {s.st_size} {s.st_ino} {s.st_ctime_ns}")
                 paths(entry.path)
-            elif recursive and entry.is_dir() and name != "__pycache__":
+                continue
+            beside.append(entry.path)
+            if recursive and entry.is_dir() and name != "__pycache__":
                 self._look(entry.path, recursive)
 
     @cached_property
@@ -130,15 +135,14 @@ class KeptRevisions(Mapping[str, Revision]):
 class KeptSummary:
     """All revisions of an unchanged history together."""
 
-    def __init__(self, block: Block, paths: Sequence[str]) -> None:
+    def __init__(self, block: Block) -> None:
         self._together = block.together
-        self._paths = paths
 
     @cached_property
     def summary(self) -> Summary:
         """It."""
-        digest, references, imports, places = json.loads(self._together)
-        return Summary(digest, references, tuple(imports), frozenset(map(self._paths.__getitem__, places)))
+        digest, references, imports = json.loads(self._together)
+        return Summary(digest, references, tuple(imports))
 
 
 class KeptHistories:

@@ -101,8 +101,8 @@ class _Reader:
         if revisions is None:
             count, *heads = json.loads(block.heads)
             revisions, known = KeptRevisions(block, listing.paths, count), tuple(heads)
-            summary = KeptSummary(block, listing.paths)
-        return History(name, settings.version_table, schema, locations, revisions, known, summary)
+            summary = KeptSummary(block)
+        return History(name, settings.version_table, schema, locations, revisions, known, summary, listing.beside)
 
     def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
         """Read those files that are not what they were, and keep all of them."""
@@ -142,8 +142,7 @@ def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revis
     ordered = found if arranged is None else list(arranged.values())
     facts = [facts_of(revision, places[revision.file]) for revision in ordered]
     summary = summarized(ordered)
-    together = (summary.digest, summary.references, summary.imports, sorted(map(places.__getitem__, summary.files)))
-    return Block(_dumped(heads), listing.kept(len(found)), _dumped(together), _dumped(facts))
+    return Block(_dumped(heads), listing.kept(len(found)), _dumped(summary), _dumped(facts))
 
 
 def _dumped(value: object) -> bytes:

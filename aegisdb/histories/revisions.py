@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
@@ -35,6 +36,8 @@ class History:
     known_heads: tuple[str, ...] | None = None
     """What `heads` says, where that is known without looking at the revisions."""
     kept: Kept | None = None
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By directory of revisions: what else is there, none of it looked at."""
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:

@@ -20,8 +20,6 @@ class Summary(NamedTuple):
     """Tables that they refer to, each with the name of the first file that does."""
     imports: tuple[str, ...]
     """Names of the modules that they import."""
-    files: frozenset[str]
-    """Where they are."""
 
 
 class Kept(Protocol):
@@ -37,11 +35,9 @@ def summarized(revisions: Iterable[Revision]) -> Summary:
     digest = hashlib.sha256()
     references: dict[str, str] = {}
     imports: dict[str, None] = {}
-    files: list[str] = []
     for revision in revisions:
         digest.update(f"{revision.id} {revision.digest}\n".encode())
         for table in revision.references:
             references.setdefault(table, revision.path.name)
         imports |= dict.fromkeys(revision.imports)
-        files.append(revision.file)
-    return Summary(digest.hexdigest(), references, tuple(imports), frozenset(files))
+    return Summary(digest.hexdigest(), references, tuple(imports))

@@ -15,7 +15,8 @@ class Patterns(Generic[T]):
     """Something for each pattern, such as whose it is."""
 
     def __init__(self) -> None:
-        self._by_start: dict[str, list[tuple[str, T]]] = {}
+        self._by_start: dict[str, list[tuple[str | None, T]]] = {}
+        """By the text before the first wildcard; None where a pattern asks no more than that."""
         self._lengths: list[int] = []
         """Of the starts, each once: most names are looked up by one or two of their own beginnings."""
 
@@ -23,7 +24,7 @@ class Patterns(Generic[T]):
         """Note what this pattern stands for."""
         wildcard = _WILDCARD.search(pattern)
         start = pattern[: wildcard.start()] if wildcard else pattern
-        self._by_start.setdefault(start, []).append((pattern, what))
+        self._by_start.setdefault(start, []).append((None if pattern == f"{start}*" else pattern, what))
         if len(start) not in self._lengths:
             self._lengths.append(len(start))
 
@@ -34,5 +35,5 @@ class Patterns(Generic[T]):
             for length in self._lengths
             if length <= len(name)
             for pattern, what in self._by_start.get(name[:length], ())
-            if pattern == name or fnmatchcase(name, pattern)
+            if pattern is None or pattern == name or fnmatchcase(name, pattern)
         ]

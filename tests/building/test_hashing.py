@@ -17,6 +17,7 @@ from tests.workflows.project import Project, project
 EVERY = ("base", "histories", "seeds")
 SERVICE = "services/shop"
 VERSIONS = f"{SERVICE}/alembic/versions"
+BESIDE = ("alembic/versions/rows.sql", "alembic/versions/deep/rows.sql", "alembic/versions/__init__.py")
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
     with project(tmp_path, database) as made:
         revision = made.root / VERSIONS / "a2.py"
         revision.write_text(revision.read_text().replace("from alembic", "import money, prices\nfrom alembic", 1))
-        for name in ("money.py", "unused.py", "prices/__init__.py", "prices/table.py", "alembic/versions/rows.sql"):
+        for name in ("money.py", "unused.py", "prices/__init__.py", "prices/table.py", *BESIDE):
             (path := made.root / SERVICE / name).parent.mkdir(exist_ok=True)
             path.write_text("# nothing yet\n")
         (made.root / SERVICE / "prices" / "gone").symlink_to("nowhere")
@@ -54,7 +55,7 @@ def _changed(shop: Project, name: str, old: str, new: str) -> tuple[str, ...]:
         ("sql/base.sql", "fresh", "stale", EVERY),
         (f"{VERSIONS}/a2.py", "ADD price int", "ADD price bigint", EVERY[1:]),
         (f"{VERSIONS}/a2.py", "import money", "import unused, money", EVERY[1:]),
-        (f"{VERSIONS}/rows.sql", "nothing", "something", EVERY[1:]),
+        *((f"{SERVICE}/{name}", "nothing", "something", EVERY[1:]) for name in BESIDE),
         (f"{SERVICE}/alembic/env.py", "import", "# edited\nimport", EVERY[1:]),
         (f"{SERVICE}/money.py", "nothing", "something", EVERY[1:]),
         (f"{SERVICE}/prices/table.py", "nothing", "something", EVERY[1:]),
@@ -65,6 +66,13 @@ def _changed(shop: Project, name: str, old: str, new: str) -> tuple[str, ...]:
 )
 def test_an_edit_changes_these_levels(shop: Project, name: str, old: str, new: str, levels: tuple[str, ...]) -> None:
     assert _changed(shop, name, old, new) == levels
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_lies_beside_revisions_in_directories_of_directories_counts(shop: Project, name: str) -> None:
+    ini = shop.root / SERVICE / "alembic.ini"
+    ini.write_text(ini.read_text().replace("[alembic]\n", "[alembic]\nrecursive_version_locations = true\n", 1))
+    assert _changed(shop, f"{SERVICE}/{name}", "nothing", "something") == EVERY[1:]
 
 
 def test_what_is_kept_of_a_scan_is_what_a_scan_says(shop: Project) -> None:

@@ -281,4 +281,3 @@ def test_what_is_kept_of_all_revisions_together_is_what_they_say_one_by_one(tmp_
     assert history.kept is not None
     assert history.summary == summarized(history.ordered())
     assert history.summary.references == {"b_t": "a2.py"}
-    assert {Path(file).name for file in history.summary.files} == {"a1.py", "a2.py"}
