@@ -8,12 +8,12 @@ Anything else is shared, and only an entry in an untracked local file plus a typ
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aegisdb import processes
 from aegisdb.errors import AegisError, Refused
 from aegisdb.postgres.databases import sessions
-from aegisdb.postgres.markers import DISPOSABLE, Marker, read_marker
+from aegisdb.postgres.markers import DISPOSABLE, Marker, parse_marker
 from aegisdb.records import dataclass
 from aegisdb.servers import Proof
 
@@ -44,10 +44,11 @@ MANAGED_ROLES = (
 """Roles that hosted services make on every server."""
 
 _OURS = "aegisdb"
-_OID = "SELECT oid::bigint FROM pg_database WHERE datname = %s"
-_PRODUCTION_SETTING = """
-    SELECT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
-                    WHERE d.datname = %s AND 'aegisdb.environment=production' = ANY (s.setconfig))"""
+_TOLD = """
+    SELECT d.oid::bigint, EXISTS (SELECT FROM pg_db_role_setting s WHERE s.setdatabase = d.oid
+                                      AND 'aegisdb.environment=production' = ANY (s.setconfig)),
+           shobj_description(d.oid, 'pg_database')
+      FROM pg_database d WHERE d.datname = %s"""
 _PRODUCTION_ROW = """
     SELECT EXISTS (SELECT FROM aegisdb.marker WHERE name = 'environment' AND value = 'production')"""
 _SERVER_SIGNALS = """
@@ -72,46 +73,54 @@ class Reached:
         return f"{self.database}@{self.server}"
 
 
-def reached(conn: Connection, database: str = "") -> Reached:
+class Told(NamedTuple):
+    """What the server says of a database, as far as it decides whether that may be destroyed."""
+
+    there: Reached
+    production: bool
+    """By a setting of the database."""
+    marker: Marker | None
+
+
+def told(conn: Connection, database: str = "") -> Told:
     """Ask the server of an open connection; `database` names another database of it. `oid` is 0 where there is none."""
     identity = conn.identity()
     name = database or identity.database
-    oid = conn.value(_OID, (name,)) or 0
-    return Reached(identity.system_identifier, oid, name, f"{identity.host}:{identity.port}")
+    rows = conn.rows(_TOLD, (name,))
+    oid, production, comment = rows[0] if rows else (0, False, None)
+    there = Reached(identity.system_identifier, oid, name, f"{identity.host}:{identity.port}")
+    return Told(there, production, parse_marker(comment, identity.system_identifier, oid))
 
 
-def prove(ws: Workspace, conn: Connection, database: str = "") -> Proof | None:
+def prove(ws: Workspace, conn: Connection, said: Told) -> Proof | None:
     """The proof that a database is disposable, None without one."""
     if proof := ws.server.disposable(conn):
         return proof
-    name = database or conn.identity().database
-    marker = read_marker(conn, name)
+    marker = said.marker
     if marker is not None and marker.valid and marker.kind in DISPOSABLE:
         made = f"on {marker.made[:19]} UTC by {marker.made_by}"
         return Proof("P3", f"made by the suite as a {marker.kind} database {made}")
     return None
 
 
-def denials(ws: Workspace, conn: Connection, database: str = "") -> tuple[str, ...]:
+def denials(ws: Workspace, conn: Connection, said: Told) -> tuple[str, ...]:
     """What can never be overridden: each entry is a reason. Empty when nothing forbids destroying the database."""
-    name = database or conn.identity().database
     found = []
     if ws.registry.target(ws.target).protected:
         found.append(f"target {ws.target!r} is `protected: true` in {ws.registry.path.name}")
     if _environment(ws.registry) == "production":
         found.append("AEGIS_ENV is production")
-    if is_production(ws, conn, name):
-        found.append(f"database {name!r} carries a production marker")
+    if is_production(ws, conn, said):
+        found.append(f"database {said.there.database!r} carries a production marker")
     return tuple(found)
 
 
-def signals(conn: Connection, database: str = "", *, proof: Proof | None = None) -> tuple[str, ...]:
+def signals(conn: Connection, said: Told, *, proof: Proof | None = None) -> tuple[str, ...]:
     """Signs of a database that others rely on; they only ever deny.
 
     A server that is proven to be this project's own (P1, P2) is not asked for roles and replication.
     """
-    name = database or conn.identity().database
-    found = _copied(read_marker(conn, name))
+    found = _copied(said.marker)
     if proof is None or proof.kind == "P3":
         recovery, slots, clients, managed = conn.rows(_SERVER_SIGNALS, (list(MANAGED_ROLES),))[0]
         found += ["the server is a standby in recovery"] * bool(recovery)
@@ -119,7 +128,7 @@ def signals(conn: Connection, database: str = "", *, proof: Proof | None = None)
         found += [f"{clients} replication client(s) are connected"] * bool(clients)
         found += [f"a hosted service's roles are on the server: {managed}"] * bool(managed)
     if proof is None:
-        others = [s for s in sessions(conn, name) if not s.application.startswith(_OURS)]
+        others = [s for s in sessions(conn, said.there.database) if not s.application.startswith(_OURS)]
         found += [f"{len(others)} session(s) of other applications, such as {others[0]}"] if others else []
     return tuple(found)
 
@@ -143,17 +152,18 @@ def require_disposable(
     Raises:
         Refused: `protected`, `production`, `shared`, `signal`, `not_confirmed`, or no terminal to ask on.
     """
-    there = reached(conn, database)
-    if forbidden := denials(ws, conn, there.database):
+    said = told(conn, database)
+    there = said.there
+    if forbidden := denials(ws, conn, said):
         raise Refused(
             f"{verb} on {there.typed} is refused: {'; '.join(forbidden)}",
             hint="nothing overrides this; use another target",
             code="protected" if "protected: true" in forbidden[0] else "production",
         )
-    proof = prove(ws, conn, there.database)
+    proof = prove(ws, conn, said)
     if proof is None and not _allowed(ws.registry, there):
         raise _shared(ws.registry, there, verb)
-    if against := signals(conn, there.database, proof=proof):
+    if against := signals(conn, said, proof=proof):
         raise Refused(
             f"{verb} on {there.typed} is refused: {'; '.join(against)}",
             hint="somebody seems to rely on this database; use another target",
@@ -167,18 +177,17 @@ def require_disposable(
     return proof
 
 
-def is_production(ws: Workspace, conn: Connection, database: str) -> bool:
+def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
     """Whether the database says of itself that it is production.
 
     Either `ALTER DATABASE x SET aegisdb.environment = 'production'` or a row in `aegisdb.marker`.
     """
-    if conn.value(_PRODUCTION_SETTING, (database,)):
-        return True
-    if not conn.value(_OID, (database,)):
-        return False
-    if conn.identity().database == database:
+    there = said.there
+    if said.production or not there.oid:
+        return said.production
+    if conn.identity().database == there.database:
         return _has_marker_row(conn)
-    with ws.connect(database) as inside:
+    with ws.connect(there.database) as inside:
         return _has_marker_row(inside)
 
 

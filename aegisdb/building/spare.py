@@ -7,20 +7,27 @@ project has to itself.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
-from aegisdb.building.templates import spare_name, spare_names
-from aegisdb.postgres import databases, psql
-from aegisdb.postgres.markers import mark_statement, read_marker
+from aegisdb.building.inspecting import inspect
+from aegisdb.building.templates import spare_name, spare_prefix
+from aegisdb.errors import AegisError
+from aegisdb.meanwhile import meanwhile
+from aegisdb.postgres import databases, psql, side_schema
+from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
+from aegisdb.postgres.scratch import orphans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from aegisdb.building.inspecting import Content
+    from aegisdb.histories.revisions import History
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.markers import Marker
     from aegisdb.workspace import Workspace
 
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
@@ -29,35 +36,86 @@ _LOOK = "SELECT count(*) FROM pg_class; SELECT count(*) FROM pg_depend;"
 """Whoever connects to a copy first waits for the server to write down its catalog's catalog, and for what he reads."""
 
 
-def ready(conn: Connection, template: str) -> str:
-    """The name of the finished spare copy of this very template; empty without one."""
-    name = spare_name(template)
-    marker = read_marker(conn, name)
-    fits = marker is not None and marker.valid and marker.kind == "spare" and marker.facts.get("template") == template
-    return name if fits and not databases.sessions(conn, name) else ""
+class Look:
+    """A look into the spare copy that is there, before anybody knows whether it is the one that is wanted."""
+
+    def __init__(self, name: str, template: str) -> None:
+        self.name = name
+        """Of the copy, empty where there is none."""
+        self._template = template
+        self._session: Connection | None = None
+        self._content: Content | None = None
+
+    def look(self, ws: Workspace, histories: Mapping[str, History]) -> None:
+        """Read what is in it and journal that it was taken, in a transaction that `take` ends."""
+        if not self.name:
+            return
+        try:
+            self._session = ws.connect(self.name)
+            if databases.sessions(self._session, self.name):
+                return  # somebody looks around in all databases: it could not be renamed
+            self._session.execute("BEGIN")
+            content = inspect(self._session, histories)
+            side_schema.journal(self._session, "reset", command=ws.command, note="built up to seeds")
+        except AegisError:  # then it is not taken, and what the reset builds instead says what is wrong
+            return
+        self._content = content
+
+    def take(self, template: str | None) -> Content | None:
+        """What is in it, if it is the copy of this template; its session ends in any case."""
+        content = self._content if template and template == self._template else None
+        if self._session is not None:
+            with self._session as session, suppress(AegisError):
+                session.execute("COMMIT" if content is not None else "ROLLBACK")
+                return content
+        return None
+
+
+@contextmanager
+def looked_into(ws: Workspace, conn: Connection, histories: Mapping[str, History]) -> Iterator[Look]:
+    """Look into the spare copy beside what is within, usually the question which template is wanted."""
+    look = Look(*next(((name, marker.facts["template"]) for name, marker in _spares(ws, conn).items()), ("", "")))
+    try:
+        with meanwhile(lambda: look.look(ws, histories)):
+            yield look
+    except BaseException:
+        look.take(None)
+        raise
 
 
 def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: Iterable[str] = ()) -> None:
-    """Start making the spare copy of the template, and dropping `drop` and other templates' spares; nobody waits.
+    """Start making the spare copy of the template, and dropping `drop`, orphans and other templates' spares.
 
-    Does nothing on a server given by URL, which others may share, and where psql is missing. What fails is only a
-    spare less: the next reset copies the template itself.
+    Nobody waits for that. Does nothing on a server given by URL, which others may share, and where psql is missing.
+    What fails is only a spare less: the next reset copies the template itself.
     """
     if not can_wait(ws):
         return
-    statements, looks, doomed = [], [], list(drop)
+    doomed = dict.fromkeys((*drop, *orphans(conn, ws.address().database)))
+    statements, looks = [], []
     if template:
-        wanted = spare_name(template)
-        doomed += [name for name in spare_names(ws, conn) if name != wanted]
-        if not databases.exists(conn, wanted):
+        wanted, spares = spare_name(template), _spares(ws, conn)
+        doomed |= dict.fromkeys(name for name in spares if name != wanted)
+        if wanted not in spares:
             if chosen := databases.chooses(conn):
                 statements.append(databases.strategy_query(template) + " \\gset")
-            copied = databases.copy_statement(conn, template, wanted, ":strategy" if chosen else "")
-            statements += [f"{copied};", f"{mark_statement(wanted, 'spare', {'template': template})};"]
+            copied = databases.copy_statements(conn, template, wanted, ":strategy" if chosen else "")
+            # marked last: until then it is not finished
+            statements += [f"{one};" for one in (*copied, mark_statement(wanted, "spare", {"template": template}))]
             looks = [f"\\connect {quote_ident(wanted)}", _LOOK]
     statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)};" for name in doomed]
     if statements:
         _leave(ws, conn, statements + looks)
+
+
+def _spares(ws: Workspace, conn: Connection) -> dict[str, Marker]:
+    """Finished spare copies of this project on the server."""
+    found = read_markers(conn, spare_prefix(ws))
+    return {
+        name: marker
+        for name, marker in found.items()
+        if marker is not None and marker.valid and marker.kind == "spare" and "template" in marker.facts
+    }
 
 
 def _leave(ws: Workspace, conn: Connection, lines: list[str]) -> None:

@@ -78,11 +78,16 @@ def spare_name(template: str) -> str:
     return f"{prefix}{infix}spare_{digest.rpartition('_')[2]}"
 
 
+def spare_prefix(ws: Workspace) -> str:
+    """What the names of this project's spare copies begin with."""
+    return f"{_prefix(ws)}spare_"
+
+
 def spare_names(ws: Workspace, conn: Connection) -> dict[str, int]:
     """Bytes of every finished spare copy of this project on the server, by name."""
     rows = conn.rows(
         "SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, %s)",
-        (f"{_prefix(ws)}spare_",),
+        (spare_prefix(ws),),
     )
     return {name: size for name, size in rows if _marked(conn, name, "spare")}
 

@@ -32,7 +32,7 @@ def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, t
     """
     listed = list(histories)
     names = {h.service: _qualified(h) for h in listed}
-    conn.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    conn.execute_soon(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     present = _present(conn, names)
     parts = [
         f"SELECT {quote_literal(service)}, version_num::text FROM {names[service]}"  # noqa: S608  names are quoted

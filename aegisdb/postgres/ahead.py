@@ -44,8 +44,7 @@ def session(
     for waiting in [one for one in _waiting if one.address == address]:
         _waiting.remove(waiting)
         try:
-            waiting.greeted()
-            waiting.execute("SELECT set_config('application_name', %s, false)", (application,))
+            waiting.taken_over(application)
         except AegisError:
             waiting.close()  # a new one says what is wrong now
         else:
@@ -57,7 +56,7 @@ def session(
 def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
     """A read-only session; raises as `piped.open_session`."""
     with session(address, bindir=bindir, application="aegisdb: look") as looking:
-        looking.execute("SET default_transaction_read_only = on")
+        looking.execute_soon("SET default_transaction_read_only = on")
         yield looking
 
 

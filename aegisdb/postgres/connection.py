@@ -29,7 +29,7 @@ CONNECT_TIMEOUT = 5.0
 
 _IDENTITY = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, d.datname,
-           current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port()
+           current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port(), pg_backend_pid()
       FROM pg_database d WHERE d.datname = current_database()"""
 
 _programs: list[Path | None] = []  # where psql is, while a command goes lightly
@@ -70,6 +70,8 @@ class Connection(ABC):
     def __init__(self, address: Address) -> None:
         self.address = address
         self._identity: Identity | None = None
+        self._pid = 0
+        """The server process, once it has been asked for."""
 
     @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -78,6 +80,10 @@ class Connection(ABC):
         Raises:
             StatementFailed: the server refused it; Busy: a lock or object in use; Unreachable: the server went away.
         """
+
+    def execute_soon(self, sql: str) -> None:
+        """Run a statement before the next one; what it raises may come out of that one, and neither is undone then."""
+        self.execute(sql)
 
     @abstractmethod
     def execute_together(self, statements: Sequence[str]) -> None:
@@ -121,7 +127,7 @@ class Connection(ABC):
     def identity(self) -> Identity:
         """Which database this session reached, asked once from the server."""
         if self._identity is None:
-            system, oid, name, version, host, port = self.rows(_IDENTITY)[0]
+            system, oid, name, version, host, port, self._pid = self.rows(_IDENTITY)[0]
             self._identity = Identity(system, oid, name, version, host or "socket", port or 0)
         return self._identity
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aegisdb.errors import Busy, StatementFailed
 from aegisdb.postgres.connection import connect, moment
@@ -11,6 +11,7 @@ from aegisdb.postgres.quoting import quote_ident, quote_literal
 from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from aegisdb.postgres.address import Address
@@ -40,6 +41,11 @@ _PROPERTIES = """
                                              a.privilege_type, a.is_grantable))
               FROM aclexplode(d.datacl) a)
       FROM pg_database d WHERE d.datname = %s"""
+_STANDING = """
+    SELECT d.datname, d.oid::bigint, shobj_description(d.oid, 'pg_database'),
+           (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.pid <> pg_backend_pid()
+                AND a.backend_type = 'client backend')
+      FROM pg_database d WHERE d.datname = ANY (%s)"""
 _SESSIONS = """
     SELECT pid, coalesce(usename, ''), coalesce(application_name, ''), coalesce(host(client_addr), 'local'),
            coalesce(state, ''), backend_start
@@ -60,6 +66,13 @@ class DatabaseSession:
 
     def __str__(self) -> str:
         return f"pid {self.pid} ({self.application or 'no application name'}, {self.user} from {self.client})"
+
+
+class Found(NamedTuple):
+    """A database that is there."""
+
+    oid: int
+    comment: str | None
 
 
 def maintenance(address: Address, *, application: str = "aegisdb") -> Connection:
@@ -95,27 +108,43 @@ def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> No
     _settle(conn, source)
     while True:
         try:
-            conn.execute(copy_statement(conn, source, name, conn.value(_STRATEGY, (source,)) if chooses(conn) else ""))
+            strategy = conn.value(_STRATEGY, (source,)) if chooses(conn) else ""
+            copied, *properties = copy_statements(conn, source, name, strategy)
+            conn.execute(copied)
             break
         except Busy:
             # an error comes only after PostgreSQL's own wait of 5 s, so this is no tight loop
             if time.monotonic() >= deadline:
                 raise in_use(conn, source, "copied") from None
     try:
-        copy_properties(conn, source, name)
+        if properties:
+            conn.execute_together(properties)
     except BaseException:
         drop(conn, name)
         raise
 
 
-def copy_statement(conn: Connection, source: str, name: str, strategy: str) -> str:
-    """The statement that copies a database, by this strategy if any; raises StatementFailed without such a source."""
+def copy_statements(conn: Connection, source: str, name: str, strategy: str) -> list[str]:
+    """The statement that copies a database, by this strategy if any, and those that give the copy what it leaves out.
+
+    That is settings, privileges, connection limit and comment. Raises StatementFailed without such a source.
+    """
     rows = conn.rows(_PROPERTIES, (source,))
     if not rows:
         raise StatementFailed(f"there is no database {source!r} to copy", sqlstate="3D000")
-    owned = f"OWNER {quote_ident(rows[0][0])}"
-    copied = f"CREATE DATABASE {quote_ident(name)} TEMPLATE {quote_ident(source)} {owned}"
-    return f"{copied} STRATEGY {strategy}" if strategy else copied
+    owner, limit, comment, settings, privileges = rows[0]
+    database = quote_ident(name)
+    copied = f"CREATE DATABASE {database} TEMPLATE {quote_ident(source)} OWNER {quote_ident(owner)}"
+    statements = [f"{copied} STRATEGY {strategy}" if strategy else copied]
+    statements += [_setting(database, role, entry) for role, config in settings or () for entry in config]
+    if privileges is not None:
+        statements += [f"REVOKE ALL ON DATABASE {database} FROM {role}" for role in ("PUBLIC", quote_ident(owner))]
+        statements += [_grant(database, *privilege) for privilege in privileges]
+    if limit >= 0:
+        statements.append(f"ALTER DATABASE {database} CONNECTION LIMIT {limit}")
+    if comment:
+        statements.append(f"COMMENT ON DATABASE {database} IS {quote_literal(comment)}")
+    return statements
 
 
 def chooses(conn: Connection) -> bool:
@@ -126,22 +155,6 @@ def chooses(conn: Connection) -> bool:
 def strategy_query(source: str) -> str:
     """The query for the strategy that fits this database; counting its files takes 10 ms for thousands of them."""
     return _STRATEGY % quote_literal(source)
-
-
-def copy_properties(conn: Connection, source: str, name: str) -> None:
-    """Give a copy what CREATE DATABASE leaves out: settings, privileges, connection limit and comment."""
-    owner, limit, comment, settings, privileges = conn.rows(_PROPERTIES, (source,))[0]
-    database = quote_ident(name)
-    statements = [_setting(database, role, entry) for role, config in settings or () for entry in config]
-    if privileges is not None:
-        statements += [f"REVOKE ALL ON DATABASE {database} FROM {role}" for role in ("PUBLIC", quote_ident(owner))]
-        statements += [_grant(database, *privilege) for privilege in privileges]
-    if limit >= 0:
-        statements.append(f"ALTER DATABASE {database} CONNECTION LIMIT {limit}")
-    if comment:
-        statements.append(f"COMMENT ON DATABASE {database} IS {quote_literal(comment)}")
-    if statements:
-        conn.execute_together(statements)
 
 
 def _setting(database: str, role: str, entry: str) -> str:
@@ -192,6 +205,23 @@ def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
     while sessions(conn, name):
         if time.monotonic() >= deadline:
             raise in_use(conn, name, "used alone")
+        time.sleep(_POLL)
+
+
+def free(conn: Connection, names: Iterable[str], *, beside: Iterable[str] = (), wait: float = 5.0) -> dict[str, Found]:
+    """Those of these databases that are there, once nobody is on one of `names`; `beside` are only looked for.
+
+    Raises:
+        Busy: after `wait` seconds there are still sessions, named.
+    """
+    deadline, alone = time.monotonic() + wait, list(names)
+    while True:
+        rows = conn.rows(_STANDING, ([*alone, *beside],))
+        used = next((name for name, _, _, sessions in rows if sessions and name in alone), "")
+        if not used:
+            return {name: Found(oid, comment) for name, oid, comment, _ in rows}
+        if time.monotonic() >= deadline:
+            raise in_use(conn, used, "used alone")
         time.sleep(_POLL)
 
 

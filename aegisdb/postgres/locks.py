@@ -137,4 +137,4 @@ def _lock_session(address: Address, application: str) -> Connection:
 
 def _keep_alive(conn: Connection) -> None:
     # a session whose client died with the machine or the cable must not keep the lock
-    conn.execute("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
+    conn.execute_soon("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")

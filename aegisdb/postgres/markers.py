@@ -27,6 +27,10 @@ DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "spare", "test")
 _READ = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, shobj_description(d.oid, 'pg_database')
       FROM pg_database d WHERE d.datname = %s"""
+_READ_ALL = """
+    SELECT d.datname, (SELECT system_identifier FROM pg_control_system()), d.oid::bigint,
+           shobj_description(d.oid, 'pg_database')
+      FROM pg_database d WHERE starts_with(d.datname, %s) ORDER BY 1"""
 
 _MARK = """
 BEGIN
@@ -76,6 +80,12 @@ def read_marker(conn: Connection, name: str) -> Marker | None:
     """The marker of database `name`; None without one or without the database."""
     rows = conn.rows(_READ, (name,))
     return parse_marker(rows[0][2], rows[0][0], rows[0][1]) if rows else None
+
+
+def read_markers(conn: Connection, prefix: str) -> dict[str, Marker | None]:
+    """The marker of each database whose name begins so."""
+    rows = conn.rows(_READ_ALL, (prefix,))
+    return {name: parse_marker(comment, system, oid) for name, system, oid, comment in rows}
 
 
 def parse_marker(comment: str | None, system_identifier: int, oid: int) -> Marker | None:

@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb import processes
 from aegisdb.postgres import psql, translating
@@ -31,28 +31,44 @@ _EXIT_CONNECTION = 2
 _GOODBYE = 1.0  # seconds
 _CANCELLING = 5.0  # seconds
 # in whatever language the severity is: notices, which may have any SQLSTATE, are switched off
-_ERROR = re.compile(r"^psql:<stdin>:\d+: [^:\s]+: +(?P<state>[0-9A-Z]{5}): (?P<text>.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^psql:<stdin>:(?P<line>\d+): [^:\s]+: +(?P<state>[0-9A-Z]{5}): (?P<text>.*)$", re.MULTILINE)
 _ONLY_ERRORS = "SET client_min_messages = error"
 _FIELD = re.compile(r"^(DETAIL|HINT): +(.*)$", re.MULTILINE)
 _FLAGS = ("-X", "-q", "-A", "-t", "-w", "-v", "VERBOSITY=verbose", "-f", "-")
 
 
+class Said(NamedTuple):
+    """A statement on its way."""
+
+    text: str
+    """As an error shows it."""
+    until: int
+    """The line of psql's input with which it ends: psql tells of an error on which line it was."""
+
+
 class PipedConnection(Connection):
     """A session of a psql child."""
 
-    def __init__(self, address: Address, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, address: Address, process: subprocess.Popen[bytes], application: str) -> None:
         super().__init__(address)
+        self._application = application
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  made with pipes
         self._process, self._input = process, process.stdin
         self._output, self._errors = process.stdout, process.stderr
-        self._backend_pid = self._depth = 0
-        self._greeting = ""
-        """What was asked of it and not answered yet."""
+        self._depth = 0
+        self._lines_said = 0
+        self._owed: list[Said] = []
+        """What nobody has heard the answers of."""
         os.set_blocking(self._errors.fileno(), False)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
         """As `Connection.execute`."""
         self._ask(_filled(sql, params))
+
+    def execute_soon(self, sql: str) -> None:
+        """As `Connection.execute_soon`; does not wait until the session is connected either."""
+        with suppress(BrokenPipeError):  # it has ended: that is the answer
+            self._say(sql)
 
     def execute_together(self, statements: Sequence[str]) -> None:
         """As `Connection.execute_together`."""
@@ -87,30 +103,29 @@ class PipedConnection(Connection):
     @property
     def backend_pid(self) -> int:
         """The server process of this session."""
-        if not self._backend_pid:
-            self._backend_pid = self.value("SELECT pg_backend_pid()")
-        return self._backend_pid
+        if not self._pid:
+            self._pid = self.value("SELECT pg_backend_pid()")
+        return self._pid
 
     @property
     def closed(self) -> bool:
         """Closed by us or by the server."""
         return self._process.poll() is not None
 
-    def greet(self, sql: str) -> None:
-        """Begin with a statement, and do not wait for its answer: `greeted` does."""
-        self._greeting = sql
-        with suppress(BrokenPipeError):  # it has ended: that is the answer
-            self._say(sql)
-
-    def greeted(self) -> None:
-        """Wait until the session is connected and has answered what it began with.
+    def settle(self) -> None:
+        """Wait until the session is connected and has done everything that was to be done soon.
 
         Raises:
-            Unreachable, Busy: as `connection.connect`.
+            Unreachable, Busy: as `connection.connect`; what one of those statements raises.
         """
-        if greeting := self._greeting:
-            self._greeting = ""
-            self._hear(greeting)
+        self._hear()
+
+    def taken_over(self, application: str) -> None:
+        """Go on as a session of this application; raises as `settle`, also where it was ended since it was left."""
+        if application != self._application or not self._owed:
+            self._application = application
+            self.execute_soon(_filled("SELECT set_config('application_name', %s, false)", (application,)))
+        self.settle()
 
     def leave(self) -> None:
         """As `Connection.leave`."""
@@ -132,34 +147,40 @@ class PipedConnection(Connection):
     def _ask(self, sql: str, asked: str = "") -> list[bytes]:
         """The lines that a statement prints; psql goes on after an error, and so may who asked."""
         try:
-            self._say(sql)
+            self._say(sql, asked)
         except BrokenPipeError:
-            raise self._failed(asked or sql) from None
-        return self._hear(asked or sql)
+            raise self._failed(self._owed) from None
+        return self._hear()
 
-    def _say(self, sql: str) -> None:
-        self._input.write(f"{sql}\n;\n\\echo {_END}\n".encode())
+    def _say(self, sql: str, asked: str = "") -> None:
+        text = f"{sql}\n;\n\\echo {_END}\n"
+        self._lines_said += text.count("\n")
+        self._owed.append(Said(asked or sql, self._lines_said))
+        self._input.write(text.encode())
         self._input.flush()
 
-    def _hear(self, asked: str) -> list[bytes]:
+    def _hear(self) -> list[bytes]:
+        """What the last of the owed answers prints, once all of them are there."""
+        heard, self._owed = self._owed, []
+        lines: list[bytes] = []
         try:
-            lines = self._lines(asked)
+            for _ in heard:
+                lines = self._lines(heard)
         except (KeyboardInterrupt, SystemExit):
             self._cancel()
             raise
         # psql writes what it has to say about a statement before it goes on
-        said = self._said()
-        if _ERROR.search(said):
-            raise self._refused(said, asked)
+        if heard and _ERROR.search(said := self._said()):
+            raise self._refused(said, heard)
         return lines
 
-    def _lines(self, asked: str) -> list[bytes]:
+    def _lines(self, heard: Sequence[Said]) -> list[bytes]:
         lines: list[bytes] = []
         for line in self._output:
             if line == f"{_END}\n".encode():
                 return lines
             lines.append(line)
-        raise self._failed(asked)
+        raise self._failed(heard)
 
     def _cancel(self) -> None:
         """End what the server does for this session: psql cancels it when it is interrupted, and stops."""
@@ -171,23 +192,26 @@ class PipedConnection(Connection):
     def _said(self) -> str:
         return (self._errors.read() or b"").decode(errors="replace")
 
-    def _failed(self, sql: str) -> AegisError:
+    def _failed(self, heard: Sequence[Said]) -> AegisError:
         """The error of a session that has ended."""
         code = self._process.wait()
         said = self._said()
         if code == _EXIT_CONNECTION and "psql: error: " in said:
             return translating.of_connecting(said, self.address)
         if _ERROR.search(said):
-            return self._refused(said, sql)
+            return self._refused(said, heard)
         return translating.lost(said or f"psql ended with {code}", self.address)
 
-    def _refused(self, said: str, sql: str) -> AegisError:
-        last = list(_ERROR.finditer(said))[-1]
+    def _refused(self, said: str, heard: Sequence[Said]) -> AegisError:
+        """The error of the first of these statements that has one; of several, its last."""
+        errors = list(_ERROR.finditer(said))
+        asked = next((one for one in heard if one.until >= int(errors[0]["line"])), Said("", 0))
+        last = [error for error in errors if int(error["line"]) <= asked.until or error is errors[0]][-1]
         fields = dict(_FIELD.findall(said, last.end()))
         return translating.of_statement(
             last["text"],
             self.address,
-            sql,
+            asked.text,
             sqlstate=last["state"],
             detail=fields.get("DETAIL", ""),
             hint=fields.get("HINT", ""),
@@ -202,12 +226,12 @@ def open_session(address: Address, *, bindir: Path | None, application: str, tim
     """
     with _started(address, bindir=bindir, application=application, timeout=timeout) as session:
         # within this, as its password may be a file that is there only as long as this lasts
-        session.greeted()
+        session.settle()
     return session
 
 
 def begin_session(address: Address, *, bindir: Path | None, application: str, timeout: float) -> PipedConnection:
-    """The same without waiting until it is connected: `greeted` does, and raises what connecting raises.
+    """The same without waiting until it is connected: `settle` does, and raises what connecting raises.
 
     For systems where `psql.keeps_password_in_memory`.
     """
@@ -226,9 +250,9 @@ def _started(address: Address, *, bindir: Path | None, application: str, timeout
         process = processes.start(
             argv, env=env, pass_fds=descriptors, stdin=pipe, stdout=pipe, stderr=pipe, death_signal=None
         )
-        session = PipedConnection(address, process)
+        session = PipedConnection(address, process, application)
         try:
-            session.greet(_ONLY_ERRORS)
+            session.execute_soon(_ONLY_ERRORS)
             yield session
         except BaseException:
             session.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy
 from aegisdb.postgres import databases
-from aegisdb.postgres.markers import Kind, mark, read_marker
+from aegisdb.postgres.markers import Kind, mark_statement, parse_marker
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 from aegisdb.postgres.scratch import new_name
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aegisdb.postgres.connection import Connection
-
-_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 
 
 def promote(conn: Connection, scratch: str, name: str, kind: Kind, facts: Mapping[str, str]) -> None:
@@ -25,9 +23,7 @@ def promote(conn: Connection, scratch: str, name: str, kind: Kind, facts: Mappin
         Busy: sessions are on it; StatementFailed: the name is taken. Nothing changed then.
     """
     databases.wait_until_free(conn, scratch)
-    with conn.transaction():
-        _rename(conn, scratch, name)
-        mark(conn, name, kind, **facts)
+    conn.execute_together([_rename(scratch, name), mark_statement(name, kind, facts)])
 
 
 def replace_live(
@@ -42,21 +38,22 @@ def replace_live(
     Raises:
         Busy: sessions are on the live database, named; nothing changed.
     """
-    if not databases.exists(conn, live):
-        databases.wait_until_free(conn, scratch)
-        with conn.transaction():
-            _rename(conn, scratch, live)
-            _comment(conn, live, None)
+    found = databases.free(conn, (live, scratch), beside=(kept_as,))
+    if live not in found:
+        conn.execute_together([_rename(scratch, live), _comment(live, None)])
         return ""
-    databases.wait_until_free(conn, live)
-    databases.wait_until_free(conn, scratch)
-    former = kept_as if databases.exists(conn, kept_as) else ""
-    doomed = new_name(conn, live)
+    former, doomed = kept_as in found, new_name(conn, live)
+    statements = [_rename(kept_as, doomed)] if former else []
+    statements += [_rename(live, kept_as), _rename(scratch, live), mark_statement(kept_as, "snapshot", facts)]
+    marker = parse_marker(found[live].comment, conn.identity().system_identifier, found[live].oid)
+    if marker is None:
+        statements.append(_comment(live, found[live].comment))
+    elif marker.valid:
+        statements.append(mark_statement(live, marker.kind, marker.facts))
+    else:
+        statements.append(_comment(live, None))
     try:
-        with conn.transaction():
-            if former:
-                _rename(conn, former, doomed)
-            _swap(conn, live, scratch, kept_as, facts)
+        conn.execute_together(statements)
     except Busy:
         raise databases.in_use(conn, live, "replaced") from None
     if former and drop_later:
@@ -66,24 +63,10 @@ def replace_live(
     return ""
 
 
-def _swap(conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str]) -> None:
-    marker = read_marker(conn, live)
-    comment = conn.value(_COMMENT, (live,))
-    _rename(conn, live, kept_as)
-    _rename(conn, scratch, live)
-    mark(conn, kept_as, "snapshot", **facts)
-    if marker is None:
-        _comment(conn, live, comment)
-    elif marker.valid:
-        mark(conn, live, marker.kind, **marker.facts)
-    else:
-        _comment(conn, live, None)
+def _rename(old: str, new: str) -> str:
+    return f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(new)}"
 
 
-def _rename(conn: Connection, old: str, new: str) -> None:
-    conn.execute(f"ALTER DATABASE {quote_ident(old)} RENAME TO {quote_ident(new)}")
-
-
-def _comment(conn: Connection, name: str, text: str | None) -> None:
+def _comment(name: str, text: str | None) -> str:
     literal = "NULL" if text is None else quote_literal(text)
-    conn.execute(f"COMMENT ON DATABASE {quote_ident(name)} IS {literal}")
+    return f"COMMENT ON DATABASE {quote_ident(name)} IS {literal}"

@@ -36,7 +36,6 @@ def scratch(
     conn: Connection | None = None,
     *,
     template: str | None = None,
-    spare: str = "",
     label: str = "",
     wait: float = 30.0,
 ) -> Iterator[Address]:
@@ -44,7 +43,6 @@ def scratch(
 
     `conn` is a session on the maintenance database, where the caller has one that will stay open; else one is opened.
     `label` goes into its marker. Orphans of the same database are dropped first. `wait` seconds for a template in use.
-    `spare` is a copy of the template that is there already: it is taken instead of a new one.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
@@ -52,7 +50,7 @@ def scratch(
     if conn is None:
         with (
             databases.maintenance(address, application="aegisdb: scratch database") as own,
-            scratch(address, own, template=template, spare=spare, label=label, wait=wait) as made,
+            scratch(address, own, template=template, label=label, wait=wait) as made,
         ):
             yield made
         return
@@ -62,9 +60,6 @@ def scratch(
     try:
         if template is None:
             databases.create(conn, name)
-        elif spare:
-            databases.rename(conn, spare, name)
-            databases.copy_properties(conn, template, name)
         else:
             databases.clone(conn, template, name, wait=wait)
         markers.mark(conn, name, "scratch", label=label)

@@ -71,7 +71,7 @@ def db_status(ws: Workspace) -> DbStatusResult:
 def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
     from aegisdb.postgres import databases
     from aegisdb.postgres.locks import holder
-    from aegisdb.safety import denials, prove, reached, signals
+    from aegisdb.safety import denials, prove, signals, told
 
     name = ws.address().database
     version = str(maintenance.value("SHOW server_version"))
@@ -87,7 +87,8 @@ def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
             version=version,
             problems=(problem,),
         )
-    proof = prove(ws, maintenance, name)
+    said = told(maintenance, name)
+    proof = prove(ws, maintenance, said)
     with ws.connect() as conn:
         conn.execute(_PATIENCE)
         there = _content(ws, conn)
@@ -96,12 +97,12 @@ def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
         server=ws.server.kind,
         state="up",
         database=name,
-        reached=reached(maintenance, name).typed,
+        reached=said.there.typed,
         version=version,
         bytes=int(maintenance.value("SELECT pg_database_size(%s)", (name,))),
         sessions=len(databases.sessions(maintenance, name)),
         disposable=f"{proof.kind}: {proof.evidence}" if proof else "",
-        against=denials(ws, maintenance, name) + signals(maintenance, name, proof=proof),
+        against=denials(ws, maintenance, said) + signals(maintenance, said, proof=proof),
         writer=_writer(holder(ws.address())),
         **there,
     )

@@ -122,10 +122,11 @@ def _found(check: Check, patient: Patient) -> list[Finding]:
 def _disposable(patient: Patient) -> tuple[str, tuple[str, ...]]:
     if patient.server is None or patient.database is None:
         return "", ()
-    from aegisdb.safety import denials, prove, signals
+    from aegisdb.safety import denials, prove, signals, told
 
-    proof = prove(patient.ws, patient.server, patient.name)
-    against = denials(patient.ws, patient.server, patient.name) + signals(patient.server, patient.name, proof=proof)
+    said = told(patient.server, patient.name)
+    proof = prove(patient.ws, patient.server, said)
+    against = denials(patient.ws, patient.server, said) + signals(patient.server, said, proof=proof)
     return f"{proof.kind}: {proof.evidence}" if proof else "", against
 
 

@@ -11,7 +11,7 @@ from aegisdb.histories.reading import good_histories
 from aegisdb.histories.versions import read_versions
 from aegisdb.postgres import databases
 from aegisdb.results import Result
-from aegisdb.safety import prove
+from aegisdb.safety import prove, told
 from aegisdb.workflows.planned import Planned
 
 if TYPE_CHECKING:
@@ -131,4 +131,4 @@ def _is_untouched(ws: Workspace) -> bool:
         return False
     address = ws.address()
     with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
-        return prove(ws, conn, address.database) is not None
+        return prove(ws, conn, told(conn, address.database)) is not None

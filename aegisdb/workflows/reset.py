@@ -23,7 +23,7 @@ from aegisdb.postgres.replacing import replace_live
 from aegisdb.postgres.scratch import scratch
 from aegisdb.records import dataclass
 from aegisdb.results import Result
-from aegisdb.safety import denials, prove, require_disposable
+from aegisdb.safety import denials, prove, require_disposable, told
 from aegisdb.workflows.contents import Made, made_of
 from aegisdb.workflows.snapshots import facts_about, snapshot_database
 
@@ -90,10 +90,11 @@ def reset(
         down(ws, volumes=True, yes=yes)
     with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
         there = databases.exists(conn, address.database)
-        proof = _allow(ws, conn, address.database, yes=yes, fresh=volumes)
+        proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
         with _locked(ws, conn, "db.reset"):
             if not there and not volumes:  # somebody may have made it while this waited
-                proof = _allow(ws, conn, address.database, yes=yes, fresh=False)
+                there = databases.exists(conn, address.database)
+                proof = _allow(ws, conn, address.database, yes=yes, there=there)
             _free(conn, address.database, disconnect=disconnect)
             if time.monotonic() - began > _FRESH:  # it has waited
                 histories = good_histories(ws.registry)
@@ -116,7 +117,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
     with _started(ws) as address, databases.maintenance(address, application=holder_name("db.prepare")) as conn:
         if databases.exists(conn, address.database):
             return None
-        proof = _allow(ws, conn, address.database, yes=False, fresh=False)
+        proof = _allow(ws, conn, address.database, yes=False, there=False)
         with _locked(ws, conn, "db.prepare"):
             if databases.exists(conn, address.database):
                 return None
@@ -144,8 +145,9 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
     live, kept = address.database, snapshot_database(address.database, KEPT_AS)
     steps.append(f"build a database up to {level}, beside the live one")
     with databases.maintenance(address, application="aegisdb: db.reset") as conn:
-        proof = _allow(ws, conn, live, yes=yes, fresh=volumes)
-        if databases.exists(conn, live) and not volumes:
+        there = databases.exists(conn, live) and not volumes
+        proof = _allow(ws, conn, live, yes=yes, there=there)
+        if there:
             steps.append(f"keep database {live} as {kept} ({proof})")
             steps += [f"drop the former {kept}"] if databases.exists(conn, kept) else []
     steps.append(f"call the new one {live}")
@@ -194,14 +196,15 @@ def _started(ws: Workspace) -> Iterator[Address]:
         yield ws.address()
 
 
-def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, fresh: bool) -> str:
+def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool) -> str:
     """The evidence that the old database may go, empty where there is none."""
-    if databases.exists(conn, live) and not fresh:
+    if there:
         proof = require_disposable(ws, conn, verb="db.reset", database=live, undoable=True, yes=yes)
         return f"{proof.kind}: {proof.evidence}"
-    if reasons := denials(ws, conn, live):
+    said = told(conn, live)
+    if reasons := denials(ws, conn, said):
         raise Refused(f"db.reset is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
-    found = prove(ws, conn, live)
+    found = prove(ws, conn, said)
     return f"{found.kind}: {found.evidence}" if found else ""
 
 
@@ -223,23 +226,38 @@ def _build_and_swap(
     """What the fresh database has, and whether an old one was kept."""
     live = ws.address().database
     there = databases.exists(conn, live)
+    kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
     with _state_told(live if there else ""):
         if there:
             ws.begin("")
-        source = None if no_cache else template(ws, level, conn, histories)
-        taken = spare.ready(conn, source) if source and level == "seeds" else ""
-        with scratch(ws.address(), conn, template=source, spare=taken, label="reset") as new:
-            if source is None:
-                for each in LEVELS[: LEVELS.index(level) + 1]:
-                    fill(ws, new, each)
-                histories = good_histories(ws.registry)  # as they were when it was filled
-            ws.begin(new.database)
-            with meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts:
+        with meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts:
+            source, look = _source(ws, conn, level, histories, no_cache=no_cache)
+        content = look.take(source) if look else None
+        if look and content:
+            require_complete(content, ws.registry, histories, seeded=True)
+            former = replace_live(conn, live, look.name, kept_as, facts[0], drop_later=later)
+        else:
+            with scratch(ws.address(), conn, template=source, label="reset") as new:
+                if source is None:
+                    for each in LEVELS[: LEVELS.index(level) + 1]:
+                        fill(ws, new, each)
+                    histories = good_histories(ws.registry)  # as they were when it was filled
                 content = _verify(ws, new, level, histories)
-            later, kept_as = spare.can_wait(ws), snapshot_database(live, KEPT_AS)
-            former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
+                former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
     return content, there
+
+
+def _source(
+    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History], *, no_cache: bool
+) -> tuple[str | None, spare.Look | None]:
+    """The template to begin with, if any, and the look into the spare copy that was taken meanwhile."""
+    if no_cache:
+        return None, None
+    if level != "seeds":
+        return template(ws, level, conn, histories), None
+    with spare.looked_into(ws, conn, histories) as look:
+        return template(ws, level, conn, histories), look
 
 
 def _complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:

@@ -24,7 +24,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 from aegisdb.records import dataclass
 from aegisdb.results import Result
-from aegisdb.safety import denials, require_disposable
+from aegisdb.safety import denials, require_disposable, told
 from aegisdb.workflows.snapshot_space import Space, require_room, space
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _require_allowed(ws: Workspace, conn: Connection, verb: str, live: str, *, y
     there = databases.exists(conn, live)
     if there:
         require_disposable(ws, conn, verb=verb, database=live, undoable=True, yes=yes)
-    elif reasons := denials(ws, conn, live):
+    elif reasons := denials(ws, conn, told(conn, live)):
         raise Refused(f"{verb} is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
     return there
 

@@ -180,6 +180,16 @@ def test_statements_together_are_one_transaction(piped: Connection) -> None:
     assert piped.rows("SELECT said FROM t") == [("a;\nb",), ("c",)]
 
 
+@pytest.mark.parametrize("asked", ["SELECT 5", "SELECT 1/0"])
+def test_what_was_to_be_done_soon_fails_as_itself_before_the_next_one(piped: PipedConnection, asked: str) -> None:
+    piped.execute_soon("CREATE TABLE soon (\nn int)")
+    piped.execute_soon("SELECT *\nFROM nothing_here")
+    with pytest.raises(StatementFailed) as caught:
+        piped.rows(asked)
+    assert (caught.value.sqlstate, caught.value.statement) == ("42P01", "SELECT *\nFROM nothing_here")
+    assert piped.rows("SELECT count(*) FROM soon") == [(0,)]
+
+
 def test_detail_and_hint_are_told_in_the_same_words(database: Address) -> None:
     made = "CREATE TABLE IF NOT EXISTS one (n int PRIMARY KEY)"
     for sql in ("INSERT INTO one VALUES (1), (1)", "SELECT m FROM one", "SELECT nothing(1)"):
