@@ -135,10 +135,16 @@ class Owners:
 
     def _covering(self, name: Name) -> list[Claim]:
         """The claims that cover a name, in the registry's order."""
-        places = self._patterns.fitting(name.name)
+        claims = self.claims
+        places = [
+            place
+            for place in self._patterns.fitting(name.name)
+            if not claims[place].schema or claims[place].schema == name.schema
+        ]
         if self._qualified:
-            places = [*{*places, *self._patterns.fitting(name.qualified)}]
-        return [claim for claim in map(self.claims.__getitem__, sorted(places)) if claim.covers(name)]
+            qualified = self._patterns.fitting(name.qualified)
+            places = [*{*places, *(place for place in qualified if "." in claims[place].pattern)}]
+        return [claims[place] for place in sorted(places)]
 
     def _schema_owner(self, name: Name) -> str:
         if name.name in self._schemas:

@@ -56,7 +56,6 @@ _KINDS = (
     "user mapping for",
     "view",
 )
-_KIND = re.compile(rf"^({'|'.join(_KINDS)}) ")
 _PART = r'(?:"(?:[^"]|"")*"|[^\s."(]+)'
 _QUALIFIED = re.compile(rf"({_PART})(?:\.({_PART}))?")
 
@@ -75,10 +74,16 @@ class Name(NamedTuple):
 
 
 @cache
+def _kind() -> re.Pattern[str]:
+    # compiling it takes a millisecond, and those who have names in parts never need it
+    return re.compile(rf"^({'|'.join(_KINDS)}) ")
+
+
+@cache
 def parse(key: str) -> Name:
     """The object that a key is about: of a comment or a grant the object that carries it."""
     text = _ABOUT.sub("", key)
-    kind = _KIND.match(text)
+    kind = _kind().match(text)
     if kind is None:
         return Name("", "", text)
     identity = text[kind.end() :]

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 MASK = "***"
 _SHORTEST = 4
 
+# each with a word without which it finds nothing: a word is looked for in a tenth of the time
 # what stands between these and the closing delimiter is a secret, whoever wrote it
 _QUOTED_OR_WORD = r"('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s'\",;)&]+)"
 _PATTERNS = (
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+(@)"), rf"\1{MASK}\2"),
-    (re.compile(rf"(?i)(\b(?:password|passwd|pgpassword)\s*=\s*){_QUOTED_OR_WORD}"), rf"\1{MASK}"),
-    (re.compile(r"(?i)(\bpassword\s+(?:e|u&)?)'(?:[^']|'')*'"), rf"\1'{MASK}'"),
+    ("://", re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+(@)"), rf"\1{MASK}\2"),
+    ("passw", re.compile(rf"(?i)(\b(?:password|passwd|pgpassword)\s*=\s*){_QUOTED_OR_WORD}"), rf"\1{MASK}"),
+    ("passw", re.compile(r"(?i)(\bpassword\s+(?:e|u&)?)'(?:[^']|'')*'"), rf"\1'{MASK}'"),
 )
 
 
@@ -55,8 +56,10 @@ class Masker:
         """The text without secrets."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        lowered = text.lower()
+        for word, pattern, replacement in _PATTERNS:
+            if word in lowered:
+                text = pattern.sub(replacement, text)
         return text
 
 

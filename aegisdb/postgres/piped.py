@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -138,11 +140,22 @@ class PipedConnection(Connection):
         # psql says goodbye to the server at the end of its input, where a signal would leave the backend to find out
         with suppress(BrokenPipeError):
             self._input.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GOODBYE)
+        if not self.closed and self._output_ends():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GOODBYE)
         processes.stop(self._process)
         self._output.close()
         self._errors.close()
+
+    def _output_ends(self) -> bool:
+        """Wait for it for a moment: `Popen.wait` sleeps between two looks for longer than psql takes to end."""
+        descriptor, deadline = self._output.fileno(), time.monotonic() + _GOODBYE
+        output = select.poll()
+        output.register(descriptor, select.POLLIN | select.POLLHUP)
+        while (left := deadline - time.monotonic()) > 0:
+            if output.poll(left * 1000) and not os.read(descriptor, 65536):
+                return True
+        return False
 
     def _ask(self, sql: str, asked: str = "") -> list[bytes]:
         """The lines that a statement prints; psql goes on after an error, and so may who asked."""
