@@ -187,8 +187,11 @@ def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
         return said.production
     if conn.identity().database == there.database:
         return _has_marker_row(conn)
-    with ws.connect(there.database) as inside:
+    inside = ws.connect(there.database)
+    try:
         return _has_marker_row(inside)
+    finally:
+        inside.leave()  # a reset has more to say there
 
 
 def _has_marker_row(conn: Connection) -> bool:

@@ -46,6 +46,11 @@ class Look:
         self._session: Connection | None = None
         self._content: Content | None = None
 
+    def begin(self, ws: Workspace) -> None:
+        """Start connecting to it; under the writer lock, as nobody else can take it from now on."""
+        if self.name:
+            ws.begin(self.name)
+
     def look(self, ws: Workspace, histories: Mapping[str, History]) -> None:
         """Read what is in it and journal that it was taken, in a transaction that `take` ends."""
         if not self.name:
@@ -71,13 +76,17 @@ class Look:
         return None
 
 
+def guess(ws: Workspace, conn: Connection) -> Look:
+    """The spare copy that is there, which is usually the right one; nothing of it has been looked at."""
+    return Look(*next(((name, marker.facts["template"]) for name, marker in _spares(ws, conn).items()), ("", "")))
+
+
 @contextmanager
-def looked_into(ws: Workspace, conn: Connection, histories: Mapping[str, History]) -> Iterator[Look]:
+def looked_into(ws: Workspace, look: Look, histories: Mapping[str, History]) -> Iterator[None]:
     """Look into the spare copy beside what is within, usually the question which template is wanted."""
-    look = Look(*next(((name, marker.facts["template"]) for name, marker in _spares(ws, conn).items()), ("", "")))
     try:
         with meanwhile(lambda: look.look(ws, histories)):
-            yield look
+            yield
     except BaseException:
         look.take(None)
         raise

@@ -26,8 +26,10 @@ _waiting: list[PipedConnection] = []
 def begin(address: Address, *, bindir: Path | None) -> None:
     """Start connecting, for who asks for `session` next; waits for nothing, and if it fails it is he who is told.
 
-    Does nothing where there is no psql, or where its password would need a file.
+    Does nothing where one waits already, where there is no psql, or where its password would need a file.
     """
+    if any(one.address == address for one in _waiting):
+        return
     if psql.keeps_password_in_memory() and psql.installed(bindir):
         _waiting.append(piped.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT))
 
@@ -50,6 +52,18 @@ def session(
         else:
             return waiting
     return piped.open_session(address, bindir=bindir, application=application, timeout=timeout)
+
+
+def pids(address: Address) -> list[int]:
+    """The server processes of those that wait for who asks for this database; they are in nobody's way."""
+    found = []
+    for waiting in [one for one in _waiting if one.address == address]:
+        try:
+            found.append(waiting.backend_pid)
+        except AegisError:  # somebody has ended it
+            _waiting.remove(waiting)
+            waiting.close()
+    return found
 
 
 @contextmanager

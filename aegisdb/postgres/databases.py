@@ -50,7 +50,8 @@ _SESSIONS = """
     SELECT pid, coalesce(usename, ''), coalesce(application_name, ''), coalesce(host(client_addr), 'local'),
            coalesce(state, ''), backend_start
       FROM pg_stat_activity
-     WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend' ORDER BY backend_start"""
+     WHERE datname = %s AND pid <> pg_backend_pid() AND pid <> ALL (%s::int[])
+       AND backend_type = 'client backend' ORDER BY backend_start"""
 
 
 @dataclass(frozen=True)
@@ -195,14 +196,16 @@ def drop(conn: Connection, name: str, *, force: bool = False) -> None:
         raise in_use(conn, name, "dropped") from None
 
 
-def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0) -> None:
-    """Wait for the last sessions on a database to end; a backend outlives its client by some milliseconds.
+def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0, but: Iterable[int] = ()) -> None:
+    """Wait for the last sessions on a database to end, but those of these server processes.
+
+    A backend outlives its client by some milliseconds.
 
     Raises:
         Busy: after `wait` seconds there are still sessions, named.
     """
-    deadline = time.monotonic() + wait
-    while sessions(conn, name):
+    deadline, ours = time.monotonic() + wait, list(but)
+    while sessions(conn, name, but=ours):
         if time.monotonic() >= deadline:
             raise in_use(conn, name, "used alone")
         time.sleep(_POLL)
@@ -232,18 +235,25 @@ def _settle(conn: Connection, name: str) -> None:
         time.sleep(_POLL)
 
 
-def end_sessions(conn: Connection, name: str) -> None:
-    """End every session on a database that this role may end; raises StatementFailed where it may not."""
+def end_sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> None:
+    """End every session on a database that this role may end, but those of the server processes `but`.
+
+    Raises:
+        StatementFailed: the role may not end one of them.
+    """
     conn.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        " AND backend_type = 'client backend'",
-        (name,),
+        " AND pid <> ALL (%s::int[]) AND backend_type = 'client backend'",
+        (name, list(but)),
     )
 
 
-def sessions(conn: Connection, name: str) -> tuple[DatabaseSession, ...]:
-    """Who is connected to a database, oldest first; this session and the server's own processes left out."""
-    found = conn.rows(_SESSIONS, (name,))
+def sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> tuple[DatabaseSession, ...]:
+    """Who is connected to a database, oldest first.
+
+    This session, the server's own processes and those with the numbers `but` are left out.
+    """
+    found = conn.rows(_SESSIONS, (name, list(but)))
     return tuple(
         DatabaseSession(pid, user, application, client, state, moment(since))
         for pid, user, application, client, state, since in found

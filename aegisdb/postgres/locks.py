@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, Unreachable
+from aegisdb.postgres import ahead
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
@@ -97,6 +98,7 @@ def _acquire(conn: Connection, database: str, wait: float, listen: Listener | No
     deadline = time.monotonic() + wait
     told = False
     while not conn.value("SELECT pg_try_advisory_lock(%s)", (lock_key(database),)):
+        ahead.close_all()  # one that waits for being asked would be in the way of who holds the lock
         if time.monotonic() >= deadline:
             found = _holder(conn, database)
             by = f" by {found}" if found else ""

@@ -7,7 +7,7 @@ of the old one has changed, whatever happens; afterwards it is the snapshot `bef
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, spare, template
@@ -16,7 +16,7 @@ from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
 from aegisdb.meanwhile import meanwhile
-from aegisdb.postgres import databases, side_schema
+from aegisdb.postgres import ahead, databases, side_schema
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, writer_lock
 from aegisdb.postgres.replacing import replace_live
@@ -91,7 +91,10 @@ def reset(
     with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
         there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
+        look = None if no_cache or no_seed or volumes else spare.guess(ws, conn)
         with _locked(ws, conn, "db.reset"):
+            if look:
+                look.begin(ws)  # connecting takes as long as what is asked before
             if not there and not volumes:  # somebody may have made it while this waited
                 there = databases.exists(conn, address.database)
                 proof = _allow(ws, conn, address.database, yes=yes, there=there)
@@ -101,7 +104,8 @@ def reset(
             if volumes and databases.exists(conn, address.database):
                 content, kept = _complete_in_place(ws, address, level), False
             else:
-                content, kept = _build_and_swap(ws, conn, level, histories, no_cache=no_cache)
+                kept = there and not volumes
+                content = _build_and_swap(ws, conn, level, histories, there=kept, no_cache=no_cache, look=look)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -118,14 +122,15 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
         if databases.exists(conn, address.database):
             return None
         proof = _allow(ws, conn, address.database, yes=False, there=False)
+        look = None if no_seed else spare.guess(ws, conn)
         with _locked(ws, conn, "db.prepare"):
             if databases.exists(conn, address.database):
                 return None
             if time.monotonic() - began > _FRESH:
                 histories = good_histories(ws.registry)
             level: Level = "histories" if no_seed else "seeds"
-            content, kept = _build_and_swap(ws, conn, level, histories, no_cache=False)
-    return _result(ws, content, proof, began, kept=kept)
+            content = _build_and_swap(ws, conn, level, histories, there=False, no_cache=False, look=look)
+    return _result(ws, content, proof, began, kept=False)
 
 
 def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
@@ -210,10 +215,11 @@ def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool
 
 def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
     """See to it that nobody is on the database, before any work is done for it."""
+    ours = ahead.pids(conn.address.with_database(live))
     if disconnect:
-        databases.end_sessions(conn, live)
+        databases.end_sessions(conn, live, but=ours)
     try:
-        databases.wait_until_free(conn, live, wait=1.0)
+        databases.wait_until_free(conn, live, wait=1.0, but=ours)
     except Busy:
         error = databases.in_use(conn, live, "replaced")
         error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
@@ -221,17 +227,26 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
 
 
 def _build_and_swap(
-    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History], *, no_cache: bool
-) -> tuple[Content, bool]:
-    """What the fresh database has, and whether an old one was kept."""
+    ws: Workspace,
+    conn: Connection,
+    level: Level,
+    histories: Mapping[str, History],
+    *,
+    there: bool,
+    no_cache: bool,
+    look: spare.Look | None,
+) -> Content:
+    """Build the fresh database, put it in the place of the one that is `there`, and say what it has."""
     live = ws.address().database
-    there = databases.exists(conn, live)
     kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
     with _state_told(live if there else ""):
         if there:
             ws.begin("")
-        with meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts:
-            source, look = _source(ws, conn, level, histories, no_cache=no_cache)
+        with (
+            meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts,
+            spare.looked_into(ws, look, histories) if look else nullcontext(),
+        ):
+            source = None if no_cache else template(ws, level, conn, histories)
         content = look.take(source) if look else None
         if look and content:
             require_complete(content, ws.registry, histories, seeded=True)
@@ -245,19 +260,7 @@ def _build_and_swap(
                 content = _verify(ws, new, level, histories)
                 former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
-    return content, there
-
-
-def _source(
-    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History], *, no_cache: bool
-) -> tuple[str | None, spare.Look | None]:
-    """The template to begin with, if any, and the look into the spare copy that was taken meanwhile."""
-    if no_cache:
-        return None, None
-    if level != "seeds":
-        return template(ws, level, conn, histories), None
-    with spare.looked_into(ws, conn, histories) as look:
-        return template(ws, level, conn, histories), look
+    return content
 
 
 def _complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
