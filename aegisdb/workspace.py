@@ -87,11 +87,14 @@ class Workspace:
         if self.server.kind == "compose" or "psycopg" in sys.modules:
             return
         from aegisdb.postgres import ahead
+        from aegisdb.postgres.databases import MAINTENANCE
 
         with suppress(AegisError):
             address, bindir = self.address(), self.server.bindir()
             for database in databases:
-                ahead.begin(address.with_database(database) if database else address, bindir=bindir)
+                wanted = address.with_database(database) if database else address
+                # starting a server that runs already proves the password with this one
+                ahead.begin(wanted.by_password() if database == MAINTENANCE else wanted, bindir=bindir)
 
 
 def open_workspace(

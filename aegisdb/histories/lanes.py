@@ -62,6 +62,8 @@ class Lanes:
             history.service: _Lane(history, list(steps), _waits_for_all(history.service, names, waiting))
             for history, steps in todo
         }
+        self._at_work: dict[str, _Lane] = {}
+        """Those that have a thread."""
         self._told: queue.SimpleQueue[StepDone | _Ended] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._failed: tuple[str, BaseException] | None = None
@@ -69,7 +71,7 @@ class Lanes:
     @property
     def at_work(self) -> tuple[str, ...]:
         """The service whose revision failed, else those whose next revision has been begun and is not done."""
-        return (self._failed[0],) if self._failed else tuple(lane.history.service for lane in self._running())
+        return (self._failed[0],) if self._failed else tuple(self._at_work)
 
     def upgrade(self) -> Iterator[StepDone]:
         """Do all steps; each is yielded when it is committed.
@@ -78,7 +80,7 @@ class Lanes:
             what `Session.upgrade_one` raises, once the other services have ended their present revision.
         """
         self._start_what_may()
-        while self._running():
+        while self._at_work:
             told = self._told.get()
             lane = self._lanes[told.service]
             if not isinstance(told, _Ended):
@@ -86,6 +88,7 @@ class Lanes:
                 yield told
                 continue
             lane.thread = None
+            del self._at_work[told.service]
             self._settle(lane, told.error)
             if self._failed is None:
                 self._start_what_may()
@@ -95,14 +98,11 @@ class Lanes:
     def stop(self) -> None:
         """End every worker in the middle of its revision, and wait until the server has rolled it back."""
         self._stopping.set()
-        for lane in self._running():
+        for lane in self._at_work.values():
             self._session_of(lane.history).interrupt()
-        for lane in self._running():
+        for lane in self._at_work.values():
             if lane.thread is not None:
                 lane.thread.join()
-
-    def _running(self) -> list[_Lane]:
-        return [lane for lane in self._lanes.values() if lane.thread is not None]
 
     def _settle(self, lane: _Lane, error: BaseException | None) -> None:
         if error is None:
@@ -116,7 +116,7 @@ class Lanes:
     def _start_what_may(self) -> None:
         all_done = True
         for lane in self._lanes.values():
-            running = len(self._running())
+            running = len(self._at_work)
             if lane.alone and not lane.done:
                 if all_done and not running:
                     self._start(lane)
@@ -133,6 +133,7 @@ class Lanes:
         session = self._session_of(lane.history)
         name = f"apply {lane.history.service}"
         lane.thread = threading.Thread(target=self._work, args=(session, tuple(lane.left)), name=name, daemon=True)
+        self._at_work[lane.history.service] = lane
         lane.thread.start()
 
     def _work(self, session: Session, steps: tuple[Revision, ...]) -> None:

@@ -51,6 +51,7 @@ def opening(
         "owns": list(service.owns),
         "url": driver_url(address, settings.driver),
         "url_env": settings.url_env,
+        "socket": {"directory": address.socket, "port": address.port, "uid": os.geteuid()} if address.socket else None,
         "identity": _identity(identity),
         "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,

@@ -115,7 +115,7 @@ class Worker:
                 raise WorkerEnded("the worker has ended")
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        message: dict[str, Any] = json.loads(line.decode())
         return message
 
     def output(self) -> str:

@@ -48,6 +48,10 @@ class History:
         return children
 
     @cached_property
+    def _parents(self) -> dict[str, tuple[str, ...]]:
+        return {identifier: revision.parents for identifier, revision in self.revisions.items()}
+
+    @cached_property
     def heads(self) -> tuple[str, ...]:
         """Revisions that no other one revises (a dependency does not count, as in Alembic)."""
         if self.known_heads is not None:
@@ -71,7 +75,7 @@ class History:
 
     def ancestors(self, ids: Iterable[str]) -> frozenset[str]:
         """The given revisions and everything below them; ids that are not here are left out."""
-        return self._reach(ids, {identifier: revision.parents for identifier, revision in self.revisions.items()})
+        return self._reach(ids, self._parents)
 
     def descendants(self, ids: Iterable[str]) -> frozenset[str]:
         """The given revisions and everything above them."""
@@ -139,7 +143,7 @@ class History:
         """Rows of the version table after one step: the topmost of what is applied then."""
         done = self.ancestors(applied)
         now = done | {revision} if up else done - {revision}
-        covered = {parent for identifier in now for parent in self.revisions[identifier].parents}
+        covered = {parent for identifier in now for parent in self._parents[identifier]}
         return tuple(sorted(now - covered))
 
     def resolve(self, text: str, applied: Iterable[str] = ()) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aegisdb.errors import BadInput, Refused
@@ -48,6 +48,8 @@ class Address:
     database: str
     parameters: tuple[tuple[str, str], ...] = ()
     """libpq parameters of the URL's query, such as sslmode."""
+    socket: str = field(default="", compare=False, repr=False)
+    """Directory of a Unix socket of the same server that lets this user in without a password; empty for none."""
 
     @classmethod
     def from_url(cls, url: str) -> Address:
@@ -111,6 +113,10 @@ class Address:
     def with_database(self, name: str) -> Address:
         """The same login on the same server, another database."""
         return replace(self, database=name)
+
+    def by_password(self) -> Address:
+        """The same, reached with the password in any case."""
+        return replace(self, socket="")
 
     def url(self, *, driver: str = "") -> str:
         """The full URL WITH the password, for a client or a driver; never print it."""

@@ -43,7 +43,9 @@ def session(
     address: Address, *, bindir: Path | None, application: str, timeout: float = CONNECT_TIMEOUT
 ) -> PipedConnection:
     """One that waits, or a new one; arguments and errors are those of `piped.open_session`."""
-    for waiting in [one for one in _waiting if one.address == address]:
+    # one that came in with the password serves everybody; who wants to know whether it is the right one takes no other
+    fitting = [one for one in _waiting if one.address == address and (address.socket or not one.address.socket)]
+    for waiting in fitting:
         _waiting.remove(waiting)
         try:
             waiting.taken_over(application)

@@ -128,6 +128,8 @@ class Connection(ABC):
         """Which database this session reached, asked once from the server."""
         if self._identity is None:
             system, oid, name, version, host, port, self._pid = self.rows(_IDENTITY)[0]
+            if not host and self.address.socket:  # the server that listens at the address as well
+                host, port = self.address.host, self.address.port
             self._identity = Identity(system, oid, name, version, host or "socket", port or 0)
         return self._identity
 

@@ -92,7 +92,7 @@ def open_session(address: Address, *, application: str, timeout: float) -> Drive
     """A session of psycopg; arguments and errors are those of `connection.connect`."""
     parameters: dict[str, Any] = {
         **dict(address.parameters),
-        "host": address.host,
+        "host": address.socket or address.host,
         "port": address.port,
         "user": address.user,
         "dbname": address.database,

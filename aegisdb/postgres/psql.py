@@ -126,7 +126,8 @@ def _login(address: Address) -> dict[str, str]:
         for key, value in address.parameters
         if value and key != "application_name"
     }
-    own = {"PGHOST": address.host, "PGPORT": str(address.port), "PGUSER": address.user, "PGDATABASE": address.database}
+    host, port = address.socket or address.host, str(address.port)
+    own = {"PGHOST": host, "PGPORT": port, "PGUSER": address.user, "PGDATABASE": address.database}
     return {"PGCONNECT_TIMEOUT": "5", "LC_MESSAGES": "C", **given, **own}
 
 

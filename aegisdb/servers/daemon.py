@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed, Unreachable
 from aegisdb.records import dataclass
-from aegisdb.servers import ports, postmaster
+from aegisdb.servers import ports, postmaster, socket
 from aegisdb.servers.state import State, read_state, tail, write_state
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Daemon:
     """Whose the files in `home` are."""
     wished: int
     """The port of services.yaml."""
+    login: str
+    """The role of services.yaml."""
 
     @property
     def state_path(self) -> Path:
@@ -62,6 +64,14 @@ class Daemon:
         ours = postmaster.is_postmaster(process, self.cluster.path, noted, ticks=self._ticks_of(noted.pid))
         return noted if ours else None
 
+    def socket(self, noted: PidFile) -> str:
+        """The directory of its Unix socket, if that lets this user in; else empty."""
+        state = read_state(self.state_path)
+        directory = socket.directory(self.home, noted.port)
+        if directory is None or (state.pid, state.uid) != (noted.pid, os.geteuid()):
+            return ""
+        return str(directory) if socket.is_there(directory, noted.port) else ""
+
     def pid_file_identity(self) -> tuple[int, ...] | None:
         """What changes when the server ends, another one starts, or it becomes ready; None without a pid file."""
         return postmaster.pid_file_identity(self.cluster.path)
@@ -79,9 +89,11 @@ class Daemon:
         for attempt in range(_TRIES):
             since = self._begin_log()
             port = ports.choose(*ports_to_try)
-            pid = self._spawn(port)
+            directory = socket.directory(self.home, port)
+            uid = os.geteuid() if directory and socket.open_for_this_user(self.cluster, directory, self.login) else -1
+            pid = self._spawn(port, directory if uid >= 0 else None)
             if self.comes_up(pid):
-                self._remember(port, pid)
+                self._remember(port, pid, uid)
                 return
             said = tail(self.log, since=since)
             no_port = "could not bind" in said or "could not create any TCP/IP sockets" in said
@@ -138,18 +150,20 @@ class Daemon:
         # a port of services.yaml that was edited since counts more than what was got for the old one
         return (remembered.port, self.wished) if remembered.wished == self.wished else (self.wished,)
 
-    def _spawn(self, port: int) -> int:
-        settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
+    def _spawn(self, port: int, directory: Path | None) -> int:
+        settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_permissions": "0700"}
+        settings["unix_socket_directories"] = f'"{directory}"' if directory else ""
         settings |= self.cluster.binaries.settings
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = self.cluster.command("postgres", "-D", str(self.cluster.path), *flags)
         return postmaster.spawn(argv, self.log, {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"})
 
-    def _remember(self, port: int, pid: int) -> None:
+    def _remember(self, port: int, pid: int, uid: int) -> None:
         process = postmaster.find_process(pid)
         ticks = process.ticks if process else 0
         binaries = self.cluster.binaries
-        write_state(self.state_path, State(port, self.wished, pid, ticks, binaries.stamp, binaries.major), self.owner)
+        state = State(port, self.wished, pid, ticks, binaries.stamp, binaries.major, uid)
+        write_state(self.state_path, state, self.owner)
 
     def _begin_log(self) -> int:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:

@@ -1,5 +1,7 @@
 """PostgreSQL from a wheel, as one server for each project and embedded target, on 127.0.0.1 with a password.
 
+Our own sessions go through a Unix socket where it lets this user in (servers/socket.py).
+
 Everything of a target stands under `.aegisdb/servers/TARGET/`: the data directory named by its major version, `log`,
 `state.json` and `lock`. The server runs on between commands.
 """
@@ -10,6 +12,7 @@ import errno
 import shlex
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -119,7 +122,7 @@ class EmbeddedServer:
                 hint=f"invoke db.up --target {self._target}",
                 code="not_running",
             )
-        address = Address("127.0.0.1", noted.port, self._login.user, self._login.password, self._login.database)
+        address = replace(self._login, port=noted.port, socket=self._daemon.socket(noted))
         self._answered = (seen, noted.pid, address)
         return address
 
@@ -163,7 +166,8 @@ class EmbeddedServer:
 
     @cached_property
     def _daemon(self) -> Daemon:
-        return Daemon(self._cluster, self._home, project_owner(self._registry.root), self._spec.port)
+        owner = project_owner(self._registry.root)
+        return Daemon(self._cluster, self._home, owner, self._spec.port, self._login.user)
 
     @contextmanager
     def _locked(self, listen: Listener) -> Iterator[None]:
@@ -216,4 +220,4 @@ class EmbeddedServer:
     def _require_login(self) -> None:
         from aegisdb.postgres.databases import maintenance
 
-        maintenance(self.address(), application="aegisdb db.up").leave()
+        maintenance(self.address().by_password(), application="aegisdb db.up").leave()

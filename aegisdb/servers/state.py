@@ -37,6 +37,8 @@ class State:
     programs: str = ""
     """Binaries.stamp, so that their version need not be asked again."""
     major: int = 0
+    uid: int = -1
+    """The user whom its Unix socket lets in without a password; -1 for nobody."""
 
 
 def read_state(path: Path) -> State:

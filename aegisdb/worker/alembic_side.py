@@ -18,7 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import guard, writing
+from . import guard, nearby, writing
 from .failure import Refusal
 from .filtering import Filter
 from .offline import OfflineConnection
@@ -143,6 +143,7 @@ class AlembicSide:
         self.channel = channel
         self.opening = opening
         _enter(opening)
+        nearby.take(opening["socket"])
         self.config = _config(opening)
         self.attributes = OnDemand(opening["url"])
         self.config.attributes = self.attributes

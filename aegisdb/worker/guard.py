@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _IDENTITY = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
-       coalesce(host(inet_server_addr()), 'local'), coalesce(inet_server_port(), 0)::text
+       coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)::text
 FROM pg_database WHERE datname = current_database()
 """
 
@@ -29,7 +29,9 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
         raise _elsewhere(env_py, f"a {connection.dialect.name} database ({reached})", opening)
     row = raw.texts(connection, _IDENTITY)
     if row[:2] != (str(asked["system_identifier"]), str(asked["oid"])):
-        raise _elsewhere(env_py, f"database {row[2]} on the server at {row[4]}:{row[5]}", opening)
+        url = connection.engine.url
+        server = f"{row[4]}:{row[5]}" if row[4] else f"{url.host}:{url.port}"  # through a socket it does not say
+        raise _elsewhere(env_py, f"database {row[2]} on the server at {server}", opening)
     return int(row[3])
 
 
