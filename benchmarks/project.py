@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTED = "documented"
 _SPARES = """FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE '%"kind": "spare"%'"""
 _LEFT_BEHIND = "FROM pg_stat_activity WHERE application_name = 'aegisdb: spare copy'"
+_QUIET = 3.0  # seconds
 _PATIENCE = 60.0
 """Seconds: a server that keeps no spare copy is measured without one."""
 
@@ -101,6 +102,8 @@ class Project:
         """An empty database with the base schema."""
         for command in self._anew(database):
             run(command)
+        os.sync()  # files that were deleted are the disk's work for a while, whoever is measured next
+        time.sleep(_QUIET)
 
     def settle(self, *, spare: bool) -> None:
         """Wait for what the last reset left to the background; with or without the spare copy that it made."""

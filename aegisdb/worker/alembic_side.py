@@ -18,7 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import guard, nearby, writing
+from . import guard, nearby, version_rows, writing
 from .failure import Refusal
 from .filtering import Filter
 from .offline import OfflineConnection
@@ -70,6 +70,8 @@ class GuardedEnvironment(EnvironmentContext):
         self._side.stepper.overheard = bool(callbacks)
         wished["on_version_apply"] = (*callbacks, self._side.stepper.applied)
         super().configure(**wished)
+        context = self.get_context()
+        context.get_current_heads = partial(version_rows.read, context)  # type: ignore[method-assign]
 
     def _configure_offline(self, wished: dict[str, Any]) -> None:
         # `named` keeps % and : in the SQL as they are; no driver is needed, and no connection is used

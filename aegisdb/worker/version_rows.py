@@ -6,6 +6,8 @@ revision. What a table of Alembic's own making needs is simple enough to be said
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import raw
@@ -45,6 +47,19 @@ def table(context: Any) -> str:
 def versions(context: Any) -> str:
     """SQL for the rows of the version table, as JSON."""
     return f"(SELECT CAST(coalesce(json_agg(version_num), '[]') AS text) FROM {table(context)})"  # noqa: S608  quoted
+
+
+def read(context: Any) -> tuple[str, ...]:
+    """The rows of the version table, none where it does not exist.
+
+    As `MigrationContext.get_current_heads`, whose two queries are built and compiled for 6 ms in each worker.
+    """
+    connection = context.connection
+    with nullcontext() if connection.in_transaction() else connection.begin():
+        named = raw.literal(table(context))
+        if not raw.texts(connection, f"SELECT coalesce(CAST(to_regclass({named}) AS text), '')")[0]:
+            return ()
+        return tuple(json.loads(raw.texts(connection, f"SELECT {versions(context)}")[0]))
 
 
 def is_plain(context: Any) -> bool:

@@ -181,7 +181,7 @@ def test_statements_together_are_one_transaction(piped: Connection) -> None:
 
 
 @pytest.mark.parametrize("asked", ["SELECT 5", "SELECT 1/0"])
-def test_what_was_to_be_done_soon_fails_as_itself_before_the_next_one(piped: PipedConnection, asked: str) -> None:
+def test_what_was_to_be_done_soon_fails_as_itself_before_the_next_one(piped: Connection, asked: str) -> None:
     piped.execute_soon("CREATE TABLE soon (\nn int)")
     piped.execute_soon("SELECT *\nFROM nothing_here")
     with pytest.raises(StatementFailed) as caught:

@@ -18,6 +18,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.piped import open_session
 from aegisdb.progress import silent
 from aegisdb.servers import socket
+from aegisdb.servers.account import project_owner
 from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.embedded import EmbeddedServer
 from aegisdb.servers.state import read_state, write_state
@@ -92,11 +93,11 @@ def test_only_a_session_with_the_password_answers_whether_it_is_right(up: Embedd
 def test_who_did_not_start_it_takes_the_port(up: EmbeddedServer, root: Path) -> None:
     path = home_of(root) / "state.json"
     state = read_state(path)
-    write_state(path, replace(state, uid=state.uid + 1), up._daemon.owner)
+    write_state(path, replace(state, uid=state.uid + 1), project_owner(root))
     try:
         assert embedded(root, port=up.address().port).address().socket == ""
     finally:
-        write_state(path, state, up._daemon.owner)
+        write_state(path, state, project_owner(root))
 
 
 def test_a_wrong_password_in_the_registry_is_still_found_out_and_set(up: EmbeddedServer, root: Path) -> None:
