@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import ONCE, Contender, compare
-from benchmarks.project import ROOT, Project, run
+from benchmarks.project import ROOT, SETTLED, Project, run
 from benchmarks.registries import DATABASE, names
 from benchmarks.scenarios import BARE, OURS
 
@@ -22,8 +22,6 @@ LINTED = 6
 """Exit code of lint: it finds something in generated statements."""
 SIZES = ((10, 40), (100, 40), (1000, 40), (1, 40), (1, 400), (1, 2000))
 """Services x revisions."""
-SETTLED = 3.0
-"""Seconds: what is known of a file that was written within the last two is not kept."""
 RUN = 400
 """Plan and roundtrip run every revision: they are measured, once, where there are at most so many."""
 

@@ -18,7 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import guard, nearby, version_rows, writing
+from . import guard, nearby, plain_sql, version_rows, writing
 from .failure import Refusal
 from .filtering import Filter
 from .offline import OfflineConnection
@@ -72,6 +72,7 @@ class GuardedEnvironment(EnvironmentContext):
         super().configure(**wished)
         context = self.get_context()
         context.get_current_heads = partial(version_rows.read, context)  # type: ignore[method-assign]
+        plain_sql.take(context)
 
     def _configure_offline(self, wished: dict[str, Any]) -> None:
         # `named` keeps % and : in the SQL as they are; no driver is needed, and no connection is used
