@@ -24,6 +24,7 @@ _OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
 """Those that `census.sql` knows about; all in the first part."""
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
 _SETTINGS = """
 SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
@@ -78,25 +79,28 @@ def _read_once(conn: Connection, beside: Connection | None) -> Fingerprint:
 
 def _read_kinds(conn: Connection, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
     """The rows of these files, in one snapshot."""
-    rows: list[tuple[Any, ...]] = []
-    with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        *_, prepared, major, with_age = conn.rows(_SETTINGS)[0]
+    try:
+        # as few messages as can be: a proof reads a hundred times, and each takes as long as some of the queries
+        *_, prepared, major, with_age = conn.results([_BEGIN, _SETTINGS])[1][0]
         left_out = set() if with_age else {"age_graphs"}
         if not _OFTEN_EMPTY.isdisjoint(kinds):
-            left_out |= _OFTEN_EMPTY - {family for (family,) in _rows_of(conn, "census", major, prepared)}
-        for kind in kinds:
-            if kind not in left_out:
-                rows += _rows_of(conn, kind, major, prepared)
-    return rows
+            census = conn.results([_prepared(conn, "census", major, prepared)])[0]
+            left_out |= _OFTEN_EMPTY - {family for (family,) in census}
+        wanted = [_prepared(conn, kind, major, prepared) for kind in kinds if kind not in left_out]
+        found = conn.results([*wanted, "COMMIT"])
+    except BaseException:
+        if not conn.closed:
+            conn.execute("ROLLBACK")
+        raise
+    return [row for rows in found for row in rows]
 
 
-def _rows_of(conn: Connection, kind: str, major: int, prepared: list[str]) -> list[tuple[Any, ...]]:
-    # planning costs as much as reading a small schema, and a roundtrip reads on one connection many times
+def _prepared(conn: Connection, kind: str, major: int, known: Sequence[str]) -> str:
+    """The statement that executes the query of a kind: planning costs as much as reading a small schema."""
     name = f"aegisdb_fingerprint_{kind}"
-    if name not in prepared:
+    if name not in known:
         conn.execute(f"PREPARE {name} AS {_query(kind, major)}")
-    return conn.rows(f"EXECUTE {name}")
+    return f"EXECUTE {name}"
 
 
 def _one_line(facts: str) -> str:

@@ -97,6 +97,21 @@ class Connection(ABC):
         bigint; a time goes through `moment`.
         """
 
+    def results(self, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """The rows of each of several statements, none of one that gives no rows; where it can be, in one message.
+
+        They may begin and end a transaction; after an error it is the caller who ends it. Raises as `execute`. A psql
+        child gives the rows of a SELECT only.
+        """
+        found: list[list[tuple[Any, ...]]] = []
+        for statement in statements:
+            if statement.lstrip().upper().startswith("SELECT"):
+                found.append(self.rows(statement))
+            else:
+                self.execute(statement)
+                found.append([])
+        return found
+
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """A transaction (a savepoint inside another); commits unless the body raises."""

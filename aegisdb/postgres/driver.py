@@ -44,6 +44,17 @@ class DriverConnection(Connection):
         with self._translated(sql):
             return self._run(sql, params).fetchall()
 
+    def results(self, statements: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """As `Connection.results`."""
+        together = ";\n".join(statements)
+        found = []
+        with self._translated(together):
+            cursor = self._run(together, ())
+            for _ in statements:
+                found.append(cursor.fetchall() if cursor.description else [])
+                cursor.nextset()
+        return found
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """As `Connection.transaction`."""
