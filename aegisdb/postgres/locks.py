@@ -75,7 +75,7 @@ def writer_lock(
         yield
     finally:
         if not conn.closed:
-            conn.value("SELECT pg_advisory_unlock(%s)", (lock_key(address.database),))
+            conn.execute_soon(f"SELECT pg_advisory_unlock({lock_key(address.database)})")
 
 
 def holder_name(command: str) -> str:

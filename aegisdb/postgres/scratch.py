@@ -62,7 +62,7 @@ def scratch(
             databases.create(conn, name)
         else:
             databases.clone(conn, template, name, wait=wait)
-        markers.mark(conn, name, "scratch", label=label)
+        conn.execute_soon(markers.mark_statement(name, "scratch", {"label": label}))
         yield address.with_database(name)
     finally:
         _drop(address, conn, name)
