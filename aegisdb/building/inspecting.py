@@ -62,6 +62,16 @@ def require_complete(content: Content, registry: Registry, histories: Mapping[st
     Raises:
         Failed: everything that is missing, in one message.
     """
+    if missing := _missing(content, registry, histories, seeded=seeded):
+        raise Failed(f"the new database is not complete: {'; '.join(missing)}", code="incomplete")
+
+
+def is_complete(content: Content, registry: Registry, histories: Mapping[str, History], *, seeded: bool) -> bool:
+    """Whether `require_complete` lets a database pass."""
+    return not _missing(content, registry, histories, seeded=seeded)
+
+
+def _missing(content: Content, registry: Registry, histories: Mapping[str, History], *, seeded: bool) -> list[str]:
     database = registry.file.database
     missing = [f"extension {name}" for name in database.extensions if name not in content.extensions]
     missing += [f"graph {name}" for name in database.graphs if name not in content.graphs]
@@ -72,8 +82,7 @@ def require_complete(content: Content, registry: Registry, histories: Mapping[st
     ]
     if seeded and any(service.seeds for service in registry.services.values()) and not content.seeds:
         missing.append("seeds")
-    if missing:
-        raise Failed(f"the new database is not complete: {'; '.join(missing)}", code="incomplete")
+    return missing
 
 
 def graph_names(conn: Connection) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING
 
 from aegisdb import processes
-from aegisdb.building.inspecting import inspect
+from aegisdb.building.inspecting import inspect, is_complete
 from aegisdb.building.templates import spare_name, spare_prefix
 from aegisdb.errors import AegisError
 from aegisdb.meanwhile import meanwhile
@@ -42,6 +42,8 @@ class Look:
     def __init__(self, name: str, template: str) -> None:
         self.name = name
         """Of the copy, empty where there is none."""
+        self.unfit = False
+        """It lacks something that the registry promises."""
         self._template = template
         self._session: Connection | None = None
         self._content: Content | None = None
@@ -61,10 +63,11 @@ class Look:
                 return  # somebody looks around in all databases: it could not be renamed
             self._session.execute("BEGIN")
             content = inspect(self._session, histories)
+            self.unfit = not is_complete(content, ws.registry, histories, seeded=True)
             side_schema.journal(self._session, "reset", command=ws.command, note="built up to seeds")
         except AegisError:  # then it is not taken, and what the reset builds instead says what is wrong
             return
-        self._content = content
+        self._content = content if not self.unfit else None
 
     def take(self, template: str | None) -> Content | None:
         """What is in it, if it is the copy of this template; its session ends in any case."""
@@ -105,13 +108,16 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
     if template:
         wanted, spares = spare_name(template), _spares(ws, conn)
         doomed |= dict.fromkeys(name for name in spares if name != wanted)
-        if wanted not in spares:
+        if wanted in doomed:
+            statements.append(f"DROP DATABASE IF EXISTS {quote_ident(wanted)};")
+        if wanted not in spares or wanted in doomed:
             if chosen := databases.chooses(conn):
                 statements.append(databases.strategy_query(template) + " \\gset")
             copied = databases.copy_statements(conn, template, wanted, ":strategy" if chosen else "")
             # marked last: until then it is not finished
             statements += [f"{one};" for one in (*copied, mark_statement(wanted, "spare", {"template": template}))]
             looks = [f"\\connect {quote_ident(wanted)}", _LOOK]
+        doomed.pop(wanted, None)
     statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)};" for name in doomed]
     if statements:
         _leave(ws, conn, statements + looks)

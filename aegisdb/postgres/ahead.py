@@ -46,7 +46,10 @@ def session(
     # one that came in with the password serves everybody; who wants to know whether it is the right one takes no other
     fitting = [one for one in _waiting if one.address == address and (address.socket or not one.address.socket)]
     for waiting in fitting:
-        _waiting.remove(waiting)
+        try:
+            _waiting.remove(waiting)
+        except ValueError:  # another thread was quicker
+            continue
         try:
             waiting.taken_over(application)
         except AegisError:

@@ -7,28 +7,25 @@ of the old one has changed, whatever happens; afterwards it is the snapshot `bef
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.building import fill, spare, template
-from aegisdb.building.inspecting import inspect, require_complete
-from aegisdb.building.levels import LEVELS, complete_base, require_unnamed
-from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, Unreachable
+from aegisdb.building import spare
+from aegisdb.building.levels import require_unnamed
+from aegisdb.errors import Busy, Refused, Unreachable
 from aegisdb.histories.reading import good_histories
-from aegisdb.meanwhile import meanwhile
-from aegisdb.postgres import ahead, databases, side_schema
+from aegisdb.postgres import ahead, databases
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, writer_lock
-from aegisdb.postgres.replacing import replace_live
-from aegisdb.postgres.scratch import scratch
 from aegisdb.records import dataclass
 from aegisdb.results import Result
 from aegisdb.safety import denials, prove, require_disposable, told
 from aegisdb.workflows.contents import Made, made_of
-from aegisdb.workflows.snapshots import facts_about, snapshot_database
+from aegisdb.workflows.fresh import KEPT_AS, complete_in_place, put_in_place
+from aegisdb.workflows.snapshots import snapshot_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from aegisdb.building import Level
     from aegisdb.building.inspecting import Content
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from aegisdb.workflows.planned import Planned
     from aegisdb.workspace import Workspace
 
-KEPT_AS = "before-reset"
 _FRESH = 1.0  # seconds: looking at thousands of files again takes longer than anything else of a warm reset
 
 
@@ -102,10 +98,10 @@ def reset(
             if time.monotonic() - began > _FRESH:  # it has waited
                 histories = good_histories(ws.registry)
             if volumes and databases.exists(conn, address.database):
-                content, kept = _complete_in_place(ws, address, level), False
+                content, kept = complete_in_place(ws, address, level), False
             else:
                 kept = there and not volumes
-                content = _build_and_swap(ws, conn, level, histories, there=kept, no_cache=no_cache, look=look)
+                content = put_in_place(ws, conn, level, histories, there=kept, no_cache=no_cache, look=look)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -129,7 +125,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
             if time.monotonic() - began > _FRESH:
                 histories = good_histories(ws.registry)
             level: Level = "histories" if no_seed else "seeds"
-            content = _build_and_swap(ws, conn, level, histories, there=False, no_cache=False, look=look)
+            content = put_in_place(ws, conn, level, histories, there=False, no_cache=False, look=look)
     return _result(ws, content, proof, began, kept=False)
 
 
@@ -224,83 +220,3 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
         error = databases.in_use(conn, live, "replaced")
         error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
         raise error from None
-
-
-def _build_and_swap(
-    ws: Workspace,
-    conn: Connection,
-    level: Level,
-    histories: Mapping[str, History],
-    *,
-    there: bool,
-    no_cache: bool,
-    look: spare.Look | None,
-) -> Content:
-    """Build the fresh database, put it in the place of the one that is `there`, and say what it has."""
-    live = ws.address().database
-    kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
-    with _state_told(live if there else ""):
-        if there:
-            ws.begin("")
-        with (
-            meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts,
-            spare.looked_into(ws, look, histories) if look else nullcontext(),
-        ):
-            source = None if no_cache else template(ws, level, conn, histories)
-        content = look.take(source) if look else None
-        if look and content:
-            require_complete(content, ws.registry, histories, seeded=True)
-            former = replace_live(conn, live, look.name, kept_as, facts[0], drop_later=later)
-        else:
-            with scratch(ws.address(), conn, template=source, label="reset") as new:
-                if source is None:
-                    for each in LEVELS[: LEVELS.index(level) + 1]:
-                        fill(ws, new, each)
-                    histories = good_histories(ws.registry)  # as they were when it was filled
-                content = _verify(ws, new, level, histories)
-                former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
-    spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=[former] if former else [])
-    return content
-
-
-def _complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
-    """The container ran the init files itself on its first boot; the rest is done on top of that."""
-    complete_base(ws, address)
-    for each in LEVELS[1 : LEVELS.index(level) + 1]:
-        fill(ws, address, each)
-    return _verify(ws, address, level, good_histories(ws.registry))
-
-
-def _verify(ws: Workspace, new: Address, level: Level, histories: Mapping[str, History]) -> Content:
-    with ws.connect(new.database) as conn:
-        content = inspect(conn, histories)
-        require_complete(content, ws.registry, histories, seeded=level == "seeds")
-        side_schema.journal(conn, "reset", command=ws.command, note=f"built up to {level}")
-    return content
-
-
-def _journal_before(ws: Workspace, histories: Mapping[str, History]) -> dict[str, str]:
-    """Note in the old database that it will be replaced, and read what it was; damage there stops nobody."""
-    try:
-        with ws.connect() as conn:
-            side_schema.journal(conn, "reset", outcome="started", command=ws.command)
-            return facts_about(conn, ws.registry, histories.values())
-    except AegisError as error:
-        return {"note": f"could not be read when it was replaced: {error.message}"}
-
-
-@contextmanager
-def _state_told(live: str) -> Iterator[None]:
-    """Say in every error what the state is now."""
-    state = f"database {live!r} is as it was, what was built beside it is dropped" if live else "nothing was kept"
-    try:
-        yield
-    except AegisError as error:
-        first, newline, rest = error.message.partition("\n")
-        error.message = f"{first}; {state}{newline}{rest}"
-        # a seed's own hint is for the live database
-        if isinstance(error, Failed) and (not error.hint or "invoke " in error.hint):
-            error.hint = "mend it, then: invoke db.reset"
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"db.reset was interrupted; {state}", hint="invoke db.reset") from None

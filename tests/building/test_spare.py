@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from aegisdb.building.templates import spare_names
+from aegisdb.errors import Busy
 from aegisdb.fingerprint import read
 from aegisdb.postgres import databases
 from aegisdb.seeds.contents import table_contents
+from aegisdb.workflows import fresh
 from aegisdb.workflows.cache import cache
 from aegisdb.workflows.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
@@ -77,6 +79,50 @@ def test_somebody_has_been_there_before(ws: Workspace) -> None:
     reset(ws)
     (oid,) = _spare(ws).values()
     assert eventually(lambda: any(ws.registry.state.rglob(f"base/{oid}/pg_internal.init")))
+
+
+def test_one_that_lacks_something_is_not_taken_and_makes_way_for_another(ws: Workspace) -> None:
+    reset(ws)
+    spare = _spare(ws)
+    (name,), (oid,) = spare.keys(), spare.values()
+    with ws.connect(name) as conn:
+        conn.execute("DELETE FROM alembic_version_shop")
+    reset(ws)
+    assert _state(ws)[0] != oid
+    deadline = time.monotonic() + _WAIT
+    while _spare(ws) == spare and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (other,) = _spare(ws).values()
+    reset(ws)
+    assert _state(ws)[0] == other
+
+
+def test_one_that_somebody_looks_into_is_left_alone(ws: Workspace) -> None:
+    reset(ws)
+    spare = _spare(ws)
+    (name,), (oid,) = spare.keys(), spare.values()
+    with ws.connect(name):
+        reset(ws)
+        assert _state(ws)[0] != oid
+    reset(ws)
+    assert _state(ws)[0] == oid
+
+
+def test_one_that_could_not_be_put_in_place_is_not_used_again(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its journal says already that it was."""
+    reset(ws)
+    before, spare = _state(ws), _spare(ws)
+
+    def busy(*_: object, **__: object) -> str:
+        raise Busy("somebody came in the last moment")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fresh, "replace_live", busy)
+        with pytest.raises(Busy):
+            reset(ws)
+    assert _state(ws) == before
+    with databases.maintenance(ws.address()) as conn:
+        assert not databases.exists(conn, *spare)
 
 
 @pytest.mark.parametrize(
