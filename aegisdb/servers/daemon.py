@@ -85,21 +85,24 @@ class Daemon:
         """
         self.clear_stale_pid()
         self.cluster.spread()
-        ports_to_try = self._wished_ports()
+        ports_to_try, with_socket = self._wished_ports(), True
         for attempt in range(_TRIES):
             since = self._begin_log()
             port = ports.choose(*ports_to_try)
-            directory = socket.directory(self.home, port)
+            directory = socket.directory(self.home, port) if with_socket else None
             uid = os.geteuid() if directory and socket.open_for_this_user(self.cluster, directory, self.login) else -1
             pid = self._spawn(port, directory if uid >= 0 else None)
             if self.comes_up(pid):
                 self._remember(port, pid, uid)
                 return
             said = tail(self.log, since=since)
+            no_socket = with_socket and bool(directory) and (str(directory) in said or "Unix-domain" in said)
             no_port = "could not bind" in said or "could not create any TCP/IP sockets" in said
-            if attempt + 1 == _TRIES or not (no_port or "is still in use" in said):
+            if attempt + 1 == _TRIES or not (no_port or no_socket or "is still in use" in said):
                 break
-            if no_port:  # taken since we looked, or one that only root may open
+            if no_socket:  # not every file system has them
+                with_socket = False
+            elif no_port:  # taken since we looked, or one that only root may open
                 ports_to_try = ()
             time.sleep(attempt)  # backends of a killed server end when they notice
         raise Failed(

@@ -43,9 +43,13 @@ def open_for_this_user(cluster: Cluster, directory: Path, role: str) -> bool:
     user = _user()
     if not (user and _PLAIN_NAME.fullmatch(user) and _PLAIN_NAME.fullmatch(role)):
         return False
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    cluster.account.own(directory)
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.unlink(missing_ok=True)
+        directory.mkdir(mode=0o700)
+        cluster.account.own(directory)
+    except OSError:  # something of another user's is there
+        return False
     rule, entry = f'local all "{role}" peer map={_MAP}', f'{_MAP} "{user}" "{role}"'
     for name, line in (("pg_hba.conf", rule), ("pg_ident.conf", entry)):
         path = cluster.path / name

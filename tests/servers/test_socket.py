@@ -128,6 +128,22 @@ def test_where_the_path_does_not_do_there_is_none(home: Path) -> None:
     assert socket.directory(home, 5432) is None
 
 
+def test_where_the_file_system_has_no_sockets_the_server_starts_without(
+    up: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_vain(_cluster: object, directory: Path, _role: str) -> bool:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.touch()
+        return True
+
+    up.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "open_for_this_user", in_vain)
+        assert up.start(silent).socket == ""
+    up.stop()
+    assert up.start(silent).socket
+
+
 def test_a_worker_goes_through_it_and_reaches_what_it_is_to_reach(root: Path, up: EmbeddedServer) -> None:
     told = "INSERT INTO how SELECT inet_client_addr() IS NULL"
     up_body = f"op.execute('CREATE TABLE how (socket bool)')\nop.execute('{told}')"
