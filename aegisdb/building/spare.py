@@ -7,19 +7,19 @@ project has to itself.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from subprocess import DEVNULL, PIPE, Popen
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from aegisdb import processes
 from aegisdb.building.inspecting import inspect, is_complete
-from aegisdb.building.templates import spare_name, spare_prefix
+from aegisdb.building.templates import newest_template, spare_name, spare_prefix
 from aegisdb.errors import AegisError
 from aegisdb.meanwhile import meanwhile
 from aegisdb.postgres import databases, psql, side_schema
 from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
-from aegisdb.postgres.scratch import orphans
+from aegisdb.postgres.scratch import orphans, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,16 +37,29 @@ _LOOK = "SELECT count(*) FROM pg_class; SELECT count(*) FROM pg_depend;"
 
 
 class Look:
-    """A look into the spare copy that is there, before anybody knows whether it is the one that is wanted."""
+    """A look into a copy of the template that is probably the right one, before anybody knows whether it is.
 
-    def __init__(self, name: str, template: str) -> None:
+    That is the spare copy; where there is none, one that is made now. A context manager: what was made and not put in
+    place is dropped at its end.
+    """
+
+    def __init__(self, template: str = "", name: str = "") -> None:
         self.name = name
-        """Of the copy, empty where there is none."""
-        self.unfit = False
-        """It lacks something that the registry promises."""
+        """Of the copy, once there is one."""
+        self.spoiled = ""
+        """The name of a spare copy that lacks something which the registry promises."""
         self._template = template
+        self._is_spare = bool(name)
         self._session: Connection | None = None
         self._content: Content | None = None
+        self._made = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.take(None)
+        self._made.__exit__(*error)  # type: ignore[arg-type]
 
     def begin(self, ws: Workspace) -> None:
         """Start connecting to it; under the writer lock, as nobody else can take it from now on."""
@@ -55,44 +68,54 @@ class Look:
 
     def look(self, ws: Workspace, histories: Mapping[str, History]) -> None:
         """Read what is in it and journal that it was taken, in a transaction that `take` ends."""
-        if not self.name:
+        if not self._template:
             return
         try:
+            if not self.name:
+                copy = scratch(ws.address(), template=self._template, label="reset", sweeping=False)
+                self.name = self._made.enter_context(copy).database
             self._session = ws.connect(self.name)
             if databases.sessions(self._session, self.name):
                 return  # somebody looks around in all databases: it could not be renamed
             self._session.execute("BEGIN")
             content = inspect(self._session, histories)
-            self.unfit = not is_complete(content, ws.registry, histories, seeded=True)
+            if not is_complete(content, ws.registry, histories, seeded=True):
+                self.spoiled = self.name if self._is_spare else ""
+                return
             side_schema.journal(self._session, "reset", command=ws.command, note="built up to seeds")
         except AegisError:  # then it is not taken, and what the reset builds instead says what is wrong
             return
-        self._content = content if not self.unfit else None
+        self._content = content
 
     def take(self, template: str | None) -> Content | None:
         """What is in it, if it is the copy of this template; its session ends in any case."""
         content = self._content if template and template == self._template else None
-        if self._session is not None:
-            with self._session as session, suppress(AegisError):
-                session.execute("COMMIT" if content is not None else "ROLLBACK")
-                return content
+        session, self._session = self._session, None
+        if session is None:
+            return None
+        with session, suppress(AegisError):
+            session.execute("COMMIT" if content is not None else "ROLLBACK")
+            return content
         return None
 
 
 def guess(ws: Workspace, conn: Connection) -> Look:
-    """The spare copy that is there, which is usually the right one; nothing of it has been looked at."""
-    return Look(*next(((name, marker.facts["template"]) for name, marker in _spares(ws, conn).items()), ("", "")))
+    """What to look into: the spare copy that is there, else the newest template with all levels.
+
+    Nothing on servers given by URL: they keep no spare, and a copy that was made in vain would be felt there.
+    """
+    if not can_wait(ws):
+        return Look()
+    for name, marker in _spares(ws, conn).items():
+        return Look(marker.facts["template"], name)
+    return Look(newest_template(ws, conn))
 
 
 @contextmanager
 def looked_into(ws: Workspace, look: Look, histories: Mapping[str, History]) -> Iterator[None]:
-    """Look into the spare copy beside what is within, usually the question which template is wanted."""
-    try:
-        with meanwhile(lambda: look.look(ws, histories)):
-            yield
-    except BaseException:
-        look.take(None)
-        raise
+    """Look into it beside what is within, usually the question which template is wanted."""
+    with meanwhile(lambda: look.look(ws, histories)):
+        yield
 
 
 def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: Iterable[str] = ()) -> None:

@@ -15,7 +15,7 @@ from aegisdb.building.hashing import level_hashes
 from aegisdb.building.levels import LEVELS, fill
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import writer_lock
-from aegisdb.postgres.markers import read_marker
+from aegisdb.postgres.markers import read_marker, read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name, quote_ident
 from aegisdb.postgres.replacing import promote
 from aegisdb.postgres.scratch import scratch
@@ -47,8 +47,8 @@ def template(
     Raises:
         What `levels.build` raises; Busy: another process builds the same template for too long.
     """
-    if upto == "seeds" and not any(service.seeds for service in ws.registry.services.values()):
-        upto = "histories"  # the same database: a copy of it would only be more files
+    if upto == "seeds":
+        upto = _last_level(ws)
     if conn is None:
         with databases.maintenance(ws.address(), application="aegisdb: templates") as own:
             return template(ws, upto, own, histories)
@@ -61,6 +61,15 @@ def template(
         with alone(ws, names[upto]):
             _make(ws, conn, names, upto)
     return names[upto]
+
+
+def newest_template(ws: Workspace, conn: Connection) -> str:
+    """The template with all levels that was built last, whatever went into it; empty without one."""
+    found = read_markers(conn, f"{_prefix(ws)}{_last_level(ws)}_")
+    made = {
+        name: marker.made for name, marker in found.items() if marker and marker.valid and marker.kind == "template"
+    }
+    return max(made, key=made.__getitem__, default="")
 
 
 def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int], ...]:
@@ -148,6 +157,11 @@ def promote_template(conn: Connection, scratch_name: str, name: str, level: str)
 def holds(conn: Connection, name: str) -> bool:
     """Whether this template is there and finished."""
     return _marked(conn, name, "template") is not None
+
+
+def _last_level(ws: Workspace) -> Level:
+    """The level that makes the whole database; without seeds a template of its own would only be more files."""
+    return "seeds" if any(service.seeds for service in ws.registry.services.values()) else "histories"
 
 
 def _marked(conn: Connection, name: str, kind: Kind) -> Marker | None:

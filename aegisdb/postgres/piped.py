@@ -219,8 +219,9 @@ class PipedConnection(Connection):
         """The error of the first of these statements that has one; of several, its last."""
         errors = list(_ERROR.finditer(said))
         asked = next((one for one in heard if one.until >= int(errors[0]["line"])), Said("", 0))
-        last = [error for error in errors if int(error["line"]) <= asked.until or error is errors[0]][-1]
-        fields = dict(_FIELD.findall(said, last.end()))
+        own = sum(int(error["line"]) <= asked.until for error in errors) or 1
+        last, *later = errors[own - 1 :]
+        fields = dict(_FIELD.findall(said, last.end(), later[0].start() if later else len(said)))
         return translating.of_statement(
             last["text"],
             self.address,

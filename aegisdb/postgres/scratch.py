@@ -38,11 +38,13 @@ def scratch(
     template: str | None = None,
     label: str = "",
     wait: float = 30.0,
+    sweeping: bool = True,
 ) -> Iterator[Address]:
     """A database of one's own on the address's server, empty or a copy of `template`; always dropped.
 
     `conn` is a session on the maintenance database, where the caller has one that will stay open; else one is opened.
-    `label` goes into its marker. Orphans of the same database are dropped first. `wait` seconds for a template in use.
+    `label` goes into its marker. `wait` seconds for a template in use. Orphans of the same database are dropped first,
+    unless `sweeping` is False.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
@@ -50,11 +52,12 @@ def scratch(
     if conn is None:
         with (
             databases.maintenance(address, application="aegisdb: scratch database") as own,
-            scratch(address, own, template=template, label=label, wait=wait) as made,
+            scratch(address, own, template=template, label=label, wait=wait, sweeping=sweeping) as made,
         ):
             yield made
         return
-    sweep(conn, address.database)
+    if sweeping:
+        sweep(conn, address.database)
     name = new_name(conn, address.database)
     conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
     try:

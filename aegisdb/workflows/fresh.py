@@ -43,7 +43,7 @@ def put_in_place(
     """Build the fresh database, put it in the place of the one that is `there`, and say what it has."""
     live = ws.address().database
     kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
-    with _state_told(live if there else ""):
+    with _state_told(live if there else ""), look or nullcontext():
         if there:
             ws.begin("")
         with (
@@ -56,14 +56,14 @@ def put_in_place(
             with _dropped_unless_taken(conn, look.name):
                 former = replace_live(conn, live, look.name, kept_as, facts[0], drop_later=later)
         else:
-            with scratch(ws.address(), conn, template=source, label="reset") as new:
+            with scratch(ws.address(), conn, template=source, label="reset", sweeping=not later) as new:
                 if source is None:
                     for each in LEVELS[: LEVELS.index(level) + 1]:
                         fill(ws, new, each)
                     histories = good_histories(ws.registry)  # as they were when it was filled
                 content = _verify(ws, new, level, histories)
                 former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
-    doomed = [former, look.name if look and look.unfit else ""]
+    doomed = [former, look.spoiled if look else ""]
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=filter(None, doomed))
     return content
 

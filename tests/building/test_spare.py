@@ -12,6 +12,7 @@ from aegisdb.building.templates import spare_names
 from aegisdb.errors import Busy
 from aegisdb.fingerprint import read
 from aegisdb.postgres import databases
+from aegisdb.postgres.scratch import orphans
 from aegisdb.seeds.contents import table_contents
 from aegisdb.workflows import fresh
 from aegisdb.workflows.cache import cache
@@ -146,6 +147,26 @@ def test_after_an_edit_of_one_input_it_is_another_one(ws: Workspace, name: str, 
     assert _state(edited)[1:] == cached[1:]
     reset(edited)
     assert _spare(edited, other_than=spare)
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["same", "edited"])
+def test_without_one_a_copy_is_made_beside_the_hashing_and_dropped_where_it_is_the_wrong_one(
+    ws: Workspace, *, edited: bool
+) -> None:
+    reset(ws)
+    spare = _spare(ws)
+    with databases.maintenance(ws.address()) as conn:
+        databases.drop(conn, *spare)
+    if edited:
+        (ws.registry.root / "services" / "shop" / "seed.sql").write_text("INSERT INTO shop_items VALUES (3, 30);\n")
+    reset(ws)
+    found = _state(ws)
+    assert found[0] not in spare.values()
+    _spare(ws)
+    with databases.maintenance(ws.address()) as conn:
+        assert eventually(lambda: orphans(conn, ws.address().database) == ())
+    reset(ws, no_cache=True)
+    assert _state(ws)[1:] == found[1:]
 
 
 def test_the_cache_is_listed_and_dropped_and_a_stopped_server_leaves_nobody_behind(ws: Workspace) -> None:
