@@ -78,11 +78,12 @@ class Workspace:
         address, bindir = self.address(), self.server.bindir()
         return ahead.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
 
-    def begin(self, *databases: str) -> None:
+    def begin(self, *databases: str, proving: bool = True) -> None:
         """Start connecting to these databases of the server, "" for the target's own, for who asks for them next.
 
         Where they will use psql, and where it costs next to nothing: Docker is slower to say where its server is. What
-        is wrong is left for them to be told.
+        is wrong is left for them to be told. With `proving`, a session on the maintenance database comes in with the
+        password.
         """
         if self.server.kind == "compose" or "psycopg" in sys.modules:
             return
@@ -93,8 +94,9 @@ class Workspace:
             address, bindir = self.address(), self.server.bindir()
             for database in databases:
                 wanted = address.with_database(database) if database else address
-                # starting a server that runs already proves the password with this one
-                ahead.begin(wanted.by_password() if database == MAINTENANCE else wanted, bindir=bindir)
+                # starting a server that runs already asks for such a one
+                by_password = proving and database == MAINTENANCE
+                ahead.begin(wanted.by_password() if by_password else wanted, bindir=bindir)
 
 
 def open_workspace(

@@ -62,9 +62,12 @@ class Look:
         self._made.__exit__(*error)  # type: ignore[arg-type]
 
     def begin(self, ws: Workspace) -> None:
-        """Start connecting to it; under the writer lock, as nobody else can take it from now on."""
-        if self.name:
-            ws.begin(self.name)
+        """Start connecting to it, or where it will be made.
+
+        Under the writer lock, as nobody else can take it from now on.
+        """
+        if self._template:
+            ws.begin(self.name or databases.MAINTENANCE, proving=False)
 
     def look(self, ws: Workspace, histories: Mapping[str, History]) -> None:
         """Read what is in it and journal that it was taken, in a transaction that `take` ends."""
@@ -75,7 +78,7 @@ class Look:
                 copy = scratch(ws.address(), template=self._template, label="reset", sweeping=False)
                 self.name = self._made.enter_context(copy).database
             self._session = ws.connect(self.name)
-            if databases.sessions(self._session, self.name):
+            if self._is_spare and databases.sessions(self._session, self.name):
                 return  # somebody looks around in all databases: it could not be renamed
             self._session.execute("BEGIN")
             content = inspect(self._session, histories)
