@@ -1,7 +1,7 @@
 """`db.reset`: a fresh database takes the place of the old one, which is kept.
 
 The new database is built beside the old one, verified, and swapped in by renames in one transaction. Until then nothing
-of the old one has changed, whatever happens; afterwards it is the snapshot `before-reset`.
+of the old one has changed, whatever happens, but for a row in its journal; then it is the snapshot `before-reset`.
 """
 
 from __future__ import annotations
