@@ -207,7 +207,7 @@ def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0, but: Iter
     deadline, ours = time.monotonic() + wait, list(but)
     while sessions(conn, name, but=ours):
         if time.monotonic() >= deadline:
-            raise in_use(conn, name, "used alone")
+            raise in_use(conn, name, "used alone", but=ours)
         time.sleep(_POLL)
 
 
@@ -260,9 +260,9 @@ def sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> tuple[D
     )
 
 
-def in_use(conn: Connection, name: str, action: str) -> Busy:
-    """The error that names who is on a database."""
-    found = sessions(conn, name)
+def in_use(conn: Connection, name: str, action: str, *, but: Iterable[int] = ()) -> Busy:
+    """The error that names who is on a database, but those of the server processes `but`."""
+    found = sessions(conn, name, but=but)
     named = ", ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004
     return Busy(
         f"database {name!r} cannot be {action} while sessions are on it" + (f": {named}" if named else ""),

@@ -217,6 +217,6 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
     try:
         databases.wait_until_free(conn, live, wait=1.0, but=ours)
     except Busy:
-        error = databases.in_use(conn, live, "replaced")
+        error = databases.in_use(conn, live, "replaced", but=ours)
         error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
         raise error from None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from aegisdb.building.templates import spare_names
@@ -18,6 +19,7 @@ from aegisdb.workflows import fresh
 from aegisdb.workflows.cache import cache
 from aegisdb.workflows.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
+from tests.invoke import invoke
 from tests.monorepo import build_monorepo
 from tests.postgres_server import free_port
 from tests.running import eventually
@@ -107,6 +109,17 @@ def test_one_that_somebody_looks_into_is_left_alone(ws: Workspace) -> None:
         assert _state(ws)[0] != oid
     reset(ws)
     assert _state(ws)[0] == oid
+
+
+def test_who_is_on_the_database_is_named_and_not_this_very_reset(ws: Workspace) -> None:
+    """A reset that needs no driver keeps the session in which it looked for a production marker."""
+    reset(ws)
+    url = ws.address().by_password().url()
+    with psycopg.connect(url, application_name="an application"):
+        done = invoke("db.reset", cwd=ws.registry.root)
+    assert done.code == 4, done
+    assert "(an application, " in done.err
+    assert "(aegisdb" not in done.err
 
 
 def test_one_that_could_not_be_put_in_place_is_not_used_again(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
