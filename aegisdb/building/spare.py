@@ -7,7 +7,7 @@ project has to itself.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING, Self
 
@@ -15,14 +15,13 @@ from aegisdb import processes
 from aegisdb.building.inspecting import inspect, is_complete
 from aegisdb.building.templates import newest_template, spare_name, spare_prefix
 from aegisdb.errors import AegisError
-from aegisdb.meanwhile import meanwhile
 from aegisdb.postgres import databases, psql, side_schema
 from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import orphans, scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from aegisdb.building.inspecting import Content
     from aegisdb.histories.revisions import History
@@ -112,13 +111,6 @@ def guess(ws: Workspace, conn: Connection) -> Look:
     for name, marker in _spares(ws, conn).items():
         return Look(marker.facts["template"], name)
     return Look(newest_template(ws, conn))
-
-
-@contextmanager
-def looked_into(ws: Workspace, look: Look, histories: Mapping[str, History]) -> Iterator[None]:
-    """Look into it beside what is within, usually the question which template is wanted."""
-    with meanwhile(lambda: look.look(ws, histories)):
-        yield
 
 
 def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: Iterable[str] = ()) -> None:

@@ -48,7 +48,7 @@ def put_in_place(
             ws.begin("")
         with (
             meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts,
-            spare.looked_into(ws, look, histories) if look else nullcontext(),
+            meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
         ):
             source = None if no_cache else template(ws, level, conn, histories)
         content = look.take(source) if look else None
