@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 from invoke.collection import Collection
 from invoke.tasks import Task
 
+from aegisdb.cli.parser import take_over
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,4 +64,4 @@ def _named() -> tuple[str, ...]:
 
 
 ns = collect(_named())
-import_module(f"{__name__}._parsing").take_over()
+take_over(collect)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks._cli import task
+from aegisdb.cli.task import task
 
 if TYPE_CHECKING:
     from aegisdb.results import Result

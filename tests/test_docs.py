@@ -14,7 +14,7 @@ from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
 import tasks
-from tasks._menu import BEGIN, END, generated
+from aegisdb.cli.docs import BEGIN, END, generated
 from tests.invoke import ROOT, invoke
 
 README = ROOT / "README.md"

@@ -13,11 +13,11 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.program import Program
 
+from aegisdb.cli.task import AegisTask, task
 from aegisdb.errors import Dirty, Failed, Interrupted, Problem, StatementFailed
 from aegisdb.output import console
 from aegisdb.progress import Event
 from aegisdb.results import Result
-from tasks._cli import AegisTask, task
 
 SECRET = "s3cr%t@/x"
 

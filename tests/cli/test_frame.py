@@ -13,8 +13,8 @@ import pytest
 from invoke.util import task_name_sort_key
 
 import tasks
+from aegisdb.cli.task import AegisTask
 from aegisdb.workspace import DEFAULT_LOCK_WAIT
-from tasks._cli import AegisTask
 from tests.invoke import ROOT, command, environment, invoke
 
 HEAVY = ("alembic", "sqlalchemy", "psycopg", "pydantic", "rich", "ruamel", "pgserver", "asyncpg")
@@ -73,7 +73,7 @@ def test_listing_and_mistakes_import_nothing_heavy(words: list[str]) -> None:
     argv = [sys.executable, "-X", "importtime", *command(*words)[1:]]
     done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "tasks._cli" in imported
+    assert "aegisdb.cli.task" in imported
     assert {name for name in imported if name.split(".")[0] in HEAVY} == set()
 
 
@@ -87,7 +87,7 @@ def test_a_result_as_text_needs_no_rich() -> None:
 
 def test_byte_code_is_cached_although_invoke_switches_it_off(tmp_path: Path) -> None:
     invoke("--list", env={"PYTHONPYCACHEPREFIX": str(tmp_path)})
-    assert list(tmp_path.rglob("_cli*.pyc"))
+    assert list(tmp_path.rglob("cli/task*.pyc"))
 
 
 @pytest.mark.parametrize(

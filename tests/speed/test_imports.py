@@ -97,7 +97,7 @@ def test_a_warm_reset_imports_nothing_heavy(shop: Path, database: Address) -> No
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
 def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...]) -> None:
     loaded = {name for name in _modules(shop, *words) if name.partition(".")[0] == "aegisdb"}
-    assert loaded == {"aegisdb", "aegisdb.records"}
+    assert {name for name in loaded if not name.startswith("aegisdb.cli")} == {"aegisdb", "aegisdb.records"}
 
 
 _TELLING = """

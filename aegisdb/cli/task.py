@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
+from aegisdb.cli.flags import SHORT_FLAGS, Flag, flags_of
 from aegisdb.records import dataclass
-from tasks import _values
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -81,9 +81,9 @@ class AegisTask(Task[Any]):
         return self
 
     @cached_property
-    def flags(self) -> dict[str, _values.Flag]:
+    def flags(self) -> dict[str, Flag]:
         """Its parameters by name."""
-        return _values.flags_of(self.inner, self.options)
+        return flags_of(self.inner, self.options)
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -109,12 +109,12 @@ class AegisTask(Task[Any]):
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         """Invoke's own, with short flags that do not depend on the order of parameters."""
         opts: dict[str, Any] = super().arg_opts(name, default, taken_names)
-        short = _values.SHORT_FLAGS.get(name)
+        short = SHORT_FLAGS.get(name)
         if short:
             opts["names"] = [*opts["names"], short]
         return opts
 
-    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:  # noqa: FBT001  Invoke's signature
         """Invoke's own, which empties `help` each time that it is called."""
         self.help = dict(self.texts)
         arguments: list[Any] = super().get_arguments(ignore_unknown_help)
@@ -123,7 +123,7 @@ class AegisTask(Task[Any]):
 
 def task(  # noqa: PLR0913  choices of their own, all by keyword
     *,
-    help: Mapping[str, str] | None = None,
+    help: Mapping[str, str] | None = None,  # noqa: A002  Invoke's own word for it
     choices: Mapping[str, tuple[str, ...]] | None = None,
     positional: Iterable[str] = (),
     lists: Iterable[str] = (),
@@ -163,13 +163,13 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     return lambda body: AegisTask(body, options)
 
 
-def _common_help(flag: _values.Flag) -> str:
+def _common_help(flag: Flag) -> str:
     return "The service." if flag.name == "service" and flag.required else _COMMON_HELP.get(flag.name, "")
 
 
 def _as_invoke_sees_it(made: AegisTask) -> Callable[..., None]:
     def run(context: Context, **given: Any) -> None:
-        from tasks._running import run_task
+        from aegisdb.cli.run import run_task
 
         code = run_task(made, context, given)
         if code:

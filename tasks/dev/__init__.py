@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._cli import task
+from aegisdb.cli.task import task
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
     from aegisdb.results import Result
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 @task(workspace=False, help={"check": "Write nothing; exit with 6 when a file is behind."})
@@ -22,11 +22,12 @@ def docs(c: Context, check: bool = False) -> Result:
     Example:
         invoke dev.docs --check
     """
-    import tasks
+    from aegisdb.cli.docs import generated
     from aegisdb.workflows.write_files import write_files
-    from tasks._menu import generated
 
-    return write_files(generated(tasks.collect(), _ROOT), _ROOT, check=check)
+    from .. import collect
+
+    return write_files(generated(collect(), _ROOT), _ROOT, check=check)
 
 
 @task(

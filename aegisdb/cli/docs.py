@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from invoke.collection import Collection
 
-    from tasks._cli import AegisTask
+    from aegisdb.cli.task import AegisTask
 
 BEGIN, END = "<!-- tasks: made by `invoke dev.docs` -->", "<!-- /tasks -->"
 _EVERYWHERE = ("target", "format")

@@ -9,6 +9,8 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.cli import signals
+from aegisdb.cli.flags import describe, parse
 from aegisdb.errors import AegisError, Failed, Interrupted
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
@@ -18,15 +20,14 @@ from aegisdb.output.present import (
     problems_of_error,
     problems_of_result,
 )
-from tasks import _signals, _values
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from aegisdb.cli.task import AegisTask
     from aegisdb.output.present import Format
     from aegisdb.results import Result
     from aegisdb.workspace import Workspace
-    from tasks._cli import AegisTask
 
 _NOT_OUR_FAULT = {
     errno.EACCES: "give this user access to it",
@@ -44,7 +45,7 @@ def run_task(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
     form: Format = "json" if given.get("format") == "json" else "text"
     started = time.monotonic()
     state: dict[str, Any] = {"target": "", "result": None, "problems": (), "exit_code": 0, "traceback": ""}
-    with _signals.as_exceptions() as signalled:
+    with signals.as_exceptions() as signalled:
         try:
             state["result"] = _call(made, context, given, form, state)
             state["problems"] = problems_of_result(state["result"])
@@ -81,7 +82,7 @@ def _of_a_bug(error: BaseException) -> dict[str, Any]:
 
 
 def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
-    values = _values.parse(made.flags, given, command=made.dotted)
+    values = parse(made.flags, given, command=made.dotted)
     target, lock_wait = values.pop("target"), values.pop("lock_wait", None)
     values.pop("format")
     if not made.options.workspace:
@@ -89,7 +90,7 @@ def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format
     ws = _open(target, lock_wait, made.dotted)
     state["target"] = ws.target
     if form == "text" and made.options.heading:
-        console.out(made.options.heading.format(target=_values.describe(ws)))
+        console.out(made.options.heading.format(target=describe(ws)))
     _check_service(ws, values.get("service"))
     if made.options.warm:
         from aegisdb.histories.warm import warm_process

@@ -6,33 +6,35 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import tasks
+from aegisdb.cli.flags import did_you_mean
 from aegisdb.errors import UsageError
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
 from aegisdb.output.present import present
-from tasks._values import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from invoke.collection import Collection
     from invoke.exceptions import ParseError
     from invoke.program import Program
 
 
-def present_mistake(program: Program, error: ParseError) -> int:
+def present_mistake(program: Program, error: ParseError, every: Callable[[], Collection]) -> int:
     """Print what is wrong and what may have been meant; the exit code."""
     masking.learn_environment(console.mask, os.environ)
-    usage = _usage(program, error)
+    usage = _usage(program, error, every)
     outcome = Outcome(command=_command(error), problems=usage.problems, exit_code=usage.exit_code)
     return present(outcome, "json" if _wants_json(program.argv) else "text", quiet=True)
 
 
-def _usage(program: Program, error: ParseError) -> UsageError:
+def _usage(program: Program, error: ParseError, every: Callable[[], Collection]) -> UsageError:
     message = str(error)
     unknown = re.fullmatch(r"No idea what '(.*)' is!", message, re.DOTALL)
     if not unknown:
         return UsageError(_sentence(message), hint=f"invoke --help {_command(error)}".strip())
     word = unknown[1]
-    names = sorted(tasks.collect().task_names)  # those loaded may be few
+    names = sorted(every().task_names)  # those loaded may be few
     if word.startswith("-"):
         flags = _flags(program, error)
         where = f" of {_command(error)}" if _command(error) else ""

@@ -14,23 +14,24 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
-from tasks._completion import complete, words_of
+from aegisdb.cli.completion import complete, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from invoke.collection import Collection
     from invoke.program import Program
 
 
-def take_over() -> None:
+def take_over(every: Callable[[], Collection]) -> None:
     """Wrap the running Program, when Invoke's own one is running (not a test's, not an import)."""
     main = sys.modules.get("invoke.main")
     program: Program | None = getattr(main, "program", None)
     if program is None or not program.argv:
         return
     program._make_parser = lambda: _parser(program)  # type: ignore[method-assign]  # noqa: SLF001  no other place for it
-    program.parse_tasks = _explained(program.parse_tasks, program)  # type: ignore[method-assign]
-    program.parse_cleanup = _explained(_completed(program), program)  # type: ignore[method-assign]
+    program.parse_tasks = _explained(program.parse_tasks, program, every)  # type: ignore[method-assign]
+    program.parse_cleanup = _explained(_completed(program), program, every)  # type: ignore[method-assign]
 
 
 def _parser(program: Program) -> Parser:
@@ -47,14 +48,14 @@ def _parser(program: Program) -> Parser:
     return Parser(initial=program.initial_context, contexts=contexts)
 
 
-def _explained(parse: Callable[[], None], program: Program) -> Callable[[], None]:
+def _explained(parse: Callable[[], None], program: Program, every: Callable[[], Collection]) -> Callable[[], None]:
     def explained() -> None:
         try:
             parse()
         except ParseError as error:
-            from tasks._mistakes import present_mistake
+            from aegisdb.cli.suggestions import present_mistake
 
-            raise Exit(code=present_mistake(program, error)) from error
+            raise Exit(code=present_mistake(program, error, every)) from error
 
     return explained
 

@@ -10,8 +10,8 @@ from aegisdb.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from aegisdb.cli.task import Options
     from aegisdb.workspace import Workspace
-    from tasks._cli import Options
 
 # chosen once, so that a new parameter never takes the letter of an old one
 SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "yes": "y"}
