@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.results import Result

@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aegisdb.fingerprint.names import Name, parse, relation_name
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.fingerprint.keys import Name, parse, relation_name
 from aegisdb.registry.patterns import Patterns
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aegisdb import processes
 from aegisdb.errors import AegisError, Refused
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.databases import sessions
 from aegisdb.postgres.markers import DISPOSABLE, Marker, parse_marker
-from aegisdb.records import dataclass
 from aegisdb.servers import Proof
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Refused
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.progress import Listener, silent
-from aegisdb.records import dataclass
 from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:

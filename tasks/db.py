@@ -18,7 +18,7 @@ def up(ws: Workspace) -> Result:
     Example:
         invoke db.up --target docker
     """
-    from aegisdb.workflows import up as workflow
+    from aegisdb.workflows.db import up as workflow
 
     return workflow.up(ws)
 
@@ -31,7 +31,7 @@ def down(ws: Workspace, volumes: bool = False, plan: bool = False, yes: bool = F
         invoke db.down
         invoke db.down --volumes --plan
     """
-    from aegisdb.workflows import down as workflow
+    from aegisdb.workflows.db import down as workflow
 
     return workflow.plan_down(ws, volumes=volumes) if plan else workflow.down(ws, volumes=volumes, yes=yes)
 
@@ -43,7 +43,7 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
     Example:
         invoke db.wait --target staging --timeout 120
     """
-    from aegisdb.workflows import up as workflow
+    from aegisdb.workflows.db import up as workflow
 
     return workflow.wait(ws, timeout=timeout)
 
@@ -75,7 +75,7 @@ def reset(
         invoke db.reset
         invoke db.reset --volumes --yes
     """
-    from aegisdb.workflows import reset as workflow
+    from aegisdb.workflows.db import reset as workflow
 
     if plan:
         return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes)
@@ -89,7 +89,7 @@ def prepare(ws: Workspace, no_seed: bool = False, plan: bool = False) -> Result:
     Example:
         invoke db.prepare
     """
-    from aegisdb.workflows import prepare as workflow
+    from aegisdb.workflows.db import prepare as workflow
 
     return workflow.plan_prepare(ws, no_seed=no_seed) if plan else workflow.prepare(ws, no_seed=no_seed)
 
@@ -101,7 +101,7 @@ def status(ws: Workspace) -> Result:
     Example:
         invoke db.status
     """
-    from aegisdb.workflows.db_status import db_status
+    from aegisdb.workflows.db.status import db_status
 
     return db_status(ws)
 
@@ -115,7 +115,7 @@ def verify(ws: Workspace) -> Result:
     Example:
         invoke db.verify
     """
-    from aegisdb.workflows.base_verify import base_verify
+    from aegisdb.workflows.db.verify import base_verify
 
     return base_verify(ws)
 
@@ -127,7 +127,7 @@ def url(ws: Workspace, safe: bool = False) -> Result:
     Example:
         psql "$(invoke db.url)"
     """
-    from aegisdb.workflows import url as workflow
+    from aegisdb.workflows.db import url as workflow
 
     return workflow.url(ws, safe=safe)
 
@@ -139,7 +139,7 @@ def shell(ws: Workspace) -> Result:
     Example:
         invoke db.shell
     """
-    from aegisdb.workflows import shell as workflow
+    from aegisdb.workflows.db import shell as workflow
 
     workflow.shell(ws)
 
@@ -152,7 +152,7 @@ def snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
         invoke db.snapshot before-experiment --plan
         invoke db.snapshot before-experiment
     """
-    from aegisdb.workflows import snapshots as workflow
+    from aegisdb.workflows.db import snapshots as workflow
 
     return workflow.snapshot(ws, name, plan=plan)
 
@@ -164,7 +164,7 @@ def restore(ws: Workspace, name: str, plan: bool = False, yes: bool = False) -> 
     Example:
         invoke db.restore before-experiment
     """
-    from aegisdb.workflows import snapshots as workflow
+    from aegisdb.workflows.db import snapshots as workflow
 
     return workflow.restore(ws, name, plan=plan, yes=yes)
 
@@ -176,7 +176,7 @@ def snapshots(ws: Workspace) -> Result:
     Example:
         invoke db.snapshots
     """
-    from aegisdb.workflows import snapshots as workflow
+    from aegisdb.workflows.db import snapshots as workflow
 
     return workflow.list_snapshots(ws)
 
@@ -188,7 +188,7 @@ def drop_snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
     Example:
         invoke db.drop-snapshot before-experiment
     """
-    from aegisdb.workflows import snapshots as workflow
+    from aegisdb.workflows.db import snapshots as workflow
 
     return workflow.drop_snapshot(ws, name, plan=plan)
 
@@ -212,6 +212,6 @@ def cache(ws: Workspace, drop: bool = False) -> Result:
     Example:
         invoke db.cache --drop
     """
-    from aegisdb.workflows import cache as workflow
+    from aegisdb.workflows.db import cache as workflow
 
     return workflow.cache(ws, drop=drop)

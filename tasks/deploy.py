@@ -18,7 +18,7 @@ def apply(ws: Workspace, again: bool = False, plan: bool = False) -> Result:
     Example:
         invoke deploy.apply --target staging
     """
-    from aegisdb.workflows.deploy_apply import deploy_apply
+    from aegisdb.workflows.deploy.apply import deploy_apply
 
     return deploy_apply(ws, again=again, plan=plan)
 
@@ -30,7 +30,7 @@ def status(ws: Workspace, check: bool = False) -> Result:
     Example:
         invoke deploy.status --check
     """
-    from aegisdb.workflows.deploy_status import deploy_status
+    from aegisdb.workflows.deploy.status import deploy_status
 
     return deploy_status(ws, check=check)
 
@@ -42,6 +42,6 @@ def prove(ws: Workspace) -> Result:
     Example:
         invoke deploy.prove
     """
-    from aegisdb.workflows.deploy_prove import deploy_prove
+    from aegisdb.workflows.deploy.prove import deploy_prove
 
     return deploy_prove(ws)

@@ -18,6 +18,6 @@ def doctor(ws: Workspace, fix: bool = False) -> Result:
     Example:
         invoke doctor --fix
     """
-    from aegisdb.workflows import doctor as workflow
+    from aegisdb.doctor import diagnosis as workflow
 
     return workflow.doctor(ws, fix=fix)

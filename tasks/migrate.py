@@ -18,7 +18,7 @@ def apply(ws: Workspace, service: str = "", to: str = "", plan: bool = False, ti
     Example:
         invoke migrate.apply --service identity
     """
-    from aegisdb.workflows import apply as workflow
+    from aegisdb.workflows.migrate import apply as workflow
 
     return workflow.apply(ws, service=service, to=to, plan=plan, timeout=timeout)
 
@@ -30,7 +30,7 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     Example:
         invoke migrate.status --check
     """
-    from aegisdb.workflows import status as workflow
+    from aegisdb.workflows.migrate import status as workflow
 
     return workflow.status(ws, service=service, check=check)
 
@@ -57,7 +57,7 @@ def roundtrip(
     Example:
         invoke migrate.roundtrip --all --with-data
     """
-    from aegisdb.workflows.roundtrip import roundtrip as workflow
+    from aegisdb.workflows.migrate.roundtrip import roundtrip as workflow
 
     return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data)
 
@@ -78,7 +78,7 @@ def new(
     Example:
         invoke migrate.new --service orchestration-engine -m "add priority to skills"
     """
-    from aegisdb.workflows.new_revision import new_revision
+    from aegisdb.workflows.migrate.new import new_revision
 
     return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, plan=plan)
 
@@ -92,7 +92,7 @@ def rollback(
     Example:
         invoke migrate.rollback --service identity --plan
     """
-    from aegisdb.workflows import rollback as workflow
+    from aegisdb.workflows.migrate import rollback as workflow
 
     return workflow.rollback(ws, service, steps=steps, to=to, plan=plan, yes=yes)
 
@@ -104,7 +104,7 @@ def reapply(ws: Workspace, service: str, steps: int = 1, to: str = "", plan: boo
     Example:
         invoke migrate.reapply --service identity
     """
-    from aegisdb.workflows import rollback as workflow
+    from aegisdb.workflows.migrate import rollback as workflow
 
     return workflow.reapply(ws, service, steps=steps, to=to, plan=plan, yes=yes)
 
@@ -116,7 +116,7 @@ def history(ws: Workspace, service: str = "") -> Result:
     Example:
         invoke migrate.history --service identity
     """
-    from aegisdb.workflows import history as workflow
+    from aegisdb.workflows.migrate import history as workflow
 
     return workflow.history(ws, service=service)
 
@@ -128,7 +128,7 @@ def sql(ws: Workspace, service: str, to: str = "") -> Result:
     Example:
         invoke migrate.sql --service identity > identity.sql
     """
-    from aegisdb.workflows import sql as workflow
+    from aegisdb.workflows.migrate import sql as workflow
 
     return workflow.sql(ws, service, to=to)
 
@@ -145,7 +145,7 @@ def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, ti
     Example:
         invoke migrate.plan --service identity
     """
-    from aegisdb.workflows.plan import plan as workflow
+    from aegisdb.workflows.migrate.plan import plan as workflow
 
     return workflow(ws, service=service, to=to, empty=empty, timeout=timeout)
 
@@ -159,7 +159,7 @@ def stamp(
     Example:
         invoke migrate.stamp --service identity --revision head
     """
-    from aegisdb.workflows import stamp as workflow
+    from aegisdb.workflows.migrate import stamp as workflow
 
     return workflow.stamp(ws, service, revision, force=force, plan=plan, yes=yes)
 
@@ -171,7 +171,7 @@ def verify(ws: Workspace, service: str = "") -> Result:
     Example:
         invoke migrate.verify --format json
     """
-    from aegisdb.workflows.verify import verify as workflow
+    from aegisdb.workflows.migrate.verify import verify as workflow
 
     return workflow(ws, service=service)
 
@@ -210,7 +210,7 @@ def resolve(
     Example:
         invoke migrate.resolve --service identity --rolled-back
     """
-    from aegisdb.workflows import resolve as workflow
+    from aegisdb.workflows.migrate import resolve as workflow
 
     said = {"applied": applied, "rolled_back": rolled_back, "force": force}
     return workflow.resolve(ws, service, **said, plan=plan, yes=yes)
@@ -233,7 +233,7 @@ def log(
     Example:
         invoke migrate.log --service identity --last 5
     """
-    from aegisdb.workflows import journal_log as workflow
+    from aegisdb.workflows.migrate import log as workflow
 
     if show:
         return workflow.show(ws, show, service=service, output=output)
@@ -257,7 +257,7 @@ def lint(
     Example:
         invoke migrate.lint --all
     """
-    from aegisdb.workflows.lint import lint as workflow
+    from aegisdb.workflows.migrate.lint import lint as workflow
 
     return workflow(ws, service=service, all=all, since=since, report=report, output=output)
 
@@ -269,6 +269,6 @@ def rebase(ws: Workspace, service: str, plan: bool = False) -> Result:
     Example:
         invoke migrate.rebase --service identity --plan
     """
-    from aegisdb.workflows.rebase import rebase as workflow
+    from aegisdb.workflows.migrate.rebase import rebase as workflow
 
     return workflow(ws, service, plan=plan)

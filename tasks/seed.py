@@ -18,7 +18,7 @@ def run(ws: Workspace, service: str = "", plan: bool = False) -> Result:
     Example:
         invoke seed.run --service orchestration-engine
     """
-    from aegisdb.workflows.seed_run import seed_run
+    from aegisdb.workflows.seed.run import seed_run
 
     return seed_run(ws, service=service, plan=plan)
 
@@ -30,7 +30,7 @@ def list_(ws: Workspace, service: str = "") -> Result:
     Example:
         invoke seed.list
     """
-    from aegisdb.workflows.seed_list import seed_list
+    from aegisdb.workflows.seed.list import seed_list
 
     return seed_list(ws, service=service)
 
@@ -42,6 +42,6 @@ def prove(ws: Workspace, service: str = "") -> Result:
     Example:
         invoke seed.prove
     """
-    from aegisdb.workflows.seed_prove import seed_prove
+    from aegisdb.workflows.seed.prove import seed_prove
 
     return seed_prove(ws, service=service)

@@ -18,7 +18,7 @@ def list_(ws: Workspace) -> Result:
     Example:
         invoke service.list
     """
-    from aegisdb.workflows.service_list import service_list
+    from aegisdb.workflows.service.list import service_list
 
     return service_list(ws)
 
@@ -37,7 +37,7 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bo
     Example:
         invoke service.add billing
     """
-    from aegisdb.workflows.service_add import service_add
+    from aegisdb.workflows.service.add import service_add
 
     return service_add(ws, name, runner=runner, sync=sync, plan=plan)
 
@@ -56,7 +56,7 @@ def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", plan: bool
     Example:
         invoke service.adopt services/legacy --plan
     """
-    from aegisdb.workflows.service_adopt import service_adopt
+    from aegisdb.workflows.service.adopt import service_adopt
 
     return service_adopt(ws, path, name=name, runner=runner, plan=plan)
 
@@ -68,6 +68,6 @@ def owners(ws: Workspace) -> Result:
     Example:
         invoke service.owners
     """
-    from aegisdb.workflows.owners import owners as workflow
+    from aegisdb.workflows.service.owners import owners as workflow
 
     return workflow(ws)

@@ -17,8 +17,8 @@ from pathlib import Path
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.servers.account import Account
 from aegisdb.servers.binaries import find_binaries
-from aegisdb.servers.passable import passable
-from aegisdb.servers.spreading import spread
+from aegisdb.servers.ext4_spread import spread
+from aegisdb.servers.program_copies import passable
 
 NOBODY = 65534
 

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, StatementFailed
-from aegisdb.histories.reading import good_histories
 from aegisdb.postgres import databases, psql, side_schema
 from aegisdb.postgres.connection import connect, load_driver
 from aegisdb.progress import Event
+from aegisdb.revisions.load import good_histories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def init_files(ws: Workspace) -> tuple[Path, ...]:
 
 def complete_base(ws: Workspace, address: Address) -> None:
     """What belongs to the base level besides the init files: the side schema and the deploy files."""
-    from aegisdb.workflows.deploy_apply import run_deploy
+    from aegisdb.workflows.deploy.apply import run_deploy
 
     with connect(address, application="aegisdb: build a database") as conn:
         side_schema.ensure(conn)
@@ -119,7 +119,7 @@ def _explain_missing_extension(error: StatementFailed) -> None:
 
 
 def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:
-    from aegisdb.histories.applying import apply_histories
+    from aegisdb.runtime.upgrade import apply_histories
 
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
@@ -127,7 +127,7 @@ def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[st
 
 
 def _seeds(ws: Workspace, address: Address) -> None:
-    from aegisdb.histories.order import service_order
+    from aegisdb.revisions.order import service_order
     from aegisdb.seeds import run_seeds
 
     began = time.monotonic()

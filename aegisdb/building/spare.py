@@ -12,7 +12,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING, Self
 
 from aegisdb import processes
-from aegisdb.building.inspecting import inspect, is_complete
+from aegisdb.building.inspection import inspect, is_complete
 from aegisdb.building.templates import newest_template, spare_name, spare_prefix
 from aegisdb.errors import AegisError
 from aegisdb.postgres import databases, psql, side_schema
@@ -23,10 +23,10 @@ from aegisdb.postgres.scratch import orphans, scratch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aegisdb.building.inspecting import Content
-    from aegisdb.histories.revisions import History
+    from aegisdb.building.inspection import Content
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.markers import Marker
+    from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more

@@ -11,13 +11,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.building.hashing import level_hashes
+from aegisdb.building.content_hash import level_hashes
 from aegisdb.building.levels import LEVELS, fill
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import writer_lock
 from aegisdb.postgres.markers import read_marker, read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name, quote_ident
-from aegisdb.postgres.replacing import promote
+from aegisdb.postgres.replacement import promote
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from aegisdb.building.levels import Level
-    from aegisdb.histories.revisions import History
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.markers import Kind, Marker
+    from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
 KEPT = 6
@@ -55,7 +55,7 @@ def template(
     names = _names(ws, conn, upto, histories)
     if not holds(conn, names[upto]):
         if upto != "base":
-            from aegisdb.histories.warm import warm_process
+            from aegisdb.runtime.forkserver import warm_process
 
             warm_process(ws.registry)  # its imports take a second, beside the base schema
         with alone(ws, names[upto]):

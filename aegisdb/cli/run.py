@@ -14,7 +14,7 @@ from aegisdb.cli.flags import describe, parse
 from aegisdb.errors import AegisError, Failed, Interrupted
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
-from aegisdb.output.present import (
+from aegisdb.output.presenter import (
     present,
     problem_of_bug,
     problems_of_error,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from aegisdb.cli.task import AegisTask
-    from aegisdb.output.present import Format
+    from aegisdb.output.presenter import Format
     from aegisdb.results import Result
     from aegisdb.workspace import Workspace
 
@@ -93,7 +93,7 @@ def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format
         console.out(made.options.heading.format(target=describe(ws)))
     _check_service(ws, values.get("service"))
     if made.options.warm:
-        from aegisdb.histories.warm import warm_process
+        from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)
     if not made.options.begins:

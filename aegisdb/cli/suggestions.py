@@ -10,7 +10,7 @@ from aegisdb.cli.flags import did_you_mean
 from aegisdb.errors import UsageError
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
-from aegisdb.output.present import present
+from aegisdb.output.presenter import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from aegisdb.cli.flags import SHORT_FLAGS, Flag, flags_of
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from invoke.context import Context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.doctor import environments, locking, lost, models, revisions, schema, server
+from aegisdb.doctor import env_py, histories, leftovers, missing_revisions, models, objects, server
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -10,21 +10,21 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="orphan",
         finds="a scratch database whose command was killed",
-        look=locking.orphans,
+        look=leftovers.orphans,
         needs="server",
-        mend=locking.sweep,
+        mend=leftovers.sweep,
         mends="drops it",
     ),
     Check(
         name="lock",
         finds="who holds the writer lock; wrong when the holder does nothing any more",
-        look=locking.writer,
+        look=leftovers.writer,
         needs="server",
     ),
     Check(
         name="half_applied",
         finds="a run died inside a non-transactional revision",
-        look=revisions.half_applied,
+        look=histories.half_applied,
     ),
     Check(
         name="server_down",
@@ -45,32 +45,32 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="broken_history",
         finds="revision files that cannot be read, or whose parent is gone (`Can't locate revision identified by`)",
-        look=revisions.broken,
+        look=histories.broken,
         needs="nothing",
     ),
-    Check(name="several_heads", finds="`Multiple head revisions`", look=revisions.several_heads, needs="nothing"),
+    Check(name="several_heads", finds="`Multiple head revisions`", look=histories.several_heads, needs="nothing"),
     Check(
         name="shared_version_table",
         finds="a service's version table has rows of another service",
-        look=revisions.shared_table,
+        look=histories.shared_table,
     ),
     Check(
         name="unknown_revision",
         finds="the database is at a revision that no file has (`Can't locate revision identified by`)",
-        look=lost.unknown,
+        look=missing_revisions.unknown,
     ),
-    Check(name="tampered", finds="an applied revision's code was edited", look=revisions.tampered),
+    Check(name="tampered", finds="an applied revision's code was edited", look=histories.tampered),
     Check(
         name="exists_already",
         finds="the schema is ahead of the version table: `relation already exists`; or the table's rows are wrong"
         " (`version_rows`, where the schema is equal to no revision)",
-        look=revisions.exists_already,
-        mend=revisions.stamp,
+        look=histories.exists_already,
+        mend=histories.stamp,
         mends="stamps the revision that the schema is equal to, compared again under the lock",
     ),
-    Check(name="does_not_build", finds="a pending history fails on a new database", look=revisions.does_not_build),
-    Check(name="behind", finds="revisions are not applied: `Target database is not up to date`", look=revisions.behind),
-    Check(name="environment", finds="a service's env.py does not run", look=environments.fails, needs="nothing"),
+    Check(name="does_not_build", finds="a pending history fails on a new database", look=histories.does_not_build),
+    Check(name="behind", finds="revisions are not applied: `Target database is not up to date`", look=histories.behind),
+    Check(name="environment", finds="a service's env.py does not run", look=env_py.fails, needs="nothing"),
     Check(
         name="unseen_models",
         finds="autogenerate says `No changes detected`: modules with tables that env.py never imports;"
@@ -81,17 +81,17 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="invalid_index",
         finds="an index that CREATE INDEX CONCURRENTLY left INVALID",
-        look=schema.invalid,
-        mend=schema.rebuild,
+        look=objects.invalid,
+        mend=objects.rebuild,
         mends="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
     ),
     Check(
         name="drift",
         finds="the live schema is not what the applied revisions build, and nothing above says why;"
         " `invoke migrate.verify` tells each difference",
-        look=schema.drifted,
+        look=objects.drifted,
     ),
-    Check(name="unowned", finds="an object that nobody owns", look=schema.unowned),
+    Check(name="unowned", finds="an object that nobody owns", look=objects.unowned),
     Check(
         name="left_over",
         finds="PG*, ALEMBIC_CONFIG, PYTHONPATH and the like are set in this shell (only told)",

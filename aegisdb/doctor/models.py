@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.doctor.environments import sources
+from aegisdb.doctor.env_py import sources
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError
 from aegisdb.ownership import NOBODY, Owners
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.doctor.patient import Patient
-    from aegisdb.histories.revisions import History
+    from aegisdb.revisions.history import History
 
 _NO_METADATA = "target_metadata = None"
 

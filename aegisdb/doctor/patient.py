@@ -13,11 +13,11 @@ from aegisdb.errors import AegisError, HistoryError, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from aegisdb.applied.status import Standing
     from aegisdb.fingerprint import Change, Fingerprint
-    from aegisdb.histories.revisions import History
-    from aegisdb.histories.standing import Standing
     from aegisdb.ownership import Owners
     from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
 Applied = tuple[str, ...]
@@ -54,7 +54,7 @@ class Patient:
     @cached_property
     def histories(self) -> Mapping[str, History | HistoryError]:
         """Every service's history, or why it cannot be read."""
-        from aegisdb.histories.reading import read_histories
+        from aegisdb.revisions.load import read_histories
 
         return read_histories(self.ws.registry)
 
@@ -66,7 +66,7 @@ class Patient:
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """Where every service stands in the database."""
-        from aegisdb.histories.standing import read_standings
+        from aegisdb.applied.status import read_standings
 
         return read_standings(self.database, self.histories)
 
@@ -80,8 +80,8 @@ class Patient:
     @cached_property
     def owners(self) -> Owners:
         """Who owns what."""
+        from aegisdb.drift.expected_schema import base_schema
         from aegisdb.ownership import Owners
-        from aegisdb.workflows.reference import base_schema
 
         return Owners(self.ws.registry, base_schema(self.ws))
 
@@ -92,7 +92,7 @@ class Patient:
     def fits(self, service: str) -> Mapping[Applied, tuple[Change, ...]] | AegisError:
         """How far the live schema is from what each revision of a service builds, or why they do not build."""
         if service not in self._fits:
-            from aegisdb.workflows.stamp_check import distances
+            from aegisdb.drift.revision_match import distances
 
             try:
                 self._fits[service] = distances(self.ws, self.conn, self.good[service])
@@ -105,7 +105,7 @@ class Patient:
         """What each service's env.py tells Alembic, from a run of it without a database."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from aegisdb.doctor.environments import describe
+        from aegisdb.doctor.env_py import describe
 
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             found = pool.map(lambda history: describe(self.ws, history), self.good.values())

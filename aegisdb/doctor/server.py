@@ -63,7 +63,7 @@ _CAUSES = {
 def start(patient: Patient, finding: Finding) -> None:
     """Start the target's server."""
     del finding
-    from aegisdb.workflows.up import up
+    from aegisdb.workflows.db.up import up
 
     up(patient.ws)
 
@@ -84,7 +84,7 @@ def old(patient: Patient) -> Iterator[Finding]:
 
 def missing(patient: Patient) -> Iterator[Finding]:
     """Extensions and graphs of services.yaml that the database lacks."""
-    from aegisdb.building.inspecting import graph_names
+    from aegisdb.building.inspection import graph_names
 
     wanted = patient.ws.registry.file.database
     conn = patient.conn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.lint.checking import Linted, check, rules
-from aegisdb.lint.model import Context, Finding, RevisionFile, Rule
+from aegisdb.lint.linter import Linted, check, rules
+from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
 
 __all__ = ["Context", "Finding", "Linted", "RevisionFile", "Rule", "check", "rules"]

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import Failed
-from aegisdb.lint.acts import acts_of
-from aegisdb.lint.answers import Answers
-from aegisdb.lint.checking import read_file
-from aegisdb.lint.model import Finding
-from aegisdb.lint.rendering import Rendering
+from aegisdb.lint.effects import acts_of
+from aegisdb.lint.linter import read_file
+from aegisdb.lint.literal_sql import written_sql
+from aegisdb.lint.rendered_sql import Rendering
+from aegisdb.lint.rule import Finding
 from aegisdb.lint.rules.unsafe_ddl import RULE
+from aegisdb.lint.squawk_cache import Answers
 from aegisdb.lint.statements import Statement, statements
-from aegisdb.lint.written import written_sql
 from aegisdb.processes import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from aegisdb.histories.scan import Revision
-    from aegisdb.lint.model import Context, RevisionFile
+    from aegisdb.lint.rule import Context, RevisionFile
     from aegisdb.lint.steps import Step
+    from aegisdb.revisions.parse import Revision
 
 _NOT_OURS = (
     # aegisdb sets lock_timeout itself and bounds a revision with --timeout

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.lint.acts import Act, acts_of_sql
+from aegisdb.lint.effects import Act, acts_of_sql
+from aegisdb.lint.literals import UNKNOWN, Env, elements, texts, values
 from aegisdb.lint.statements import Statement, statements
-from aegisdb.lint.values import UNKNOWN, Env, elements, texts, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

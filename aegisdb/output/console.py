@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from aegisdb.errors import Refused
 from aegisdb.output.layout import layout
 from aegisdb.output.masking import Masker
-from aegisdb.output.progress import ProgressDisplay
+from aegisdb.output.progress_display import ProgressDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

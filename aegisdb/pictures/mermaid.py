@@ -10,7 +10,7 @@ from aegisdb.pictures.canvas import MADE_BY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from aegisdb.pictures.revisions import Node, Tree
+    from aegisdb.pictures.history_graph import Node, Tree
     from aegisdb.pictures.tables import Column, Schema, Table
 
 

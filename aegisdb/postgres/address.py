@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aegisdb.errors import BadInput, Refused
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 _DEFAULT_PORT = 5432
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError
-from aegisdb.postgres import piped, psql
+from aegisdb.postgres import psql, psql_session
 from aegisdb.postgres.connection import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
-    from aegisdb.postgres.piped import PipedConnection
+    from aegisdb.postgres.psql_session import PipedConnection
 
 _waiting: list[PipedConnection] = []
 
@@ -31,7 +31,9 @@ def begin(address: Address, *, bindir: Path | None) -> None:
     if any(one.address == address for one in _waiting):
         return
     if psql.keeps_password_in_memory() and psql.installed(bindir):
-        _waiting.append(piped.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT))
+        _waiting.append(
+            psql_session.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT)
+        )
 
 
 def leave(session: PipedConnection) -> None:
@@ -56,7 +58,7 @@ def session(
             waiting.close()  # a new one says what is wrong now
         else:
             return waiting
-    return piped.open_session(address, bindir=bindir, application=application, timeout=timeout)
+    return psql_session.open_session(address, bindir=bindir, application=application, timeout=timeout)
 
 
 def pids(address: Address) -> list[int]:

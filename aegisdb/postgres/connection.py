@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -168,9 +168,9 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         from aegisdb.postgres import ahead
 
         return ahead.session(address, bindir=_programs[-1], application=application, timeout=timeout)
-    from aegisdb.postgres import driver
+    from aegisdb.postgres import psycopg_session
 
-    return driver.open_session(address, application=application, timeout=timeout)
+    return psycopg_session.open_session(address, application=application, timeout=timeout)
 
 
 @contextmanager
@@ -191,7 +191,7 @@ def lightly(bindir: Path | None) -> Iterator[None]:
 
 def load_driver() -> None:
     """From now on every new connection is psycopg's: for what says much."""
-    import aegisdb.postgres.driver  # noqa: F401  loading it is what is wanted
+    import aegisdb.postgres.psycopg_session  # noqa: F401  loading it is what is wanted
     from aegisdb.postgres import ahead
 
     ahead.close_all()  # nobody will ask for them any more, and they would be in the way of a rename

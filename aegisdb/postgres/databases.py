@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from aegisdb.errors import Busy, StatementFailed
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, Unreachable
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

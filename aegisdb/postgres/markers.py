@@ -13,8 +13,8 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.quoting import quote_literal
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

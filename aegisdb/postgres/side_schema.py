@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.connection import moment
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

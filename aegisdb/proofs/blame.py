@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from aegisdb.lint.literals import UNKNOWN
 from aegisdb.lint.steps import steps
-from aegisdb.lint.values import UNKNOWN
 from aegisdb.ownership import NOBODY
 from aegisdb.postgres.quoting import quote_ident
-from aegisdb.proofs.findings import Finding
+from aegisdb.proofs.revision_proof import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.histories.outcomes import Direction
-    from aegisdb.histories.scan import Revision
-    from aegisdb.lint.acts import Act
+    from aegisdb.lint.effects import Act
     from aegisdb.ownership import Owners
+    from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.step_results import Direction
 
 _RELATIONS = frozenset({"table", "view"})
 

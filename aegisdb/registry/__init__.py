@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.registry.loading import load
+from aegisdb.registry.assembly import load
 from aegisdb.registry.locate import find_registry
 
 __all__ = ["find_registry", "load"]

@@ -30,7 +30,7 @@ def draft_of(path: Path, content: bytes) -> Draft:
     """
     draft = _read(_place(path), _key(content))
     if draft is None:
-        from aegisdb.registry.parsing import parse
+        from aegisdb.registry.parser import parse
 
         draft = parse(path, content)
     return draft

@@ -6,7 +6,7 @@ import os
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.registry.plain import Unfilled
+from aegisdb.registry.lookup import Unfilled
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:

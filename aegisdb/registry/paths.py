@@ -8,7 +8,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.registry.plain import elements, is_text, items, texts
+from aegisdb.registry.lookup import elements, is_text, items, texts
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from aegisdb.registry.document import Key

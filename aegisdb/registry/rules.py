@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.registry.cross_references import relation_problems
 from aegisdb.registry.paths import path_problems
-from aegisdb.registry.relations import relation_problems
 from aegisdb.registry.spelling import spelling_problems
 
 if TYPE_CHECKING:

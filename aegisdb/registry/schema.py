@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aegisdb.registry.reference import PAGE, with_tables
+from aegisdb.registry.key_tables import PAGE, with_tables
 from aegisdb.registry.shape import adapter
 
 OUTPUT = Path("docs") / "services.schema.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 
 

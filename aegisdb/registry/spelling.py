@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aegisdb.registry.plain import at, elements, items, texts
+from aegisdb.registry.lookup import at, elements, items, texts
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.types import ENV_TARGET
 

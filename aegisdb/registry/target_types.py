@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, Refused, UsageError
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.address import Address
-from aegisdb.records import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget

@@ -6,9 +6,9 @@ from aegisdb.reporting.github import github_annotations
 from aegisdb.reporting.junit import junit
 from aegisdb.reporting.markdown import markdown
 from aegisdb.reporting.marks import Mark, marks_of
+from aegisdb.reporting.report_file import append_report, write_report
 from aegisdb.reporting.sarif import sarif
 from aegisdb.reporting.stages import Case, Stage
-from aegisdb.reporting.writing import append_report, write_report
 
 __all__ = [
     "Case",

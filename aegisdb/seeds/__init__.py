@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.seeds.running import SeedDone, SeedRunResult, run_seed, run_seeds, seeds_of
+from aegisdb.seeds.execution import SeedDone, SeedRunResult, run_seed, run_seeds, seeds_of
 from aegisdb.seeds.sources import Sources, seed_digest, seed_files, seed_name
 
 __all__ = [

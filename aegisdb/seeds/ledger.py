@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import side_schema
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from aegisdb.postgres.connection import Connection
-    from aegisdb.seeds.running import SeedDone
+    from aegisdb.seeds.execution import SeedDone
 
 
 @dataclass(frozen=True)

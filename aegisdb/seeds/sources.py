@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import BadInput
+from aegisdb.file_cache import Remembered
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
-from aegisdb.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from aegisdb.errors import Unreachable
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 _NOBODY = 65534
 _CAP_DAC_READ_SEARCH = 2

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Unreachable
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.processes import run
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

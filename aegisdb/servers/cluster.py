@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.processes import run
-from aegisdb.records import dataclass
 from aegisdb.servers.binaries import EXTENSIONS
-from aegisdb.servers.passable import passable
-from aegisdb.servers.spreading import spread
+from aegisdb.servers.ext4_spread import spread
+from aegisdb.servers.program_copies import passable
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address

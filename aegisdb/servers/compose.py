@@ -16,7 +16,7 @@ from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event
 from aegisdb.servers import Proof
 from aegisdb.servers.binaries import wheel_directory
-from aegisdb.servers.engine import Compose, Container, docker, is_local, last_line
+from aegisdb.servers.docker import Compose, Container, docker, is_local, last_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed, Unreachable
-from aegisdb.records import dataclass
-from aegisdb.servers import ports, postmaster, socket
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.servers import ports, postmaster, unix_socket
 from aegisdb.servers.state import State, read_state, tail, write_state
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class Daemon:
     def socket(self, noted: PidFile) -> str:
         """The directory of its Unix socket, if that lets this user in; else empty."""
         state = read_state(self.state_path)
-        directory = socket.directory(self.home, noted.port)
+        directory = unix_socket.directory(self.home, noted.port)
         if directory is None or (state.pid, state.uid) != (noted.pid, os.geteuid()):
             return ""
-        return str(directory) if socket.is_there(directory, noted.port) else ""
+        return str(directory) if unix_socket.is_there(directory, noted.port) else ""
 
     def pid_file_identity(self) -> tuple[int, ...] | None:
         """What changes when the server ends, another one starts, or it becomes ready; None without a pid file."""
@@ -89,8 +89,12 @@ class Daemon:
         for attempt in range(_TRIES):
             since = self._begin_log()
             port = ports.choose(*ports_to_try)
-            directory = socket.directory(self.home, port) if with_socket else None
-            uid = os.geteuid() if directory and socket.open_for_this_user(self.cluster, directory, self.login) else -1
+            directory = unix_socket.directory(self.home, port) if with_socket else None
+            uid = (
+                os.geteuid()
+                if directory and unix_socket.open_for_this_user(self.cluster, directory, self.login)
+                else -1
+            )
             pid = self._spawn(port, directory if uid >= 0 else None)
             if self.comes_up(pid):
                 self._remember(port, pid, uid)

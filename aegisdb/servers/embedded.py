@@ -1,6 +1,6 @@
 """PostgreSQL from a wheel, as one server for each project and embedded target, on 127.0.0.1 with a password.
 
-Our own sessions go through a Unix socket where it lets this user in (servers/socket.py).
+Our own sessions go through a Unix socket where it lets this user in (servers/unix_socket.py).
 
 Everything of a target stands under `.aegisdb/servers/TARGET/`: the data directory named by its major version, `log`,
 `state.json` and `lock`. The server runs on between commands.

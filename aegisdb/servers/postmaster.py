@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from aegisdb.records import dataclass
+from aegisdb.fast_dataclass import dataclass
 
 _START_TOLERANCE = 60.0
 """Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""

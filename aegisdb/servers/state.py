@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.progress import Event
-from aegisdb.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.status import several_heads
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
-from aegisdb.histories.reading import read_histories
-from aegisdb.histories.standing import several_heads
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
@@ -29,6 +28,7 @@ from aegisdb.reporting import (
 )
 from aegisdb.reporting.marks import mark_of_problem
 from aegisdb.results import Result
+from aegisdb.revisions.load import read_histories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sized
@@ -164,7 +164,7 @@ def _gravity(problem: Problem) -> int:
 
 def _lint(ws: Workspace, since: str) -> _Found:
     from aegisdb.lint import rules
-    from aegisdb.workflows.lint import lint
+    from aegisdb.workflows.migrate.lint import lint
 
     result = lint(ws, since=since)
     problems = tuple(
@@ -196,8 +196,8 @@ def _heads(ws: Workspace) -> _Found:
 
 
 def _roundtrip(ws: Workspace, since: str) -> _Found:
-    from aegisdb.workflows.lint import new_revisions
-    from aegisdb.workflows.roundtrip import roundtrip
+    from aegisdb.workflows.migrate.lint import new_revisions
+    from aegisdb.workflows.migrate.roundtrip import roundtrip
 
     new = new_revisions(ws, since=since)
     result = roundtrip(ws, only=new) if new else roundtrip(ws, last=1)
@@ -207,7 +207,7 @@ def _roundtrip(ws: Workspace, since: str) -> _Found:
 
 
 def _verify(ws: Workspace) -> _Found:
-    from aegisdb.workflows.verify import verify
+    from aegisdb.workflows.migrate.verify import verify
 
     result = verify(ws)
     names = {service.service: 0.0 for service in result.services}
@@ -219,7 +219,7 @@ def _verify(ws: Workspace) -> _Found:
 
 
 def _seeds(ws: Workspace) -> _Found:
-    from aegisdb.workflows.seed_prove import seed_prove
+    from aegisdb.workflows.seed.prove import seed_prove
 
     if not any(service.seeds for service in ws.registry.services.values()):
         return _Found(summary="no service has seeds", names={}, problems=())
@@ -229,7 +229,7 @@ def _seeds(ws: Workspace) -> _Found:
 
 
 def _deploy(ws: Workspace) -> _Found:
-    from aegisdb.workflows.deploy_prove import deploy_prove
+    from aegisdb.workflows.deploy.prove import deploy_prove
 
     if not ws.registry.file.database.deploy:
         return _Found(summary="there are no deploy files", names={}, problems=())

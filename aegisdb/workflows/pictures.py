@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import HistoryError, Refused, UsageError
-from aegisdb.histories.order import service_needs, service_order
-from aegisdb.histories.reading import read_histories
-from aegisdb.histories.revisions import History
 from aegisdb.ownership import Owners
 from aegisdb.pictures import diagram as er
-from aegisdb.pictures import mermaid, revisions
+from aegisdb.pictures import history_graph, mermaid
 from aegisdb.pictures.canvas import MADE_BY
 from aegisdb.pictures.tables import read_schema
 from aegisdb.results import Result
-from aegisdb.workflows.history import ServiceHistory, history
-from aegisdb.workflows.reference import base_schema
+from aegisdb.revisions.history import History
+from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.order import service_needs, service_order
+from aegisdb.workflows.migrate.history import ServiceHistory, history
 
 if TYPE_CHECKING:
     from aegisdb.errors import Problem
@@ -90,12 +90,12 @@ def draw_graph(ws: Workspace, *, service: str = "", svg: bool = True) -> Picture
     where = f"database {ws.target}" if found.reached else "no database reached: nothing is marked as applied"
     title = f"{ws.registry.file.project}: histories, {where}"
     order = tuple(ws.registry.services)
-    text = revisions.draw(trees, title=title, order=order) if svg else mermaid.histories(trees, title=title)
+    text = history_graph.draw(trees, title=title, order=order) if svg else mermaid.histories(trees, title=title)
     shows = f"{len(trees)} histories, {sum(len(tree.nodes) for tree in trees)} revisions"
     return Picture(text, shows, found.problems)
 
 
-def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[revisions.Tree, ...]:
+def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[history_graph.Tree, ...]:
     """In cross-service order; those whose files cannot be read come last."""
     every = read_histories(ws.registry)
     good = {name: found for name, found in every.items() if isinstance(found, History)}
@@ -106,12 +106,12 @@ def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[revisio
         if name in shown
     )
     broken = {name: error for name, error in every.items() if isinstance(error, HistoryError)}
-    return readable + tuple(revisions.Tree(name, (), fault=error.message) for name, error in broken.items())
+    return readable + tuple(history_graph.Tree(name, (), fault=error.message) for name, error in broken.items())
 
 
-def _tree(found: ServiceHistory, after: tuple[str, ...]) -> revisions.Tree:
+def _tree(found: ServiceHistory, after: tuple[str, ...]) -> history_graph.Tree:
     nodes = tuple(
-        revisions.Node(
+        history_graph.Node(
             id=line.revision,
             message=line.message,
             parents=line.down,
@@ -121,7 +121,7 @@ def _tree(found: ServiceHistory, after: tuple[str, ...]) -> revisions.Tree:
         )
         for line in reversed(found.revisions)
     )
-    return revisions.Tree(service=found.service, nodes=nodes, after=after, unknown=found.unknown)
+    return history_graph.Tree(service=found.service, nodes=nodes, after=after, unknown=found.unknown)
 
 
 def destination(ws: Workspace, output: str, default: str, suffixes: tuple[str, ...]) -> Path:

@@ -69,10 +69,10 @@ def gather(ws: Workspace, *, output: str = "") -> Gathered:
 
 
 def _sections(ws: Workspace) -> Iterator[Section]:
-    from aegisdb.workflows.db_status import db_status
-    from aegisdb.workflows.journal_log import log
-    from aegisdb.workflows.status import status
-    from aegisdb.workflows.verify import verify
+    from aegisdb.workflows.db.status import db_status
+    from aegisdb.workflows.migrate.log import log
+    from aegisdb.workflows.migrate.status import status
+    from aegisdb.workflows.migrate.verify import verify
 
     yield _section("Services", "migrate.status", lambda: status(ws, check=True))
     yield _section("Models and drift", "migrate.verify", lambda: verify(ws))
@@ -100,7 +100,7 @@ def _picture(title: str, command: str, draw: Callable[[], Picture]) -> Section:
 
 
 def _roundtrip(ws: Workspace) -> Section:
-    from aegisdb.workflows.last_roundtrip import read_roundtrip
+    from aegisdb.workflows.migrate.last_roundtrip import read_roundtrip
 
     title, command = "Last roundtrip", "migrate.roundtrip"
     last = read_roundtrip(ws.registry)

@@ -23,7 +23,7 @@ def docs(c: Context, check: bool = False) -> Result:
         invoke dev.docs --check
     """
     from aegisdb.cli.docs import generated
-    from aegisdb.workflows.write_files import write_files
+    from aegisdb.workflows.generated_files import write_files
 
     from .. import collect
 

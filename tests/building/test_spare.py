@@ -14,10 +14,10 @@ from aegisdb.errors import Busy
 from aegisdb.fingerprint import read
 from aegisdb.postgres import databases
 from aegisdb.postgres.scratch import orphans
-from aegisdb.seeds.contents import table_contents
-from aegisdb.workflows import fresh
-from aegisdb.workflows.cache import cache
-from aegisdb.workflows.reset import reset
+from aegisdb.seeds.row_hashes import table_contents
+from aegisdb.workflows.db import fresh_database
+from aegisdb.workflows.db.cache import cache
+from aegisdb.workflows.db.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
 from tests.invoke import invoke
 from tests.monorepo import build_monorepo
@@ -131,7 +131,7 @@ def test_one_that_could_not_be_put_in_place_is_not_used_again(ws: Workspace, mon
         raise Busy("somebody came in the last moment")
 
     with monkeypatch.context() as patched:
-        patched.setattr(fresh, "replace_live", busy)
+        patched.setattr(fresh_database, "replace_live", busy)
         with pytest.raises(Busy):
             reset(ws)
     assert _state(ws) == before

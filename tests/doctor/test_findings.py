@@ -10,12 +10,12 @@ import pytest
 
 from aegisdb.doctor import server as server_checks
 from aegisdb.doctor.checks import CHECKS, with_reference
+from aegisdb.doctor.diagnosis import doctor
 from aegisdb.doctor.patient import examined
 from aegisdb.postgres import databases, scratch
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.locks import lock_key
 from aegisdb.progress import Event
-from aegisdb.workflows.doctor import doctor
 from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import Clinic, clinic, execute
 from tests.invoke import ROOT, environment
@@ -155,7 +155,7 @@ def test_what_a_person_must_decide_is_told_and_not_touched(healthy: Clinic) -> N
 def test_the_decision_about_a_half_applied_revision_is_the_true_one(
     healthy: Clinic, committed: list[str], command: str, at: str
 ) -> None:
-    """What a kill leaves is made here; tests/workflows/test_resolve.py kills."""
+    """What a kill leaves is made here; tests/workflows/migrate/test_resolve.py kills."""
     up = 'op.execute("CREATE TABLE shop_orders (id int)")\nop.create_index("shop_by", "shop_items", ["price"])'
     write_revision(healthy.shop, Rev(id="s3", up=up), "s2")
     in_flight = "INSERT INTO aegisdb.in_flight (service, revision, action) VALUES ('shop', 's3', 'upgrade')"

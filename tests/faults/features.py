@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from textwrap import indent
 
-_APPLY = "workflows/test_apply.py::test_"
-_ROLLBACK = "workflows/test_rollback.py::test_"
-_ROUNDTRIP = "workflows/test_roundtrip.py::test_"
-_VERIFY = "workflows/test_verify.py::test_"
-_NEW = "workflows/test_new_revision.py::test_"
+_APPLY = "workflows/migrate/test_apply.py::test_"
+_ROLLBACK = "workflows/migrate/test_rollback.py::test_"
+_ROUNDTRIP = "workflows/migrate/test_roundtrip.py::test_"
+_VERIFY = "workflows/migrate/test_verify.py::test_"
+_NEW = "workflows/migrate/test_new.py::test_"
 _AROUND = "faults/test_surroundings.py::test_"
 _REGISTRY = "registry/test_faults.py::test_"
 
@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation(
         18,
         "service and revision are named",
-        "histories/failing.py",
+        "runtime/failures.py",
         "    return f'{history.service}: {revision.id} \"{revision.message}\"'\n",
         '    return "a revision"\n',
         (_FAILS,),
@@ -84,7 +84,7 @@ MUTATIONS = (
     Mutation(
         18,
         "the line of the file",
-        "histories/failing.py",
+        "runtime/failures.py",
         """    where = f"{revision.path}:{failure.get('line') or revision.line}"\n""",
         "    where = str(revision.path)\n",
         (_FAILS,),
@@ -92,7 +92,7 @@ MUTATIONS = (
     Mutation(
         18,
         "the statement",
-        "histories/failing.py",
+        "runtime/failures.py",
         'for line in failure.get("statement", "").splitlines() if line.strip()]',
         "for line in ()]",
         (_FAILS,),
@@ -100,7 +100,7 @@ MUTATIONS = (
     Mutation(
         18,
         "a long statement is cut",
-        "histories/failing.py",
+        "runtime/failures.py",
         "    if len(lines) > _STATEMENT_LINES:\n",
         "    if False:\n",
         (_LONG,),
@@ -108,7 +108,7 @@ MUTATIONS = (
     Mutation(
         18,
         "SQLSTATE",
-        "histories/failing.py",
+        "runtime/failures.py",
         '    if failure.get("sqlstate"):\n        return f" (SQLSTATE',
         '    if False:\n        return f" (SQLSTATE',
         (_FAILS,),
@@ -116,7 +116,7 @@ MUTATIONS = (
     Mutation(
         18,
         "the hint says how to go on",
-        "histories/failing.py",
+        "runtime/failures.py",
         'or f"mend the file, then {_next(history, verb)}"',
         'or ""',
         (_FAILS,),
@@ -124,7 +124,7 @@ MUTATIONS = (
     Mutation(
         18,
         "earlier revisions are kept",
-        "worker/alembic_side.py",
+        "runtime/worker/alembic_environment.py",
         'wished["transaction_per_migration"] = True\n',
         _ONE_TRANSACTION,
         (_FAILS,),
@@ -132,7 +132,7 @@ MUTATIONS = (
     Mutation(
         19,
         "apply: a revision that commits or rolls back is 5",
-        "workflows/apply.py",
+        "workflows/migrate/apply.py",
         "            strict=True,\n",
         "            strict=False,\n",
         (f"{_LEAVES}[commit]", f"{_LEAVES}[rollback]", _BLOCK),
@@ -140,7 +140,7 @@ MUTATIONS = (
     Mutation(
         19,
         "rollback: a downgrade that commits or rolls back is 5",
-        "workflows/rollback.py",
+        "workflows/migrate/rollback.py",
         "command=command, strict=True\n",
         "command=command, strict=False\n",
         (_DOWN_LEAVES,),
@@ -148,7 +148,7 @@ MUTATIONS = (
     Mutation(
         19,
         "the end of the transaction is seen",
-        "worker/transactions.py",
+        "runtime/worker/transactions.py",
         "        self.ended = self.ended or ",
         "        self.ended = False and ",
         (f"{_LEAVES}[commit]", f"{_LEAVES}[rollback]", _DOWN_LEAVES),
@@ -156,7 +156,7 @@ MUTATIONS = (
     Mutation(
         19,
         "Alembic's own block is no fault",
-        "worker/transactions.py",
+        "runtime/worker/transactions.py",
         "        self._context.autocommit_block = self._around(block)\n",
         "        self._context.autocommit_block = block\n",
         (_BLOCK,),
@@ -164,7 +164,7 @@ MUTATIONS = (
     Mutation(
         19,
         "the row that tells what committed half-way",
-        "histories/opening.py",
+        "runtime/handshake.py",
         '        "record": journal,\n',
         '        "record": False,\n',
         (f"{_LEAVES}[commit and exit]", f"{_LEAVES}[commit and fail]"),
@@ -172,7 +172,7 @@ MUTATIONS = (
     Mutation(
         19,
         "that row makes it 5",
-        "histories/backend.py",
+        "runtime/backend.py",
         "        if left:\n            raise Dirty(",
         "        if False:\n            raise Dirty(",
         (f"{_LEAVES}[commit and exit]", f"{_LEAVES}[commit and fail]", f"{_LEAVES}[commit]"),
@@ -180,7 +180,7 @@ MUTATIONS = (
     Mutation(
         19,
         "sys.exit(0) is told as ended without being recorded",
-        "worker/serving.py",
+        "runtime/worker/request_loop.py",
         "    if isinstance(error, SystemExit):\n",
         "    if False:\n",
         (f"{_LEAVES}[sys.exit]", f"{_DOWN_EXITS}[sys.exit]"),
@@ -188,7 +188,7 @@ MUTATIONS = (
     Mutation(
         19,
         "os._exit(0) is no success",
-        "histories/session.py",
+        "runtime/session.py",
         '            raise self._ended(worker, revision, request["op"]) from None\n',
         '            return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}\n',
         (f"{_LEAVES}[os._exit]",),
@@ -196,7 +196,7 @@ MUTATIONS = (
     Mutation(
         19,
         "a downgrade that does so leads to the rollback",
-        "histories/session.py",
+        "runtime/session.py",
         'raise self._ended(worker, revision, request["op"]) from None',
         'raise self._ended(worker, revision, "the step") from None',
         (f"{_DOWN_EXITS}[os._exit]",),
@@ -204,7 +204,7 @@ MUTATIONS = (
     Mutation(
         19,
         "--timeout stops what loops",
-        "workflows/apply.py",
+        "workflows/migrate/apply.py",
         "            timeout=timeout or None,\n",
         "            timeout=None,\n",
         (f"{_APPLY}fault_19_a_revision_that_never_ends_is_stopped_by_timeout",),
@@ -213,7 +213,7 @@ MUTATIONS = (
     Mutation(
         20,
         "a downgrade that fails ends the rollback with 1",
-        "workflows/rollback.py",
+        "workflows/migrate/rollback.py",
         "        error.result = result(stopped=True)\n        raise\n",
         "        return result(stopped=True)\n",
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
@@ -221,7 +221,7 @@ MUTATIONS = (
     Mutation(
         20,
         "it says that the downgrade failed",
-        "histories/session.py",
+        "runtime/session.py",
         'named, answer.get("action", "the step"), self._address)',
         'named, "the step", self._address)',
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
@@ -229,7 +229,7 @@ MUTATIONS = (
     Mutation(
         20,
         "and how to go on: with the rollback",
-        "histories/failing.py",
+        "runtime/failures.py",
         "'rollback' if verb == 'downgrade' else 'apply'",
         "'apply'",
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
@@ -237,7 +237,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip: a downgrade that fails is a finding",
-        "proofs/report.py",
+        "proofs/collector.py",
         "            self.add((failure(code, self._history, self._revision, error),))\n",
         "            del error\n",
         (f"{_ROUNDTRIP}a_downgrade_that_fails_does_not_keep_the_rest_from_being_proven",),
@@ -245,7 +245,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip: what `pass` leaves behind or does not restore",
-        "proofs/judging.py",
+        "proofs/judgement.py",
         "        return tuple(findings), _reordered(changes)\n",
         "        return (), _reordered(changes)\n",
         (_BROKEN, _FORGETS),
@@ -253,7 +253,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip: a finding is exit 6",
-        "workflows/roundtrip.py",
+        "workflows/migrate/roundtrip.py",
         "        problems=tuple(_problems(found)),\n",
         "        problems=(),\n",
         (_BROKEN,),
@@ -261,7 +261,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip: objects of other owners that changed",
-        "proofs/judging.py",
+        "proofs/judgement.py",
         "        return findings, notes if self._owners.claims else ()\n",
         "        return (), notes if self._owners.claims else ()\n",
         (f"{_ROUNDTRIP}objects_of_others_are_told_with_their_owner",),
@@ -269,7 +269,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip: objects of other owners in a step that fails",
-        "proofs/judging.py",
+        "proofs/judgement.py",
         "        return foreign_acts(revision, direction, self._owners, self._service)\n",
         "        return ()\n",
         (f"{_ROUNDTRIP}a_table_of_another_service_that_cannot_even_be_dropped_is_named_with_its_owner",),
@@ -277,7 +277,7 @@ MUTATIONS = (
     Mutation(
         20,
         "rollback: tables and rows that it loses",
-        "workflows/rollback.py",
+        "workflows/migrate/rollback.py",
         "        return losses(conn, dropped)\n",
         "        return ()\n",
         (_COST,),
@@ -285,7 +285,7 @@ MUTATIONS = (
     Mutation(
         20,
         "rollback: that is told first",
-        "workflows/rollback.py",
+        "workflows/migrate/rollback.py",
         "            _tell(ws, losses)\n",
         "",
         (_COST,),
@@ -293,7 +293,7 @@ MUTATIONS = (
     Mutation(
         20,
         "rollback: also where the SQL cannot be rendered",
-        "workflows/rollback.py",
+        "workflows/migrate/rollback.py",
         "            return dropped_by_source(self.down)\n",
         "            return ()\n",
         (f"{_ROLLBACK}fault_20_the_cost_of_a_downgrade_that_reads_is_told_too",),
@@ -301,7 +301,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip --with-data: rows that do not come back",
-        "proofs/data.py",
+        "proofs/data_proof.py",
         "        if table in between.rows\n    )\n",
         "        if False\n    )\n",
         (f"{_ROUNDTRIP}rows_that_do_not_come_back_are_counted_by_table",),
@@ -309,7 +309,7 @@ MUTATIONS = (
     Mutation(
         20,
         "roundtrip --with-data: a step that full tables stop",
-        "proofs/data.py",
+        "proofs/data_proof.py",
         '            return replace(describe(history, revision, "failed"), findings=(finding,))\n',
         '            return describe(history, revision, "failed" if finding else "proven")\n',
         (f"{_ROUNDTRIP}full_tables_find_what_empty_ones_hide",),
@@ -317,7 +317,7 @@ MUTATIONS = (
     Mutation(
         21,
         "a foreign key that is gone is told as that",
-        "workflows/verify.py",
+        "workflows/migrate/verify.py",
         '    if change.kind == "removed" and change.before.startswith("FOREIGN KEY"):\n',
         "    if False:\n",
         (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
@@ -325,7 +325,7 @@ MUTATIONS = (
     Mutation(
         21,
         "with both services",
-        "workflows/verify.py",
+        "workflows/migrate/verify.py",
         '    message = f"{owner}: {change.object} to {target}{whose} is gone: {change.before}"\n',
         '    message = f"a foreign key is gone{whose[:0]}"\n',
         (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
@@ -333,7 +333,7 @@ MUTATIONS = (
     Mutation(
         22,
         "the refusal",
-        "histories/dependents.py",
+        "applied/dependents.py",
         "    if not found:\n        return\n",
         "    if not found or True:\n        return\n",
         (_RESTS,),
@@ -341,7 +341,7 @@ MUTATIONS = (
     Mutation(
         22,
         "the order in which it would go",
-        "histories/dependents.py",
+        "applied/dependents.py",
         '        hint=f"roll back first: {_command(first, listed, histories)}",\n',
         '        hint=f"roll back {first} first",\n',
         (_RESTS,),
@@ -349,7 +349,7 @@ MUTATIONS = (
     Mutation(
         22,
         "a view rests on it, too",
-        "histories/dependents.py",
+        "applied/dependents.py",
         "FROM gone g JOIN pg_depend d ON ",
         "FROM gone g JOIN pg_depend d ON false AND ",
         (f"{_ROLLBACK}fault_22_a_view_of_another_service_rests_on_a_column",),
@@ -357,7 +357,7 @@ MUTATIONS = (
     Mutation(
         23,
         "each revision commits by itself, so COMMIT fails on the right one",
-        "worker/alembic_side.py",
+        "runtime/worker/alembic_environment.py",
         'wished["transaction_per_migration"] = True\n',
         _ONE_TRANSACTION,
         (f"{_APPLY}fault_23_a_deferred_constraint_fails_on_its_own_revision",),
@@ -365,7 +365,7 @@ MUTATIONS = (
     Mutation(
         23,
         "the hint about a new enum value",
-        "histories/failing.py",
+        "runtime/failures.py",
         '    "55P04": ',
         '    "00000": ',
         (f"{_APPLY}fault_23_an_enum_value_used_too_early_gets_a_hint",),
@@ -373,7 +373,7 @@ MUTATIONS = (
     Mutation(
         24,
         "rows of a rendered statement are refused",
-        "worker/offline.py",
+        "runtime/worker/offline_connection.py",
         "    def __iter__(self) -> Any:\n        raise reads_data()\n",
         "    def __iter__(self) -> Any:\n        return iter(())\n",
         (f"{_AROUND}24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed",),
@@ -381,15 +381,15 @@ MUTATIONS = (
     Mutation(
         24,
         "whatever else reads is refused",
-        "worker/offline.py",
+        "runtime/worker/offline_connection.py",
         "        # scalar(), begin(), inspect(): whatever else a real connection has\n        raise reads_data()\n",
         "        return lambda *_, **__: None\n",
-        ("worker/test_session.py::test_fault_24_a_revision_that_reads_is_not_rendered",),
+        ("runtime/test_session.py::test_fault_24_a_revision_that_reads_is_not_rendered",),
     ),
     Mutation(
         24,
         "no half of a script",
-        "worker/alembic_side.py",
+        "runtime/worker/alembic_environment.py",
         _RENDER,
         f"        from contextlib import suppress\n\n        with suppress(Refusal):\n{indent(_RENDER, '    ')}",
         (f"{_AROUND}24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed",),
@@ -397,7 +397,7 @@ MUTATIONS = (
     Mutation(
         25,
         "a revision that no file has",
-        "histories/standing.py",
+        "applied/status.py",
         "    if unknown and last is not None:\n",
         "    if False:\n",
         (_AHEAD,),
@@ -405,7 +405,7 @@ MUTATIONS = (
     Mutation(
         25,
         "its candidates in git",
-        "histories/lost.py",
+        "applied/missing_revisions.py",
         "    commits = _commits(history, revision)\n",
         "    commits = ()\n",
         (f"{_APPLY}fault_25_the_branch_that_has_the_file_is_named",),
@@ -413,7 +413,7 @@ MUTATIONS = (
     Mutation(
         25,
         "its candidates in the journal",
-        "histories/lost.py",
+        "applied/missing_revisions.py",
         '(("the journal has its source",) if revision in journaled else ())',
         "()",
         (_AHEAD,),
@@ -421,7 +421,7 @@ MUTATIONS = (
     Mutation(
         25,
         "doctor: its file in git",
-        "doctor/lost.py",
+        "doctor/missing_revisions.py",
         "        one = _in_git(patient, shelf, identifier) or _in_journal(patient, shelf, identifier)\n",
         "        one = _in_journal(patient, shelf, identifier)\n",
         (_LOST,),
@@ -429,7 +429,7 @@ MUTATIONS = (
     Mutation(
         25,
         "doctor: its file in the journal",
-        "doctor/lost.py",
+        "doctor/missing_revisions.py",
         "        one = _in_git(patient, shelf, identifier) or _in_journal(patient, shelf, identifier)\n",
         "        one = _in_git(patient, shelf, identifier)\n",
         (_LOST,),
@@ -437,7 +437,7 @@ MUTATIONS = (
     Mutation(
         25,
         "rows that are missing",
-        "histories/misplaced.py",
+        "applied/version_faults.py",
         "    return _doubled(history, rows) if rows else _lost(last, history)\n",
         "    return _doubled(history, rows) if rows else None\n",
         (f"{_ROWS}[no row]", f"{_ROWS}[no table]"),
@@ -445,7 +445,7 @@ MUTATIONS = (
     Mutation(
         25,
         "two rows",
-        "histories/misplaced.py",
+        "applied/version_faults.py",
         "    return _doubled(history, rows) if rows else _lost(last, history)\n",
         "    return None if rows else _lost(last, history)\n",
         (f"{_ROWS}[two rows]",),
@@ -453,7 +453,7 @@ MUTATIONS = (
     Mutation(
         26,
         "two services with one version table",
-        "registry/relations.py",
+        "registry/cross_references.py",
         '        if other != name:\n            message = f"{table} is already the version table',
         '        if False:\n            message = f"{table} is already the version table',
         (_SENSE, _AT_LOAD),
@@ -461,7 +461,7 @@ MUTATIONS = (
     Mutation(
         26,
         "a table that two services name",
-        "registry/relations.py",
+        "registry/cross_references.py",
         "        if other != service:\n            yield _two_owners(key, claim, other, claim)\n",
         "        if False:\n            yield _two_owners(key, claim, other, claim)\n",
         (_SENSE, _AT_LOAD),
@@ -469,7 +469,7 @@ MUTATIONS = (
     Mutation(
         26,
         "a table that another service's pattern fits",
-        "registry/relations.py",
+        "registry/cross_references.py",
         "            if other != service and pattern != claim and fnmatchcase(claim, pattern):\n",
         "            if False:\n",
         (_SENSE,),
@@ -477,7 +477,7 @@ MUTATIONS = (
     Mutation(
         26,
         "a version table that only env.py names",
-        "worker/alembic_side.py",
+        "runtime/worker/alembic_environment.py",
         '        if table != self.opening["version_table"]:\n',
         "        if False:\n",
         (f"{_APPLY}an_env_py_with_its_own_version_table_is_refused",),
@@ -485,7 +485,7 @@ MUTATIONS = (
     Mutation(
         27,
         "tables of other owners are not dropped",
-        "worker/filtering.py",
+        "runtime/worker/autogenerate_filter.py",
         "for pattern in self._patterns)\n",
         'for pattern in (*self._patterns, "*"))\n',
         (_CHANGE,),
@@ -493,7 +493,7 @@ MUTATIONS = (
     Mutation(
         27,
         "tables of other owners in the models are not made",
-        "worker/filtering.py",
+        "runtime/worker/autogenerate_filter.py",
         '                if not self.owns(name or "", item.schema):\n',
         "                if False:\n",
         (_CHANGE,),
@@ -501,7 +501,7 @@ MUTATIONS = (
     Mutation(
         27,
         "version tables",
-        "worker/filtering.py",
+        "runtime/worker/autogenerate_filter.py",
         "        if table in self._version_tables:\n",
         "        if False:\n",
         (_EVERYTHING,),
@@ -509,7 +509,7 @@ MUTATIONS = (
     Mutation(
         27,
         "ag_catalog and the side schema",
-        "worker/filtering.py",
+        "runtime/worker/autogenerate_filter.py",
         '            if type_ == "schema" and (name in _FOREIGN_SCHEMAS or name not in self._schemas):\n',
         "            if False:\n",
         (_EVERYTHING,),
@@ -517,7 +517,7 @@ MUTATIONS = (
     Mutation(
         27,
         "an own table whose model was removed still is dropped",
-        "worker/filtering.py",
+        "runtime/worker/autogenerate_filter.py",
         "        if not self._patterns:\n",
         "        if self._patterns:\n",
         (_REMOVED,),
@@ -525,7 +525,7 @@ MUTATIONS = (
     Mutation(
         27,
         "only when that is said",
-        "worker/writing.py",
+        "runtime/worker/revision_files.py",
         'if request.get("write") and found and (request.get("allow_drop") or not answer["drops"]):',
         'if request.get("write") and found:',
         (_REMOVED,),
@@ -533,7 +533,7 @@ MUTATIONS = (
     Mutation(
         28,
         "two heads",
-        "histories/standing.py",
+        "applied/status.py",
         "    if len(branches) >= len(heads):",
         "    if True:",
         (f"{_APPLY}fault_28_two_heads_name_both_files",),
@@ -541,40 +541,40 @@ MUTATIONS = (
     Mutation(
         28,
         "duplicate id",
-        "histories/arranging.py",
+        "revisions/revision_map.py",
         "        if other is not revision:\n",
         "        if False:\n",
         (
             f"{_HISTORY}[duplicate id]",
-            "histories/test_revisions.py::test_faults_name_both_files",
-            "histories/test_reading.py::test_a_copied_file_is_a_duplicate_naming_both",
+            "revisions/test_history.py::test_faults_name_both_files",
+            "revisions/test_load.py::test_a_copied_file_is_a_duplicate_naming_both",
         ),
     ),
     Mutation(
         28,
         "missing parent",
-        "histories/arranging.py",
+        "revisions/revision_map.py",
         "    by_id = {identifier: _resolved(revision, by_id) for identifier, revision in by_id.items()}\n",
         "    from dataclasses import replace\n\n"
         "    by_id = {i: replace(r, down=tuple(d for d in r.down if d in by_id)) for i, r in by_id.items()}\n",
         (
             f"{_HISTORY}[missing parent]",
             f"{_APPLY}fault_28_a_broken_history_does_not_stop_the_others",
-            "histories/test_revisions.py::test_faults_name_both_files",
+            "revisions/test_history.py::test_faults_name_both_files",
         ),
     ),
     Mutation(
         28,
         "cycle",
-        "histories/arranging.py",
+        "revisions/revision_map.py",
         "    if len(placed) < len(by_id):\n",
         "    if False:\n",
-        (f"{_HISTORY}[cycle]", "histories/test_revisions.py::test_faults_name_both_files"),
+        (f"{_HISTORY}[cycle]", "revisions/test_history.py::test_faults_name_both_files"),
     ),
     Mutation(
         28,
         "syntax error",
-        "histories/kept.py",
+        "revisions/cache.py",
         '"__init__")):\n                try:\n',
         '"__init__")):\n                import ast\n\n                try:\n'
         '                    with open(entry.path, "rb") as file:\n                        ast.parse(file.read())\n'
@@ -584,7 +584,7 @@ MUTATIONS = (
     Mutation(
         28,
         "stray file",
-        "histories/kept.py",
+        "revisions/cache.py",
         '            if name.endswith(".py") and not name.startswith((".#", "__init__")):\n',
         '            if name.endswith(".py") and b"revision" in open(entry.path, "rb").read():\n',
         (f"{_HISTORY}[stray file]",),
@@ -592,7 +592,7 @@ MUTATIONS = (
     Mutation(
         28,
         "files that contradict each other do not stop the other services",
-        "histories/reading.py",
+        "revisions/load.py",
         "                found[name] = error\n",
         "                raise error\n",
         (_HISTORY, f"{_APPLY}fault_28_a_broken_history_does_not_stop_the_others"),
@@ -600,7 +600,7 @@ MUTATIONS = (
     Mutation(
         28,
         "two heads do not stop the other services",
-        "workflows/apply.py",
+        "workflows/migrate/apply.py",
         "        if standings[name].problem is not None:\n            continue\n",
         "        if standings[name].problem is not None:\n            break\n",
         (f"{_APPLY}fault_28_two_heads_name_both_files",),
@@ -608,7 +608,7 @@ MUTATIONS = (
     Mutation(
         29,
         "an edited applied file",
-        "workflows/tampering.py",
+        "drift/tampering.py",
         "        if changed:\n",
         "        if False:\n",
         (_EDITED,),
@@ -616,7 +616,7 @@ MUTATIONS = (
     Mutation(
         29,
         "its comments do not count",
-        "histories/scan.py",
+        "revisions/parse.py",
         "        digest=digest(tree),\n",
         "        digest=hashlib.sha256(source if isinstance(source, bytes) else source.encode()).hexdigest(),\n",
         (_EDITED,),
@@ -624,7 +624,7 @@ MUTATIONS = (
     Mutation(
         30,
         "the difference",
-        "workflows/drift.py",
+        "drift/schema_drift.py",
         '    changes = [c for c in diff(expected, live) if c.kind != "reordered" and not owners.is_version_table(c)]\n',
         "    changes = list(diff(live, live))\n",
         (_BY_HAND, _FITS),
@@ -632,7 +632,7 @@ MUTATIONS = (
     Mutation(
         30,
         "verify: no drop in the hint",
-        "workflows/verify.py",
+        "workflows/migrate/verify.py",
         '    hint = "a table or object made by hand: put it into a revision of its owner" if owner == NOBODY else ""\n',
         '    hint = f"DROP {change.object}" if owner == NOBODY else ""\n',
         (_BY_HAND,),
@@ -640,7 +640,7 @@ MUTATIONS = (
     Mutation(
         30,
         "verify: models are not compared with the live database",
-        "workflows/verify.py",
+        "workflows/migrate/verify.py",
         'label="models against histories") as address:\n',
         'label="models against histories"):\n        address = ws.address()\n',
         (_FITS,),
@@ -648,7 +648,7 @@ MUTATIONS = (
     Mutation(
         30,
         "new: models are not compared with the live database",
-        "workflows/new_revision.py",
+        "workflows/migrate/new.py",
         'label="new") as address:\n',
         'label="new"):\n        address = ws.address()\n',
         (_FITS,),
@@ -656,7 +656,7 @@ MUTATIONS = (
     Mutation(
         31,
         "ahead, not just unknown",
-        "histories/lost.py",
+        "applied/missing_revisions.py",
         "    ahead = _ahead(history, journaled, revision)\n",
         "    ahead = 0\n",
         (_AHEAD,),
@@ -664,7 +664,7 @@ MUTATIONS = (
     Mutation(
         31,
         "by how many",
-        "histories/standing.py",
+        "applied/status.py",
         '    what = f"ahead by {ahead}: " if code == "ahead" else ""\n',
         '    what = "ahead: " if code == "ahead" else ""\n',
         (_AHEAD,),
@@ -672,7 +672,7 @@ MUTATIONS = (
     Mutation(
         31,
         "nothing is downgraded from there",
-        "workflows/apply.py",
+        "workflows/migrate/apply.py",
         '    if standings[service].state != "several heads":\n',
         "    if False:\n",
         (f"{_ROLLBACK}fault_31_nothing_is_downgraded_where_the_database_is_ahead",),

@@ -37,7 +37,7 @@ print(os.environ["DATABASE_URL"], file=sys.stderr)
 raise RuntimeError("seed: " + os.environ["DATABASE_URL"])
 """
 BUG = """
-import aegisdb.histories.reading as reading
+import aegisdb.revisions.load as reading
 def read_histories(registry, *rest, **more):
     password = registry.file.database.password
     raise ZeroDivisionError(f"postgresql://aegis:{password}@h/d {password!r}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aegisdb.histories.reading import read_histories
 from aegisdb.lint import Context, Finding, check
 from aegisdb.registry import load
+from aegisdb.revisions.load import read_histories
 from tests.monorepo import Rev, Svc, build_monorepo
 
 UNDONE = 'op.execute("DROP TABLE IF EXISTS shop_items")'

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from aegisdb.output import progress
-from aegisdb.output.progress import ProgressDisplay
+from aegisdb.output import progress_display
+from aegisdb.output.progress_display import ProgressDisplay
 from aegisdb.progress import Event, under_way
 
 
 def test_a_step_that_is_over_leaves_neither_row_nor_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress_display, "PATIENCE", 0.0)
     lines: list[str] = []
     display = ProgressDisplay(write=lines.append, mask=str, live=lambda: False)
     running = display._running  # noqa: SLF001  what the live rows are drawn from

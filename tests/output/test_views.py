@@ -16,10 +16,10 @@ from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
 from aegisdb.results import Result
 from aegisdb.seeds import SeedDone, SeedRunResult
-from aegisdb.workflows.cache import Cached, CacheResult
-from aegisdb.workflows.db_status import DbStatusResult
-from aegisdb.workflows.owners import OwnersResult
-from aegisdb.workflows.prepare import PrepareResult
+from aegisdb.workflows.db.cache import Cached, CacheResult
+from aegisdb.workflows.db.prepare import PrepareResult
+from aegisdb.workflows.db.status import DbStatusResult
+from aegisdb.workflows.service.owners import OwnersResult
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aegisdb.fingerprint import Fingerprint
-from aegisdb.fingerprint.names import parse
+from aegisdb.fingerprint.keys import parse
 from aegisdb.ownership import Owners, orphaned_claims
 from aegisdb.registry import load
 from tests.monorepo import Svc, build_monorepo

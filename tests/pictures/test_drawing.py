@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from aegisdb.pictures import diagram, mermaid, revisions
-from aegisdb.pictures.revisions import Node, Tree
+from aegisdb.pictures import diagram, history_graph, mermaid
+from aegisdb.pictures.history_graph import Node, Tree
 from aegisdb.pictures.tables import Column, ForeignKey, Schema, Table
 from tests.browser import measure, needs_chromium, screenshot
 
@@ -75,7 +75,7 @@ def test_odd_names_are_text_in_every_format() -> None:
     column = Column(ODD, ODD, not_null=True, primary=True, foreign=True)
     schema = Schema((Table(ODD, ODD, ODD, (column,), ODD),), (ForeignKey(ODD, ODD, ODD, (ODD,)),))
     tree = Tree(ODD, (Node(ODD, ODD, (), applied=True, is_head=True, is_here=True),), fault="")
-    for svg in (diagram.draw(schema, title=ODD), revisions.draw([tree], title=ODD)):
+    for svg in (diagram.draw(schema, title=ODD), history_graph.draw([tree], title=ODD)):
         root = ET.fromstring(svg)  # noqa: S314  our own text
         assert ODD in {element.text for element in root.iter(f"{SVG}text")}
         assert "<script" not in svg
@@ -86,7 +86,7 @@ def test_a_branch_gets_a_lane_of_its_own() -> None:
     def node(name: str, *parents: str) -> Node:
         return Node(name, name, parents, applied=True, is_head=name in "bc", is_here=False)
 
-    svg = revisions.draw([Tree("s", (node("c", "a"), node("b", "a"), node("a")))], title="t")
+    svg = history_graph.draw([Tree("s", (node("c", "a"), node("b", "a"), node("a")))], title="t")
     circles = ET.fromstring(svg).iter(f"{SVG}circle")  # noqa: S314  our own text
     assert len({circle.get("cx") for circle in circles}) == 2
     assert "2 heads" in svg
@@ -104,7 +104,7 @@ def test_mermaid_names_every_revision_and_its_parent() -> None:
 def test_a_browser_draws_it(tmp_path: Path, width: int, dark: bool) -> None:  # noqa: FBT001
     page = tmp_path / "page.html"
     trees = [history("identity", 5), history("billing", 4, after=("identity",))]
-    pictures = diagram.draw(generated(10), title="test"), revisions.draw(trees, title="test")
+    pictures = diagram.draw(generated(10), title="test"), history_graph.draw(trees, title="test")
     page.write_text(f"<body>{''.join(pictures)}</body>")
     widths = measure(page, width=width, dark=dark)["svgs"]
     assert len(widths) == 2

@@ -12,7 +12,7 @@ from aegisdb.errors import Busy, StatementFailed
 from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
-from aegisdb.postgres.replacing import replace_live
+from aegisdb.postgres.replacement import replace_live
 from tests.postgres_server import TestServer
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aegisdb.errors import AegisError
 from aegisdb.registry import load
-from aegisdb.registry.editing import replace_file, with_service
+from aegisdb.registry.insertion import replace_file, with_service
 from tests.registry.registries import SOUND, edited, write
 
 ENTRY = {"path": "stock", "alembic": {"version_table": "alembic_version_stock"}, "owns": ["stock_*"]}

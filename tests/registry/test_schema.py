@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from aegisdb.registry import reference, schema
+from aegisdb.registry import key_tables, schema
 from aegisdb.registry.reader import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -27,14 +27,14 @@ def test_the_schema_is_current() -> None:
 
 
 def test_the_tables_of_keys_are_current() -> None:
-    page = (ROOT / reference.PAGE).read_text()
-    assert page == reference.with_tables(page, schema.schema()), "run: python -m aegisdb.registry.schema"
+    page = (ROOT / key_tables.PAGE).read_text()
+    assert page == key_tables.with_tables(page, schema.schema()), "run: python -m aegisdb.registry.schema"
     assert page.count("| `version_table` |") == 1
 
 
 def test_every_example_of_the_page_is_valid() -> None:
     examples = re.findall(
-        r"^```yaml\n(version: 1\n.*?)^```", (ROOT / reference.PAGE).read_text(), re.MULTILINE | re.DOTALL
+        r"^```yaml\n(version: 1\n.*?)^```", (ROOT / key_tables.PAGE).read_text(), re.MULTILINE | re.DOTALL
     )
     assert examples
     for example in examples:

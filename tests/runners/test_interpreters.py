@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aegisdb import runners
-from aegisdb.histories.process import WORKER
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
+from aegisdb.runtime.process import WORKER
 from tests.invoke import Ran, invoke
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 

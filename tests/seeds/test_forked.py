@@ -14,8 +14,8 @@ from textwrap import dedent
 
 import pytest
 
-from aegisdb.histories.warm import ForkedModule, WarmProcess
 from aegisdb.postgres.address import Address
+from aegisdb.runtime.forkserver import ForkedModule, WarmProcess
 from tests.invoke import invoke
 from tests.running import eventually
 from tests.seeds.shop import make_shop, processes_left, processes_naming, query, ran, sessions, write_module

@@ -20,7 +20,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import silent
 from aegisdb.registry import load
 from aegisdb.servers.binaries import wheel_directory
-from aegisdb.servers.engine import is_local
+from aegisdb.servers.docker import is_local
 from tests.invoke import invoke
 from tests.postgres_server import PASSWORD, TestServer
 from tests.servers.composed import copy_files, docker, engine_answers, project, server_of

@@ -97,7 +97,7 @@ def test_a_warm_reset_imports_nothing_heavy(shop: Path, database: Address) -> No
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
 def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...]) -> None:
     loaded = {name for name in _modules(shop, *words) if name.partition(".")[0] == "aegisdb"}
-    assert {name for name in loaded if not name.startswith("aegisdb.cli")} == {"aegisdb", "aegisdb.records"}
+    assert {name for name in loaded if not name.startswith("aegisdb.cli")} == {"aegisdb", "aegisdb.fast_dataclass"}
 
 
 _TELLING = """
@@ -124,7 +124,7 @@ def test_only_the_tasks_that_are_named_are_made(shop: Path) -> None:
 
 _WORKER = """
 import sys
-from aegisdb.worker.serving import load_alembic_side
+from aegisdb.runtime.worker.request_loop import load_alembic_side
 load_alembic_side()
 assert "alembic" in sys.modules
 assert not [name for name in sys.modules if name.partition(".")[0] == "pygments"]

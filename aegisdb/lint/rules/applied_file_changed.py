@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Finding, Rule
+from aegisdb.lint.rule import Finding, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from aegisdb.lint.model import Context
+    from aegisdb.lint.rule import Context
 
 _FIX = "put it back as it was, and write a new revision for the change"
 

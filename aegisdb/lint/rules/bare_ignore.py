@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.ignores import ignores
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 
 def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
     del context
-    from aegisdb.lint.checking import rules
+    from aegisdb.lint.linter import rules
     from aegisdb.registry.choice import did_you_mean
 
     for ignore in ignores(file.source):

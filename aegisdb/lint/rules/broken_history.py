@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError
-from aegisdb.lint.model import Finding, Rule
+from aegisdb.lint.rule import Finding, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Context
+    from aegisdb.lint.rule import Context
 
 
 def _survey(context: Context) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
     from aegisdb.lint.steps import Step
 
 _ALONE = (("vacuum",), ("create", "database"), ("drop", "database"), ("alter", "system"), ("create", "tablespace"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
-from aegisdb.lint.values import UNKNOWN
+from aegisdb.lint.literals import UNKNOWN
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.acts import Act
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.effects import Act
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 _BY_NAME = frozenset({"table", "value", "view", "sequence", "type", "domain", "function", "procedure", "aggregate"})
 _DOING = {

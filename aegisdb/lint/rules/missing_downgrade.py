@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 
 def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:

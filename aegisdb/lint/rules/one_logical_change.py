@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.literals import UNKNOWN
+from aegisdb.lint.rule import Rule
 from aegisdb.lint.steps import walk
-from aegisdb.lint.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 
 def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:

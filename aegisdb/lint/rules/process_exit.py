@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 _CALLS = frozenset({"sys.exit", "os._exit", "os.abort", "os.kill", "exit", "quit", "_exit", "SystemExit"})
 _LAST = frozenset(name.rpartition(".")[2] for name in _CALLS)

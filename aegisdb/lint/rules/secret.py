@@ -6,12 +6,12 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 _SHORTEST = 6
 _NAME = re.compile(r"(?:^|_)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key)$", re.IGNORECASE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.histories.standing import several_heads
-from aegisdb.lint.model import Finding, Rule
+from aegisdb.applied.status import several_heads
+from aegisdb.lint.rule import Finding, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.model import Context
+    from aegisdb.lint.rule import Context
 
 
 def _survey(context: Context) -> Iterator[Finding]:

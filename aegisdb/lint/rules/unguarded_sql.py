@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.lint.acts import acts_of
-from aegisdb.lint.model import Rule
+from aegisdb.lint.effects import acts_of
+from aegisdb.lint.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.lint.acts import Act
-    from aegisdb.lint.model import Complaint, Context, RevisionFile
+    from aegisdb.lint.effects import Act
+    from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 _IF_NOT_EXISTS = frozenset({"table", "index", "schema", "extension", "sequence", "statistics"})
 _OR_REPLACE = frozenset({"function", "procedure", "aggregate", "trigger", "rule"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.lint.model import Rule
+from aegisdb.lint.rule import Rule
 
 # the findings come from aegisdb/lint/squawk.py, which needs the rendered SQL and so a worker process
 RULE = Rule(

@@ -9,16 +9,16 @@ from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.workflows.cache import CacheResult
-    from aegisdb.workflows.db_status import DbStatusResult
-    from aegisdb.workflows.down import DownResult
-    from aegisdb.workflows.planned import Planned
-    from aegisdb.workflows.prepare import PrepareResult
-    from aegisdb.workflows.reset import ResetResult
-    from aegisdb.workflows.snapshot_space import Space
-    from aegisdb.workflows.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
-    from aegisdb.workflows.up import UpResult
-    from aegisdb.workflows.url import UrlResult
+    from aegisdb.dry_run import Planned
+    from aegisdb.workflows.db.cache import CacheResult
+    from aegisdb.workflows.db.down import DownResult
+    from aegisdb.workflows.db.prepare import PrepareResult
+    from aegisdb.workflows.db.reset import ResetResult
+    from aegisdb.workflows.db.snapshot_space import Space
+    from aegisdb.workflows.db.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
+    from aegisdb.workflows.db.status import DbStatusResult
+    from aegisdb.workflows.db.up import UpResult
+    from aegisdb.workflows.db.url import UrlResult
 
 
 def release(number: int) -> str:

@@ -1,0 +1,1 @@
+"""What a database has: rows of version tables, status, missing revisions, data that a downgrade loses; only SELECT."""

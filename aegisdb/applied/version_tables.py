@@ -1,0 +1,70 @@
+"""Where the database is: the rows of all version tables in one query, never blocked for long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Busy
+from aegisdb.postgres.quoting import quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
+
+LOCK_TIMEOUT = "3s"
+"""How long a look waits for somebody who locks a version table."""
+_LOCKERS = """
+SELECT t.name, a.pid, a.application_name, a.state,
+       extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int
+  FROM unnest(%s::text[]) AS t (name)
+  JOIN pg_locks l ON l.relation = to_regclass(t.name) AND l.granted AND l.mode = 'AccessExclusiveLock'
+  JOIN pg_stat_activity a USING (pid)
+"""
+
+
+def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, tuple[str, ...]]:
+    """Applied rows by service; a missing version table is an empty tuple.
+
+    Raises:
+        Busy: somebody holds a lock on a version table.
+    """
+    listed = list(histories)
+    names = {h.service: _qualified(h) for h in listed}
+    conn.execute_soon(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    present = _present(conn, names)
+    parts = [
+        f"SELECT {quote_literal(service)}, version_num::text FROM {names[service]}"  # noqa: S608  names are quoted
+        for service in names
+        if service in present
+    ]
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
+    try:
+        rows = conn.rows(" UNION ALL ".join(parts) + " ORDER BY 1, 2") if parts else []
+    except Busy as error:
+        raise Busy(_locked(conn, [names[service] for service in present]), hint=error.hint, code=error.code) from None
+    for service, revision in rows:
+        found[service] = (*found[service], revision)
+    return found
+
+
+def _locked(conn: Connection, names: list[str]) -> str:
+    seen = [
+        f"{name} by pid {pid} ({application or 'no name'}, {state}, for {age} s)"
+        for name, pid, application, state, age in conn.rows(_LOCKERS, (names,))
+    ]
+    return f"a version table is locked: {', '.join(seen) or 'nobody holds it any more'}"
+
+
+def _present(conn: Connection, names: dict[str, str]) -> set[str]:
+    if not names:
+        return set()
+    values = ", ".join(f"({quote_literal(s)}, {quote_literal(n)})" for s, n in names.items())
+    sql = f"SELECT service FROM (VALUES {values}) AS t (service, name) WHERE to_regclass(name) IS NOT NULL"  # noqa: S608  literals are quoted
+    return {row[0] for row in conn.rows(sql)}
+
+
+def _qualified(history: History) -> str:
+    table = quote_ident(history.version_table)
+    return f"{quote_ident(history.schema)}.{table}" if history.schema else table

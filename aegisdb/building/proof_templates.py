@@ -1,0 +1,56 @@
+"""Templates of the base schema with some services at head: what a proof of another service starts on.
+
+Kept like the other templates. One is built upon the longest beginning of the same services that is there already, so
+services that need each other in a row are migrated once each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.building.content_hash import digest_chain
+from aegisdb.building.templates import alone, ground_name, holds, keep_grounds, promote_template, template
+from aegisdb.postgres import databases
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.order import service_order
+from aegisdb.runtime.upgrade import apply_histories
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+
+def ground(ws: Workspace, services: Collection[str]) -> str:
+    """The name of a template with these services at head; `services` holds all that they need themselves.
+
+    Raises:
+        RevisionFailed: one of them does not apply; Busy: another process builds the same for too long.
+    """
+    base = template(ws, "base")
+    histories = good_histories(ws.registry)
+    order = [name for name in service_order(ws.registry, histories) if name in services]
+    if not order:
+        return base
+    names = [ground_name(ws, digest) for digest in digest_chain(ws.registry, base, [histories[name] for name in order])]
+    with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
+        if not holds(conn, names[-1]):
+            with alone(ws, names[-1]):
+                _make(ws, conn, base, order, names)
+    return names[-1]
+
+
+def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: list[str]) -> None:
+    if holds(conn, names[-1]):  # somebody else built it while this process waited
+        return
+    there = next((i for i in range(len(names) - 1, 0, -1) if holds(conn, names[i - 1])), 0)
+    source = names[there - 1] if there else base
+    with scratch(ws.address(), template=source, label=f"template ground of {order[-1]}") as address:
+        with connect(address) as there_conn:
+            identity = there_conn.identity()
+        apply_histories(ws.registry, address, identity, services=order[there:], listen=ws.listen, journal=False)
+        promote_template(conn, address.database, names[-1], "ground")
+    keep_grounds(ws, conn)

@@ -1,0 +1,117 @@
+"""Findings about objects of the database: INVALID indexes, objects that nobody owns."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aegisdb.doctor.finding import Finding
+from aegisdb.doctor.server import in_shell
+from aegisdb.ownership import BASE, NOBODY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.doctor.patient import Patient
+
+_SHOWN = 3
+
+
+def invalid(patient: Patient) -> Iterator[Finding]:
+    """INVALID indexes that nobody is building."""
+    from aegisdb.postgres.indexes import invalid_indexes
+
+    for index in invalid_indexes(patient.conn):
+        if index.in_work:
+            continue
+        yield Finding(
+            check="invalid_index",
+            subject=index.name,
+            what=f"index {index.name} on {index.table} is INVALID: no query uses it, every write pays for it",
+            evidence=(index.definition,),
+            cause="a CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY failed or was killed;"
+            " IF NOT EXISTS takes it for a good index",
+            command=in_shell(index.repair),
+            fix=index.repair,
+        )
+
+
+def rebuild(patient: Patient, finding: Finding) -> None:
+    """Build the index again, or drop what a rebuild left beside the good one; nobody's writes are stopped."""
+    from aegisdb.postgres.locks import writer_lock
+
+    ws = patient.ws
+    with writer_lock(ws.address(), wait=ws.lock_wait, command=ws.command or "doctor --fix", listen=ws.listen):
+        patient.conn.execute(finding.fix)
+
+
+def drifted(patient: Patient) -> Iterator[Finding]:
+    """Objects that differ from what the applied revisions build, where no other check says why."""
+    from aegisdb.drift.schema_drift import drift
+
+    if len(patient.good) < len(patient.histories):
+        return  # told as broken_history; what cannot be built cannot be compared
+    applied = {name: standing.applied for name, standing in patient.standings.items()}
+    found = drift(patient.ws, patient.conn, applied, patient.live)
+    told = _told_elsewhere(patient)
+    for owner, changes in sorted(found.changes.items()):
+        rest = [one for one in changes if one.object not in told and (owner != NOBODY or one.kind != "added")]
+        if owner in told or not rest:
+            continue
+        more = [f"and {len(rest) - _SHOWN} more"] * (len(rest) > _SHOWN)
+        yield Finding(
+            check="drift",
+            subject=owner or "nobody",
+            what=f"{owner or 'nobody'}: {len(rest)} {'object differs' if len(rest) == 1 else 'objects differ'}"
+            f" from what {'init SQL builds' if owner == BASE else 'the applied revisions build'}",
+            evidence=(*(str(change) for change in rest[:_SHOWN]), *more),
+            cause="changed by hand, or by a tool that no revision knows of",
+            command="invoke db.verify tells each one; restore it from sql/init, or invoke db.reset"
+            if owner == BASE
+            else "invoke migrate.verify tells each one; put it into a revision of its owner, or undo it by hand",
+        )
+
+
+def _told_elsewhere(patient: Patient) -> set[str]:
+    """Owners and objects whose difference another finding explains."""
+    from aegisdb.doctor.histories import fitting_stamp
+    from aegisdb.ownership import EXTENSION
+    from aegisdb.postgres.indexes import invalid_indexes
+
+    told = {EXTENSION, *(f"index {index.name}" for index in invalid_indexes(patient.conn))}
+    for name, standing in patient.standings.items():
+        if standing.state not in {"at head", "pending", "ahead", "several heads"} or fitting_stamp(patient, name):
+            told.add(name)
+    return told
+
+
+def unowned(patient: Patient) -> Iterator[Finding]:
+    """Objects that no service claims, that init SQL did not make and that no extension brought."""
+    from aegisdb.workflows.service.owners import unowned_objects
+
+    for key in unowned_objects(patient.owners, patient.live):
+        name = re.split(r"[ .]", key)[-1].strip('"')
+        seen = _makers(patient, name)
+        yield Finding(
+            check="unowned",
+            subject=key,
+            what=f"nobody owns {key}",
+            evidence=tuple(f"named in {place}" for _, place in seen[:_SHOWN]),
+            cause=f"`owns` of {seen[0][0]} in services.yaml does not name it"
+            if seen
+            else "made by hand: no revision of any service names it",
+            command=f"add `{name}` to `owns` of {seen[0][0]} in services.yaml"
+            if seen
+            else "put it into a revision of its service (migrate.new --empty), or drop it by hand",
+        )
+
+
+def _makers(patient: Patient, name: str) -> list[tuple[str, str]]:
+    """Services whose revisions name the object, with the file."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return [
+        (service, revision.path.name)
+        for service, history in patient.good.items()
+        for revision in history.ordered()
+        if word.search(revision.source)
+    ]

@@ -1,0 +1,1 @@
+"""Differences between what the histories build and what a database has."""

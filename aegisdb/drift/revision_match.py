@@ -1,0 +1,104 @@
+"""Is the live schema what a revision builds? Asked before a stamp; names the revisions that it does fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.applied.status import read_standings
+from aegisdb.building import template
+from aegisdb.drift.expected_schema import base_schema
+from aegisdb.errors import Difference
+from aegisdb.fingerprint import Fingerprint, diff, read
+from aegisdb.ownership import Owners
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.order import all_needs
+from aegisdb.runtime.session import Session
+from aegisdb.runtime.upgrade import apply_histories
+
+if TYPE_CHECKING:
+    from aegisdb.fingerprint import Change
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+_SHOWN = 8  # lines of differences in an error
+
+
+def require_fit(ws: Workspace, conn: Connection, history: History, wanted: tuple[str, ...]) -> None:
+    """Let a stamp through when the service's objects are what `wanted` builds.
+
+    Raises:
+        Difference: `stamp`, with the differences and a revision that fits; RevisionFailed: the history does not build.
+    """
+    different = distances(ws, conn, history)
+    at = tuple(sorted(wanted))
+    if at not in different:
+        at = min(different, key=lambda candidate: len(set(candidate) ^ set(wanted)))
+    if not different[at]:
+        return
+    fitting = [" ".join(candidate) or "base" for candidate, changes in different.items() if not changes]
+    best = min(different, key=lambda candidate: len(different[candidate]))
+    raise Difference(
+        "\n".join(_report(history.service, wanted, different[at])),
+        hint=_hint(history, fitting, " ".join(best) or "base", len(different[best])),
+        code="stamp",
+    )
+
+
+def distances(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str, ...], tuple[Change, ...]]:
+    """By revision, base first: what of the service's objects differs from what the history builds up to there.
+
+    Raises:
+        RevisionFailed: the history does not build.
+    """
+    owners = Owners(ws.registry, base_schema(ws))
+    live = read(conn)
+    built = _states(ws, conn, history)
+    return {at: _changes(owners, history.service, state, live) for at, state in built.items()}
+
+
+def _report(service: str, wanted: tuple[str, ...], changes: tuple[Change, ...]) -> list[str]:
+    target = " ".join(wanted) or "base"
+    lines = [f"{service}: the live schema is not what {target} builds (nothing was stamped); {len(changes)} differ"]
+    lines += [f"  {change}" for change in changes[:_SHOWN]]
+    return [*lines, f"  and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else lines
+
+
+def _hint(history: History, fitting: list[str], best: str, distance: int) -> str:
+    if fitting:
+        fit = fitting[-1]
+        return f"it is what {fit} builds: invoke migrate.stamp --service {history.service} --revision {fit}"
+    return f"the nearest revision is {best}, with {distance} differences"
+
+
+def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str, ...], Fingerprint]:
+    """The schema after each revision of the service, on a scratch database where the others are as applied here."""
+    histories = good_histories(ws.registry)
+    standings = read_standings(conn, histories)
+    others = {
+        name: tuple(row for row in standings[name].applied if row in other.revisions) or other.heads
+        for name, other in histories.items()
+        if name != history.service
+    }
+    states = {}
+    with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
+        identity = there.identity()
+        needed = all_needs(ws.registry, histories, history.service)
+        first = {name: rows for name, rows in others.items() if name in needed}
+        apply_histories(ws.registry, address, identity, to=first, journal=False)
+        at: tuple[str, ...] = ()
+        states[at] = read(there)
+        with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
+            for revision in history.ordered():
+                session.upgrade_one(revision.id)
+                at = history.after(at, revision.id, up=True)
+                states[at] = read(there)
+    return states
+
+
+def _changes(owners: Owners, service: str, expected: Fingerprint, live: Fingerprint) -> tuple[Change, ...]:
+    owned = {key for key, owner in owners.owners(expected, live).items() if owner == service}
+    changes = diff(expected.only(owned.__contains__), live.only(owned.__contains__))
+    return tuple(c for c in changes if c.kind != "reordered" and not owners.is_version_table(c))

@@ -1,0 +1,51 @@
+"""Drift: the live schema against what the histories build at the applied revisions, by owner.
+
+Files that are pending are no drift, and nothing here proposes to drop what somebody made by hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.drift.expected_schema import base_schema, schema_at
+from aegisdb.fingerprint import diff, read
+from aegisdb.ownership import Owners
+from aegisdb.proofs.judgement import without_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What differs, by owner; "" is nobody's. `live` is the fingerprint that was compared."""
+
+    changes: Mapping[str, tuple[Change, ...]]
+    live: Fingerprint
+    owners: Owners
+
+
+def drift(
+    ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]], live: Fingerprint | None = None
+) -> Drift:
+    """Compare the database of `conn` (or `live`, read from it before) with what these revisions build elsewhere.
+
+    The order of columns is left out: it depends on how often a table was changed back and forth.
+
+    Raises:
+        RevisionFailed: an applied revision does not build any more.
+    """
+    owners = Owners(ws.registry, base_schema(ws))
+    expected, live = schema_at(ws, applied), live or read(conn)
+    changes = [c for c in diff(expected, live) if c.kind != "reordered" and not owners.is_version_table(c)]
+    whose = owners.owners(expected, live) if changes else {}
+    grouped: dict[str, list[Change]] = defaultdict(list)
+    for change in without_parts(tuple(changes)):
+        grouped[whose[change.object]].append(change)
+    return Drift({owner: tuple(found) for owner, found in grouped.items()}, live, owners)

@@ -1,0 +1,44 @@
+"""What differs between two fingerprints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fingerprint.facts import Change
+
+if TYPE_CHECKING:
+    from aegisdb.fingerprint.facts import Fingerprint
+
+_COLUMN_ORDER = "column order "
+
+
+def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
+    """Every object that was added, removed or changed, sorted by key."""
+    if before.facts == after.facts:
+        return ()
+    keys = sorted(k for k in before.facts.keys() | after.facts.keys() if before.facts.get(k) != after.facts.get(k))
+    changes = (_change(key, before, after) for key in keys)
+    return tuple(change for change in changes if change is not None)
+
+
+def _change(key: str, before: Fingerprint, after: Fingerprint) -> Change | None:
+    old, new = before.facts.get(key), after.facts.get(key)
+    relation = before.relations.get(key) or after.relations.get(key, "")
+    if key.startswith(_COLUMN_ORDER):
+        return _reordered(key, old, new, relation)
+    if old is None:
+        return Change(kind="added", object=key, after=new or "", relation=relation)
+    if new is None:
+        return Change(kind="removed", object=key, before=old, relation=relation)
+    return Change(kind="changed", object=key, before=old, after=new, relation=relation)
+
+
+def _reordered(key: str, old: str | None, new: str | None, relation: str) -> Change | None:
+    """Columns that came or went have their own lines; only those on both sides can change places."""
+    if old is None or new is None:
+        return None
+    was, now = old.split(", "), new.split(", ")
+    both = set(was) & set(now)
+    if [name for name in was if name in both] == [name for name in now if name in both]:
+        return None
+    return Change(kind="reordered", object=key, before=old, after=new, relation=relation)

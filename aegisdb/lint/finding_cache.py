@@ -1,0 +1,48 @@
+"""Findings about files that have not changed since they were judged, so that `--all` is quick the next time."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.file_cache import Remembered, identity
+from aegisdb.lint.rule import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.registry.types import Registry
+
+
+class Verdicts(Remembered):
+    """A cache beside the registry; another rule, another owner or another Python forgets all of it."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry.state / "cache" / "lint.json", _key(registry))
+
+    def findings(self, path: Path) -> list[Finding] | None:
+        """What was found in a file that is still the same; None where it must be judged."""
+        known = self.get(path)
+        return None if known is None else [Finding(**finding) for finding in known]
+
+    def keep(self, path: Path, findings: Iterable[Finding]) -> None:
+        """Remember what was found."""
+        self.put(path, [asdict(finding) for finding in findings])
+
+
+def rules_key(registry: Registry) -> list[str]:
+    """What every finding depends on besides its file: this Python, where the registry is, the rules' own text."""
+    found = [sys.version, str(registry.root)]
+    return found + [f"{path}{identity(path)}" for path in sorted(Path(__file__).parent.rglob("*.py"))]
+
+
+def _key(registry: Registry) -> str:
+    """The same with what rules ask the registry for: owners, version tables."""
+    found = rules_key(registry)
+    for name, service in registry.services.items():
+        table = service.alembic.version_table if service.alembic else ""
+        found.append(f"{name} {service.owns} {service.schema} {table}")
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""Runs the rules over revision files."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from aegisdb.lint import rules as _package
+from aegisdb.lint.finding_cache import Verdicts
+from aegisdb.lint.ignores import Ignore, ignores
+from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from aegisdb.revisions.parse import Revision
+
+
+@dataclass(frozen=True)
+class Linted:
+    """What is left after the ignores, and how much they hid."""
+
+    findings: tuple[Finding, ...]
+    ignored: int
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """Every rule by id."""
+    found = [import_module(f"{_package.__name__}.{module.name}").RULE for module in iter_modules(_package.__path__)]
+    return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.id)}
+
+
+def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterable[Finding] = ()) -> Linted:
+    """Judge the chosen revisions of these services, and everything that concerns whole histories.
+
+    Args:
+        context: registry, histories, and what they were before.
+        chosen: service and revision of each file to look into.
+        more: findings of others about the same files, to which the same ignores apply.
+    """
+    findings = [finding for rule in rules().values() if rule.survey for finding in rule.survey(context)]
+    comments: dict[str, tuple[Ignore, ...]] = {}
+    with Verdicts(context.registry) as verdicts:
+        for service, revision in chosen:
+            known = verdicts.findings(revision.path)
+            if known is None:
+                known = list(_of_file(read_file(context, service, revision), context))
+                verdicts.keep(revision.path, known)
+            findings += known
+    findings += more
+    kept = {finding: None for finding in findings if not _is_ignored(finding, comments, context)}
+    return Linted(tuple(sorted(kept, key=_place)), len(dict.fromkeys(findings)) - len(kept))
+
+
+def read_file(context: Context, service: str, revision: Revision) -> RevisionFile:
+    """A revision with its syntax tree; it compiled when the history was read."""
+    source = revision.path.read_text(encoding="utf-8", errors="replace")
+    return RevisionFile(service, revision, context.shown(revision.path), source, ast.parse(source))
+
+
+def _of_file(file: RevisionFile, context: Context) -> Iterator[Finding]:
+    for rule in rules().values():
+        for line, message, *fix in rule.check(file, context) if rule.check else ():
+            yield Finding(
+                rule=rule.id,
+                message=message,
+                path=file.shown,
+                line=line,
+                fix=fix[0] if fix else rule.fix,
+                service=file.service,
+                last_line=_last_line(file, line),
+            )
+
+
+def _last_line(file: RevisionFile, line: int) -> int:
+    """Where the innermost statement around a line ends."""
+    around = [n for n in file.nodes if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or n.lineno)]
+    return (around[-1].end_lineno or line) if around and not hasattr(around[-1], "body") else line
+
+
+def _is_ignored(finding: Finding, comments: dict[str, tuple[Ignore, ...]], context: Context) -> bool:
+    if finding.path not in comments:
+        path = context.registry.root / finding.path
+        readable = path.is_file() and finding.rule != "broken-history"
+        comments[finding.path] = ignores(path.read_text(encoding="utf-8", errors="replace")) if readable else ()
+    last = max(finding.line, finding.last_line)
+    return any(ignore.covers(finding.rule, finding.line, last) for ignore in comments[finding.path])
+
+
+def _place(finding: Finding) -> tuple[str, str, int, str]:
+    return finding.service, finding.path, finding.line, finding.rule

@@ -1,0 +1,118 @@
+"""What rules look at and what they say."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import HistoryError
+from aegisdb.lint.steps import Step, steps, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that a rule objects to."""
+
+    rule: str
+    message: str
+    path: str
+    """Relative to services.yaml."""
+    line: int
+    fix: str
+    """How to mend it."""
+    service: str = ""
+    last_line: int = 0
+    """Last line of the call, where it has several."""
+
+    @property
+    def where(self) -> str:
+        """path:line."""
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, eq=False)
+class RevisionFile:
+    """One revision with its syntax tree."""
+
+    service: str
+    revision: Revision
+    shown: str
+    """Its path relative to services.yaml."""
+    source: str
+    tree: ast.Module
+
+    @cached_property
+    def upgrade(self) -> tuple[Step, ...]:
+        """What it does on the way up, in order."""
+        return steps(self.tree, "upgrade")
+
+    @cached_property
+    def downgrade(self) -> tuple[Step, ...]:
+        """What it does on the way down, in order."""
+        return steps(self.tree, "downgrade")
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree."""
+        return tuple(walk(self.tree))
+
+    def function(self, name: str) -> ast.FunctionDef | None:
+        """A function of the file's top level."""
+        return next((n for n in self.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What is known besides the file."""
+
+    registry: Registry
+    histories: Mapping[str, History | HistoryError]
+    added: frozenset[Path] = frozenset()
+    """Files that are not on the default branch."""
+    before: Mapping[Path, str] = field(default_factory=dict)
+    """Digest at the merge base of files that are there and differ, or are gone, now; "" where it did not compile."""
+    tampered: frozenset[tuple[str, str]] = frozenset()
+    """(service, revision) of what is applied to the target's database with another text, as its journal says."""
+
+    owners: dict[str, str] = field(default_factory=dict)
+    """Owners of tables that were asked for before: with many services the answer costs."""
+
+    @cached_property
+    def version_tables(self) -> frozenset[str]:
+        """Names of Alembic's tables of all services, without schemas."""
+        return frozenset(s.alembic.version_table for s in self.registry.services.values() if s.alembic is not None)
+
+    def shown(self, path: Path) -> str:
+        """A path relative to services.yaml."""
+        root = self.registry.root
+        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+    def good(self) -> Mapping[str, History]:
+        """Histories that can be read."""
+        return {name: h for name, h in self.histories.items() if not isinstance(h, HistoryError)}
+
+
+Complaint = tuple[int, str] | tuple[int, str, str]
+"""Line, message, and where the rule's own fix does not fit another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One convention. `check` looks at one file, `survey` at everything at once."""
+
+    id: str
+    """Stable; the name of its page in docs/lint."""
+    summary: str
+    fix: str
+    check: Callable[[RevisionFile, Context], Iterable[Complaint]] | None = None
+    survey: Callable[[Context], Iterable[Finding]] | None = None

@@ -1,0 +1,68 @@
+"""What squawk said about revisions, kept as long as nothing that it depends on has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.file_cache import Remembered, identity
+from aegisdb.lint.finding_cache import rules_key
+from aegisdb.lint.rule import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.registry.types import Registry
+
+_CONFIGURATION = ".squawk.toml"
+_WRITTEN = "written"  # in the place of a digest
+
+
+class Answers(Remembered):
+    """A cache beside the registry; another squawk, another configuration of it or another rule forgets all of it.
+
+    An answer about what the file itself says holds while the file is the same; one about what a worker rendered, only
+    for that very SQL, for env.py and all that it imports have a say in it.
+    """
+
+    def __init__(self, registry: Registry, program: str, version: str) -> None:
+        super().__init__(registry.state / "cache" / "squawk.json", _key(registry, program, version))
+
+    def of_text(self, service: str, path: Path) -> list[Finding] | None:
+        """What was found in a file that is still the same and says everything itself."""
+        return self._findings(service, path, _WRITTEN)
+
+    def of_script(self, service: str, path: Path, script: str) -> list[Finding] | None:
+        """What was found in a file that is still the same and renders this."""
+        return self._findings(service, path, _digest(script))
+
+    def is_rendered(self, path: Path) -> bool:
+        """Whether it is known that the file, which is still the same, does not say everything itself."""
+        known = self.get(path)
+        return known is not None and known[0] != _WRITTEN
+
+    def keep(self, path: Path, script: str | None, findings: Iterable[Finding]) -> None:
+        """Remember an answer; `script` is what was rendered, None where the file says everything itself."""
+        self.put(path, [_WRITTEN if script is None else _digest(script), [asdict(finding) for finding in findings]])
+
+    def _findings(self, service: str, path: Path, digest: str) -> list[Finding] | None:
+        known: list[Any] | None = self.get(path)
+        if known is None or known[0] != digest:
+            return None
+        found = [Finding(**finding) for finding in known[1]]
+        # a file may belong to two services
+        return found if all(finding.service == service for finding in found) else None
+
+
+def _digest(script: str) -> str:
+    return hashlib.sha256(script.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _key(registry: Registry, program: str, version: str) -> str:
+    found = [*rules_key(registry), program, version, str(identity(Path(program)))]
+    for directory in (registry.root, *registry.root.parents):
+        file = directory / _CONFIGURATION
+        found.append(f"{file} {identity(file)}" if file.is_file() else "")
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()

@@ -1,0 +1,92 @@
+"""Judges three differences: what an upgrade changed, what a downgrade left, what the second upgrade made different."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fingerprint import diff
+from aegisdb.ownership import EXTENSION, NOBODY
+from aegisdb.proofs.blame import foreign_acts
+from aegisdb.proofs.revision_proof import Finding
+
+if TYPE_CHECKING:
+    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.ownership import Owners
+    from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.step_results import Direction
+
+
+_RELATIONS = ("table", "view", "materialized view", "foreign table")
+
+
+class Judge:
+    """Compares fingerprints for one service."""
+
+    def __init__(self, service: str, owners: Owners) -> None:
+        self._service = service
+        self._owners = owners
+
+    def changes(self, before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
+        """What differs, but for version tables: Alembic makes one with the first upgrade and keeps it."""
+        return tuple(change for change in diff(before, after) if not self._owners.is_version_table(change))
+
+    def blast_radius(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+        """Objects of other owners that an upgrade changed; and notes about objects that nobody owns."""
+        changes = self.changes(before, after)
+        owner_of = self._owners.owners(before, after) if changes else {}
+        found = [(change, owner_of[change.object]) for change in without_parts(changes)]
+        findings = tuple(
+            Finding(code="foreign_object", object=change.object, owner=owner, detail=str(change))
+            for change, owner in found
+            if self._is_foreign(change, owner)
+        )
+        unowned = sorted(change.object for change, owner in found if owner == NOBODY and change.kind == "added")
+        notes = tuple(f"nobody owns {name}: add it to `owns` of {self._service}" for name in unowned)
+        return findings, notes if self._owners.claims else ()
+
+    def named(self, revision: Revision, direction: Direction) -> tuple[Finding, ...]:
+        """Objects of other owners that a step names which failed."""
+        return foreign_acts(revision, direction, self._owners, self._service)
+
+    def undone(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+        """What the downgrade left behind or did not restore; columns that came back in another place are a note."""
+        changes = self.changes(before, after)
+        findings = (self._undone(change) for change in without_parts(changes) if change.kind != "reordered")
+        return tuple(findings), _reordered(changes)
+
+    def repeated(self, first: Fingerprint, second: Fingerprint) -> tuple[Finding, ...]:
+        """What the second upgrade made different from the first."""
+        return tuple(
+            Finding(code="upgrade_differs", object=change.object, detail=str(change))
+            for change in without_parts(self.changes(first, second))
+            if change.kind != "reordered"
+        )
+
+    def _is_foreign(self, change: Change, owner: str) -> bool:
+        if owner in {self._service, NOBODY}:
+            return False
+        # an extension that is added hurts nobody
+        return not (owner == EXTENSION and change.kind == "added")
+
+    def _undone(self, change: Change) -> Finding:
+        code = "left_behind" if change.kind == "added" else "not_restored"
+        owner = self._owners.owner_of(change.object, change.relation)
+        return Finding(code=code, object=change.object, owner=owner, detail=str(change))
+
+
+def without_parts(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Without the columns, indexes and so on of a relation that came or went as a whole."""
+    whole = {(c.kind, c.relation) for c in changes if c.relation and c.kind in {"added", "removed"} and _is_relation(c)}
+    return tuple(c for c in changes if (c.kind, c.relation) not in whole or _is_relation(c))
+
+
+def _is_relation(change: Change) -> bool:
+    return change.object in {f"{kind} {change.relation}" for kind in _RELATIONS}
+
+
+def _reordered(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{change.object}: a column that comes back comes last ({change.before} -> {change.after})"
+        for change in changes
+        if change.kind == "reordered"
+    )

@@ -1,0 +1,136 @@
+"""The scratch databases of a proof: the base schema, what the service needs, and what it stands on itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from aegisdb.errors import Failed, Interrupted, RevisionFailed
+from aegisdb.fingerprint import read
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import Event
+from aegisdb.runtime.history_base import lay_ground
+from aegisdb.runtime.session import Session
+from aegisdb.runtime.upgrade import apply_histories
+
+if TYPE_CHECKING:
+    from aegisdb.fingerprint import Fingerprint
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection, Identity
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+Watch = Callable[[Session], None]
+"""Is told each session when it is made, so that Ctrl-C can end it from another thread."""
+
+
+class GroundBroken(Exception):
+    """What the service starts on cannot be made; `code` is that of a finding."""
+
+    def __init__(self, code: str, error: Failed) -> None:
+        super().__init__(error.message)
+        self.code = code
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A scratch database, the service's session on it, and a connection to look at it."""
+
+    session: Session
+    conn: Connection
+    beside: Connection | None = None
+    """A second one, where there is a processor for it."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Of the database as it is now; nobody else works on it."""
+        return read(self.conn, self.beside)
+
+
+class Ground:
+    """Makes stages of one service, all alike; a context manager, because the ground of later ones is kept."""
+
+    def __init__(
+        self, ws: Workspace, history: History, needs: tuple[str, ...], template: str, watch: Watch, *, alone: bool
+    ) -> None:
+        self._ws = ws
+        self._alone = alone
+        self._history = history
+        self._needs = needs
+        self._template = template
+        self._watch = watch
+        self._made_by_hand = ws.registry.services[history.service].base is not None
+        self._stages = 0
+        self._kept: str | None = None
+        self._session: Session | None = None
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._cleanup.__exit__(*error)  # type: ignore[arg-type]
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """A database with everything below the service's first revision (or at its `stamp`).
+
+        Raises:
+            GroundBroken: a service that this one needs does not apply, or its base cannot be made.
+        """
+        with ExitStack() as stack:
+            address = stack.enter_context(self._database())
+            conn = stack.enter_context(connect(address, application="aegisdb: roundtrip"))
+            beside = stack.enter_context(connect(address, application="aegisdb: roundtrip")) if self._alone else None
+            session = self._on(address, conn.identity())
+            yield Stage(session, conn, beside)
+            session.release()
+
+    def _on(self, address: Address, identity: Identity) -> Session:
+        """The service's one session, on this database: its process and models are loaded once."""
+        if self._session is not None:
+            self._watch(self._session)
+            self._session.move(address, identity)
+            return self._session
+        session = Session(self._ws.registry, self._history, address, identity, listen=self._ws.listen, journal=False)
+        self._watch(session)
+        self._session = self._cleanup.enter_context(session)
+        return session
+
+    @contextmanager
+    def _database(self) -> Iterator[Address]:
+        self._stages += 1
+        if self._kept is None and (self._stages > 1 or self._made_by_hand):
+            # making the ground may take seconds: from the second stage on it is a clone
+            address = self._cleanup.enter_context(self._scratch(self._template))
+            self._lay(address)
+            self._kept = address.database
+        with self._scratch(self._kept or self._template) as address:
+            if self._kept is None:
+                self._lay(address)
+            yield address
+
+    @contextmanager
+    def _scratch(self, template: str) -> Iterator[Address]:
+        service = self._history.service
+        with scratch(self._ws.address(), template=template, label=f"roundtrip {service}") as address:
+            self._ws.listen(Event(step="scratch database", subject=service, note=address.database))
+            yield address
+
+    def _lay(self, address: Address) -> None:
+        ws = self._ws
+        with connect(address, application="aegisdb: roundtrip") as conn:
+            if self._needs:
+                try:
+                    apply_histories(ws.registry, address, conn.identity(), services=self._needs, journal=False)
+                except RevisionFailed as error:
+                    raise GroundBroken("needs_failed", error) from None
+            try:
+                lay_ground(ws.registry, conn, [self._history], bindir=ws.server.bindir(), listen=ws.listen)
+            except Interrupted:
+                raise
+            except Failed as error:
+                raise GroundBroken("base_failed", error) from None

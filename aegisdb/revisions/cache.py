@@ -1,0 +1,243 @@
+"""Histories as they were read last, in one file: nothing of a history is decoded before it is asked for.
+
+A service is four lines of it: heads, what its revision files were, all revisions together, each of them. A file that is
+missing, damaged, or of another version costs time, nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from aegisdb.revisions.parse import Revision
+from aegisdb.revisions.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
+    from pathlib import Path
+
+_FORMAT = 9
+_LINES = 4  # of a service
+_SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
+_UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
+
+
+class Block(NamedTuple):
+    """One service."""
+
+    heads: bytes
+    """How many revisions there are and which are heads, as JSON; null where they are in no order yet."""
+    listing: bytes
+    together: bytes
+    body: bytes
+
+
+class Listing:
+    """The revision files of one service, as they are on disk now."""
+
+    def __init__(self, directories: Iterable[str], *, recursive: bool) -> None:
+        self._settled = time.time_ns() - _SETTLED
+        self._now: list[str] = []
+        self._unsettled: set[int] = set()
+        self.paths: list[str] = []
+        self.beside: dict[str, list[str]] = {}
+        """By directory that was looked into: everything there that is no revision file."""
+        for directory in directories:
+            self._look(directory, recursive)
+
+    def _look(self, directory: str, recursive: bool) -> None:  # noqa: FBT001  once for each directory
+        with os.scandir(directory) as entries:
+            listed = sorted(entries, key=attrgetter("name"))
+        now, paths, settled = self._now.append, self.paths.append, self._settled
+        beside = self.beside.setdefault(directory, [])
+        for entry in listed:
+            name = entry.name
+            # Alembic's rule for what is a revision file
+            if name.endswith(".py") and not name.startswith((".#", "__init__")):
+                try:
+                    s = entry.stat()
+                except OSError:
+                    self._unsettled.add(len(self.paths))
+                    now(_UNREADABLE)
+                else:
+                    if s.st_mtime_ns >= settled:
+                        self._unsettled.add(len(self.paths))
+                    now(f"{s.st_mtime_ns} {s.st_size} {s.st_ino} {s.st_ctime_ns}")
+                paths(entry.path)
+                continue
+            beside.append(entry.path)
+            if recursive and entry.is_dir() and name != "__pycache__":
+                self._look(entry.path, recursive)
+
+    @cached_property
+    def now(self) -> bytes:
+        """What changes whenever any of the files does; paths first, then what each of them is."""
+        return _encoded(self.paths, self._now)
+
+    def kept(self, known: int) -> bytes:
+        """The same of the first `known` files, with no identity for one that may change without a trace."""
+        kept = [_UNSETTLED if place in self._unsettled else now for place, now in enumerate(self._now[:known])]
+        return _encoded(self.paths[:known], kept)
+
+    def same(self, block: Block) -> dict[str, Any]:
+        """What is kept, by path, of those files that are still the same."""
+        paths, identities = (part.split("\0") for part in _decoded(block.listing).split("\0\0"))
+        facts: list[list[Any]] = json.loads(block.body)
+        before = {paths[fact[0]]: (identities[fact[0]], fact) for fact in facts}
+        pairs = ((path, now, before.get(path)) for path, now in zip(self.paths, self._now, strict=True))
+        return {path: known[1] for path, now, known in pairs if known is not None and known[0] == now}
+
+
+class KeptRevisions(Mapping[str, Revision]):
+    """The revisions of an unchanged history, by id, parents before children."""
+
+    def __init__(self, block: Block, paths: Sequence[str], count: int) -> None:
+        self._body = block.body
+        self._paths = paths
+        self._count = count
+
+    @cached_property
+    def _all(self) -> dict[str, Revision]:
+        return {fact[1]: revived(fact, self._paths[fact[0]]) for fact in json.loads(self._body)}
+
+    def __getitem__(self, identifier: str) -> Revision:
+        return self._all[identifier]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return self._count
+
+    # those of Mapping look each one up again
+    def __contains__(self, identifier: object) -> bool:
+        return identifier in self._all
+
+    def keys(self) -> KeysView[str]:
+        """Ids."""
+        return self._all.keys()
+
+    def values(self) -> ValuesView[Revision]:
+        """Revisions."""
+        return self._all.values()
+
+    def items(self) -> ItemsView[str, Revision]:
+        """Both."""
+        return self._all.items()
+
+
+class KeptSummary:
+    """All revisions of an unchanged history together."""
+
+    def __init__(self, block: Block) -> None:
+        self._together = block.together
+
+    @cached_property
+    def summary(self) -> Summary:
+        """It."""
+        digest, references, imports = json.loads(self._together)
+        return Summary(digest, references, tuple(imports))
+
+
+class KeptHistories:
+    """The file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._blocks: dict[str, Block] = {}
+        self._changed = False
+
+    def __enter__(self) -> Self:
+        try:
+            first, _, rest = self._path.read_bytes().partition(b"\n")
+        except OSError:
+            return self
+        if first == _first(rest):
+            lines = rest.split(b"\n")
+            groups = zip(*(lines[start::_LINES] for start in range(_LINES)), strict=False)
+            # the service's name stands before its heads
+            for head, *others in groups:
+                name, _, heads = head.partition(b" ")
+                self._blocks[name.decode()] = Block(heads, *others)
+        return self
+
+    def get(self, service: str) -> Block | None:
+        """What is kept of a service."""
+        return self._blocks.get(service)
+
+    def put(self, service: str, block: Block) -> None:
+        """Keep a service from now on, unless that is what is kept already."""
+        if block != self._blocks.get(service) and b"\n" not in block.listing:
+            self._blocks[service] = block
+            self._changed = True
+
+    def __exit__(self, *_: object) -> None:
+        if not self._changed:
+            return
+        lines = [f"{name} ".encode() + b"\n".join(block) for name, block in self._blocks.items()]
+        rest = b"\n".join(lines)
+        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(_first(rest) + b"\n" + rest)
+            temporary.replace(self._path)
+        except OSError:
+            return  # a read-only checkout works without a cache
+
+
+def facts_of(revision: Revision, place: int) -> list[Any]:
+    """A revision as plain data; `place` is that of its file in the listing."""
+    r = revision
+    return [
+        place,
+        r.id,
+        r.down,
+        r.depends_on,
+        r.labels,
+        r.message,
+        r.line,
+        r.one_way,
+        r.digest,
+        r.references,
+        r.imports,
+    ]
+
+
+def revived(facts: list[Any], path: str) -> Revision:
+    """The revision of `facts_of`."""
+    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports = facts
+    revision = object.__new__(Revision)
+    # as unpickling does: a frozen dataclass sets each field by a call, half of the time for tens of thousands
+    vars(revision).update(
+        id=identifier,
+        down=tuple(down),
+        depends_on=tuple(depends_on),
+        labels=tuple(labels),
+        message=message,
+        file=path,
+        line=line,
+        one_way=one_way,
+        digest=digest,
+        references=tuple(references),
+        imports=tuple(imports),
+    )
+    return revision
+
+
+def _encoded(paths: Sequence[str], identities: Sequence[str]) -> bytes:
+    # no name holds NUL, and no list an empty text
+    return "\0\0".join(("\0".join(paths), "\0".join(identities))).encode("utf-8", "surrogateescape")
+
+
+def _decoded(listing: bytes) -> str:
+    return listing.decode("utf-8", "surrogateescape")
+
+
+def _first(rest: bytes) -> bytes:
+    return f"aegisdb {_FORMAT} {zlib.crc32(rest)}".encode()

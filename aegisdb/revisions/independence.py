@@ -1,0 +1,94 @@
+"""Which services' pending revisions must wait for each other, so that the rest may run side by side.
+
+Whoever runs side by side must give what one after the other gives. So two services wait for each other, in their
+order, unless the text of their pending revisions shows that neither knows of the other: a declared order, a name that
+the other owns, a name that both use and nobody owns, or anything that reaches beyond its own tables or cannot be seen
+in the text (`autocommit_block`, catalog queries, imports of the service's code, files) makes them wait.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aegisdb.revisions.order import service_needs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+
+_WORD = re.compile(r"[^\W\d][\w$]*")
+# what a foreign key points at is locked for a moment and not read: that is no reason to wait
+_FOREIGN_KEYS = re.compile(
+    r"""\breferences\s+(?:"?[\w$]+"?\.)?"?[\w$]+"?|["'](?:[\w$]+\.){1,2}[\w$]+["']""", re.IGNORECASE
+)
+_IMPORTS = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.MULTILINE)
+_REACHES_FAR = re.compile(
+    r"\bautocommit_block\b|\bconcurrently\b|\bpg_catalog\b|\bpg_(?:class|tables|views|indexes|attribute|constraint"
+    r"|namespace|proc|type|trigger|roles|stat\w*)\b|\binformation_schema\b|\binspect\b|\bevent\s+trigger\b"
+    r"|\bdefault\s+privileges\b|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
+    r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\("
+)
+_READERS = {"importlib", "pkgutil", "runpy", "pathlib", "os", "io", "subprocess", "glob", "sys", "builtins"}
+_PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
+    "__future__", "alembic", "sqlalchemy", "sqlmodel", "pgvector", "geoalchemy2",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What the pending revisions of one service say."""
+
+    words: frozenset[str]
+    opaque: bool
+
+
+def waits(
+    registry: Registry, todo: Sequence[tuple[History, tuple[Revision, ...]]], shared: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """For each service of `todo`, in its order, those before it that must be done first.
+
+    `shared` are names of objects that the database has: one that no service owns is everybody's.
+    """
+    owner_of = cache(registry.owners.of_word)
+    common = {name for name in shared if not owner_of(name)}
+    texts = {history.service: _read(registry, history, steps) for history, steps in todo}
+    touched = {name: {owner for word in text.words for owner in owner_of(word)} for name, text in texts.items()}
+    needs = {history.service: service_needs(registry, history).keys() for history, _ in todo}
+    found: dict[str, frozenset[str]] = {}
+    for name, text in texts.items():
+        before = list(found)
+        found[name] = frozenset(
+            other
+            for other in before
+            if text.opaque
+            or texts[other].opaque
+            or other in needs[name]
+            or other in touched[name]
+            or name in touched[other]
+            or not common.isdisjoint(text.words & texts[other].words)
+        )
+    return found
+
+
+def _read(registry: Registry, history: History, steps: tuple[Revision, ...]) -> _Text:
+    settings = registry.services[history.service]
+    words: set[str] = set()
+    opaque = not (settings.owns or settings.schema)  # nobody can tell which names are its own
+    for revision in steps:
+        text = revision.source
+        if opaque or _REACHES_FAR.search(text.lower()) or _imports_more(text):
+            return _Text(frozenset(), opaque=True)
+        words.update(_WORD.findall(_FOREIGN_KEYS.sub(" ", text)))
+    words.update([word.lower() for word in words])  # as PostgreSQL reads a name without quotes
+    return _Text(frozenset(words), opaque=False)
+
+
+def _imports_more(text: str) -> bool:
+    return any(module.partition(".")[0] not in _PLAIN for module in _IMPORTS.findall(text))

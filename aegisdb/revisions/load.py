@@ -1,0 +1,149 @@
+"""Reads the histories of a registry from disk, with a cache keyed by each file's identity."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from aegisdb.errors import HistoryError
+from aegisdb.file_cache import Remembered
+from aegisdb.revisions.cache import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
+from aegisdb.revisions.history import History
+from aegisdb.revisions.locate import alembic_settings, locate
+from aegisdb.revisions.parse import scan
+from aegisdb.revisions.revision_map import arrange
+from aegisdb.revisions.summary import summarized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.parse import Revision
+
+_FORMAT = 4
+_UNORDERED = b"null"
+
+
+def read_history(registry: Registry, service: str) -> History:
+    """Read one service's history.
+
+    Raises:
+        HistoryError: its files cannot be read or contradict each other.
+    """
+    with _Reader(registry) as reader:
+        return reader.history(service)
+
+
+def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
+    """Read every history; a broken one is its error, and the others still work."""
+    found: dict[str, History | HistoryError] = {}
+    with _Reader(registry) as reader:
+        for name in with_history(registry):
+            try:
+                found[name] = reader.history(name)
+            except HistoryError as error:
+                found[name] = error
+    return found
+
+
+def good_histories(registry: Registry) -> dict[str, History]:
+    """Every history of the registry.
+
+    Raises:
+        HistoryError: the first one that cannot be read.
+    """
+    histories: dict[str, History] = {}
+    for name, history in read_histories(registry).items():
+        if isinstance(history, HistoryError):
+            raise history
+        histories[name] = history
+    return histories
+
+
+def with_history(registry: Registry) -> tuple[str, ...]:
+    """Names of the services that have a history, in the registry's order."""
+    return tuple(name for name, service in registry.services.items() if service.alembic is not None)
+
+
+class _Reader:
+    """Reads some histories of one registry, with what is kept of them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        cache = registry.state / "cache"
+        self._remembered = Remembered(cache / "locations.json", _FORMAT)
+        self._kept = KeptHistories(cache / "revisions.kept")
+        self._real: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._remembered.__enter__()
+        self._kept.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remembered.__exit__()
+        self._kept.__exit__()
+
+    def history(self, name: str) -> History:
+        """Read one of them; raises as `read_history`."""
+        settings = alembic_settings(self._registry, name)
+        locations = locate(self._registry, name, self._remembered)
+        directories = dict.fromkeys(self._resolved(str(path)) for path in locations.versions)
+        listing = Listing(directories, recursive=locations.recursive)
+        block = self._kept.get(name)
+        revisions: Mapping[str, Revision] | None = None
+        if block is None or block.listing != listing.now or block.heads == _UNORDERED:
+            block, revisions = self._read(name, listing, block)
+        schema, known, summary = self._registry.services[name].schema, None, None
+        if revisions is None:
+            count, *heads = json.loads(block.heads)
+            revisions, known = KeptRevisions(block, listing.paths, count), tuple(heads)
+            summary = KeptSummary(block)
+        return History(name, settings.version_table, schema, locations, revisions, known, summary, listing.beside)
+
+    def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
+        """Read those files that are not what they were, and keep all of them."""
+        same = listing.same(block) if block is not None else {}
+        found: list[Revision] = []
+        arranged: dict[str, Revision] = {}
+        try:
+            # one by one: where a file cannot be read, those before it are kept
+            found.extend(revived(same[p], p) if p in same else scan(Path(p)) for p in listing.paths)
+            arranged = arrange(name, found)
+        finally:
+            # an abbreviation in `depends_on` means what the other files make of it
+            ordered = bool(arranged) and not any(revision.depends_on for revision in found)
+            block = _block(listing, found, arranged if ordered else None)
+            self._kept.put(name, block)
+        return block, arranged
+
+    def _resolved(self, path: str) -> str:
+        """The path without symbolic links; services share most of the directories above theirs."""
+        if not path.startswith("/") or ".." in path:
+            return os.path.realpath(path)
+        known = self._real.get(path)
+        if known is None:
+            parent, name = os.path.split(path)
+            if not name:
+                return path
+            place = f"{self._resolved(parent).rstrip('/')}/{name}"
+            linked = stat.S_ISLNK(os.lstat(place).st_mode)
+            known = self._real[path] = os.path.realpath(place) if linked else place
+        return known
+
+
+def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revision] | None) -> Block:
+    places = {revision.file: place for place, revision in enumerate(found)}
+    revised = {parent for revision in found for parent in revision.down}
+    heads = None if arranged is None else [len(arranged), *(one for one in arranged if one not in revised)]
+    ordered = found if arranged is None else list(arranged.values())
+    facts = [facts_of(revision, places[revision.file]) for revision in ordered]
+    summary = summarized(ordered)
+    return Block(_dumped(heads), listing.kept(len(found)), _dumped(summary), _dumped(facts))
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode()

@@ -1,0 +1,43 @@
+"""All revisions of a history together: what a hash of it and the order of services need, and no more."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.revisions.parse import Revision
+
+
+class Summary(NamedTuple):
+    """What all revisions of a history are together."""
+
+    digest: str
+    """Of their ids and of what each of them does, in order."""
+    references: dict[str, str]
+    """Tables that they refer to, each with the name of the first file that does."""
+    imports: tuple[str, ...]
+    """Names of the modules that they import."""
+
+
+class Kept(Protocol):
+    """A summary that is known without looking at the revisions."""
+
+    @property
+    def summary(self) -> Summary:
+        """It."""
+
+
+def summarized(revisions: Iterable[Revision]) -> Summary:
+    """The summary of revisions in this order."""
+    digest = hashlib.sha256()
+    references: dict[str, str] = {}
+    imports: dict[str, None] = {}
+    for revision in revisions:
+        digest.update(f"{revision.id} {revision.digest}\n".encode())
+        for table in revision.references:
+            references.setdefault(table, revision.path.name)
+        imports |= dict.fromkeys(revision.imports)
+    return Summary(digest.hexdigest(), references, tuple(imports))

@@ -1,0 +1,111 @@
+"""The first message to a worker: everything it must know about the service and the database."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.revisions.locate import alembic_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+
+WORKERS = "aegisdb worker:"
+"""How the sessions of workers begin their application_name."""
+LOCK_TIMEOUT = 5000
+"""Milliseconds that one DDL statement waits for a lock, so that readers do not queue behind it for long."""
+
+
+def opening(
+    registry: Registry,
+    history: History,
+    address: Address,
+    identity: Identity | None,
+    *,
+    journal: bool,
+    command: str,
+    strict: bool,
+    observe: bool,
+) -> dict[str, Any]:
+    """The message; it holds the URL with its password and goes through the pipe only."""
+    settings = alembic_settings(registry, history.service)
+    service, locations = registry.services[history.service], history.locations
+    return {
+        "op": "open",
+        "service": history.service,
+        "home": str(locations.home),
+        "ini": _text(locations.ini),
+        "pyproject": _text(locations.pyproject),
+        "script_location": settings.script_location,
+        "version_table": settings.version_table,
+        "version_tables": [s.alembic.version_table for s in registry.services.values() if s.alembic],
+        "schema": service.schema,
+        "owns": list(service.owns),
+        "url": driver_url(address, settings.driver),
+        "url_env": settings.url_env,
+        "socket": {"directory": address.socket, "port": address.port, "uid": os.geteuid()} if address.socket else None,
+        "identity": _identity(identity),
+        "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
+        "lock_timeout": LOCK_TIMEOUT,
+        "record": journal,
+        "strict": strict,
+        "observe": observe,
+        "who": _who(registry.root, command) if journal else {},
+    }
+
+
+def _identity(identity: Identity | None) -> dict[str, Any]:
+    """What env.py's connection must prove to be; without one it proves nothing and every connection is refused."""
+    if identity is None:
+        return {"system_identifier": "0", "oid": 0, "database": "no database"}
+    return {
+        "system_identifier": str(identity.system_identifier),
+        "oid": identity.oid,
+        "database": identity.database,
+    }
+
+
+def driver_url(address: Address, driver: str) -> str:
+    """The URL for a SQLAlchemy driver; asyncpg has its own word for sslmode and knows none of libpq's others."""
+    if driver != "asyncpg" or not address.parameters:
+        return address.url(driver=driver)
+    from dataclasses import replace
+
+    own = tuple(("ssl", value) for name, value in address.parameters if name == "sslmode")
+    return replace(address, parameters=own).url(driver=driver)
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
+def _who(root: Path, command: str) -> dict[str, str | None]:
+    return {"os_user": _user(), "host": socket.gethostname(), "git_commit": git_commit(root), "command": command}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container's user without a name
+
+
+@cache
+def git_commit(root: Path) -> str | None:
+    """The commit that is checked out at the registry, None outside git."""
+    from aegisdb.errors import Failed
+    from aegisdb.processes import run
+
+    try:
+        finished = run(["git", "-C", root, "rev-parse", "HEAD"], timeout=10, death_signal=None)
+    except Failed:
+        return None  # no git on this machine
+    return finished.stdout.strip() if finished.returncode == 0 else None

@@ -1,0 +1,124 @@
+"""What a history stands on before its first revision: its own schema, and a base that it did not make itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aegisdb import runners
+from aegisdb.errors import Failed
+from aegisdb.postgres.quoting import quote_ident
+from aegisdb.progress import Listener, silent, under_way
+from aegisdb.runtime.handshake import driver_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry, Service
+    from aegisdb.revisions.history import History
+
+_CALLABLE = re.compile(r"[\w.]+:[\w.]+")
+_CALL = (
+    "import importlib, sys; module, _, name = sys.argv[1].partition(':'); sys.path.insert(0, '');"
+    " target = importlib.import_module(module);"
+    " [target := getattr(target, part) for part in name.split('.')];"
+    " target(sys.stdin.read())"
+)
+_TIMEOUT = 600.0  # seconds for a base made by a callable
+
+
+def lay_ground(
+    registry: Registry,
+    conn: Connection,
+    histories: Iterable[History],
+    *,
+    bindir: Path | None = None,
+    listen: Listener = silent,
+) -> bool:
+    """Make schemas and bases of services that have nothing applied yet; True when something was made.
+
+    Raises:
+        StatementFailed: a base's SQL failed, with file:line; Failed: its callable did.
+    """
+    from aegisdb.applied.version_tables import read_versions
+
+    listed = [h for h in histories if h.schema or registry.services[h.service].base]
+    if not listed:
+        return False
+    applied = read_versions(conn, listed)
+    made = False
+    for history in listed:
+        if applied[history.service]:
+            continue
+        if history.schema:
+            conn.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(history.schema)}")
+        service = registry.services[history.service]
+        if service.base and not _is_there(conn, history):
+            with under_way(listen, "base", history.service):
+                _make_base(registry, history, conn.address, bindir)
+            _stamp(registry, history, service, conn)
+            made = True
+    return made
+
+
+def _is_there(conn: Connection, history: History) -> bool:
+    # an empty version table means that a person took everything back; the base is still there
+    name = quote_ident(history.version_table)
+    qualified = f"{quote_ident(history.schema)}.{name}" if history.schema else name
+    return conn.value("SELECT to_regclass(%s)", (qualified,)) is not None
+
+
+def _make_base(registry: Registry, history: History, address: Address, bindir: Path | None) -> None:
+    service = registry.services[history.service]
+    inside = _in_schema(address, history.schema)
+    parts = (service.base,) if isinstance(service.base, str) else service.base or ()
+    for part in parts:
+        if isinstance(service.base, str) and _CALLABLE.fullmatch(part):
+            _call(history, service, part, inside)
+        else:
+            from aegisdb.postgres.psql import run_file
+
+            run_file(inside, registry.root / part, bindir=bindir)
+
+
+def _in_schema(address: Address, schema: str | None) -> Address:
+    if not schema:
+        return address
+    option = ("options", f"-csearch_path={quote_ident(schema)}")
+    return replace(address, parameters=(*address.parameters, option))
+
+
+def _call(history: History, service: Service, target: str, address: Address) -> None:
+    from aegisdb.processes import run
+
+    driver = service.alembic.driver if service.alembic else "psycopg"
+    home = history.locations.home
+    finished = run(
+        [*runners.python(service.runner, home), "-c", _CALL, target],
+        cwd=home,
+        env=runners.environment(service.runner, home),
+        stdin=driver_url(address, driver),
+        timeout=_TIMEOUT,
+    )
+    if finished.returncode:
+        from aegisdb.postgres.masking import mask
+
+        said = mask(finished.stderr.strip(), address).splitlines()
+        raise Failed(
+            f"{history.service}: its base {target} failed: {said[-1] if said else 'no output'}",
+            where=str(home),
+            code="base",
+        )
+
+
+def _stamp(registry: Registry, history: History, service: Service, conn: Connection) -> None:
+    if not service.stamp:
+        return
+    from aegisdb.runtime.session import Session
+
+    with Session(registry, history, conn.address, conn.identity(), journal=False) as session:
+        session.stamp(history.resolve(service.stamp))

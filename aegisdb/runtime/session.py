@@ -1,0 +1,298 @@
+"""The engine's side of one worker: a service, a database, and steps that are committed when a call returns."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from aegisdb.progress import Event, Listener, silent
+from aegisdb.runtime.backend import Backend
+from aegisdb.runtime.failures import LockTimeout, error_of, given_up, not_started, out_of_time, revision_error
+from aegisdb.runtime.handshake import opening
+from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
+from aegisdb.runtime.step_results import Direction, Draft, StepDone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.errors import AegisError
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+
+_LOCK_TRIES = 3
+_LOADING = 120.0  # seconds
+_CURRENT: dict[str, Any] = {"op": "current"}
+_PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
+
+
+class Session:
+    """One worker process, started when entered. env.py's connection stays open from step to step.
+
+    Between two calls the database may be looked at: no transaction of the worker is open. After a failed revision the
+    session is usable: env.py is run again with the next step. Whatever leaves the `with` block by an exception kills
+    the worker and ends its session on the server. `strict` takes a revision that ends its transaction by itself for
+    half-applied (Dirty); where a database is thrown away or replaced as a whole, that does not matter.
+    """
+
+    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
+        self,
+        registry: Registry,
+        history: History,
+        address: Address,
+        identity: Identity | None,
+        *,
+        listen: Listener = silent,
+        journal: bool = True,
+        timeout: float | None = None,
+        command: str = "",
+        strict: bool = False,
+        observe: bool = False,
+    ) -> None:
+        self.history = history
+        self._registry = registry
+        self._address = address
+        self._journal = journal
+        self._timeout = timeout
+        # loading Alembic and the models is no revision's fault, yet must not hang for ever either
+        self._patience = None if timeout is None else max(timeout, _LOADING)
+        self._listen = listen
+        self._runner = registry.services[history.service].runner
+        self._make_opening = partial(
+            opening, registry, history, journal=journal, command=command, strict=strict, observe=observe
+        )
+        self._opening = self._make_opening(address, identity)
+        self._backend = Backend(address, self._opening["application"], online=identity is not None)
+        self._worker: Worker | None = None
+        self._opened = False
+        self._ahead = False
+        """Whether the worker has been asked for the version table and the answer has not been read."""
+        self._interrupted = False
+        self._rows: tuple[str, ...] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close() if kind is None else self.abort()
+
+    def start(self, *, ahead: bool = False) -> None:
+        """Start the worker without waiting for it; `ahead` lets it run env.py and read the version table already."""
+        if self._worker is None:
+            self._worker = Worker(self.history.locations.home, self._runner)
+            self._opened = self._ahead = False
+            with suppress(WorkerEnded):  # waiting for its answer will say why it ended
+                self._worker.send(self._opening)
+                if ahead:
+                    self._worker.send(_CURRENT)
+                    self._ahead = True
+
+    def release(self) -> None:
+        """Let env.py return, so that its connection is free; the process stays."""
+        self._rows = None
+        if self._worker is not None and self._opened:
+            self._ask({"op": "release"})
+
+    def move(self, address: Address, identity: Identity) -> None:
+        """Go on with another database in the same process, where the service's models are loaded; `release` first.
+
+        A service that reads its own variable gets a new process: it may have made its engine when it was imported.
+        """
+        self._address, self._opening = address, self._make_opening(address, identity)
+        self._backend = Backend(address, self._opening["application"])
+        if self._opening["url_env"]:
+            self.close()
+        if self._worker is not None and self._opened:
+            self._ask(self._opening)
+        self.start()
+
+    def close(self) -> None:
+        """End the worker; its connection is free afterwards."""
+        worker, self._worker, self._rows = self._worker, None, None
+        if worker is not None:
+            worker.quit()
+
+    def abort(self) -> None:
+        """Kill the worker and make sure that the server works on nothing for it any more."""
+        worker, self._worker, self._rows = self._worker, None, None
+        if worker is not None:
+            worker.kill()
+            self._backend.end(worker.backend_pid)
+
+    def interrupt(self) -> None:
+        """Kill the worker from another thread: the one that waits for its answer finds it ended and cleans up."""
+        self._interrupted = True
+        if (worker := self._worker) is not None:
+            worker.signal()
+
+    def current(self) -> tuple[str, ...]:
+        """Rows of the version table, as env.py's connection sees them."""
+        self._rows = tuple(self._ask(_CURRENT)["rows"])
+        return self._rows
+
+    def upgrade_one(self, revision: str) -> StepDone:
+        """Apply one revision in a transaction of its own; its parents must be applied.
+
+        Raises:
+            RevisionFailed: it failed; nothing of it remains.
+            Dirty: it failed and something of it is committed.
+            Busy: a lock was not to be had; nothing of it remains.
+            Refused: env.py connected elsewhere; nothing was run.
+        """
+        return self._step("upgrade", revision)
+
+    def downgrade_one(self, revision: str) -> StepDone:
+        """Revert one revision; raises as `upgrade_one`."""
+        return self._step("downgrade", revision)
+
+    def stamp(self, revisions: Iterable[str], *, purge: bool = False) -> tuple[str, ...]:
+        """Write into the version table that these are applied; runs none of them. Empty means base.
+
+        `purge` empties the version table first, so rows that no file explains do not matter.
+        """
+        answer = self._ask({"op": "stamp", "revisions": list(revisions), "purge": purge})
+        if not answer["checked"]:
+            return self.current()
+        self._rows = tuple(answer["rows"])
+        return self._rows
+
+    def check(self) -> tuple[str, ...]:
+        """What autogenerate would propose now, in words."""
+        return tuple(self._ask({"op": "compare", "message": "check"})["operations"])
+
+    def autogenerate(self, message: str, *, allow_drop: bool = False, head: str = "head") -> Draft:
+        """Write the revision that makes the database equal to the models; no file when nothing differs.
+
+        No file either when it would drop something and `allow_drop` is not given: `drops` then says what.
+        """
+        request = {"op": "compare", "message": message, "write": True, "allow_drop": allow_drop, "head": head}
+        answer = self._ask(request)
+        return Draft(
+            path=Path(answer["path"]) if answer["path"] else None,
+            operations=tuple(answer["operations"]),
+            drops=tuple(answer["drops"]),
+            compared=answer["compared"],
+        )
+
+    def empty(self, message: str, *, head: str = "head") -> Draft:
+        """Write an empty revision; the database is not contacted."""
+        answer = self._ask({"op": "empty", "message": message, "head": head})
+        return Draft(path=Path(answer["path"]), operations=(), drops=())
+
+    def render_sql(self, applied: tuple[str, ...], revisions: tuple[str, ...], direction: Direction) -> str:
+        """The SQL of these steps, one transaction each, from where the version table says `applied`.
+
+        Raises:
+            Failed: `reads_data`: a revision's SQL depends on rows; its name is in the message.
+        """
+        request = {"op": "render", "applied": list(applied), "revisions": list(revisions), "direction": direction}
+        sql: str = self._ask(request)["sql"]
+        return sql
+
+    def _step(self, direction: Direction, identifier: str) -> StepDone:
+        revision = self.history.revisions[identifier]
+        for attempt in range(1, _LOCK_TRIES + 1):
+            try:
+                return self._try(direction, revision)
+            except LockTimeout as error:
+                head, newline, rest = error.message.partition("\n")
+                error.message = f"{head}; {self._backend.blockers_text()}{newline}{rest}"
+                self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+                if attempt == _LOCK_TRIES:
+                    raise given_up(error) from None
+                time.sleep(_PAUSE * attempt)
+        raise AssertionError  # the loop returns or raises
+
+    def _try(self, direction: Direction, revision: Revision) -> StepDone:
+        before = self._rows if self._rows is not None else self.current()
+        after = self.history.after(before, revision.id, up=direction == "upgrade")
+        subject = f"{self.history.service} {revision.id}"
+        self._listen(Event(step=direction, subject=subject))
+        request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
+        if self._journal:
+            request |= {"digest": revision.digest, "source": revision.source}
+        answer = self._ask(request, revision)
+        if not answer["checked"]:
+            self._backend.require_rows(self.history, revision, after)
+        self._rows = after
+        done = StepDone(
+            service=self.history.service,
+            revision=revision.id,
+            message=revision.message,
+            direction=direction,
+            seconds=answer["seconds"],
+            ended_transaction=bool(answer.get("ended")),
+            observed=answer.get("observed"),
+        )
+        self._listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
+        return done
+
+    def _ask(self, request: dict[str, Any], revision: Revision | None = None) -> dict[str, Any]:
+        self.start()
+        worker = self._worker
+        assert worker is not None  # noqa: S101  start() made it
+        try:
+            if not self._opened:
+                self._open(worker)
+            if self._interrupted:
+                worker.signal()
+            if self._ahead and request is not _CURRENT:
+                self.current()
+            if not self._ahead:
+                worker.send(request)
+            self._ahead = False
+            limit = self._timeout if revision is not None else self._patience
+            answer = worker.receive(limit, lambda: self._backend.watch(worker.backend_pid))
+        except WorkerTimeout:
+            self.abort()
+            raise self._out_of_time(revision) from None
+        except WorkerEnded:
+            raise self._ended(worker, revision, request["op"]) from None
+        if not answer["ok"]:
+            self._rows = None
+            raise self._failed(answer, worker, revision)
+        return answer
+
+    def _open(self, worker: Worker) -> None:
+        answer = worker.receive(self._patience)
+        if not answer["ok"]:
+            raise error_of(answer, self.history, worker.output(), self._address, self._runner)
+        self._opened = True
+
+    def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
+        named = self.history.revisions.get(answer.get("revision", "")) or revision
+        if answer["kind"] in {"revision", "unrecorded", "reads_data", "ended_transaction"} and named is not None:
+            error = revision_error(answer, self.history, named, answer.get("action", "the step"), self._address)
+        else:
+            error = error_of(answer, self.history, worker.output(), self._address, self._runner)
+        if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
+            self._backend.require_server()
+        if named is not None and not isinstance(error, LockTimeout):
+            self._backend.raise_unless_clean(self.history, named, error, journal=self._journal)
+        return error
+
+    def _ended(self, worker: Worker, revision: Revision | None, verb: str) -> AegisError:
+        output, opened = worker.output(), self._opened
+        self.abort()
+        if self._runner and not opened:
+            return not_started(self.history, output, self._runner)
+        self._backend.require_server()
+        if revision is None:
+            failure = {"kind": "environment", "message": "the process ended without an answer"}
+            return error_of(failure, self.history, output, self._address)
+        failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
+        error = revision_error(failure, self.history, revision, verb, self._address)
+        self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        return error
+
+    def _out_of_time(self, revision: Revision | None) -> AegisError:
+        error = out_of_time(self.history, revision, self._timeout or 0, self._backend.blockers_text())
+        if revision is not None:
+            self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        return error

@@ -1,0 +1,179 @@
+"""Applies pending revisions of several services to one database, in cross-service order."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from aegisdb.applied.version_tables import read_versions
+from aegisdb.progress import Listener, silent
+from aegisdb.revisions.independence import waits
+from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.order import service_order
+from aegisdb.runtime.history_base import lay_ground
+from aegisdb.runtime.parallel import Lanes
+from aegisdb.runtime.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.step_results import StepDone
+
+Steps = tuple["History", tuple["Revision", ...]]
+
+_WORTH_IT = 16  # revisions; fewer are done one service after the other, in an order that everybody expects
+_WIDEST = 4  # services at once: the server has work to do as well
+_NAMES = """
+WITH own AS (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
+part AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e')
+SELECT relname::text FROM pg_class WHERE relnamespace IN (TABLE own) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION SELECT proname::text FROM pg_proc
+WHERE pronamespace IN (TABLE own) AND ('pg_proc'::regclass, oid) NOT IN (TABLE part)
+UNION SELECT typname::text FROM pg_type WHERE typnamespace IN (TABLE own) AND typtype IN ('e', 'd')
+"""
+
+
+def apply_histories(
+    registry: Registry,
+    address: Address,
+    identity: Identity,
+    *,
+    to: Mapping[str, tuple[str, ...]] | None = None,
+    services: Iterable[str] | None = None,
+    listen: Listener = silent,
+    journal: bool = True,
+) -> tuple[StepDone, ...]:
+    """Bring a database to head, or to the revisions of `to` (a service that `to` leaves out gets nothing).
+
+    The caller holds the lock and answers for safety. `journal` False leaves no trace in the side schema, for databases
+    that are thrown away or copied.
+
+    Raises:
+        HistoryError: a history is broken; RevisionFailed and others: as `Session.upgrade_one`.
+    """
+    from aegisdb.postgres.connection import connect
+
+    histories = good_histories(registry)
+    wanted = set(histories if services is None else services)
+    with connect(address) as conn:
+        if journal:
+            from aegisdb.postgres.side_schema import ensure
+
+            ensure(conn)
+        order = [name for name in service_order(registry, histories) if name in wanted and (to is None or to.get(name))]
+        lay_ground(registry, conn, [histories[name] for name in order], listen=listen)
+        applied = read_versions(conn, histories.values())
+    todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
+    with Sessions(registry, address, identity, listen=listen, journal=journal) as sessions:
+        return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
+
+
+def _pending(
+    history: History, applied: tuple[str, ...], to: Mapping[str, tuple[str, ...]] | None
+) -> tuple[Revision, ...]:
+    if to is None:
+        return history.pending(applied)
+    wanted = history.ancestors(to.get(history.service, ()))
+    return tuple(revision for revision in history.pending(applied) if revision.id in wanted)
+
+
+class Sessions:
+    """Workers of several services: the next one starts while the one before still works.
+
+    Where much is to be done, services that do not know of each other work side by side (`lanes`); with `observe`,
+    somebody looks at the database after each step, so never.
+    """
+
+    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
+        self,
+        registry: Registry,
+        address: Address,
+        identity: Identity,
+        *,
+        listen: Listener = silent,
+        journal: bool = True,
+        timeout: float | None = None,
+        command: str = "",
+        strict: bool = False,
+        observe: bool = False,
+    ) -> None:
+        self._registry = registry
+        self._address = address
+        self._observe = observe
+        self._make = partial(
+            Session,
+            registry,
+            address=address,
+            identity=identity,
+            listen=listen,
+            journal=journal,
+            timeout=timeout,
+            command=command,
+            strict=strict,
+            observe=observe,
+        )
+        self._open: dict[str, Session] = {}
+        self._lanes: Lanes | None = None
+        self._at_work: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind and self._lanes is not None:
+            self._lanes.stop()
+        for session in self._open.values():
+            session.abort() if kind else session.close()
+
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """Services whose next revision has been begun and is not done; where one has failed, that one."""
+        return self._lanes.at_work if self._lanes is not None else self._at_work
+
+    def upgrade(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
+        """Do the steps; each is yielded when it is committed."""
+        width = 1 if self._observe or len(todo) < 2 or sum(len(steps) for _, steps in todo) < _WORTH_IT else _width()  # noqa: PLR2004
+        if width == 1:
+            yield from self._one_by_one(todo)
+            return
+        self._lanes = Lanes(todo, waits(self._registry, todo, self._names()), self._session, width)
+        yield from self._lanes.upgrade()
+
+    def _one_by_one(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
+        for index, (history, steps) in enumerate(todo):
+            self._at_work = (history.service,)
+            session = self._session(history)
+            if index + 1 < len(todo):
+                self._session(todo[index + 1][0])
+            for revision in steps:
+                yield session.upgrade_one(revision.id)
+            session.close()
+        self._at_work = ()
+
+    def _names(self) -> set[str]:
+        """Names of what the database has now."""
+        from aegisdb.postgres.connection import connect
+
+        with connect(self._address) as conn:
+            return {row[0] for row in conn.rows(_NAMES)}
+
+    def _session(self, history: History) -> Session:
+        if history.service not in self._open:
+            session = self._make(history=history)
+            self._open[history.service] = session
+            session.start(ahead=True)
+        return self._open[history.service]
+
+
+def _width() -> int:
+    # two more than processors: there is always one that waits for the server, and one that connects or loads its models
+    with suppress(AttributeError):  # Linux only
+        return min(_WIDEST, len(os.sched_getaffinity(0)) + 2)
+    return min(_WIDEST, (os.cpu_count() or 1) + 2)

@@ -1,0 +1,259 @@
+"""The module that imports Alembic: env.py runs here, under a context that guards it and feeds it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import alembic.context
+import alembic.runtime.migration
+from alembic.autogenerate.api import RevisionContext
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import HeadMaintainer, MigrationStep
+from alembic.script import ScriptDirectory
+
+from . import guard, revision_files
+from .autogenerate_filter import Filter
+from .error_report import Refusal
+from .fast import plain_sql, unix_socket, version_rows
+from .offline_connection import OfflineConnection
+from .stepper import Stepper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .channel import Channel, Message
+
+_DEFAULT_VERSION_TABLE = "alembic_version"
+_STAND_IN = Path(__file__).parent / "stand_in.ini"
+# `inspect.signature` takes milliseconds, in each worker
+_CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
+_READS_TOML = "toml_file" in Config.__init__.__code__.co_varnames
+
+
+class GuardedEnvironment(EnvironmentContext):
+    """What env.py knows as `alembic.context`: the same interface, with our guard and filter inside `configure`."""
+
+    def __init__(self, side: AlembicSide, fn: Callable[..., Any], **options: Any) -> None:
+        self._side = side
+        super().__init__(side.config, side.script, fn=fn, **options)
+
+    def configure(self, *args: Any, **kwargs: Any) -> None:
+        """Prove the connection, then configure as env.py wishes, one transaction a revision."""
+        wished = {**{_CONFIGURE[place]: value for place, value in enumerate(args)}, **kwargs}
+        self._side.check_version_table(wished)
+        wished["transaction_per_migration"] = True
+        self._side.filter = Filter(self._side.opening, wished.get("target_metadata"))
+        wished["include_name"] = self._side.filter.name_hook(wished.get("include_name"))
+        wished["include_object"] = self._side.filter.object_hook(wished.get("include_object"))
+        if self.is_offline_mode():
+            self._configure_offline(wished)
+        else:
+            self._configure_online(wished)
+
+    def _configure_online(self, wished: dict[str, Any]) -> None:
+        connection = wished.get("connection")
+        if connection is None:
+            raise Refusal("environment", "env.py gave no connection to context.configure()")
+        if not hasattr(connection, "execute"):
+            raise Refusal("environment", "env.py gave context.configure() an engine instead of a connection")
+        # one that is left open Alembic would take for env.py's own
+        with nullcontext() if connection.in_transaction() else connection.begin():
+            self._side.connected(connection)
+        ours = wished.get("on_version_apply") or ()
+        callbacks = tuple(ours) if isinstance(ours, (list, tuple)) else (ours,)
+        self._side.stepper.overheard = bool(callbacks)
+        wished["on_version_apply"] = (*callbacks, self._side.stepper.applied)
+        super().configure(**wished)
+        context = self.get_context()
+        context.get_current_heads = partial(version_rows.read, context)  # type: ignore[method-assign]
+        plain_sql.take(context)
+
+    def _configure_offline(self, wished: dict[str, Any]) -> None:
+        # `named` keeps % and : in the SQL as they are; no driver is needed, and no connection is used
+        wished.update(connection=None, url=None, dialect_name="postgresql", literal_binds=True)
+        wished["dialect_opts"] = {"paramstyle": "named"}
+        wished["output_buffer"] = self._side.buffer
+        super().configure(**wished)
+        context = self.get_context()
+        stand_in: Any = OfflineConnection(context.connection)
+        context.connection = context.impl.connection = stand_in
+
+
+# `alembic.context` knows the methods of the classes that were registered with it, not those of their subclasses
+GuardedEnvironment.create_module_class_proxy(vars(alembic.context), vars(alembic.context))
+
+
+class Heads(HeadMaintainer):
+    """Leaves the version table to the statement that ends a step, where that does the same in less time."""
+
+    def __init__(self, stepper: Stepper, context: Any, heads: Any) -> None:
+        super().__init__(context, heads)
+        self._stepper = stepper
+
+    def _insert_version(self, version: str) -> None:
+        if not self._moved("", version):
+            super()._insert_version(version)
+
+    def _delete_version(self, version: str) -> None:
+        if not self._moved(version, ""):
+            super()._delete_version(version)
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        if not self._moved(from_, to_):
+            super()._update_version(from_, to_)
+
+    def _moved(self, old: str, new: str) -> bool:
+        if not self._stepper.takes_moves(self.context):
+            return False
+        self._stepper.move(old, new)
+        self.heads = (self.heads - {old}) | ({new} if new else set())
+        return True
+
+
+class OnDemand(dict[str, Any]):
+    """`config.attributes`: an env.py that insists on `["connection"]` gets one, one that only asks for it does not."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url=url)
+        self._url = url
+
+    def __missing__(self, key: str) -> Any:
+        if key != "connection":
+            raise KeyError(key)
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        self[key] = create_engine(self._url.replace("+asyncpg:", "+psycopg:", 1), poolclass=NullPool).connect()
+        return self[key]
+
+    def close(self) -> None:
+        """Close what was made on demand."""
+        made = self.pop("connection", None)
+        if made is not None:
+            made.close()
+
+
+class AlembicSide:
+    """One service and one database: its configuration, its scripts, and runs of its env.py."""
+
+    def __init__(self, channel: Channel, opening: Message) -> None:
+        self.channel = channel
+        self.opening = opening
+        _enter(opening)
+        unix_socket.take(opening["socket"])
+        self.config = _config(opening)
+        self.attributes = OnDemand(opening["url"])
+        self.config.attributes = self.attributes
+        self.script = ScriptDirectory.from_config(self.config)
+        self.stepper = Stepper(channel, self.script, MigrationStep, opening)
+        # Alembic makes its own; this process is one service's alone, so it may be told once and for all
+        alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]
+        self.filter: Filter | None = None
+        self.buffer = io.StringIO()
+
+    def connected(self, connection: Any) -> None:
+        """Prove the connection, settle it, and tell the engine which backend it is."""
+        pid = guard.prove(connection, self.opening, self.script.env_py_location)
+        guard.settle(connection, self.opening)
+        self.channel.write({"event": "connected", "backend_pid": pid})
+
+    def check_version_table(self, wished: dict[str, Any]) -> None:
+        """Fill in the version table's schema; refuse an env.py whose version table is not the registry's."""
+        schema = self.opening["schema"]
+        if schema and not wished.get("version_table_schema"):
+            wished["version_table_schema"] = schema
+        table = wished.get("version_table", _DEFAULT_VERSION_TABLE)
+        if table != self.opening["version_table"]:
+            raise Refusal(
+                "version_table",
+                f"{self.script.env_py_location} keeps its version in {table}, "
+                f"services.yaml says {self.opening['version_table']}; nothing was run",
+                "make them the same: plain alembic and invoke must read one table",
+            )
+
+    def move(self, opening: Message) -> None:
+        """Go on with another database; models and revisions stay loaded."""
+        self.opening.update(opening)
+        self.config.attributes = self.attributes = OnDemand(opening["url"])
+        self.config.set_main_option("sqlalchemy.url", opening["url"].replace("%", "%%"))
+        self.channel.write({"ok": True})
+
+    def release(self, request: Message) -> None:
+        """Answer when env.py has returned: the request before this one ended its run, and so its connection."""
+        del request
+        self.channel.write({"ok": True})
+
+    def run(self, fn: Callable[..., Any], **options: Any) -> None:
+        """Run env.py once; `fn` is what its `run_migrations()` iterates."""
+        try:
+            with GuardedEnvironment(self, fn, **options):
+                self.script.run_env()
+        finally:
+            self.attributes.close()
+
+    def steps(self, request: Message) -> None:
+        """Do this step and all that follow in one run of env.py; each is answered when it is committed."""
+        self.channel.put_back(request)
+        self.run(self.stepper.migrations, purge=bool(request.get("purge")))
+        self.stepper.ended()
+
+    def render(self, request: Message) -> None:
+        """Answer with the SQL of some revisions."""
+        self.buffer.seek(0)
+        self.buffer.truncate()
+        starting = request["applied"]
+        self.run(
+            lambda _heads, _context: self.stepper.offline(request),
+            as_sql=True,
+            starting_rev=starting or None,
+            destination_rev=None,
+        )
+        self.channel.write({"ok": True, "sql": self.buffer.getvalue()})
+
+    def compare(self, request: Message) -> None:
+        """Answer with what autogenerate would propose; write a file only when asked to."""
+        context = RevisionContext(
+            self.config, self.script, revision_files.command_arguments(request, autogenerate=True)
+        )
+
+        def look(heads: Any, migration: Any) -> list[Any]:
+            context.run_autogenerate(heads, migration)
+            return []
+
+        self.run(look, as_sql=False, template_args=context.template_args, revision_context=context)
+        compared = self.filter.compared if self.filter else 0
+        self.channel.write({"ok": True, "compared": compared, **revision_files.proposal(context, request)})
+
+    def empty(self, request: Message) -> None:
+        """Write an empty revision file."""
+        context = RevisionContext(
+            self.config, self.script, revision_files.command_arguments(request, autogenerate=False)
+        )
+        self.channel.write({"ok": True, "path": revision_files.write(context, request)})
+
+
+def _enter(opening: Message) -> None:
+    os.chdir(opening["home"])
+    sys.path.insert(0, opening["home"])
+    if opening["url_env"]:
+        os.environ[opening["url_env"]] = opening["url"]
+
+
+def _config(opening: Message) -> Config:
+    # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
+    ini = opening["ini"] or (None if opening["pyproject"] else str(_STAND_IN))
+    files: dict[str, Any] = {"file_": ini}
+    if opening["pyproject"] and _READS_TOML:
+        files["toml_file"] = opening["pyproject"]
+    config = Config(**files)
+    if opening["script_location"]:
+        config.set_main_option("script_location", opening["script_location"].replace("%", "%%"))
+    config.set_main_option("sqlalchemy.url", opening["url"].replace("%", "%%"))
+    return config

@@ -1,0 +1,1 @@
+"""Ways past SQLAlchemy and psycopg, each with the plain way beside it."""

@@ -1,0 +1,60 @@
+"""Before anything runs: is the connection that env.py opened the database that was asked for?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .error_report import Refusal
+from .fast import raw
+
+if TYPE_CHECKING:
+    from .channel import Message
+
+_IDENTITY = """
+SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
+       coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)::text
+FROM pg_database WHERE datname = current_database()
+"""
+
+
+def prove(connection: Any, opening: Message, env_py: str) -> int:
+    """Return the connection's backend pid.
+
+    Raises:
+        Refusal: `wrong_database`: env.py connected elsewhere; nothing has run there but one SELECT of its identity.
+    """
+    asked = opening["identity"]
+    if connection.dialect.name != "postgresql":
+        reached = connection.engine.url.render_as_string(hide_password=True)
+        raise _elsewhere(env_py, f"a {connection.dialect.name} database ({reached})", opening)
+    row = raw.texts(connection, _IDENTITY)
+    if row[:2] != (str(asked["system_identifier"]), str(asked["oid"])):
+        url = connection.engine.url
+        server = f"{row[4]}:{row[5]}" if row[4] else f"{url.host}:{url.port}"  # through a socket it does not say
+        raise _elsewhere(env_py, f"database {row[2]} on the server at {server}", opening)
+    return int(row[3])
+
+
+def _elsewhere(env_py: str, reached: str, opening: Message) -> Refusal:
+    asked = opening["identity"]["database"]
+    return Refusal(
+        "wrong_database",
+        f"{env_py} connected to {reached}, not to {asked} on the target's server; nothing was run",
+        "let env.py use `sqlalchemy.url` of its config, or name the variable it reads as `alembic.url_env`",
+    )
+
+
+def settle(connection: Any, opening: Message) -> None:
+    """Session settings of a migration: bounded lock waits, early notice of a dead client, a name to be found by."""
+    settings = {
+        "application_name": opening["application"],
+        "lock_timeout": f"{opening['lock_timeout']}ms",
+        "client_connection_check_interval": "1s",
+    }
+    if opening["schema"]:
+        quoted = opening["schema"].replace('"', '""')
+        settings["search_path"] = f'"{quoted}"'
+        # the recipe of Alembic's cookbook for one schema per tenant
+        connection.dialect.default_schema_name = opening["schema"]
+    calls = (f"set_config('{name}', {raw.literal(value)}, false)" for name, value in settings.items())
+    raw.texts(connection, f"SELECT {', '.join(calls)}")

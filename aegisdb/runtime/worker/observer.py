@@ -1,0 +1,109 @@
+"""What a rehearsed step does: its statements with their time, the locks it takes, the rows it reads and writes."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .fast import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .channel import Message
+
+_LOCKS = """
+SELECT relation::bigint, mode FROM pg_locks
+WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_WORK = """
+SELECT relid::bigint, seq_scan::bigint, seq_tup_read::bigint, n_tup_ins::bigint, n_tup_upd::bigint, n_tup_del::bigint
+FROM pg_stat_xact_all_tables
+"""
+_ONLY_OUTSIDE = re.compile(
+    r"\bCONCURRENTLY\b|^\s*(?:VACUUM|REINDEX|CLUSTER|CREATE\s+DATABASE|ALTER\s+SYSTEM)\b", re.IGNORECASE
+)
+"""Statements that PostgreSQL refuses in a transaction."""
+
+
+class Observer:
+    """Collects what one step does; the engine gives oids their names, for it knows those that are gone as well."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._began = 0.0
+        self._outside = False
+        self._statements: list[Message] = []
+        self._locks: set[tuple[int, str]] = set()
+        self._before: dict[int, tuple[int, ...]] = {}
+        self._work: dict[int, list[int]] = {}
+
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Listen to the statements of a revision, then look once more before its transaction ends."""
+        from sqlalchemy import event
+
+        hooks = (("before_cursor_execute", self._start), ("after_cursor_execute", self._end))
+        self._before = self._counters(self._connection)
+        for name, hook in hooks:
+            event.listen(self._connection, name, hook)
+        try:
+            yield
+        finally:
+            for name, hook in hooks:
+                event.remove(self._connection, name, hook)
+        self.look(self._connection)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Within this, statements are outside of a transaction."""
+        self._outside = True
+        try:
+            yield
+        finally:
+            self._outside = False
+
+    def look(self, connection: Any) -> None:
+        """Note the locks that are held and the work that was done since the last look."""
+        self._locks.update((row[0], row[1]) for row in raw.rows(connection, _LOCKS))
+        now = self._counters(connection)
+        for relation, counters in now.items():
+            earlier = self._before.get(relation, (0,) * len(counters))
+            total = self._work.setdefault(relation, [0] * len(counters))
+            # the server adds to its statistics, and so begins at 0 again, when it likes
+            gained = [new - old if new >= old else new for new, old in zip(counters, earlier)]  # noqa: B905  Python 3.9
+            self._work[relation] = [a + b for a, b in zip(total, gained)]  # noqa: B905  Python 3.9 knows no `strict`
+        self._before = now
+
+    def report(self) -> Message:
+        """All of it, as data."""
+        work = {relation: counters for relation, counters in self._work.items() if any(counters)}
+        return {"statements": self._statements, "locks": sorted(self._locks), "work": sorted(work.items())}
+
+    def _start(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._in_short_transaction(statement):
+            raw.command(connection, "BEGIN")
+        self._began = time.monotonic()
+
+    def _end(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _: Any, many: bool) -> None:  # noqa: FBT001  SQLAlchemy's own signature
+        self._statements.append(
+            {
+                "sql": statement.strip(),
+                "seconds": time.monotonic() - self._began,
+                "times": len(parameters) if many else 1,
+                "outside": self._outside,
+            }
+        )
+        if self._in_short_transaction(statement):
+            self.look(connection)
+            raw.command(connection, "COMMIT")
+
+    def _in_short_transaction(self, statement: str) -> bool:
+        # locks of a statement outside of a transaction are gone with it, so here it gets one where it may have one
+        return self._outside and not _ONLY_OUTSIDE.search(statement)
+
+    def _counters(self, connection: Any) -> dict[int, tuple[int, ...]]:
+        return {row[0]: tuple(row[1:]) for row in raw.rows(connection, _WORK)}

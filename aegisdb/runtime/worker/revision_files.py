@@ -1,0 +1,93 @@
+"""Revision files: what autogenerate proposes, said in words, and written with a message that stays text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .error_report import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .channel import Message
+
+_DROPS = ("DropTableOp", "DropColumnOp")
+
+
+def command_arguments(request: Message, *, autogenerate: bool) -> dict[str, Any]:
+    """Arguments of `alembic revision`."""
+    return {
+        "message": inert(request.get("message") or ""),
+        "autogenerate": autogenerate,
+        "sql": False,
+        "head": request.get("head") or "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": request.get("rev_id"),
+        "depends_on": request.get("depends_on"),
+    }
+
+
+def plain(message: str) -> str:
+    """The message on one line, without control characters."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029\ufeff]", " ", message).split())
+
+
+def inert(message: str) -> str:
+    """The message as the inside of a Python string, whichever quotes the template puts around it."""
+    return re.sub(r"([\\\"'])", r"\\\1", plain(message))
+
+
+def proposal(context: Any, request: Message) -> Message:
+    """What autogenerate found; with `write` and nothing to ask first, also the file that it wrote."""
+    scripts = [script for script in context.generated_revisions if script.upgrade_ops is not None]
+    found = [operation for script in scripts for ops in script.upgrade_ops_list for operation in _leaves(ops)]
+    answer: Message = {
+        "operations": [_words(operation) for operation in found],
+        "drops": [_words(operation) for operation in found if type(operation).__name__ in _DROPS],
+        "path": None,
+    }
+    if request.get("write") and found and (request.get("allow_drop") or not answer["drops"]):
+        answer["path"] = write(context, request)
+    return answer
+
+
+def write(context: Any, request: Message) -> str:
+    """Write the file and read it back: it must compile and say the message.
+
+    Raises:
+        Refusal: the template made something else of it; the file is removed again.
+    """
+    (script,) = context.generate_scripts()
+    path = Path(script.path)
+    message = plain(request.get("message") or "")
+    try:
+        document = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    except SyntaxError as error:
+        path.unlink()
+        raise Refusal("template", f"script.py.mako makes a file that does not compile: {error.msg}") from None
+    if document.strip() and message and message not in " ".join(document.split()):
+        path.unlink()
+        raise Refusal("template", "script.py.mako does not keep the message as it is")
+    return str(path)
+
+
+def _leaves(operation: Any) -> Iterator[Any]:
+    if hasattr(operation, "ops"):
+        for inner in operation.ops:
+            yield from _leaves(inner)
+    else:
+        yield operation
+
+
+def _words(operation: Any) -> str:
+    kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(operation).__name__[: -len("Op")]).lower()
+    table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None) or ""
+    schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
+    column = getattr(operation, "column_name", None) or getattr(getattr(operation, "column", None), "name", None)
+    name = column or getattr(operation, "index_name", None) or getattr(operation, "constraint_name", None) or ""
+    return f"{kind} {'.'.join(str(part) for part in (schema, table, name) if part)}".strip()

@@ -1,0 +1,116 @@
+"""A child process whose output goes to a file: it cannot block on a full pipe, and its last lines explain a failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from aegisdb import processes, runners
+from aegisdb.postgres.masking import mask
+from aegisdb.seeds.sources import service_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.registry.types import HttpSeed, ModuleSeed, Registry
+    from aegisdb.runtime.forkserver import ForkedModule, WarmProcess
+
+_TAIL_BYTES = 8192
+_TAIL_LINES = 12
+
+
+P = TypeVar("P", "subprocess.Popen[bytes]", "ForkedModule")
+
+
+class Child(Generic[P]):
+    """A running child of a service; `tail()` shows the end of what it printed, passwords removed."""
+
+    def __init__(self, process: P, log: BinaryIO, address: Address) -> None:
+        self.process: P = process
+        self._log = log
+        self._address = address
+
+    def tail(self) -> list[str]:
+        """The last lines it printed."""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - _TAIL_BYTES))
+        text = self._log.read().decode(errors="replace")
+        return mask(text, self._address).strip().splitlines()[-_TAIL_LINES:]
+
+    def end(self) -> None:
+        """Stop it and everything it started."""
+        if not isinstance(self.process, subprocess.Popen):
+            self.process.stop()
+            return
+        processes.stop(self.process)
+        try:
+            # what it left behind; the number cannot have a new owner while a member of its group lives
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+@contextmanager
+def running(
+    registry: Registry,
+    service: str,
+    seed: ModuleSeed | HttpSeed,
+    argv: list[str],
+    address: Address,
+    *,
+    mark: str = "",
+) -> Iterator[Child[subprocess.Popen[bytes]]]:
+    """Run `argv` in the service's folder and environment, one URL in `url_env`; stopped at the end of the block.
+
+    `mark` is the name of a variable that tells other runs of ours what this process is.
+    """
+    root = service_directory(registry, service)
+    runner = registry.services[service].runner
+    with tempfile.TemporaryFile() as log:
+        process = processes.start(
+            argv,
+            cwd=root,
+            env=_environment(
+                runner, root, {seed.url_env: address.url(driver=seed.driver), **({mark: "1"} if mark else {})}
+            ),
+            stdout=log.fileno(),
+            stderr=log.fileno(),
+        )
+        child = Child(process, log, address)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+@contextmanager
+def forked(
+    warm: WarmProcess, registry: Registry, service: str, seed: ModuleSeed, address: Address
+) -> Iterator[Child[ForkedModule]]:
+    """Run a seed's module as `running` would with `python -m`, without starting Python."""
+    root = service_directory(registry, service)
+    with tempfile.TemporaryFile() as log:
+        env = _environment(None, root, {seed.url_env: address.url(driver=seed.driver)})
+        child = Child(warm.run_module(seed.module, root, env, log.fileno()), log, address)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+def _environment(runner: runners.Runner, root: Path, url: dict[str, str]) -> dict[str, str]:
+    # a runner may be a Python program itself, whose imports the service's folder must not shadow
+    path = {} if runner and not runners.is_interpreter(runner) else {"PYTHONPATH": str(root)}
+    return runners.environment(runner, root, {**url, **path, "PYTHONUNBUFFERED": "1"})
+
+
+def indented(lines: list[str]) -> str:
+    """The tail as the detail lines of an error's message."""
+    return "".join(f"\n    {line}" for line in lines)

@@ -1,0 +1,196 @@
+"""Runs seeds, believes none of them, and keeps the ledger."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.progress import Event, Listener, silent
+from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
+from aegisdb.results import Result
+from aegisdb.seeds import fills, ledger
+from aegisdb.seeds.deadline import Deadline
+from aegisdb.seeds.sources import seed_digest, seed_name, service_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedDone:
+    """One seed that ran and whose tables hold rows; `rows` counts those of `fills`."""
+
+    service: str
+    seed: str
+    seconds: float
+    rows: dict[str, int] = field(default_factory=dict)
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedRunResult(Result):
+    """What ran; after an error also what failed and what was not started."""
+
+    seeds: tuple[SeedDone, ...] = ()
+    failed: str = ""
+    not_started: tuple[str, ...] = ()
+
+
+def seeds_of(registry: Registry, services: tuple[str, ...]) -> tuple[tuple[str, Seed], ...]:
+    """(service, seed) in the order in which they run."""
+    return tuple((service, seed) for service in services for seed in registry.services[service].seeds)
+
+
+def run_seed(
+    registry: Registry,
+    service: str,
+    seed: Seed,
+    address: Address,
+    *,
+    bindir: Path | None = None,
+    listen: Listener = silent,
+) -> SeedDone:
+    """Run one seed on `address` and check that its `fills` tables hold rows there. Takes no lock, writes no ledger.
+
+    Raises:
+        BadInput, Unreachable, Refused: nothing changed. Failed: the message says what is in its tables now.
+    """
+    name = seed_name(seed)
+    listen(Event(step="seed", subject=f"{service}: {name}"))
+    for table in seed.fills:
+        fills.read_name(table)
+    digest, began = seed_digest(registry, service, seed), time.monotonic()
+    try:
+        _dispatch(registry, service, seed, address, bindir, listen)
+        counts = _rows_now(registry, service, seed, address)
+        fills.require_filled(counts, seed.fills, f"{name} of {service}")
+    except Failed as error:
+        _tell_state(error, registry, service, seed, address)
+        raise
+    seconds = time.monotonic() - began
+    listen(Event(step="seed", subject=f"{service}: {name}", seconds=seconds))
+    return SeedDone(service=service, seed=name, seconds=seconds, rows=counts, digest=digest)
+
+
+def run_seeds(
+    registry: Registry,
+    address: Address,
+    *,
+    services: tuple[str, ...],
+    bindir: Path | None = None,
+    listen: Listener = silent,
+) -> tuple[SeedDone, ...]:
+    """Run every seed of `services` in that order on any database, keep the ledger in it; no lock: callers own that.
+
+    Raises:
+        AegisError: the first seed's error, with `result` a SeedRunResult. Once a seed has run, an error that would
+            promise "nothing changed" becomes Failed.
+        Interrupted: Ctrl-C or SIGTERM, with the same result.
+    """
+    from aegisdb.postgres import side_schema
+    from aegisdb.postgres.connection import connect
+
+    wanted = seeds_of(registry, services)
+    done: list[SeedDone] = []
+    if not wanted:
+        return ()
+    if sum(isinstance(seed, ModuleSeed) and registry.services[name].runner is None for name, seed in wanted) > 1:
+        from aegisdb.runtime.forkserver import warm_process
+
+        warm_process(registry)  # one start of Python for all of them
+    with connect(address, application="aegisdb: seed ledger") as conn:
+        side_schema.ensure(conn)
+        for service, seed in wanted:
+            with _partial(done, wanted):
+                done.append(_run_and_record(conn, registry, service, seed, bindir, listen))
+    return tuple(done)
+
+
+def _run_and_record(
+    conn: Connection, registry: Registry, service: str, seed: Seed, bindir: Path | None, listen: Listener
+) -> SeedDone:
+    finished = run_seed(registry, service, seed, conn.address, bindir=bindir, listen=listen)
+    ledger.record(conn, finished)
+    return finished
+
+
+@contextmanager
+def _partial(done: list[SeedDone], wanted: tuple[tuple[str, Seed], ...]) -> Iterator[None]:
+    """An error of the next seed also says what ran before it and what did not start."""
+    names = [f"{service}: {seed_name(seed)}" for service, seed in wanted]
+    now = len(done)
+
+    def so_far() -> SeedRunResult:
+        return SeedRunResult(seeds=tuple(done), failed=names[now], not_started=tuple(names[now + 1 :]))
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        message = f"interrupted during {names[now]}: {now} seeds done, {len(names) - now - 1} not started"
+        raise Interrupted(message, hint="invoke seed.run", result=so_far()) from stop
+    except AegisError as error:
+        error.result = so_far()
+        if done and not isinstance(error, Failed):
+            # exit codes 2, 3, 4 and 7 promise that nothing changed, and an earlier seed has
+            raise Failed(
+                f"{error.message} ({now} seeds ran before it)", hint=error.hint, code=error.code, result=error.result
+            ) from error
+        raise
+
+
+def _dispatch(
+    registry: Registry, service: str, seed: Seed, address: Address, bindir: Path | None, listen: Listener
+) -> None:
+    deadline = Deadline(seed.timeout)
+    match seed:
+        case ModuleSeed():
+            from aegisdb.seeds.module_seed import run_module
+
+            run_module(registry, service, seed, address, deadline)
+        case HttpSeed():
+            from aegisdb.seeds.http_seed import run_http
+
+            run_http(registry, service, seed, address, deadline, listen)
+        case SqlSeed():
+            from aegisdb.postgres import psql
+
+            path = service_directory(registry, service) / seed.sql
+            psql.run_file(address, path, bindir=bindir, timeout=seed.timeout)
+
+
+def _rows_now(registry: Registry, service: str, seed: Seed, address: Address) -> dict[str, int]:
+    """Rows in the tables that the seed fills, after it ran."""
+    from aegisdb.postgres.connection import connect
+
+    try:
+        with connect(address, application="aegisdb: seed") as conn:
+            return fills.count_rows(conn, seed.fills, registry.services[service].schema)
+    except Unreachable as error:
+        # exit code 7 would promise that nothing changed
+        raise Failed(f"the database went away during the seed: {error.message}", hint=error.hint) from error
+
+
+def _tell_state(error: Failed, registry: Registry, service: str, seed: Seed, address: Address) -> None:
+    """Complete the error with the seed's name and what its tables hold now; a SQL seed was undone as a whole."""
+    if isinstance(seed, SqlSeed):
+        state = "nothing of it was kept (one transaction)"
+    else:
+        try:
+            state = f"rows now: {fills.describe(_rows_now(registry, service, seed, address))}"
+        except Failed:
+            state = "the database does not answer any more"
+    headline, _, detail = error.message.partition("\n")
+    what = f"{seed_name(seed)} of {service}"
+    headline = headline if what in headline else f"{what}: {headline}"
+    error.message = f"{headline}; {state}" + (f"\n{detail}" if detail else "")
+    error.args = (error.message,)
+    error.hint = error.hint or "mend the seed, then invoke seed.run"

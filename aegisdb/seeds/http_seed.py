@@ -1,0 +1,267 @@
+"""Seeds that are one HTTP request, to a service that is started for it where none listens."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb import runners
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused
+from aegisdb.postgres.masking import mask
+from aegisdb.progress import Event, under_way
+from aegisdb.seeds import port_holders
+from aegisdb.seeds.child_process import Child, indented, running
+from aegisdb.seeds.deadline import Deadline
+from aegisdb.seeds.http_request import Endpoint, complaint, listens, read_endpoint, send
+from aegisdb.seeds.sources import seed_name, service_directory
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
+    from aegisdb.progress import Listener
+    from aegisdb.registry.types import HttpSeed, Registry
+
+    Server = Child[subprocess.Popen[bytes]]
+
+_POLL_SECONDS = 0.05
+_WAIT_SECONDS = 0.2
+_PROBE_SECONDS = 5.0
+_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port (docs/seed.md)"
+
+
+def run_http(
+    registry: Registry, service: str, seed: HttpSeed, address: Address, deadline: Deadline, listen: Listener
+) -> None:
+    """Send the request, to what already listens or to a server started for it and stopped afterwards.
+
+    Raises:
+        BadInput: the entry in services.yaml: another host without `remote: true`, a login in the URL.
+        Unreachable: nothing listens and there is no `serve`; nothing changed.
+        Refused: what already listens is not ready, works on another database, or (with `serve`) does not prove that it
+            works on this one; nothing was sent.
+        Busy: `serve` cannot have the port before the deadline; nothing was sent.
+        Failed: status, redirect, error body, deadline, or the server did not start; its last lines are in the message.
+    """
+    endpoint = _checked(seed, service)
+    with _server(registry, service, seed, endpoint, address, deadline, listen) as child:
+        reason, code = "", "seed_http"
+        try:
+            reason = complaint(send(endpoint, deadline))
+        except Failed as error:
+            reason, code = error.message, error.code
+        if reason:
+            raise Failed(mask(f"{seed_name(seed)} of {service} {reason}{_log(child)}", address), code=code)
+
+
+def _checked(seed: HttpSeed, service: str) -> Endpoint:
+    endpoint = read_endpoint(seed.http)
+    if not endpoint.local and (seed.serve or not seed.remote):
+        raise BadInput(
+            f"{seed_name(seed)} of {service} goes to another machine",
+            hint="seeds go to localhost; `remote: true` (without `serve:`) in services.yaml allows another host",
+            code="remote_seed",
+        )
+    return endpoint
+
+
+@contextmanager
+def _server(
+    registry: Registry,
+    service: str,
+    seed: HttpSeed,
+    endpoint: Endpoint,
+    address: Address,
+    deadline: Deadline,
+    listen: Listener,
+) -> Iterator[Server | None]:
+    if not seed.serve:
+        _refuse_other_database(seed, address)
+        yield None
+        return
+    if listens(endpoint, min(1.0, deadline.remaining)) and not _seed_servers(endpoint):
+        if not _refuse_other_database(seed, address):
+            raise _unproven(seed, endpoint, address)
+        yield None
+        return
+    while True:
+        if _await_port(service, seed, endpoint, address, deadline, listen) == "ours":
+            yield None
+            return
+        argv = _argv(registry, service, seed)
+        with (
+            under_way(listen, "serve", service, seed.serve),
+            running(registry, service, seed, argv, address, mark=port_holders.MARK) as child,
+        ):
+            if _wait_until_ready(service, seed, endpoint, address, child, deadline):
+                yield child
+                return
+
+
+def _argv(registry: Registry, service: str, seed: HttpSeed) -> list[str]:
+    runner, home = registry.services[service].runner, service_directory(registry, service)
+    argv = shlex.split(seed.serve or "")
+    is_python = argv[:1] == ["python"]
+    return [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
+
+
+def _seed_servers(endpoint: Endpoint) -> bool:
+    """Whether another run's seed serves itself there: it will be gone in a moment, and works on its own database."""
+    return any(holder.is_seed_server for holder in port_holders.strangers(endpoint.port))
+
+
+def _await_port(
+    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, deadline: Deadline, listen: Listener
+) -> Literal["free", "ours"]:
+    """Wait until nobody listens, or what listens proves that it works on this database.
+
+    Raises:
+        Busy: somebody else has the port until the deadline; nothing was sent to it.
+    """
+    told = False
+    while listens(endpoint, min(1.0, deadline.remaining)):
+        if _is_ours(seed, endpoint, address):
+            return "ours"
+        if deadline.over:
+            raise _port_busy(service, endpoint, address)
+        if not told:
+            listen(Event(step="serve", subject=service, note=f"waits for port {endpoint.port}"))
+            told = True
+        time.sleep(_WAIT_SECONDS)
+    if told:
+        listen(Event(step="serve", subject=service, over=True))
+    return "free"
+
+
+def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
+    return Busy(
+        mask(f"{service}: {_held(endpoint)}; nothing was sent to it", address),
+        hint="stop it, run the seed again when it has ended, or give the seed another port (docs/seed.md)",
+        code="port_busy",
+    )
+
+
+def _wait_until_ready(
+    service: str, seed: HttpSeed, endpoint: Endpoint, address: Address, child: Server, deadline: Deadline
+) -> bool:
+    """True when the child, and nobody else, answers there and is ready; False when it ended because somebody else did.
+
+    Raises:
+        Failed: it ended by itself, or is not ready at the deadline. Busy: at the deadline somebody else has the port.
+    """
+    lost = False
+    while True:
+        ended = child.process.poll()
+        who = port_holders.who_listens(child.process.pid, endpoint.port)
+        # a container's port belongs to the engine's process, not to the child: then its own word on the database counts
+        ours = who == "family" or (who == "stranger" and _is_ours(seed, endpoint, address))
+        if ours and _is_ready(seed, endpoint, deadline):
+            return True
+        lost = lost or (who == "stranger" and not ours)
+        if ended is not None and lost:
+            return False
+        if ended is not None:
+            raise Failed(f"{service}: `{seed.serve}` ended with {ended} before it was ready{_log(child)}", code="serve")
+        if deadline.over and lost:
+            raise _port_busy(service, endpoint, address)
+        if deadline.over:
+            raise Failed(
+                f"{service}: `{seed.serve}` was not ready within {deadline.seconds:g} s{_log(child)}", code="timeout"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_ready(seed: HttpSeed, endpoint: Endpoint, deadline: Deadline) -> bool:
+    if seed.ready is None:
+        return listens(endpoint)
+    probe = read_endpoint(seed.ready, method="GET")
+    if not listens(probe):
+        return False
+    try:
+        return not complaint(send(probe, Deadline(min(_PROBE_SECONDS, max(deadline.remaining, 0.1)))))
+    except AegisError:
+        return False  # not yet; the caller keeps the time
+
+
+def _refuse_other_database(seed: HttpSeed, address: Address) -> bool:
+    """What already listens must be ready, and ours where it tells its database, before anything is sent to it.
+
+    Returns:
+        Whether it told the identity of this database; a mere name is no proof.
+    """
+    if seed.ready is None or not listens(probe := read_endpoint(seed.ready, method="GET")):
+        return False
+    where = f"{probe.host}:{probe.port}"
+    try:
+        answer = send(probe, Deadline(_PROBE_SECONDS))
+        reason = complaint(answer)
+    except Failed as error:
+        reason = error.message
+    if reason:
+        raise Refused(
+            mask(f"what already listens on {where} is not ready: {probe.path} {reason}", address),
+            hint=f"{_OTHER_PORT}; nothing was sent to it"
+            if seed.serve
+            else "stop it, or wait until it is; nothing was sent to it",
+            code="listener_not_ready",
+        )
+    told = answer.data
+    if not isinstance(told, dict) or "database" not in told:
+        return False  # it does not tell; the tables that the seed fills are checked afterwards
+    ours, identity = _identity(address), told.get("database_identity")
+    same = identity == f"{ours.system_identifier}:{ours.oid}" if identity else told["database"] == ours.database
+    if not same:
+        who = "".join(f" ({holder})" for holder in port_holders.strangers(probe.port))
+        raise Refused(
+            mask(
+                f"what already listens on {where} works on database {told['database']}, not on this "
+                f"{ours.database}{who}",
+                address,
+            ),
+            hint=f"{_OTHER_PORT}; nothing was sent to it" if seed.serve else "stop it, and start one for this database",
+            code="other_database",
+        )
+    return bool(identity)
+
+
+def _held(endpoint: Endpoint) -> str:
+    who = "; ".join(str(holder) for holder in port_holders.strangers(endpoint.port)) or "a process of another user"
+    return f"port {endpoint.port} is held by {who}"
+
+
+def _unproven(seed: HttpSeed, endpoint: Endpoint, address: Address) -> Refused:
+    told = f"{seed.ready} does not tell `database_identity`" if seed.ready else "the seed has no `ready:` to ask"
+    return Refused(
+        mask(f"{_held(endpoint)}, and nothing proves that it works on this database: {told}", address),
+        hint=f"{_OTHER_PORT}; without `serve:` the seed uses whatever listens",
+        code="listener_unproven",
+    )
+
+
+def _is_ours(seed: HttpSeed, endpoint: Endpoint, address: Address) -> bool:
+    """Whether `ready` names this very database by its identity (a mere name is no proof) and will stay there."""
+    if seed.ready is None or _seed_servers(endpoint):
+        return False
+    try:
+        told = send(read_endpoint(seed.ready, method="GET"), Deadline(_PROBE_SECONDS)).data
+    except AegisError:
+        return False  # it does not answer (yet)
+    if not isinstance(told, dict) or not told.get("database_identity"):
+        return False
+    ours = _identity(address)
+    return bool(told["database_identity"] == f"{ours.system_identifier}:{ours.oid}")
+
+
+def _identity(address: Address) -> Identity:
+    from aegisdb.postgres.connection import connect
+
+    with connect(address, application="aegisdb: seed") as conn:
+        return conn.identity()
+
+
+def _log(child: Server | None) -> str:
+    return indented(child.tail()) if child else ""

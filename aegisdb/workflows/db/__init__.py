@@ -1,0 +1,1 @@
+"""`db.*`: one verb a module."""

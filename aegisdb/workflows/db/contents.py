@@ -1,0 +1,48 @@
+"""What a finished database has, as the table that a reset ends with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.fingerprint.keys import Name
+from aegisdb.ownership import BASE, Owners
+
+if TYPE_CHECKING:
+    from aegisdb.building.inspection import Content
+    from aegisdb.registry.types import Registry
+
+_DEFAULT_SCHEMA = "public"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One thing that the new database has: an extension, an owner's tables, a history, a seed."""
+
+    kind: str
+    name: str
+    what: str
+
+
+def made_of(registry: Registry, content: Content) -> tuple[Made, ...]:
+    """The content of a database, an entry for each extension, graph, owner of tables, history and seed."""
+    owners = Owners(registry)
+    tables: dict[str, list[str]] = {}
+    for schema, table in content.tables:
+        owner = owners.owner_of_name(Name("table", schema, table)) or BASE
+        tables.setdefault(owner, []).append(table if schema == _DEFAULT_SCHEMA else f"{schema}.{table}")
+    made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
+    made += [Made(kind="graph", name=name, what="") for name in content.graphs]
+    made += [
+        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(names)}")
+        for owner, names in sorted(tables.items())
+    ]
+    made += [
+        Made(kind="history", name=name, what=f"at {', '.join(rows) or 'nothing'}")
+        for name, rows in content.revisions.items()
+    ]
+    made += [
+        Made(kind="seed", name=name, what=", ".join(f"{table} {count}" for table, count in rows.items()))
+        for name, rows in content.seeds.items()
+    ]
+    return tuple(made)

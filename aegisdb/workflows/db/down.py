@@ -1,0 +1,109 @@
+"""`db.down`: the target's server stops; `--volumes` deletes its data, which needs a proof that it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.dry_run import Planned
+from aegisdb.errors import AegisError, Refused, Unreachable
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownResult(Result):
+    """What was stopped and deleted."""
+
+    server: str
+    """Kind of server: embedded, compose."""
+    stopped: bool
+    """False: it did not run and there was nothing to delete."""
+    data_deleted: bool
+    proof: str = ""
+    """Why its data could be deleted."""
+
+
+def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResult:
+    """Stop the target's server; with `volumes` delete all of its data, every database and snapshot, for good.
+
+    Nothing is stopped under a running writer. Deleting is decided on an open connection, so a stopped server is
+    started for it; `yes` answers the question, but only for a server that is proven to be this project's own.
+
+    Raises:
+        Refused: a URL's server; or no proof for `volumes`, or the typed name was wrong.
+        Busy: a writer holds the database's lock.
+    """
+    if ws.server.kind == "url":
+        ws.server.stop(destroy=volumes)  # which refuses
+    if not volumes:
+        if address := _address(ws):
+            _no_writer(ws, address)
+        return DownResult(server=ws.server.kind, stopped=ws.server.stop(), data_deleted=False)
+    if not ws.server.has_data():
+        return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=False)
+    proof = _require_own(ws, _started(ws), yes=yes)
+    return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=True, proof=f"{proof}")
+
+
+def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
+    """What `down` would stop and delete.
+
+    Raises:
+        Refused: a URL's server.
+    """
+    if ws.server.kind == "url":
+        ws.server.stop(destroy=volumes)  # which refuses
+    runs = _address(ws) is not None
+    steps = [f"stop the {ws.server.kind} server {ws.server.label()}"] if runs else []
+    if volumes and ws.server.has_data():
+        steps.append("delete all of its data: every database and snapshot, for good")
+    return Planned(steps=tuple(steps) or ("nothing: it does not run",))
+
+
+def _address(ws: Workspace) -> Address | None:
+    try:
+        return ws.address()
+    except Unreachable as error:
+        if error.code != "not_running":
+            raise
+    return None
+
+
+def _started(ws: Workspace) -> Address:
+    try:
+        return ws.server.start(ws.listen)
+    except AegisError as error:
+        error.hint = f"to delete its data by hand: docs/targets.md, after: {error.hint}" if error.hint else error.hint
+        raise
+
+
+def _no_writer(ws: Workspace, address: Address) -> None:
+    from aegisdb.postgres.locks import writer_lock
+
+    try:
+        with writer_lock(address, wait=ws.lock_wait, command=ws.command or "db.down", listen=ws.listen):
+            pass
+    except Unreachable as error:
+        if error.code != "login":  # a changed password is no reason to keep it running
+            raise
+
+
+def _require_own(ws: Workspace, address: Address, *, yes: bool) -> str:
+    from aegisdb.postgres.databases import maintenance
+    from aegisdb.safety import require_disposable
+
+    _no_writer(ws, address)
+    with maintenance(address) as conn:
+        proof = require_disposable(ws, conn, verb="db.down --volumes", database=address.database, yes=yes)
+        if ws.server.disposable(conn) is None:
+            # a marker or a typed name speaks for one database, not for all of the server's
+            raise Refused(
+                "db.down --volumes deletes every database of the server, and nothing proves the server to be ours",
+                hint="drop the one database with db.reset, or stop the server where it was started",
+                code="shared",
+            )
+    return f"{proof.kind}: {proof.evidence}"

@@ -1,0 +1,134 @@
+"""`db.prepare`: a database to work with, whatever was there before: made when missing, else brought up to date."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from aegisdb.applied.version_tables import read_versions
+from aegisdb.dry_run import Planned
+from aegisdb.errors import Unreachable
+from aegisdb.postgres import databases
+from aegisdb.results import Result
+from aegisdb.revisions.load import good_histories
+from aegisdb.safety import prove, told
+
+if TYPE_CHECKING:
+    from aegisdb.workspace import Workspace
+
+Did = Literal["made", "migrated", "nothing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareResult(Result):
+    """What was done; "nothing" when all of it was there already."""
+
+    database: str
+    did: Did
+    deployed: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    """Applied ones, each with its service."""
+    seeds: tuple[str, ...] = ()
+    seconds: float
+
+
+def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
+    """Start the server; make the database when there is none, else run deploy files and pending revisions.
+
+    Nothing is ever replaced. Seeds run in a database that is made here, and in one that no history has touched yet
+    where it is proven to be this project's own (a container that has just run its init files).
+
+    Raises:
+        Busy, Unreachable, RevisionFailed, Failed: as `db.reset`, `deploy.apply`, `migrate.apply` and `seed.run`.
+    """
+    began = time.monotonic()
+    good_histories(ws.registry)
+    if not _is_there(ws) and (made := _make(ws, began, no_seed=no_seed)):
+        return made
+    untouched = not no_seed and _is_untouched(ws)
+    from aegisdb.seeds import SeedRunResult
+    from aegisdb.workflows.deploy.apply import deploy_apply
+    from aegisdb.workflows.migrate.apply import apply
+    from aegisdb.workflows.seed.run import seed_run
+
+    deployed = deploy_apply(ws)
+    applied = apply(ws)
+    seeded = seed_run(ws) if untouched and not applied.problems else None
+    files = tuple(file.file for file in deployed.files)
+    revisions = tuple(f"{service.service} {step.revision}" for service in applied.services for step in service.done)
+    seeds = tuple(f"{s.service}: {s.seed}" for s in seeded.seeds) if isinstance(seeded, SeedRunResult) else ()
+    return PrepareResult(
+        database=ws.address().database,
+        did="migrated" if files or revisions or seeds else "nothing",
+        deployed=files,
+        revisions=revisions,
+        seeds=seeds,
+        seconds=time.monotonic() - began,
+        problems=(*deployed.problems, *applied.problems),
+    )
+
+
+def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
+    """What `prepare` would do; starts nothing.
+
+    Raises:
+        Unreachable: the server of a URL does not answer; HistoryError: files that cannot be read.
+    """
+    good_histories(ws.registry)
+    try:
+        address = ws.address()
+        with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+            there = databases.exists(conn, address.database)
+    except Unreachable as error:
+        if error.code != "not_running":
+            raise
+        return Planned(steps=(f"start the {ws.server.kind} server", "make the database if there is none, else migrate"))
+    if not there:
+        from aegisdb.workflows.db.reset import plan_reset
+
+        return plan_reset(ws, no_seed=no_seed)
+    from aegisdb.workflows.deploy.apply import deploy_apply
+    from aegisdb.workflows.migrate.apply import apply
+
+    steps = [f"run {file}" for file in deploy_apply(ws, plan=True).planned]
+    for service in apply(ws, plan=True).services:
+        steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
+    return Planned(steps=tuple(steps) or ("do nothing: all of it is there",))
+
+
+def _is_there(ws: Workspace) -> bool:
+    try:
+        ws.server.start(ws.listen)
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        return False
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        return databases.exists(conn, address.database)
+
+
+def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None:
+    """None where another run made it first."""
+    from aegisdb.workflows.db.reset import make
+
+    if not (done := make(ws, no_seed=no_seed)):
+        return None
+    return PrepareResult(
+        database=done.database,
+        did="made",
+        revisions=tuple(f"{one.name} {one.what}" for one in done.made if one.kind == "history"),
+        seeds=tuple(one.name for one in done.made if one.kind == "seed"),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _is_untouched(ws: Workspace) -> bool:
+    with ws.connect() as conn:
+        applied = read_versions(conn, good_histories(ws.registry).values())
+    if any(applied.values()):
+        return False
+    address = ws.address()
+    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        return prove(ws, conn, told(conn, address.database)) is not None

@@ -1,0 +1,222 @@
+"""`db.reset`: a fresh database takes the place of the old one, which is kept.
+
+The new database is built beside the old one, verified, and swapped in by renames in one transaction. Until then nothing
+of the old one has changed, whatever happens, but for a row in its journal; then it is the snapshot `before-reset`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aegisdb.building import spare
+from aegisdb.building.levels import require_unnamed
+from aegisdb.errors import Busy, Refused, Unreachable
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres import ahead, databases
+from aegisdb.postgres.connection import lightly
+from aegisdb.postgres.locks import holder_name, writer_lock
+from aegisdb.results import Result
+from aegisdb.revisions.load import good_histories
+from aegisdb.safety import denials, prove, require_disposable, told
+from aegisdb.workflows.db.contents import Made, made_of
+from aegisdb.workflows.db.fresh_database import KEPT_AS, complete_in_place, put_in_place
+from aegisdb.workflows.db.snapshots import snapshot_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.building import Level
+    from aegisdb.building.inspection import Content
+    from aegisdb.dry_run import Planned
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+_FRESH = 1.0  # seconds: looking at thousands of files again takes longer than anything else of a warm reset
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetResult(Result):
+    """A fresh database is in place."""
+
+    database: str
+    proof: str
+    """Why the old one was allowed to go; empty where there was none."""
+    kept_as: str
+    """The snapshot that the old database became; empty where there was none."""
+    undo: str
+    flushed: tuple[str, ...]
+    """Redis services that were emptied."""
+    seconds: float
+    made: tuple[Made, ...]
+
+
+def reset(
+    ws: Workspace,
+    *,
+    volumes: bool = False,
+    no_seed: bool = False,
+    no_cache: bool = False,
+    disconnect: bool = False,
+    yes: bool = False,
+) -> ResetResult:
+    """Replace the target's database by a fresh one.
+
+    Args:
+        ws: the open workspace.
+        volumes: destroy and make anew the whole server first; nothing is kept then.
+        no_seed: stop after the histories.
+        no_cache: build from nothing instead of cloning a template.
+        disconnect: end the sessions of other applications on the database.
+        yes: do not ask before `volumes` destroys; serves only a database that is proven to be disposable.
+
+    Raises:
+        Refused: the database is not disposable. Busy: sessions are on it, or another writer works on it.
+        StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
+    """
+    began = time.monotonic()
+    histories = _require_files(ws)
+    level: Level = "histories" if no_seed else "seeds"
+    if volumes:
+        from aegisdb.workflows.db.down import down
+
+        down(ws, volumes=True, yes=yes)
+    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
+        there = databases.exists(conn, address.database)
+        proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
+        look = None if no_cache or no_seed or volumes else spare.guess(ws, conn)
+        with _locked(ws, conn, "db.reset"):
+            if look:
+                look.begin(ws)  # connecting takes as long as what is asked before
+            if not there and not volumes:  # somebody may have made it while this waited
+                there = databases.exists(conn, address.database)
+                proof = _allow(ws, conn, address.database, yes=yes, there=there)
+            _free(conn, address.database, disconnect=disconnect)
+            if time.monotonic() - began > _FRESH:  # it has waited
+                histories = good_histories(ws.registry)
+            if volumes and databases.exists(conn, address.database):
+                content, kept = complete_in_place(ws, address, level), False
+            else:
+                kept = there and not volumes
+                content = put_in_place(ws, conn, level, histories, there=kept, no_cache=no_cache, look=look)
+    return _result(ws, content, proof, began, kept=kept)
+
+
+def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
+    """As `reset`, but never replace a database; None where there is one, also one made while this waited for the lock.
+
+    Raises:
+        Refused: the target is protected. Busy: another writer works for longer than the lock is waited for.
+        StatementFailed, RevisionFailed or a seed's error: nothing was kept.
+    """
+    began = time.monotonic()
+    histories = _require_files(ws)
+    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.prepare")) as conn:
+        if databases.exists(conn, address.database):
+            return None
+        proof = _allow(ws, conn, address.database, yes=False, there=False)
+        look = None if no_seed else spare.guess(ws, conn)
+        with _locked(ws, conn, "db.prepare"):
+            if databases.exists(conn, address.database):
+                return None
+            if time.monotonic() - began > _FRESH:
+                histories = good_histories(ws.registry)
+            level: Level = "histories" if no_seed else "seeds"
+            content = put_in_place(ws, conn, level, histories, there=False, no_cache=False, look=look)
+    return _result(ws, content, proof, began, kept=False)
+
+
+def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
+    """What `reset` would build, replace and drop; raises what it would, as far as that can be known before."""
+    from aegisdb.dry_run import Planned
+    from aegisdb.workflows.db.down import plan_down
+
+    _require_files(ws)
+    level: Level = "histories" if no_seed else "seeds"
+    steps = list(plan_down(ws, volumes=True).steps) if volumes else []
+    try:
+        address = ws.address()
+    except Unreachable as error:
+        if error.code != "not_running":
+            raise
+        return Planned(steps=(*steps, f"start the {ws.server.kind} server", f"build a database up to {level}"))
+    live, kept = address.database, snapshot_database(address.database, KEPT_AS)
+    steps.append(f"build a database up to {level}, beside the live one")
+    with databases.maintenance(address, application="aegisdb: db.reset") as conn:
+        there = databases.exists(conn, live) and not volumes
+        proof = _allow(ws, conn, live, yes=yes, there=there)
+        if there:
+            steps.append(f"keep database {live} as {kept} ({proof})")
+            steps += [f"drop the former {kept}"] if databases.exists(conn, kept) else []
+    steps.append(f"call the new one {live}")
+    return Planned(steps=tuple(steps))
+
+
+def _require_files(ws: Workspace) -> dict[str, History]:
+    """What is wrong with the files is found before anything is contacted."""
+    histories = good_histories(ws.registry)
+    require_unnamed(ws)
+    return histories
+
+
+@contextmanager
+def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
+    address = ws.address()
+    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
+        yield
+
+
+def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: bool) -> ResetResult:
+    return ResetResult(
+        database=ws.address().database,
+        proof=proof,
+        kept_as=KEPT_AS if kept else "",
+        undo=f"invoke db.restore {KEPT_AS}" if kept else "",
+        flushed=ws.server.flush(),
+        seconds=time.monotonic() - began,
+        made=made_of(ws.registry, content),
+    )
+
+
+@contextmanager
+def _started(ws: Workspace) -> Iterator[Address]:
+    """The server runs; connections go lightly until something has to be built."""
+    if not ws.server.has_data():
+        from aegisdb.runtime.forkserver import warm_process
+
+        warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
+    with lightly(ws.server.bindir()):
+        try:
+            ws.server.start(ws.listen)
+        except Unreachable as error:
+            if error.code != "no_database":
+                raise
+        yield ws.address()
+
+
+def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool) -> str:
+    """The evidence that the old database may go, empty where there is none."""
+    if there:
+        proof = require_disposable(ws, conn, verb="db.reset", database=live, undoable=True, yes=yes)
+        return f"{proof.kind}: {proof.evidence}"
+    said = told(conn, live)
+    if reasons := denials(ws, conn, said):
+        raise Refused(f"db.reset is refused: {'; '.join(reasons)}", hint="use another target", code="protected")
+    found = prove(ws, conn, said)
+    return f"{found.kind}: {found.evidence}" if found else ""
+
+
+def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
+    """See to it that nobody is on the database, before any work is done for it."""
+    ours = ahead.pids(conn.address.with_database(live))
+    if disconnect:
+        databases.end_sessions(conn, live, but=ours)
+    try:
+        databases.wait_until_free(conn, live, wait=1.0, but=ours)
+    except Busy:
+        error = databases.in_use(conn, live, "replaced", but=ours)
+        error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
+        raise error from None

@@ -1,0 +1,148 @@
+"""`db.status`: server, extensions, graphs, triggers, which proof holds; also when server or database is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.errors import Problem, Unreachable
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.locks import Holder
+    from aegisdb.workspace import Workspace
+
+# how long a look waits for somebody's lock
+_PATIENCE = "SET lock_timeout = '3s'; SET statement_timeout = '10s'"
+_TRIGGERS = """
+    SELECT format('%s.%s: %s', n.nspname, c.relname, t.tgname), t.tgenabled::text
+      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE NOT t.tgisinternal AND n.nspname NOT IN ('ag_catalog', 'aegisdb') ORDER BY 1"""
+_DISABLED = "D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DbStatusResult(Result):
+    """What is there. Sizes in bytes; empty where it is not known because something is missing."""
+
+    target: str
+    server: str
+    """embedded, compose or url."""
+    state: str
+    """up, no_database, or down."""
+    database: str = ""
+    reached: str = ""
+    """database@host:port as the server itself sees them."""
+    version: str = ""
+    bytes: int = 0
+    sessions: int = 0
+    """Sessions of others on the database."""
+    extensions: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Extensions and graphs of the registry that the database lacks."""
+    graphs: tuple[str, ...] = ()
+    triggers: int = 0
+    disabled_triggers: tuple[str, ...] = ()
+    disposable: str = ""
+    """The proof that holds; empty when destructive commands are refused."""
+    against: tuple[str, ...] = ()
+    """What forbids destructive commands or speaks against them."""
+    writer: str = ""
+    """Who holds the writer lock."""
+
+
+def db_status(ws: Workspace) -> DbStatusResult:
+    """Look at server and database; changes nothing and takes no lock.
+
+    A server that is down is a problem `unreachable` (exit 7), a missing database `no_database` (7), and a missing
+    extension or graph or a disabled trigger `incomplete` (6).
+    """
+    from aegisdb.postgres.databases import maintenance
+
+    try:
+        address = ws.address()
+        with maintenance(address, application="aegisdb: db.status") as conn:
+            return _server_up(ws, conn)
+    except Unreachable as error:
+        return DbStatusResult(target=ws.target, server=ws.server.kind, state="down", problems=error.problems)
+
+
+def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
+    from aegisdb.postgres import databases
+    from aegisdb.postgres.locks import holder
+    from aegisdb.safety import denials, prove, signals, told
+
+    name = ws.address().database
+    version = str(maintenance.value("SHOW server_version"))
+    if not databases.exists(maintenance, name):
+        problem = Problem(
+            code="no_database", message=f"there is no database {name!r}", hint="invoke db.reset", exit_code=7
+        )
+        return DbStatusResult(
+            target=ws.target,
+            server=ws.server.kind,
+            state="no_database",
+            database=name,
+            version=version,
+            problems=(problem,),
+        )
+    said = told(maintenance, name)
+    proof = prove(ws, maintenance, said)
+    with ws.connect() as conn:
+        conn.execute(_PATIENCE)
+        there = _content(ws, conn)
+    return DbStatusResult(
+        target=ws.target,
+        server=ws.server.kind,
+        state="up",
+        database=name,
+        reached=said.there.typed,
+        version=version,
+        bytes=int(maintenance.value("SELECT pg_database_size(%s)", (name,))),
+        sessions=len(databases.sessions(maintenance, name)),
+        disposable=f"{proof.kind}: {proof.evidence}" if proof else "",
+        against=denials(ws, maintenance, said) + signals(maintenance, said, proof=proof),
+        writer=_writer(holder(ws.address())),
+        **there,
+    )
+
+
+def _content(ws: Workspace, conn: Connection) -> dict[str, Any]:
+    from aegisdb.building.inspection import graph_names
+
+    database = ws.registry.file.database
+    extensions = dict(conn.rows("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"))
+    graphs = graph_names(conn)
+    triggers = conn.rows(_TRIGGERS)
+    disabled = tuple(name for name, state in triggers if state == _DISABLED)
+    missing = tuple(f"extension {name}" for name in database.extensions if name not in extensions)
+    missing += tuple(f"graph {name}" for name in database.graphs if name not in graphs)
+    return {
+        "extensions": extensions,
+        "graphs": graphs,
+        "triggers": len(triggers),
+        "disabled_triggers": disabled,
+        "missing": missing,
+        "problems": _problems(missing, disabled),
+    }
+
+
+def _problems(missing: tuple[str, ...], disabled: tuple[str, ...]) -> tuple[Problem, ...]:
+    found = []
+    if missing:
+        found.append(Problem(code="incomplete", message=f"missing: {', '.join(missing)}", hint="invoke db.reset"))
+    if disabled:
+        names = ", ".join(disabled)
+        found.append(
+            Problem(
+                code="incomplete",
+                message=f"disabled triggers: {names}",
+                hint="invoke db.verify says how each was enabled: ALTER TABLE ... ENABLE [ALWAYS] TRIGGER",
+            )
+        )
+    return tuple(found)
+
+
+def _writer(found: Holder | None) -> str:
+    return str(found) if found else ""

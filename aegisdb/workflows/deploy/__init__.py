@@ -1,0 +1,1 @@
+"""`deploy.*`: one verb a module."""

@@ -1,0 +1,1 @@
+"""`migrate.*`: one verb a module."""

@@ -1,0 +1,207 @@
+"""`migrate.lint`: conventions and unsafe DDL of revisions, read from their files; nothing of them is run."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
+from aegisdb.lint import Context, Finding, check
+from aegisdb.lint.changed_files import Changes, changes
+from aegisdb.lint.squawk import squawk
+from aegisdb.results import Result
+from aegisdb.revisions.load import read_histories, read_history
+from aegisdb.revisions.locate import alembic_settings, locate
+from aegisdb.revisions.parse import scan_source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class LintResult(Result):
+    """Every finding, and what was looked at."""
+
+    findings: tuple[Finding, ...]
+    revisions: int
+    """How many files the rules looked into."""
+    scope: str
+    """In words: which, and why these."""
+    ignored: int
+    """Findings that a comment with a reason hides."""
+    notes: tuple[str, ...]
+    """What could not be looked at."""
+    annotations: tuple[str, ...] = ()
+    """GitHub's workflow commands, where they were asked for."""
+    report: str = ""
+    """File that was written."""
+    seconds: float
+
+
+def lint(
+    ws: Workspace,
+    *,
+    service: str = "",
+    all: bool = False,  # noqa: A002  the documented flag
+    since: str = "",
+    report: str = "",
+    output: str = "",
+) -> LintResult:
+    """Judge revisions that are new or changed against the default branch, or every one; exit 6 on a finding.
+
+    The database is only asked, where it answers, what of it was applied.
+
+    Args:
+        ws: the open workspace.
+        service: only this one.
+        all: every revision.
+        since: a commit or branch to compare with instead of the default branch.
+        report: "sarif" writes a file, "github" adds annotations.
+        output: where that file goes.
+
+    Raises:
+        UsageError: flags that exclude each other, or a commit that git does not know. Failed: squawk failed.
+    """
+    if all and since:
+        raise UsageError("--all and --since exclude each other")
+    if output and report != "sarif":
+        raise UsageError("--output needs --report sarif")
+    return _reported(ws, _linted(ws, service, since, every=all), report, output)
+
+
+def _linted(ws: Workspace, service: str, since: str, *, every: bool) -> LintResult:
+    began = time.monotonic()
+    if service:
+        alembic_settings(ws.registry, service)
+    histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n}}
+    changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
+    context = _context(ws, histories, changed)
+    chosen, scope = choose(context, changed, every=every)
+    unsafe, notes = squawk(context, chosen)
+    linted = check(context, chosen, unsafe)
+    return LintResult(
+        findings=linted.findings,
+        revisions=len(chosen),
+        scope=scope,
+        ignored=linted.ignored,
+        notes=notes,
+        seconds=time.monotonic() - began,
+        problems=_problems(linted.findings),
+    )
+
+
+def lint_one(ws: Workspace, service: str, revision: str) -> tuple[Finding, ...]:
+    """Findings about one revision, with those about whole histories left out; git and the database are not asked.
+
+    Raises:
+        HistoryError: the history cannot be read. Failed: squawk failed.
+    """
+    history = read_history(ws.registry, service)
+    context = Context(registry=ws.registry, histories={service: history})
+    chosen = [(service, history.revisions[revision])]
+    unsafe, _ = squawk(context, chosen)
+    return check(context, chosen, unsafe).findings
+
+
+def choose(context: Context, changed: Changes, *, every: bool) -> tuple[list[tuple[str, Revision]], str]:
+    """Revisions to look into, with words for why these: changed ones, or all where nothing tells what is new."""
+    revisions = [(name, revision) for name, history in context.good().items() for revision in history.ordered()]
+    if every:
+        return revisions, "every revision"
+    if not changed.base:
+        return revisions, f"every revision: compared with {changed.against}"
+    paths = changed.paths
+    new = [(name, revision) for name, revision in revisions if revision.path in paths]
+    return new, f"what is new or changed against {changed.against}"
+
+
+def new_revisions(ws: Workspace, *, since: str = "") -> dict[str, frozenset[str]]:
+    """By service, ids of revisions whose files are new or changed; empty where there are none, or git cannot tell."""
+    histories = read_histories(ws.registry)
+    changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
+    chosen, _ = choose(Context(registry=ws.registry, histories=histories), changed, every=False)
+    names = dict.fromkeys(service for service, _ in chosen) if changed.base else {}
+    return {name: frozenset(revision.id for service, revision in chosen if service == name) for name in names}
+
+
+def _context(ws: Workspace, histories: Mapping[str, History | HistoryError], changed: Changes) -> Context:
+    before = {path: _digest(text, path) for path, text in changed.before.items()}
+    return Context(
+        registry=ws.registry,
+        histories=histories,
+        added=changed.added,
+        before=before,
+        tampered=_tampered(ws, histories),
+    )
+
+
+def _directories(registry: Registry, histories: Mapping[str, History | HistoryError]) -> list[Path]:
+    found = []
+    for name, history in histories.items():
+        try:
+            locations = locate(registry, name) if isinstance(history, HistoryError) else history.locations
+        except HistoryError:
+            continue  # it has no directory of revisions; the finding about it says so
+        found += list(locations.versions)
+    return found
+
+
+def _digest(source: bytes, path: Path) -> str:
+    try:
+        return scan_source(source, path).digest
+    except HistoryError:
+        return ""  # it was no revision then, so it was not applied as one
+
+
+def _tampered(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> frozenset[tuple[str, str]]:
+    """What the target's journal says was applied with another text; nothing where no database answers."""
+    from aegisdb.applied.status import read_standings
+    from aegisdb.drift.tampering import tampered
+
+    try:
+        with ws.connect() as conn:
+            found = tampered(conn, read_standings(conn, histories).values())
+    except Interrupted:
+        raise
+    except AegisError:
+        return frozenset()  # lint needs no database
+    return frozenset((service, revision) for service, revisions in found.items() for revision in revisions)
+
+
+def _problems(findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
+    if not findings:
+        return ()
+    if len(findings) == 1:
+        one = findings[0]
+        return (Problem(code="lint", message=f"{one.rule}: {one.message}", hint=one.fix, where=one.where),)
+    counted = ", ".join(f"{rule} {count}" for rule, count in Counter(f.rule for f in findings).most_common())
+    files = len({finding.path for finding in findings})
+    return (
+        Problem(
+            code="lint",
+            message=f"{len(findings)} findings in {'one file' if files == 1 else f'{files} files'}: {counted}",
+            hint=f"docs/lint has a page for each rule, such as docs/lint/{findings[0].rule}.md",
+            where=findings[0].where,
+        ),
+    )
+
+
+def _reported(ws: Workspace, result: LintResult, report: str, output: str) -> LintResult:
+    from aegisdb.reporting import github_annotations, marks_of, sarif, write_report
+
+    marks = marks_of(result.findings)
+    if report == "github":
+        return replace(result, annotations=github_annotations(marks))
+    if report == "sarif":
+        path = Path(output) if output else ws.registry.state / "lint.sarif"
+        write_report(path, sarif(marks))
+        return replace(result, report=str(path))
+    return result

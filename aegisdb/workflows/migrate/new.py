@@ -1,0 +1,161 @@
+"""Makes a new revision: what the models have and the history has not, and nothing of anybody else."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aegisdb.applied.status import several_heads
+from aegisdb.errors import Difference, Refused, UsageError
+from aegisdb.progress import under_way
+from aegisdb.results import Result
+from aegisdb.revisions.load import read_history
+from aegisdb.revisions.locate import alembic_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.lint import Finding
+    from aegisdb.revisions.history import History
+    from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_results import Draft
+    from aegisdb.workspace import Workspace
+
+_MESSAGE_LIMIT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRevisionResult(Result):
+    """The file that was written; without one, `why`."""
+
+    service: str
+    path: str = ""
+    """Relative to services.yaml; empty when there was nothing to write."""
+    revision: str = ""
+    operations: tuple[str, ...] = ()
+    why: str = ""
+    proven: bool = False
+    """The new revision was taken up, down and up on a scratch database."""
+    lint: tuple[Finding, ...] = ()
+    """What migrate.lint says about it; told and not failed, because the file is still to be looked through."""
+    planned: bool = False
+    """Nothing was written; `operations` are what the file would have."""
+
+
+def new_revision(
+    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False, plan: bool = False
+) -> NewRevisionResult:
+    """Write the next revision of a service; the live database is neither needed at head nor touched.
+
+    Autogenerate compares the models with a scratch database at head. `empty` writes a file without operations and
+    needs no server. `plan` only says which operations the file would have.
+
+    Raises:
+        UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
+        and `allow_drop` was not given; nothing was written.
+    """
+    alembic_settings(ws.registry, service)
+    text = _checked(message)
+    history = read_history(ws.registry, service)
+    if problem := several_heads(history):
+        raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
+    if plan:
+        return _planned(ws, history, empty=empty)
+    if empty:
+        return _written(ws, service, _empty(ws, history, text))
+    draft = _autogenerate(ws, history, text, allow_drop=allow_drop)
+    if draft.path is not None:
+        return _proven(ws, _written(ws, service, draft))
+    if draft.drops:
+        raise Refused(
+            f"{service}: the models lack what the history has, so the revision would {'; '.join(draft.drops)};"
+            " nothing was written",
+            hint="bring the model back, or say --allow-drop",
+            code="drop",
+        )
+    return NewRevisionResult(service=service, why=_why(history, draft))
+
+
+def _planned(ws: Workspace, history: History, *, empty: bool) -> NewRevisionResult:
+    found: tuple[str, ...] = ()
+    if not empty:
+        with _session_at_head(ws, history) as session:
+            found = session.check()
+    why = "" if found or empty else "models and history agree"
+    return NewRevisionResult(service=history.service, operations=found, why=why, planned=True)
+
+
+def _checked(message: str) -> str:
+    text = " ".join(message.split())
+    if not text:
+        raise UsageError("a revision needs a message", hint='-m "what it does"')
+    if len(text) > _MESSAGE_LIMIT:
+        raise UsageError(f"the message is longer than {_MESSAGE_LIMIT} characters; put the rest into the file")
+    return message
+
+
+def _empty(ws: Workspace, history: History, message: str) -> Draft:
+    from aegisdb.postgres.address import Address, Secret
+    from aegisdb.runtime.session import Session
+
+    nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
+    with Session(ws.registry, history, nowhere, None, journal=False) as session:
+        return session.empty(message)
+
+
+def _autogenerate(ws: Workspace, history: History, message: str, *, allow_drop: bool) -> Draft:
+    with _session_at_head(ws, history) as session:
+        return session.autogenerate(message, allow_drop=allow_drop)
+
+
+@contextmanager
+def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
+    """The service's env.py on a scratch database that has every history at head."""
+    from aegisdb.building import template
+    from aegisdb.postgres.connection import connect
+    from aegisdb.postgres.scratch import scratch
+    from aegisdb.runtime.forkserver import warm_process
+    from aegisdb.runtime.session import Session
+
+    warm_process(ws.registry)
+    with under_way(ws.listen, "database at head", history.service):
+        source = template(ws, "histories")
+    with scratch(ws.address(), template=source, label="new") as address:
+        with connect(address) as conn:
+            identity = conn.identity()
+        with (
+            under_way(ws.listen, "compare", history.service),
+            Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session,
+        ):
+            yield session
+
+
+def _written(ws: Workspace, service: str, draft: Draft) -> NewRevisionResult:
+    path = draft.path
+    if path is None:
+        raise AssertionError
+    from aegisdb.revisions.parse import scan
+
+    root = ws.registry.root
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return NewRevisionResult(service=service, path=str(shown), revision=scan(path).id, operations=draft.operations)
+
+
+def _proven(ws: Workspace, result: NewRevisionResult) -> NewRevisionResult:
+    """Lint it, take it up, down and up; what the roundtrip finds becomes the result's problems, the file stays."""
+    from aegisdb.workflows.migrate.lint import lint_one
+    from aegisdb.workflows.migrate.roundtrip import roundtrip
+
+    linted = lint_one(ws, result.service, result.revision)
+    found = roundtrip(ws, service=result.service, last=1)
+    return replace(result, proven=not found.problems, problems=found.problems, lint=linted)
+
+
+def _why(history: History, draft: Draft) -> str:
+    if draft.compared == 0:
+        return (
+            f"env.py's target_metadata has no table that {history.service} owns:"
+            " are its models imported there, and listed under `owns` in services.yaml?"
+        )
+    return f"models and history agree ({draft.compared} tables compared)"

@@ -1,0 +1,7 @@
+"""Down and up again."""
+
+from __future__ import annotations
+
+from aegisdb.workflows.migrate.rollback import RollbackResult, reapply
+
+__all__ = ["RollbackResult", "reapply"]

@@ -1,0 +1,172 @@
+"""Reverts revisions of one service; says first which tables and how many rows that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Failed, Interrupted, Refused, UsageError
+from aegisdb.progress import Event
+from aegisdb.results import Result
+from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.locate import alembic_settings
+from aegisdb.workflows.migrate.apply import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aegisdb.applied.data_loss import Dropped, Loss
+    from aegisdb.applied.status import Standing
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_results import StepDone
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackResult(Result):
+    """What was reverted (and, for a reapply, applied again); with `planned` what would be."""
+
+    service: str
+    losses: tuple[Loss, ...]
+    """Rows that went, or would go, with tables and columns."""
+    done: tuple[StepDone, ...] = ()
+    failed: str = ""
+    not_started: tuple[str, ...] = ()
+    planned: bool = False
+
+
+def rollback(
+    ws: Workspace, service: str, *, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+) -> RollbackResult:
+    """Revert the newest `steps` revisions, or everything above `to`. `plan` only says what that would cost.
+
+    More than one revision counts as destructive: the database must be disposable or confirmed.
+
+    Raises:
+        UsageError: not that many are applied; Refused: another service rests on it, or the database is shared;
+        RevisionFailed: a downgrade failed, with what was reverted before as `error.result`.
+    """
+    return _revert(ws, service, steps=steps, to=to, plan=plan, yes=yes, again=False)
+
+
+def reapply(
+    ws: Workspace, service: str, *, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+) -> RollbackResult:
+    """Revert and apply again the same revisions, in one run of env.py; raises as `rollback`."""
+    return _revert(ws, service, steps=steps, to=to, plan=plan, yes=yes, again=True)
+
+
+def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes: bool, again: bool) -> RollbackResult:
+    from aegisdb.postgres.locks import writer_lock
+    from aegisdb.postgres.side_schema import ensure
+    from aegisdb.runtime.backend import wait_for_orphans
+    from aegisdb.runtime.forkserver import warm_process
+    from aegisdb.runtime.runs import run_recorded
+    from aegisdb.runtime.session import Session
+
+    alembic_settings(ws.registry, service)
+    if steps < 1:
+        raise UsageError(f"--steps {steps}: at least one revision")
+    warm_process(ws.registry)
+    command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
+    with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+        wait_for_orphans(conn)  # first: what one of them commits counts
+        job = _Job.prepare(ws, conn, service, steps=steps, to=to)
+        with Session(
+            ws.registry, job.history, ws.address(), conn.identity(), listen=ws.listen, command=command, strict=True
+        ) as session:
+            losses = job.losses(ws, conn, session)
+            if plan or not job.down:
+                planned = tuple(revision.id for revision in job.down)
+                return RollbackResult(service=service, losses=losses, not_started=planned, planned=plan)
+            _tell(ws, losses)
+            if len(job.down) > 1:
+                from aegisdb.safety import require_disposable
+
+                require_disposable(ws, conn, verb=command, yes=yes)
+            ensure(conn)
+            with run_recorded(conn, command):
+                return _run(session, job, losses, again=again)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be reverted, and what it stands on."""
+
+    history: History
+    applied: tuple[str, ...]
+    down: tuple[Revision, ...]
+    standings: dict[str, Standing]
+
+    @classmethod
+    def prepare(cls, ws: Workspace, conn: Connection, service: str, *, steps: int, to: str) -> _Job:
+        histories = read_histories(ws.registry)
+        standings = judge(conn, histories, service)
+        history = standings[service].history
+        if history is None:
+            raise AssertionError  # judge raised
+        applied = standings[service].applied
+        down = history.path_down(applied, steps=steps, to=to)
+        for revision in down:
+            if revision.one_way:
+                raise Refused(
+                    f"{service}: {revision.id} cannot be reverted: {revision.one_way}",
+                    where=f"{revision.path}:{revision.line}",
+                    hint="restore a snapshot from before it instead",
+                    code="one_way",
+                )
+        return cls(history, applied, down, standings)
+
+    def losses(self, ws: Workspace, conn: Connection, session: Session) -> tuple[Loss, ...]:
+        from aegisdb.applied.data_loss import losses
+        from aegisdb.applied.dependents import refuse_dependents
+
+        dropped = self._dropped(session)
+        others = {name: (s.history, s.applied) for name, s in self.standings.items() if s.history is not None}
+        refuse_dependents(conn, ws.registry, self.history.service, dropped, others)
+        return losses(conn, dropped)
+
+    def _dropped(self, session: Session) -> tuple[Dropped, ...]:
+        from aegisdb.applied.data_loss import dropped_by_source, dropped_by_sql
+
+        try:
+            sql = session.render_sql(self.applied, tuple(revision.id for revision in self.down), "downgrade")
+        except Failed:
+            # a downgrade that reads data, or an env.py without an offline part: its text must do
+            return dropped_by_source(self.down)
+        return dropped_by_sql(sql)
+
+
+def _tell(ws: Workspace, losses: Sequence[Loss]) -> None:
+    for loss in losses:
+        what = f"column {loss.table}.{loss.column}" if loss.column else f"table {loss.table}"
+        about = "" if loss.exact else "about "
+        ws.listen(Event(step="will lose", subject=what, note=f"{about}{loss.rows} rows"))
+
+
+def _run(session: Session, job: _Job, losses: tuple[Loss, ...], *, again: bool) -> RollbackResult:
+    calls: list[tuple[Callable[[str], StepDone], str]] = [(session.downgrade_one, r.id) for r in job.down]
+    if again:
+        calls += [(session.upgrade_one, r.id) for r in reversed(job.down)]
+    done: list[StepDone] = []
+
+    def result(*, stopped: bool = False) -> RollbackResult:
+        left = [identifier for _, identifier in calls[len(done) :]]
+        failed = left.pop(0) if stopped and left else ""
+        return RollbackResult(
+            service=job.history.service, losses=losses, done=tuple(done), failed=failed, not_started=tuple(left)
+        )
+
+    try:
+        for step, identifier in calls:
+            done.append(step(identifier))
+    except AegisError as error:
+        error.result = result(stopped=True)
+        raise
+    except KeyboardInterrupt:
+        text = f"interrupted: {len(done)} done, {job.history.service} {calls[len(done)][1]} rolled back"
+        raise Interrupted(text, hint="see invoke migrate.status", result=result(stopped=True)) from None
+    return result()

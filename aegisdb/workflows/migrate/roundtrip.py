@@ -1,0 +1,275 @@
+"""`migrate.roundtrip`: proves that each revision can be applied, reverted and applied again, and touches only its own.
+
+The live database is only asked which revisions are pending; everything runs on scratch databases of its server.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aegisdb.applied.version_tables import read_versions
+from aegisdb.building import template
+from aegisdb.building.proof_templates import ground
+from aegisdb.drift.expected_schema import base_schema
+from aegisdb.errors import Problem, RevisionFailed, Unreachable, UsageError
+from aegisdb.ownership import Owners
+from aegisdb.proofs.data_proof import DataProver, DataScope
+from aegisdb.proofs.judgement import Judge
+from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
+from aegisdb.proofs.schema_proof import ServiceProver
+from aegisdb.results import Result
+from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.locate import alembic_settings
+from aegisdb.revisions.order import all_needs, service_order
+from aegisdb.runtime.forkserver import warm_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aegisdb.revisions.history import History
+    from aegisdb.runtime.session import Session
+    from aegisdb.workspace import Workspace
+
+SIDE_BY_SIDE = 4
+"""Proofs at a time, where there are as many cores: each has a worker process and a backend."""
+
+_WORTH_PARTS = 16  # revisions of one service: below that, building the second half's parent costs what it saves
+
+Scope = dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundtripResult(Result):
+    """One row for each revision in scope, by service."""
+
+    services: tuple[ServiceProof, ...]
+    scope: str
+    """In words: what was proven and why."""
+    with_data: bool
+    seconds: float
+
+
+def roundtrip(
+    ws: Workspace,
+    *,
+    service: str = "",
+    pending: bool = False,
+    all: bool = False,  # noqa: A002  the documented flag
+    last: int = 0,
+    with_data: bool = False,
+    only: Mapping[str, frozenset[str]] | None = None,
+) -> RoundtripResult:
+    """Prove revisions on scratch databases: every one, the last of each service, pending ones, or `only` these.
+
+    Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
+    Exit 6 when a revision is not clean.
+
+    Raises:
+        HistoryError, Unreachable; RevisionFailed: a service that another one needs does not apply.
+    """
+    began = time.monotonic()
+    warm_process(ws.registry)
+    histories = good_histories(ws.registry)
+    if only is None:
+        words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
+    else:
+        words, scope = "what is new or changed", dict(only)
+    order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
+    proofs = _Run(ws, histories).schema(order, scope) if order else {}
+    if with_data and order:
+        _add_data(proofs, _Run(ws, histories).data(order, scope))
+    found = tuple(proofs[name] for name in order)
+    result = RoundtripResult(
+        services=found,
+        scope=words,
+        with_data=with_data,
+        seconds=time.monotonic() - began,
+        problems=tuple(_problems(found)),
+    )
+    _keep(ws, result)
+    return result
+
+
+def _keep(ws: Workspace, result: RoundtripResult) -> None:
+    from aegisdb.workflows.migrate.last_roundtrip import keep_roundtrip
+
+    if result.services:
+        keep_roundtrip(ws, result)
+
+
+class _Run:
+    """One run: sessions that Ctrl-C must end, and the databases to clone."""
+
+    def __init__(self, ws: Workspace, histories: Mapping[str, History]) -> None:
+        self._ws = ws
+        self._histories = histories
+        self._sessions: list[Session] = []
+        self._stopped = threading.Event()
+
+    def schema(self, order: list[str], scope: Scope) -> dict[str, ServiceProof]:
+        """Services side by side, and parts of long histories; an error or Ctrl-C ends the others before it goes on."""
+        base = template(self._ws, "base")
+        owners = Owners(self._ws.registry, base_schema(self._ws))
+        width = min(SIDE_BY_SIDE, os.cpu_count() or 1)
+        with ThreadPoolExecutor(width, thread_name_prefix="roundtrip") as pool:
+            parts = {name: self._parts(name, scope[name], width // len(order)) for name in order}
+            alone = width > 1 and sum(map(len, parts.values())) == 1
+            jobs = {
+                name: [pool.submit(self._service, name, part, base, owners, alone=alone) for part in parts[name]]
+                for name in order
+            }
+            try:
+                wait([job for listed in jobs.values() for job in listed], return_when="FIRST_EXCEPTION")
+                return {name: _joined([job.result() for job in listed]) for name, listed in jobs.items()}
+            except BaseException:
+                self._stop()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _parts(self, name: str, scope: frozenset[str], count: int) -> list[frozenset[str]]:
+        """The scope in `count` rows of revisions; each is proven on a database of its own, built forward to it.
+
+        Each begins with the last one of the part before, so that every revision is met where one below it has been
+        taken down and up again, as in one piece.
+        """
+        listed = [revision.id for revision in self._histories[name].ordered() if revision.id in scope]
+        if count < 2 or len(listed) < _WORTH_PARTS or self._ws.registry.services[name].stamp:  # noqa: PLR2004
+            return [scope]
+        size = -(-len(listed) // count)
+        return [frozenset(listed[max(at - 1, 0) : at + size]) for at in range(0, len(listed), size)]
+
+    def data(self, order: list[str], scope: Scope) -> list[RevisionProof]:
+        """All services on one clone of the seeded database; services that need one of them are reverted first."""
+        tables = frozenset(Owners(self._ws.registry).version_tables)
+        dependents = _dependents(self._ws, self._histories, order)
+        scopes = [
+            DataScope(self._histories[name], scope.get(name, frozenset()), whole=name not in order)
+            for name in service_order(self._ws.registry, self._histories)
+            if name in order or name in dependents
+        ]
+        return list(DataProver(self._ws, template(self._ws, "seeds"), tables, self._sessions.append).prove(scopes))
+
+    def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
+        began = time.monotonic()
+        history = self._histories[name]
+        needs = tuple(sorted(all_needs(self._ws.registry, self._histories, name)))
+        needs, start = self._ground(needs, base)
+        prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
+        found = tuple(prover.prove(scope))
+        return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
+
+    def _ground(self, needs: tuple[str, ...], base: str) -> tuple[tuple[str, ...], str]:
+        """What is left to migrate before the proof, and the template to start on."""
+        try:
+            return (), ground(self._ws, needs)
+        except RevisionFailed:
+            return needs, base  # the proof meets it again, and tells it
+
+    def _watch(self, session: Session) -> None:
+        self._sessions.append(session)
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        for session in self._sessions:
+            session.abort()
+
+
+def _joined(parts: list[ServiceProof]) -> ServiceProof:
+    """One proof of a service; of a revision that two parts met, what is worse counts."""
+    found: dict[str, RevisionProof] = {}
+    for part in parts:
+        for proof in part.revisions:
+            if proof.revision not in found or (proof.findings and not found[proof.revision].findings):
+                found[proof.revision] = proof
+    return replace(parts[0], revisions=tuple(found.values()), seconds=max(part.seconds for part in parts))
+
+
+def _scope(
+    ws: Workspace, histories: Mapping[str, History], *, service: str, pending: bool, every: bool, last: int
+) -> tuple[str, Scope]:
+    if (pending, every, last > 0).count(True) > 1:
+        raise UsageError("--pending, --all and --last exclude each other")
+    if last < 0:
+        raise UsageError("--last takes a number of revisions, 1 or more")
+    if service:
+        alembic_settings(ws.registry, service)
+    chosen = {name: history for name, history in histories.items() if service in {"", name}}
+    if every:
+        return "all revisions", {name: frozenset(h.revisions) for name, h in chosen.items()}
+    if last:
+        return f"the last {last} of each service", {name: _last(h, last) for name, h in chosen.items()}
+    waiting = _pending(ws, chosen)
+    if pending or any(waiting.values()):
+        return "pending revisions", waiting
+    if service:
+        return "nothing is pending: all revisions", {name: frozenset(h.revisions) for name, h in chosen.items()}
+    return "nothing is pending: the last one of each service", {name: _last(h, 1) for name, h in chosen.items()}
+
+
+def _last(history: History, count: int) -> frozenset[str]:
+    return frozenset(revision.id for revision in history.ordered()[-count:])
+
+
+def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
+    try:
+        with ws.connect() as conn:
+            applied = read_versions(conn, histories.values())
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        applied = dict.fromkeys(histories, ())
+    return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
+
+
+def _dependents(ws: Workspace, histories: Mapping[str, History], order: Iterable[str]) -> frozenset[str]:
+    return frozenset(
+        name for name in histories if name not in order and set(order) & all_needs(ws.registry, histories, name)
+    )
+
+
+def _add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) -> None:
+    by_revision = {(proof.service, proof.revision): proof for proof in found}
+    for name, service in proofs.items():
+        merged = tuple(_merge(proof, by_revision.get((name, proof.revision))) for proof in service.revisions)
+        proofs[name] = replace(service, revisions=merged)
+
+
+def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
+    if data is None:
+        return proof
+    findings = (*proof.findings, *data.findings)
+    return replace(
+        proof,
+        status="failed" if findings else proof.status,
+        findings=findings,
+        notes=(*proof.notes, *data.notes),
+        rows_lost=data.rows_lost,
+        values_lost=data.values_lost,
+    )
+
+
+def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
+    for service in services:
+        for proof in service.revisions:
+            for finding in proof.findings:
+                yield Problem(
+                    code="roundtrip",
+                    message=f"{proof.service} {proof.revision}: {finding}",
+                    where=proof.where,
+                    hint=_hint(finding.code),
+                )
+
+
+def _hint(code: str) -> str:
+    if code in {"left_behind", "not_restored", "downgrade_failed"}:
+        return 'mend downgrade(), or mark the revision `one_way = "reason"`'
+    if code == "foreign_object":
+        return "only its owner may change it: move the change into a revision of the owner"
+    return ""

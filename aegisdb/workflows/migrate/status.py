@@ -1,0 +1,82 @@
+"""One table for all services: what is applied, what is head, what is pending. No worker, no env.py, one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import HistoryError, Unreachable
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.results import Result
+from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.locate import alembic_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.applied.status import Standing
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceStatus:
+    """Where one service stands."""
+
+    service: str
+    applied: tuple[str, ...]
+    head: tuple[str, ...]
+    pending: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusResult(Result):
+    """All services; problems are what must be decided, and with `check` also what is pending."""
+
+    services: tuple[ServiceStatus, ...]
+    database: str = ""
+    """Why there is nothing to read: "missing"; empty when there is a database."""
+
+
+def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusResult:
+    """Where each service stands. A missing database counts as an empty one.
+
+    Raises:
+        UsageError: no such service; Unreachable: no server; Busy: a version table is locked.
+    """
+    if service:
+        alembic_settings(ws.registry, service)
+    histories = read_histories(ws.registry)
+    wanted = {name: history for name, history in histories.items() if service in ("", name)}
+    standings, missing = _look(ws, wanted)
+    problems = [standing.problem for standing in standings.values() if standing.problem is not None]
+    problems.sort(key=lambda problem: problem.exit_code)
+    if check:
+        problems += [standing.behind for standing in standings.values() if standing.behind is not None]
+    return StatusResult(
+        services=tuple(_row(standing) for standing in standings.values()),
+        database="missing" if missing else "",
+        problems=tuple(problems),
+    )
+
+
+def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tuple[dict[str, Standing], bool]:
+    from aegisdb.applied.status import read_standings
+
+    try:
+        with ws.glance() as conn:
+            return read_standings(conn, histories), False
+    except Unreachable as error:
+        if error.code != "no_database":
+            raise
+        return read_standings(None, histories), True
+
+
+def _row(standing: Standing) -> ServiceStatus:
+    return ServiceStatus(
+        service=standing.service,
+        applied=standing.applied,
+        head=standing.history.heads if standing.history else (),
+        pending=len(standing.pending),
+        state=standing.state,
+    )

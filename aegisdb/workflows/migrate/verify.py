@@ -1,0 +1,241 @@
+"""`migrate.verify`: is every service at head; are models, histories and the live schema one, and all of it intact."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.applied.status import read_standings
+from aegisdb.building import template
+from aegisdb.drift.schema_drift import drift
+from aegisdb.drift.tampering import tampered
+from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
+from aegisdb.ownership import NOBODY
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.results import Result
+from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.locate import alembic_settings
+from aegisdb.runtime.forkserver import warm_process
+from aegisdb.runtime.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aegisdb.applied.status import Standing
+    from aegisdb.drift.schema_drift import Drift
+    from aegisdb.fingerprint import Change
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+_ORDER = ("unknown_revision", "tampered", "foreign_key", "invalid_index", "drift", "base_schema", "models", "pending")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One schema object that is not as it should be."""
+
+    kind: str
+    object: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceVerdict:
+    """One service: where it stands and what differs."""
+
+    service: str
+    applied: tuple[str, ...]
+    head: tuple[str, ...]
+    pending: int
+    state: str
+    models: tuple[str, ...] | None
+    """What autogenerate would propose; None where it was not asked."""
+    drift: tuple[Difference, ...]
+    tampered: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyResult(Result):
+    """One row a service, and what differs outside of the services."""
+
+    services: tuple[ServiceVerdict, ...]
+    others: Mapping[str, tuple[Difference, ...]]
+    """Differences by owner: "base", "extension", "nobody"."""
+    invalid_indexes: tuple[str, ...]
+
+
+def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
+    """Compare models, histories and the live schema; only reads the live database. Exit 6 on any difference.
+
+    Raises:
+        Unreachable: no server or no database; RevisionFailed: a history does not build any more.
+    """
+    warm_process(ws.registry)
+    histories = read_histories(ws.registry)
+    if service:
+        alembic_settings(ws.registry, service)
+    with ws.connect() as conn:
+        standings = read_standings(conn, histories)
+        broken = any(isinstance(history, HistoryError) for history in histories.values())
+        unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
+        applied = {name: standing.applied for name, standing in standings.items()}
+        found = None if broken else drift(ws, conn, applied)
+        altered = tampered(conn, [s for s in standings.values() if s.history is not None])
+    wanted = [name for name in standings if service in {"", name}]
+    models = {} if broken else _models(ws, [standings[name] for name in wanted])
+    return _Verdict(ws, standings, found, altered, models, frozenset(unexplained)).result(wanted, service)
+
+
+def _models(ws: Workspace, standings: list[Standing]) -> dict[str, tuple[str, ...] | AegisError]:
+    """What autogenerate proposes for a database that is at head: the live one is not touched by any env.py."""
+    histories = [standing.history for standing in standings if standing.history is not None]
+    if not histories:
+        return {}
+    with scratch(ws.address(), template=template(ws, "histories"), label="models against histories") as address:
+        with connect(address) as conn:
+            identity = conn.identity()
+
+        def check(history: History) -> tuple[str, ...] | AegisError:
+            try:
+                with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
+                    return session.check()
+            except Interrupted:
+                raise
+            except AegisError as error:
+                return error
+
+        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+            return dict(zip((h.service for h in histories), pool.map(check, histories), strict=True))
+
+
+class _Verdict:
+    """Puts the findings together: rows, and problems with the gravest first."""
+
+    def __init__(
+        self,
+        ws: Workspace,
+        standings: Mapping[str, Standing],
+        found: Drift | None,
+        altered: Mapping[str, tuple[str, ...]],
+        models: Mapping[str, tuple[str, ...] | AegisError],
+        unexplained: frozenset[str],
+    ) -> None:
+        self._ws = ws
+        self._standings = standings
+        self._altered = altered
+        self._models = models
+        self._changes = dict(found.changes) if found else {}
+        self._live = found.live if found else None
+        # what cannot be built cannot be compared
+        for name in unexplained:
+            self._changes.pop(name, None)
+
+    def result(self, wanted: list[str], only: str) -> VerifyResult:
+        """The result for these services; with `only` the rest of the database is left out."""
+        others = {} if only else {o: c for o, c in self._changes.items() if o not in self._standings}
+        invalid = () if only else self._invalid()
+        problems = [problem for name in wanted for problem in self._of_service(name)]
+        problems += [_drift_problem(self._ws, owner, c) for owner, changes in others.items() for c in changes]
+        problems += [_invalid_problem(name) for name in invalid]
+        problems.sort(key=lambda p: (p.exit_code, _ORDER.index(p.code) if p.code in _ORDER else -1))
+        return VerifyResult(
+            services=tuple(self._row(name) for name in wanted),
+            others={owner or "nobody": tuple(map(_difference, changes)) for owner, changes in others.items()},
+            invalid_indexes=invalid,
+            problems=tuple(problems),
+        )
+
+    def _row(self, name: str) -> ServiceVerdict:
+        standing, models = self._standings[name], self._models.get(name)
+        return ServiceVerdict(
+            service=name,
+            applied=standing.applied,
+            head=standing.history.heads if standing.history else (),
+            pending=len(standing.pending),
+            state=standing.state,
+            models=models if isinstance(models, tuple) else None,
+            drift=tuple(map(_difference, self._changes.get(name, ()))),
+            tampered=self._altered.get(name, ()),
+        )
+
+    def _of_service(self, name: str) -> Iterator[Problem]:
+        standing, models = self._standings[name], self._models.get(name, ())
+        if standing.problem is not None:
+            yield standing.problem
+        for revision in self._altered.get(name, ()):
+            yield _tampered_problem(standing, revision)
+        for change in self._changes.get(name, ()):
+            if change.object not in self._invalid():
+                yield _drift_problem(self._ws, name, change)
+        if isinstance(models, AegisError):
+            yield from models.problems
+        else:
+            yield from (_models_problem(name, operation) for operation in models)
+        if standing.behind is not None:
+            yield standing.behind
+
+    def _invalid(self) -> tuple[str, ...]:
+        if self._live is None:
+            return ()
+        marks = {"index": "; invalid", "constraint": "; invalid index"}
+        return tuple(
+            key
+            for key, facts in sorted(self._live.facts.items())
+            if (mark := marks.get(key.partition(" ")[0])) and f"{facts};".find(f"{mark};") >= 0
+        )
+
+
+def _difference(change: Change) -> Difference:
+    return Difference(kind=change.kind, object=change.object, expected=change.before, found=change.after)
+
+
+def _drift_problem(ws: Workspace, owner: str, change: Change) -> Problem:
+    if change.kind == "removed" and change.before.startswith("FOREIGN KEY"):
+        return _lost_foreign_key(ws, owner, change)
+    if owner == "base":
+        return Problem(code="base_schema", message=f"base: {change}", where=change.object, hint="see invoke db.verify")
+    hint = "a table or object made by hand: put it into a revision of its owner" if owner == NOBODY else ""
+    hint = hint or "write a revision that says so, or undo it by hand"
+    return Problem(code="drift", message=f"{owner or 'nobody'}: {change}", where=change.object, hint=hint)
+
+
+def _lost_foreign_key(ws: Workspace, owner: str, change: Change) -> Problem:
+    target = change.before.partition(" REFERENCES ")[2].partition("(")[0].strip()
+    other = ws.registry.owners.of_table(target)
+    whose = f" of {other}" if other and other != owner else ""
+    message = f"{owner}: {change.object} to {target}{whose} is gone: {change.before}"
+    return Problem(
+        code="foreign_key", message=message, where=change.object, hint="add it again by hand: it was applied"
+    )
+
+
+def _tampered_problem(standing: Standing, revision: str) -> Problem:
+    assert standing.history is not None  # noqa: S101  only revisions with a file are compared
+    file = standing.history.revisions[revision]
+    return Problem(
+        code="tampered",
+        message=f"{standing.service}: the code of {revision} is not what was applied",
+        where=f"{file.path}:{file.line}",
+        hint=f"restore the file (invoke migrate.log --show {revision}) and write a new revision",
+    )
+
+
+def _models_problem(service: str, operation: str) -> Problem:
+    return Problem(
+        code="models",
+        message=f"{service}: models and histories differ: {operation}",
+        hint=f'invoke migrate.new --service {service} -m "..."',
+    )
+
+
+def _invalid_problem(name: str) -> Problem:
+    return Problem(
+        code="invalid_index",
+        message=f"{name} is INVALID: a CREATE INDEX CONCURRENTLY did not finish",
+        where=name,
+        hint="drop it and build it again; IF NOT EXISTS would take it for a good one",
+    )

@@ -1,7 +1,0 @@
-"""Down and up again."""
-
-from __future__ import annotations
-
-from aegisdb.workflows.rollback import RollbackResult, reapply
-
-__all__ = ["RollbackResult", "reapply"]

@@ -1,0 +1,1 @@
+"""`seed.*`: one verb a module."""

@@ -1,0 +1,78 @@
+"""seed.prove: every seed runs twice on a clone; the second run must change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Problem
+from aegisdb.progress import Event
+from aegisdb.proofs.second_run import look, what_changed
+from aegisdb.results import Result
+from aegisdb.seeds import run_seed, seed_name, seeds_of
+from aegisdb.workflows.seed.run import require_at_head, seeding_services
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.address import Address
+    from aegisdb.registry.types import Seed
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvenSeed:
+    """One seed after two runs; `differences` names tables and schema objects that the second run changed."""
+
+    service: str
+    seed: str
+    idempotent: bool
+    seconds: float
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedProveResult(Result):
+    """All seeds that were tried; `problems` has one entry for each that is not idempotent."""
+
+    seeds: tuple[ProvenSeed, ...]
+
+
+def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
+    """Run each seed twice on a clone of the target's database and compare schema and rows; the target is not touched.
+
+    The clone is dropped whatever happens. An already listening service of an `http:` seed works on another database
+    and is refused.
+
+    Raises:
+        BadInput, Difference (`pending`), Busy: nothing was run. Failed: a seed fails already in its first runs.
+    """
+    from aegisdb.postgres.scratch import scratch
+
+    services = seeding_services(ws.registry, service)
+    live = ws.address()
+    require_at_head(ws.registry, live)
+    with scratch(live, template=live.database, label="seed.prove", wait=ws.lock_wait) as clone:
+        proven = tuple(_prove(ws, name, seed, clone) for name, seed in seeds_of(ws.registry, services))
+    return SeedProveResult(seeds=proven, problems=tuple(_problem(seed) for seed in proven if not seed.idempotent))
+
+
+def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
+    bindir = ws.server.bindir()
+    ws.listen(Event(step="prove", subject=f"{service}: {seed_name(seed)}"))
+    first = run_seed(ws.registry, service, seed, clone, bindir=bindir)
+    before = look(clone)
+    second = run_seed(ws.registry, service, seed, clone, bindir=bindir)
+    differences = what_changed(before, look(clone))
+    seconds = first.seconds + second.seconds
+    ws.listen(Event(step="prove", subject=f"{service}: {seed_name(seed)}", seconds=seconds))
+    return ProvenSeed(
+        service=service, seed=first.seed, idempotent=not differences, seconds=seconds, differences=differences
+    )
+
+
+def _problem(seed: ProvenSeed) -> Problem:
+    return Problem(
+        code="not_idempotent",
+        message=f"{seed.seed} of {seed.service} changed something when it ran again: {'; '.join(seed.differences)}",
+        hint="insert with ON CONFLICT, or look before you insert; invoke seed.prove again",
+        where=seed.service,
+    )

@@ -1,0 +1,1 @@
+"""`service.*`: one verb a module."""

@@ -1,0 +1,112 @@
+"""`service.owners`: whose each object of the live database is; what is contested, claimed but missing, or nobody's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.drift.expected_schema import base_schema
+from aegisdb.errors import Problem
+from aegisdb.fingerprint import read
+from aegisdb.fingerprint.keys import parse
+from aegisdb.ownership import NOBODY, Owners, orphaned_claims
+from aegisdb.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aegisdb.fingerprint import Fingerprint
+    from aegisdb.workspace import Workspace
+
+_PARTS = frozenset({"column", "column order", "constraint", "index", "trigger", "rule", "policy", "statistics"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contested:
+    """An object that several services claim."""
+
+    object: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orphaned:
+    """An entry of `owns` that names nothing in the database."""
+
+    service: str
+    pattern: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnersResult(Result):
+    """Tables and other objects that stand on their own, by owner; parts of a table follow it."""
+
+    owned: Mapping[str, tuple[str, ...]]
+    counts: Mapping[str, int]
+    """All objects of each owner, columns and indexes included."""
+    contested: tuple[Contested, ...]
+    orphaned: tuple[Orphaned, ...]
+    unowned: tuple[str, ...]
+
+
+def owners(ws: Workspace) -> OwnersResult:
+    """Tell the owner of every object of the live database. Exit 6 for contested and unowned ones; orphaned are told.
+
+    Raises:
+        Unreachable: no server or no database.
+    """
+    known = Owners(ws.registry, base_schema(ws))
+    with ws.connect() as conn:
+        live = read(conn)
+    whose = known.owners(live)
+    standing = [key for key in sorted(whose) if _stands_alone(key)]
+    owned: dict[str, tuple[str, ...]] = {}
+    for key in standing:
+        if whose[key] != NOBODY:
+            owned[whose[key]] = (*owned.get(whose[key], ()), key)
+    contested = tuple(_contested(known, live, standing))
+    unowned = tuple(key for key in standing if whose[key] == NOBODY)
+    problems = [_contested_problem(one) for one in contested] + [_unowned_problem(key) for key in unowned]
+    return OwnersResult(
+        owned=dict(sorted(owned.items())),
+        counts=dict(sorted(Counter(owner or "nobody" for owner in whose.values()).items())),
+        contested=contested,
+        orphaned=tuple(Orphaned(service=c.service, pattern=c.pattern) for c in orphaned_claims(known, live)),
+        unowned=unowned,
+        problems=tuple(problems),
+    )
+
+
+def unowned_objects(known: Owners, live: Fingerprint) -> tuple[str, ...]:
+    """Objects that stand on their own and that nobody owns, sorted."""
+    return tuple(key for key, owner in sorted(known.owners(live).items()) if owner == NOBODY and _stands_alone(key))
+
+
+def _stands_alone(key: str) -> bool:
+    return not key.startswith(("comment on ", "grants on ", "security label ")) and parse(key).kind not in _PARTS
+
+
+def _contested(known: Owners, live: Fingerprint, keys: list[str]) -> Iterator[Contested]:
+    for key in keys:
+        services = known.claimants(key, live.relations.get(key, ""))
+        if len(services) > 1:
+            yield Contested(object=key, services=services)
+
+
+def _contested_problem(one: Contested) -> Problem:
+    return Problem(
+        code="contested",
+        message=f"{one.object} is claimed by {' and '.join(one.services)}",
+        hint="narrow one of the patterns in services.yaml",
+        where=one.object,
+    )
+
+
+def _unowned_problem(key: str) -> Problem:
+    return Problem(
+        code="unowned",
+        message=f"nobody owns {key}",
+        hint="add it to `owns` of a service, or drop it by hand",
+        where=key,
+    )

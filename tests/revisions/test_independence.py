@@ -1,0 +1,78 @@
+"""Which services may be applied side by side: those whose text shows that neither knows of the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegisdb.registry import load
+from aegisdb.revisions.independence import waits
+from aegisdb.revisions.load import good_histories
+from tests.monorepo import Rev, Svc, build_monorepo
+
+
+def waiting(
+    root: Path, a: str, b: str, *, shared: tuple[str, ...] = ("accounts",), **settings: object
+) -> frozenset[str]:
+    """For whom service b (owns b_*) waits, a (owns a_*) being before it."""
+    services = {"a": Svc(revisions=(Rev(id="a1", up=a),)), "b": Svc(revisions=(Rev(id="b1", up=b),), **settings)}  # type: ignore[arg-type]
+    build_monorepo(root, services)
+    registry = load(root / "services.yaml", {})
+    todo = [(history, history.ordered()) for history in good_histories(registry).values()]
+    return waits(registry, [(history, tuple(steps)) for history, steps in todo], shared)["b"]
+
+
+PLAIN = 'op.execute("CREATE TABLE a_items (id int)")'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'op.execute("CREATE TABLE b_items (id int, account int REFERENCES accounts (id))")',
+        'op.add_column("b_items", sa.Column("x", sa.Integer, sa.ForeignKey("accounts.id")))',
+        'op.execute("UPDATE b_items SET id = 1")',
+        "import datetime; op.execute('SELECT 1')",
+    ],
+)
+def test_own_tables_and_foreign_keys_to_what_all_share_need_no_waiting(tmp_path: Path, text: str) -> None:
+    assert waiting(tmp_path, PLAIN, text) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'op.execute("INSERT INTO b_items SELECT id FROM a_items")',
+        'op.execute("INSERT INTO b_items SELECT id FROM A_Items")',
+        'op.execute("CREATE TABLE b_items (id int REFERENCES a_items (id))")',
+        'op.create_foreign_key("fk", "b_items", "a_items", ["x"], ["id"])',
+        'with op.get_context().autocommit_block():\n    op.execute("SELECT 1")',
+        'op.execute("DO $$ BEGIN PERFORM 1 FROM pg_class; END $$")',
+        'op.execute("SELECT 1 FROM information_schema.tables")',
+        "sa.inspect(op.get_bind()).get_table_names()",
+        'from pathlib import Path; op.execute(Path("x.sql").read_text())',
+        'op.execute(open("x.sql").read())',
+        "from b.models import Base; Base.metadata.create_all(op.get_bind())",
+        "import b.models",
+        'op.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")',
+        'op.execute("CREATE EVENT TRIGGER x ON ddl_command_end EXECUTE FUNCTION b_f()")',
+    ],
+)
+def test_what_may_reach_the_other_waits(tmp_path: Path, text: str) -> None:
+    assert waiting(tmp_path, PLAIN, text) == {"a"}
+
+
+def test_the_first_one_may_be_the_one_that_reaches_far(tmp_path: Path) -> None:
+    assert waiting(tmp_path, 'op.execute("SELECT 1 FROM pg_class")', 'op.execute("SELECT 1")') == {"a"}
+    assert waiting(tmp_path / "reads", 'op.execute("SELECT 1 FROM b_items")', 'op.execute("SELECT 1")') == {"a"}
+
+
+def test_two_that_change_what_nobody_owns_wait(tmp_path: Path) -> None:
+    change = 'op.execute("UPDATE accounts SET x = 1")'
+    assert waiting(tmp_path, change, change) == {"a"}
+    assert waiting(tmp_path / "not-there", change, change, shared=()) == frozenset()
+
+
+def test_a_declared_order_and_unknown_owners_wait(tmp_path: Path) -> None:
+    assert waiting(tmp_path / "after", PLAIN, 'op.execute("SELECT 1")', after=("a",)) == {"a"}
+    assert waiting(tmp_path / "owns", PLAIN, 'op.execute("SELECT 1")', owns=()) == {"a"}

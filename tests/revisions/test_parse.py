@@ -1,0 +1,96 @@
+"""One revision file as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from aegisdb.errors import HistoryError
+from aegisdb.revisions.parse import scan, scan_source
+
+PLAIN = '''
+"""add a table
+
+Revision ID: a1
+Create Date: 2026-01-01
+"""
+revision = "a1"
+down_revision: str | None = None
+depends_on = ("b1",)
+one_way = "rows are merged"
+
+
+def upgrade():
+    """Make it."""
+    from billing.money import rounded
+    import os.path, sqlalchemy as sa
+    op.create_table("t", sa.Column("u", sa.ForeignKey("users.id")))  # why
+    op.create_foreign_key("fk", "t", "crm.customers", ["c"], ["id"])
+    op.execute("ALTER TABLE t ADD FOREIGN KEY (x) REFERENCES skills (id)")
+
+
+def downgrade():
+    raise SystemExit("never run by reading")
+'''
+
+
+def read(text: str) -> object:
+    return scan_source(dedent(text), Path("a1.py"))
+
+
+def test_everything_is_read_without_running_it() -> None:
+    revision = scan_source(PLAIN, Path("a1.py"))
+    assert (revision.id, revision.down, revision.depends_on) == ("a1", (), ("b1",))
+    assert revision.message == "add a table"
+    assert revision.one_way == "rows are merged"
+    assert revision.line == 7
+    assert set(revision.references) == {"users", "crm.customers", "skills"}
+    assert revision.imports == ("billing", "os", "sqlalchemy")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("# why", "# because", True),
+        ("Create Date: 2026-01-01", "Create Date: 2027-01-01", True),
+        ('"""Make it."""\n    ', "", True),
+        ('op.create_table("t",', "op.create_table(\n        't',", True),
+        ('"users.id"', '"people.id"', False),
+        ('revision = "a1"', 'revision = "a2"', False),
+        ("raise SystemExit", "raise ValueError", False),
+    ],
+)
+def test_the_digest_counts_code_only(old: str, new: str, same: bool) -> None:  # noqa: FBT001
+    changed = PLAIN.replace(old, new)
+    assert changed != PLAIN
+    before, after = scan_source(PLAIN, Path("a1.py")), scan_source(changed, Path("a1.py"))
+    assert (before.digest == after.digest) is same
+
+
+def test_the_digest_is_the_same_on_every_python() -> None:
+    # written down once: a journal made by one Python version is read by another
+    text = 'revision = "a"\n\n\ndef upgrade():\n    op.execute(f"x{1}")\n'
+    assert scan_source(text, Path("a.py")).digest == "e74be7bd855507df9a3c01cbe84b29fbea830d2d2a898c12ee6f98e76b6e2fc8"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def upgrade(:\n", "does not compile"),
+        ("x = 1\n", "is no revision"),
+        ('revision = "a"\ndown_revision = make()\n', "`down_revision` in a1.py is not a literal"),
+        ('revision = "a"\x00', "a1.py"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(text: str, says: str) -> None:
+    with pytest.raises(HistoryError, match=r".*") as caught:
+        read(text)
+    assert says in caught.value.message
+    assert "a1.py" in caught.value.where
+
+
+def test_a_file_that_is_gone_is_an_error_of_the_history(tmp_path: Path) -> None:
+    with pytest.raises(HistoryError):
+        scan(tmp_path / "gone.py")

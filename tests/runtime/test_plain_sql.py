@@ -1,0 +1,51 @@
+"""What `op.execute` is given reaches the server as SQLAlchemy would have sent it, and whoever listens hears of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import psycopg
+
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from aegisdb.runtime.worker.fast.plain_sql import _MEANS_MORE
+from tests.monorepo import SYNC, Rev
+from tests.runtime.test_version_rows import opened
+
+LISTENING = SYNC.replace(
+    "    with engine.connect()",
+    '    from sqlalchemy import event\n\n    heard = open("heard.txt", "a")\n'
+    '    event.listen(engine, "before_execute", lambda conn, clause, *_: print(clause, file=heard, flush=True))\n'
+    "    with engine.connect()",
+    1,
+)
+
+
+@given(st.text(st.characters(exclude_characters="\0:%\\", exclude_categories=["Cs"])))
+def test_compiling_such_a_text_gives_it_back(sql: str) -> None:
+    assert not _MEANS_MORE.search(sql)
+    assert str(text(sql).compile(dialect=psycopg.dialect())) == sql  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [("SELECT 'plain'", "plain"), ("SELECT '5%'", "5%"), (r"SELECT '12\\:30'", "12:30"), ("SELECT '%%'", "%%")],
+)
+def test_whatever_a_text_has_in_it_the_database_gets_what_alembic_sends(
+    tmp_path: Path, database: Address, sql: str, said: str
+) -> None:
+    revision = Rev(id="r1", up=f'op.execute("CREATE TABLE app_said AS {sql} AS what")')
+    with connect(database) as conn, opened(tmp_path, database, revision) as worker:
+        worker.upgrade_one("r1")
+        assert conn.rows("SELECT what FROM app_said") == [(said,)]
+
+
+def test_who_listens_to_executions_hears_of_a_plain_text(tmp_path: Path, database: Address) -> None:
+    revision = Rev(id="r1", up='op.execute("CREATE TABLE app_heard (id int)")')
+    with opened(tmp_path, database, revision, env=LISTENING) as worker:
+        worker.upgrade_one("r1")
+    assert "CREATE TABLE app_heard (id int)" in (tmp_path / "services" / "app" / "heard.txt").read_text()

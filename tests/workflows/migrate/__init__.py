@@ -1,0 +1,1 @@
+"""Tests of aegisdb.workflows.migrate."""

@@ -1,0 +1,167 @@
+"""service.adopt: what env.py tells about itself, without a database."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aegisdb.errors import AegisError
+from aegisdb.workflows.service.adopt import service_adopt
+from aegisdb.workspace import open_workspace
+from tests.invoke import ROOT, Ran, invoke
+from tests.registry.registries import SOUND
+
+ENV = """
+import os
+from alembic import context
+from sqlalchemy import Column, Enum, Integer, MetaData, Table
+
+metadata = MetaData()
+Table("legacy_a", metadata, Column("id", Integer, primary_key=True))
+Table("legacy_b", metadata, Column("id", Integer, primary_key=True), Column("kind", Enum("x", name="mood")))
+Table("orders", metadata, Column("id", Integer, primary_key=True))
+print("noise on stdout")
+URL = os.environ.get("LEGACY_DB_URL") or context.config.get_main_option("sqlalchemy.url")
+
+
+def run():
+    context.configure(url=URL, target_metadata=metadata, version_table="legacy_versions")
+    context.run_migrations()
+
+
+try:
+    run()
+except Exception:
+    pass
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A registry whose `shop` owns orders, and an unregistered history in `legacy`."""
+    start = SOUND[: SOUND.index("services:")]
+    (tmp_path / "services.yaml").write_text(f"{start}services:\n  shop:\n    path: shop\n    owns: [orders]\n")
+    (tmp_path / "shop").mkdir()
+    history(tmp_path / "legacy", ENV)
+    return tmp_path
+
+
+def history(home: Path, env: str) -> None:
+    (home / "migrations" / "versions").mkdir(parents=True)
+    (home / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
+    (home / "migrations" / "env.py").write_text(env)
+
+
+def adopt(cwd: Path, *words: str) -> tuple[Ran, dict[str, Any]]:
+    ran = invoke("service.adopt", *words, "--format", "json", cwd=cwd)
+    return ran, ran.json.get("result", {})
+
+
+def test_version_table_tables_types_and_url_setting_are_found(repository: Path) -> None:
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert found["entry"] == (
+        "  legacy:\n"
+        "    path: legacy\n"
+        "    alembic: {config: alembic.ini, version_table: legacy_versions, driver: psycopg, url_env: LEGACY_DB_URL}\n"
+        '    owns: ["legacy_*", mood]\n'
+    )
+    assert found["notes"] == ["orders is owned by shop already and was left out"]
+    assert found["entry"] in (repository / "services.yaml").read_text()
+    assert invoke("service.list", cwd=repository).code == 0
+
+
+@pytest.mark.parametrize("service", ["identity", "orchestration-engine", "knowledge-graph"])
+def test_the_services_of_this_repository_are_found_as_they_are_registered(tmp_path: Path, service: str) -> None:
+    (tmp_path / "services.yaml").write_text(SOUND[: SOUND.index("services:")])
+    shutil.copytree(ROOT / "services" / service, tmp_path / service, ignore=shutil.ignore_patterns("__pycache__"))
+    ran, found = adopt(tmp_path, service, "--plan")
+    assert ran.code == 0, ran.err
+    registered = (ROOT / "services.yaml").read_text()
+    assert f"version_table: {found['version_table']}, " in registered
+    assert found["url_source"] == "DATABASE_URL"
+    assert found["revisions"] == len(list((ROOT / "services" / service / "alembic" / "versions").glob("*.py")))
+    assert found["tables"]
+    assert service not in (tmp_path / "services.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "url", "note"),
+    [
+        ('os.environ.get("LEGACY_DB_URL") or ', "sqlalchemy.url", ""),
+        ('os.environ.get("LEGACY_DB_URL") or context.config.get_main_option("sqlalchemy.url")', "a place", "its URL"),
+        ("target_metadata=metadata, ", "LEGACY_DB_URL", "no target_metadata"),
+    ],
+)
+def test_what_a_person_should_look_at_is_told(repository: Path, change: str, url: str, note: str) -> None:
+    env = repository / "legacy" / "migrations" / "env.py"
+    left = '"postgresql+asyncpg://h/fixed"' if note == "its URL" else ""
+    env.write_text(ENV.replace(change, left))
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert found["url_source"].startswith(url)
+    assert note in " ".join(found["notes"])
+
+
+def test_a_settings_class_is_found_as_the_source_of_the_url(repository: Path) -> None:
+    (repository / "legacy" / "settings.py").write_text(
+        "import os\nclass Settings:\n    shop_database_url: str = os.environ.get('SHOP_DATABASE' + '_URL', '')\n"
+    )
+    env = repository / "legacy" / "migrations" / "env.py"
+    env.write_text(ENV.replace('os.environ.get("LEGACY_DB_URL")', "__import__('settings').Settings.shop_database_url"))
+    _ran, found = adopt(repository, "legacy")
+    assert found["url_source"] == "SHOP_DATABASE_URL"
+
+
+def test_an_ini_file_one_level_down_is_found(repository: Path) -> None:
+    history(repository / "deep" / "db", ENV.replace("legacy_", "deep_"))
+    ran, found = adopt(repository, "deep")
+    assert ran.code == 0, ran.err
+    assert "config: db/alembic.ini" in found["entry"]
+
+
+def test_an_own_schema_is_registered(repository: Path) -> None:
+    env = repository / "legacy" / "migrations" / "env.py"
+    env.write_text(ENV.replace('version_table="legacy_versions"', 'version_table="v", version_table_schema="old"'))
+    _ran, found = adopt(repository, "legacy")
+    assert "    schema: old\n" in found["entry"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "told"),
+    [
+        ("nowhere", "", "there is no directory nowhere"),
+        ("shop", "store", "no alembic.ini in shop"),
+        ("legacy", "shop", "a service is already called shop"),
+        ("/", "", "is not below"),
+        ("..", "", "is not below"),
+        ("legacy", "a;b", "not usable as a service name"),
+    ],
+)
+def test_what_cannot_be_adopted(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, path: str, name: str, told: str
+) -> None:
+    before = (repository / "services.yaml").read_text()
+    monkeypatch.chdir(repository)
+    with pytest.raises(AegisError, match=told) as caught:
+        service_adopt(open_workspace(environ={}), path, name=name)
+    assert caught.value.exit_code == 2
+    assert (repository / "services.yaml").read_text() == before
+
+
+def test_twice_is_refused(repository: Path) -> None:
+    assert invoke("service.adopt", "legacy", cwd=repository).code == 0
+    ran = invoke("service.adopt", "legacy", "--name", "other", cwd=repository)
+    assert ran.code == 2
+    assert "legacy is already registered as legacy" in ran.last
+
+
+def test_an_env_py_that_does_not_run_is_told_with_its_error(repository: Path) -> None:
+    (repository / "legacy" / "migrations" / "env.py").write_text("import nothing_like_this\n")
+    ran = invoke("service.adopt", "legacy", cwd=repository)
+    assert ran.code == 1
+    assert "No module named 'nothing_like_this'" in ran.last
+    assert "--runner" in ran.last
