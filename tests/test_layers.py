@@ -1,0 +1,184 @@
+"""Packages of aegisdb stand in layers: a module imports from its own layer or from one further down, never in a circle.
+
+Every import counts, also those inside functions and those that only type checkers see.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.invoke import ROOT
+
+LAYERS = (
+    "tasks",
+    "aegisdb.cli",
+    "aegisdb.output",
+    "aegisdb.doctor",
+    "aegisdb.workflows",
+    "aegisdb.workflows.db",
+    "aegisdb.workflows.migrate",
+    "aegisdb.workflows.deploy",
+    "aegisdb.workflows.seed",
+    "aegisdb.workflows.service",
+    "aegisdb.drift",
+    "aegisdb.proofs",
+    "aegisdb.pictures",
+    "aegisdb.reporting",
+    "aegisdb.building",
+    "aegisdb.lint",
+    "aegisdb.seeds",
+    "aegisdb.runtime",
+    "aegisdb.runtime.worker",
+    "aegisdb.runtime.worker.fast",
+    "aegisdb.applied",
+    "aegisdb.revisions",
+    "aegisdb.safety",
+    "aegisdb.workspace",
+    "aegisdb.servers",
+    "aegisdb.ownership",
+    "aegisdb.fingerprint",
+    "aegisdb.registry",
+    "aegisdb.postgres",
+    "aegisdb.package_lookup",
+    "aegisdb.runners",
+    "aegisdb.processes",
+    "aegisdb.progress",
+    "aegisdb.file_cache",
+    "aegisdb.background",
+    "aegisdb.dry_run",
+    "aegisdb.results",
+    "aegisdb.errors",
+    "aegisdb.fast_dataclass",
+)
+"""From top to bottom; a module belongs to the longest name that it begins with."""
+ABOVE = "aegisdb"  # the package itself: a version and nothing else
+
+UPWARD: frozenset[str] = frozenset(
+    {
+        "aegisdb.applied.status -> aegisdb.runtime.handshake",
+        "aegisdb.building.content_hash -> aegisdb.workflows.deploy.apply",
+        "aegisdb.building.levels -> aegisdb.workflows.deploy.apply",
+        "aegisdb.errors -> aegisdb.results",
+        "aegisdb.runtime.worker.fast.unix_socket -> aegisdb.runtime.worker.channel",
+    }
+)
+"""Imports from further up, which have to go."""
+CIRCLES: frozenset[str] = frozenset(
+    {
+        "cli.flags cli.run cli.task",
+        "doctor.env_py doctor.finding doctor.patient",
+        "errors results",
+        "postgres.ahead postgres.connection postgres.psql_session postgres.psycopg_session",
+        "registry.owners registry.types",
+        "runtime.forkserver runtime.process",
+        "seeds.execution seeds.ledger",
+        "servers servers.compose servers.embedded servers.url",
+        "workflows.db.snapshot_space workflows.db.snapshots",
+        "workflows.migrate.last_roundtrip workflows.migrate.roundtrip",
+    }
+)
+"""Modules that import each other, which have to be taken apart."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the two packages, by its dotted name."""
+    files = (path for top in ("aegisdb", "tasks") for path in (ROOT / top).rglob("*.py"))
+    return {_dotted(path): path for path in files}
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def imports() -> dict[str, frozenset[str]]:
+    """What each module imports of the two packages."""
+    known = modules()
+    return {name: frozenset(_imported(name, path, known)) - {name} for name, path in known.items()}
+
+
+def _imported(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            source = _absolute(node, package)
+            named = [f"{source}.{alias.name}" for alias in node.names]
+            yield from (one if one in known else source for one in named if one in known or source in known)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parents = package.split(".")[: len(package.split(".")) - (node.level - 1)]
+    return ".".join([*parents, *filter(None, [node.module])])
+
+
+def layer_of(module: str) -> int:
+    """Where a module's layer stands in the table."""
+    fitting = [layer for layer in LAYERS if module == layer or module.startswith(f"{layer}.")]
+    assert fitting, f"{module} is in no layer: give it one in LAYERS and in docs/architecture.md"
+    return LAYERS.index(max(fitting, key=len))
+
+
+def upward() -> set[str]:
+    """Imports that go from a layer to one further up."""
+    pairs = ((name, other) for name, found in imports().items() for other in found if ABOVE not in {name, other})
+    return {f"{name} -> {other}" for name, other in pairs if layer_of(other) < layer_of(name)}
+
+
+def circles() -> set[str]:
+    """Groups of modules of which each reaches each other one."""
+    reached = {name: _reachable(name) for name in imports()}
+    groups = {frozenset(other for other in reached[name] if name in reached[other]) for name in reached}
+    return {" ".join(sorted(name.removeprefix("aegisdb.") for name in group)) for group in groups if group}
+
+
+def _reachable(name: str) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(imports()[name])
+    while waiting:
+        other = waiting.pop()
+        if other not in found:
+            found.add(other)
+            waiting += imports()[other]
+    return frozenset(found)
+
+
+def test_a_module_imports_only_downward() -> None:
+    assert upward() == UPWARD
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles() == CIRCLES
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_layer_has_modules(layer: str) -> None:
+    assert any(name == layer or name.startswith(f"{layer}.") for name in modules())
+
+
+PURE = ("aegisdb.postgres", "aegisdb.servers", "aegisdb.runtime", "aegisdb.applied", "aegisdb.workspace")
+
+
+def test_revisions_need_no_database_and_import_nothing_of_a_service() -> None:
+    wrong = {
+        f"{name} -> {other}"
+        for name, found in imports().items()
+        if name.startswith("aegisdb.revisions")
+        for other in found
+        if other.startswith(PURE)
+    }
+    assert wrong == set()
+    importing = {"import_module", "__import__", "spec_from_file_location", "exec_module", "exec", "eval", "run_path"}
+    for name, path in modules().items():
+        if name.startswith("aegisdb.revisions"):
+            words = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(ast.parse(path.read_text()))}
+            assert not words & importing, name
