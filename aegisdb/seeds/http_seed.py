@@ -14,7 +14,8 @@ from aegisdb.progress import Event, under_way
 from aegisdb.seeds import port_holders
 from aegisdb.seeds.child_process import Child, indented, running
 from aegisdb.seeds.deadline import Deadline
-from aegisdb.seeds.http_request import Endpoint, complaint, listens, read_endpoint, send
+from aegisdb.seeds.http_answer import complaint, excerpt
+from aegisdb.seeds.http_request import Endpoint, listens, read_endpoint, send
 from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def _server(
     listen: Listener,
 ) -> Iterator[Server | None]:
     if not seed.serve:
-        _refuse_other_database(seed, address)
+        _refuse_other_database(seed, address, deadline)
         yield None
         return
     if listens(endpoint, min(1.0, deadline.remaining)) and not _seed_servers(endpoint):
-        if not _refuse_other_database(seed, address):
+        if not _refuse_other_database(seed, address, deadline):
             raise _unproven(seed, endpoint, address)
         yield None
         return
@@ -124,7 +125,7 @@ def _await_port(
     """
     told = False
     while listens(endpoint, min(1.0, deadline.remaining)):
-        if _is_ours(seed, endpoint, address):
+        if _is_ours(seed, endpoint, address, deadline):
             return "ours"
         if deadline.over:
             raise _port_busy(service, endpoint, address)
@@ -158,7 +159,7 @@ def _wait_until_ready(
         ended = child.process.poll()
         who = port_holders.who_listens(child.process.pid, endpoint.port)
         # a container's port belongs to the engine's process, not to the child: then its own word on the database counts
-        ours = who == "family" or (who == "stranger" and _is_ours(seed, endpoint, address))
+        ours = who == "family" or (who == "stranger" and _is_ours(seed, endpoint, address, deadline))
         if ours and _is_ready(seed, endpoint, deadline):
             return True
         lost = lost or (who == "stranger" and not ours)
@@ -175,6 +176,11 @@ def _wait_until_ready(
         time.sleep(_POLL_SECONDS)
 
 
+def _patience(deadline: Deadline) -> Deadline:
+    """How long a probe may take: a few seconds, and no longer than the seed itself."""
+    return Deadline(min(_PROBE_SECONDS, max(deadline.remaining, 0.1)))
+
+
 def _is_ready(seed: HttpSeed, endpoint: Endpoint, deadline: Deadline) -> bool:
     if seed.ready is None:
         return listens(endpoint)
@@ -182,12 +188,12 @@ def _is_ready(seed: HttpSeed, endpoint: Endpoint, deadline: Deadline) -> bool:
     if not listens(probe):
         return False
     try:
-        return not complaint(send(probe, Deadline(min(_PROBE_SECONDS, max(deadline.remaining, 0.1)))))
+        return not complaint(send(probe, _patience(deadline)))
     except AegisError:
         return False  # not yet; the caller keeps the time
 
 
-def _refuse_other_database(seed: HttpSeed, address: Address) -> bool:
+def _refuse_other_database(seed: HttpSeed, address: Address, deadline: Deadline) -> bool:
     """What already listens must be ready, and ours where it tells its database, before anything is sent to it.
 
     Returns:
@@ -197,7 +203,7 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> bool:
         return False
     where = f"{probe.host}:{probe.port}"
     try:
-        answer = send(probe, Deadline(_PROBE_SECONDS))
+        answer = send(probe, _patience(deadline))
         reason = complaint(answer)
     except Failed as error:
         reason = error.message
@@ -218,7 +224,7 @@ def _refuse_other_database(seed: HttpSeed, address: Address) -> bool:
         who = "".join(f" ({holder})" for holder in port_holders.strangers(probe.port))
         raise Refused(
             mask(
-                f"what already listens on {where} works on database {told['database']}, not on this "
+                f"what already listens on {where} works on database {excerpt(told['database'])}, not on this "
                 f"{ours.database}{who}",
                 address,
             ),
@@ -242,12 +248,12 @@ def _unproven(seed: HttpSeed, endpoint: Endpoint, address: Address) -> Refused:
     )
 
 
-def _is_ours(seed: HttpSeed, endpoint: Endpoint, address: Address) -> bool:
+def _is_ours(seed: HttpSeed, endpoint: Endpoint, address: Address, deadline: Deadline) -> bool:
     """Whether `ready` names this very database by its identity (a mere name is no proof) and will stay there."""
     if seed.ready is None or _seed_servers(endpoint):
         return False
     try:
-        told = send(read_endpoint(seed.ready, method="GET"), Deadline(_PROBE_SECONDS)).data
+        told = send(read_endpoint(seed.ready, method="GET"), _patience(deadline)).data
     except AegisError:
         return False  # it does not answer (yet)
     if not isinstance(told, dict) or not told.get("database_identity"):

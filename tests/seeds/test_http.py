@@ -13,13 +13,16 @@ from aegisdb.postgres.address import Address
 from tests.invoke import Ran, invoke
 from tests.postgres_server import free_port
 from tests.seeds.shop import TABLES, http_server, listening, make_shop, query, ran, reply, sessions
+from tests.seeds.strangers import uvicorn
 
 Answer = Callable[[BaseHTTPRequestHandler], object]
 
 
-def seed_at(root: Path, database: Address, port: int, extra: str = "", host: str = "localhost") -> Ran:
+def seed_at(
+    root: Path, database: Address, port: int, extra: str = "", *, host: str = "localhost", path: str = "seed"
+) -> Ran:
     """seed.run of a registry whose one seed posts to the port."""
-    seeds = f"- http: POST http://{host}:{port}/seed\n  fills: [items]\n{extra}"
+    seeds = f"- http: POST http://{host}:{port}/{path}\n  fills: [items]\n{extra}"
     make_shop(root, database, seeds, tables=TABLES.replace("TABLE", "TABLE IF NOT EXISTS"))
     return invoke("seed.run", "--format", "json", cwd=root)
 
@@ -111,6 +114,28 @@ def test_one_deadline_for_the_whole_answer(tmp_path: Path, database: Address, an
         done = seed_at(tmp_path, database, port, "  timeout: 1\n")
     assert (done.code, code_of(done)) == (1, "timeout")
     assert ran(database) == []
+
+
+@pytest.mark.parametrize("path", ["length", "none"])
+def test_one_deadline_against_a_server_that_closes_as_asked(tmp_path: Path, database: Address, path: str) -> None:
+    with uvicorn(tmp_path / "stranger") as port:
+        done = seed_at(tmp_path, database, port, "  timeout: 2\n", path=path)
+    assert (done.code, code_of(done)) == (1, "timeout")
+    assert ran(database) == []
+
+
+def test_a_probe_that_drips_ends_before_anything_is_sent(tmp_path: Path, database: Address) -> None:
+    with uvicorn(tmp_path / "stranger") as port:
+        done = seed_at(tmp_path, database, port, f"  ready: http://localhost:{port}/health\n  timeout: 2\n")
+    assert (done.code, code_of(done)) == (3, "listener_not_ready")
+    assert "did not answer within" in done.json["errors"][0]["message"]
+
+
+def test_json_without_an_end_is_no_bug(tmp_path: Path, database: Address) -> None:
+    """Nested as deep as a stranger likes."""
+    with http_server(lambda handler: reply(handler, 200, "[" * 100_000)) as (port, _):
+        done = seed_at(tmp_path, database, port)
+    assert (done.code, code_of(done)) == (1, "seed_http")
 
 
 @pytest.mark.parametrize(

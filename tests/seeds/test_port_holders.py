@@ -140,7 +140,8 @@ def test_a_listener_that_proves_nothing_gets_no_post(tmp_path: Path, database: A
     """It was there before us, its `ready` answers 200; where the seed could serve itself, that is not enough."""
 
     def health(handler: BaseHTTPRequestHandler) -> None:
-        reply(handler, 200, told.replace("DATABASE", database.database))
+        kind = "text/html" if told.startswith("<") else "application/json"
+        reply(handler, 200, told.replace("DATABASE", database.database), **{"Content-Type": kind})
 
     with http_server(health) as (port, seen):
         done = invoke("seed.run", "--format", "json", cwd=shop_at(tmp_path, database, port, SERVE, 30))
