@@ -121,8 +121,14 @@ def history(ws: Workspace, service: str = "") -> Result:
     return workflow.history(ws, service=service)
 
 
-@task(heading="-- {target}")
-def sql(ws: Workspace, service: str, to: str = "") -> Result:
+@task(
+    help={
+        "from_": "Revision to start from, without a look at the database (base: before the first one).",
+        "down": "Revert: the last revision, or everything above --to.",
+    },
+    heading="-- {target}",
+)
+def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool = False) -> Result:
     """Print the SQL of a service's pending revisions, from where the database is; runnable by psql.
 
     Example:
@@ -130,7 +136,7 @@ def sql(ws: Workspace, service: str, to: str = "") -> Result:
     """
     from aegisdb.workflows.migrate import sql as workflow
 
-    return workflow.sql(ws, service, to=to)
+    return workflow.sql(ws, service, to=to, start=from_, down=down)
 
 
 @task(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import AegisError
-from aegisdb.postgres.address import Address, Secret
+from aegisdb.postgres.address import nowhere
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
 
@@ -67,10 +67,9 @@ class Rendering:
 
     def _service(self, service: str, revisions: Sequence[Revision]) -> Rendered:
         history = self._context.good()[service]
-        nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
         scripts: dict[Revision, str] = {}
         refused: dict[Revision, str] = {}
-        session = Session(self._context.registry, history, nowhere, None, journal=False)
+        session = Session(self._context.registry, history, nowhere(), None, journal=False)
         self._sessions.add(session)
         try:
             with session:

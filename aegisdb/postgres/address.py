@@ -139,3 +139,8 @@ class Address:
         reached = dict(self.parameters).get("hostaddr", "")
         host = f"{self.host}[{reached}]" if reached else self.host
         return f"{self.user}@{host}:{self.port}/{self.database}"
+
+
+def nowhere() -> Address:
+    """An address for what contacts no server."""
+    return Address("localhost", 5432, "nobody", Secret(""), "nothing")

@@ -88,19 +88,23 @@ def revision_error(
     named = _named(history, revision)
     where = f"{revision.path}:{failure.get('line') or revision.line}"
     kind = failure["kind"]
-    if kind == "reads_data":
+    if kind in {"reads_data", "unrendered"}:
         return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=failure["hint"], where=where, code=kind)
     if kind in {"unrecorded", "ended_transaction"}:
         text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
         return RevisionFailed(text, hint=failure.get("hint") or _next(history, verb), where=where, code=kind)
+    if failure.get("offline"):
+        return Failed(
+            f"{named} cannot be rendered offline: {_first(failure['message'])}{_error_name(failure)}",
+            hint=f"run it with {_next(history, verb)}, where it has a connection",
+            where=where,
+            code="not_rendered",
+        )
     sqlstate = failure.get("sqlstate", "")
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)
     hint = (
-        _grant(failure, address)
-        or _HINTS.get(sqlstate)
-        or failure.get("server_hint")
-        or f"mend the file, then {_next(history, verb)}"
+        _grant(failure, address) or _HINTS.get(sqlstate) or failure.get("server_hint") or _fix(history, revision, verb)
     )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     return error("\n".join(lines), hint=hint, where=where)
@@ -131,6 +135,12 @@ def _grant(failure: dict[str, Any], address: Address) -> str:
     if failure.get("sqlstate") != INSUFFICIENT_PRIVILEGE:
         return ""
     return missing_grant(failure["message"], address)
+
+
+def _fix(history: History, revision: Revision, verb: str) -> str:
+    if "site-packages" in revision.path.parts:
+        return "the file is an installed package's: another version of the package, or its authors, fix it"
+    return f"fix the file, then {_next(history, verb)}"
 
 
 def _next(history: History, verb: str) -> str:

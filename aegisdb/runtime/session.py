@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
 _CURRENT: dict[str, Any] = {"op": "current"}
+_OF_REVISION = {"revision", "unrecorded", "reads_data", "unrendered", "ended_transaction"}
+"""Kinds of failures whose cause is a revision's file."""
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -189,7 +191,8 @@ class Session:
         """The SQL of these steps, one transaction each, from where the version table says `applied`.
 
         Raises:
-            Failed: `reads_data`: a revision's SQL depends on rows; its name is in the message.
+            Failed: `reads_data`: a revision's SQL depends on rows; `unrendered`: it has values without a literal;
+                its name is in the message.
         """
         request = {"op": "render", "applied": list(applied), "revisions": list(revisions), "direction": direction}
         sql: str = self._ask(request)["sql"]
@@ -267,7 +270,7 @@ class Session:
 
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
-        if answer["kind"] in {"revision", "unrecorded", "reads_data", "ended_transaction"} and named is not None:
+        if answer["kind"] in _OF_REVISION and named is not None:
             error = revision_error(answer, self.history, named, answer.get("action", "the step"), self._address)
         else:
             error = error_of(answer, self.history, worker.output(), self._address, self._runner)

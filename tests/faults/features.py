@@ -117,7 +117,7 @@ MUTATIONS = (
         18,
         "the hint says how to go on",
         "runtime/failures.py",
-        'or f"mend the file, then {_next(history, verb)}"',
+        "or _fix(history, revision, verb)",
         'or ""',
         (_FAILS,),
     ),

@@ -23,6 +23,7 @@ from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_rows
 from .offline_connection import OfflineConnection
+from .script import Script
 from .stepper import Stepper
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class GuardedEnvironment(EnvironmentContext):
         wished["output_buffer"] = self._side.buffer
         super().configure(**wished)
         context = self.get_context()
-        stand_in: Any = OfflineConnection(context.connection)
+        driver = self._side.opening["url"].partition(":")[0].partition("+")[2]
+        stand_in: Any = OfflineConnection(context.connection, Script(context.impl, driver))
         context.connection = context.impl.connection = stand_in
 
 

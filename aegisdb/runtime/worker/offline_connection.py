@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import inspection
 
 from .error_report import Refusal
+from .script import unrendered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .script import Script
 
 
 def reads_data() -> Refusal:
@@ -30,16 +38,23 @@ class _NoRows:
 
 
 class OfflineConnection:
-    """Alembic's mock connection, with results that refuse to be read."""
+    """Alembic's mock connection, with values as literals and results that refuse to be read."""
 
-    def __init__(self, mock: Any) -> None:
+    def __init__(self, mock: Any, script: Script) -> None:
         self._mock = mock
+        self._script = script
         self.dialect = mock.dialect
         self.engine = self
 
-    def execute(self, statement: Any, *args: Any, **kwargs: Any) -> _NoRows:
-        """Write the statement down."""
-        self._mock.execute(statement, *args, **kwargs)
+    def execute(self, statement: Any, *given: Any, **values: Any) -> _NoRows:
+        """Write the statement down, with the values that go with it."""
+        values.pop("execution_options", None)
+        self._script.execute(statement, _rows(given, values))
+        return _NoRows()
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, **_: Any) -> _NoRows:
+        """Write down what is the driver's."""
+        self._script.driver_sql(statement, parameters)
         return _NoRows()
 
     def in_transaction(self) -> bool:
@@ -62,3 +77,22 @@ class OfflineConnection:
     def __getattr__(self, name: str) -> Any:
         # scalar(), begin(), inspect(): whatever else a real connection has
         raise reads_data()
+
+
+@inspection._inspects(OfflineConnection)  # noqa: SLF001  how SQLAlchemy's own connections say what inspects them
+def _inspected(_: OfflineConnection) -> Any:
+    raise reads_data()
+
+
+def _rows(given: tuple[Any, ...], values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The values of `execute()`: a mapping, a list of them, or, as of old, several and by keyword."""
+    if "parameters" in values:
+        given, values = (values["parameters"],), {}
+    rows: list[Any] = []
+    for each in given:
+        rows.extend(each if isinstance(each, (list, tuple)) else [each] if each else [])
+    if values:
+        rows.append(values)
+    if any(not hasattr(row, "keys") for row in rows):
+        raise unrendered("parameters without names")
+    return rows

@@ -91,7 +91,12 @@ def _failure(side: Any, error: BaseException) -> Message:
         error = Refusal(
             "unrecorded", f"it called sys.exit({error.code!r}) and ended without being recorded"
         ).with_traceback(error.__traceback__)
-    return {**describe(error, kind="revision", path=path), "revision": current["revision"], "action": current["op"]}
+    return {
+        **describe(error, kind="revision", path=path),
+        "revision": current["revision"],
+        "action": current["op"],
+        "offline": current.get("offline", False),
+    }
 
 
 def _serve_forks(descriptor: int, modules: list[str]) -> None:

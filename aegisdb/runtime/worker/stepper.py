@@ -223,6 +223,6 @@ class Stepper:
     def offline(self, request: Message) -> Iterator[Any]:
         """Steps whose SQL is only written down."""
         for identifier in request["revisions"]:
-            self.request = {"op": request["direction"], "revision": identifier}
+            self.request = {"op": request["direction"], "revision": identifier, "offline": True}
             yield self._step(self.request)
         self.request = None

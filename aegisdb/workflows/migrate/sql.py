@@ -1,4 +1,4 @@
-"""The SQL that an apply would run, from where the database is; runnable by psql."""
+"""The SQL of a way up or down, from where the database is or from a revision; runnable by psql."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Unreachable
+from aegisdb.postgres.address import nowhere
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.results import Result
-from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.workflows.migrate.apply import judge
 
 if TYPE_CHECKING:
     from aegisdb.applied.status import Standing
+    from aegisdb.revisions.history import History
+    from aegisdb.runtime.step_results import Direction
     from aegisdb.workspace import Workspace
 
 
@@ -28,28 +31,71 @@ class SqlResult(Result):
     revisions: tuple[str, ...]
 
 
-def sql(ws: Workspace, service: str, *, to: str = "") -> SqlResult:
-    """The script for one service's pending revisions, each in a transaction of its own. Nothing is changed.
+def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: bool = False) -> SqlResult:
+    """The script for one service, each revision in a transaction of its own. Nothing is changed.
+
+    It goes up from where the database is, or from `start`, for which no database is needed; with `down`, or where `to`
+    is below `start`, it goes down: to the revision below, or to `to`.
 
     Raises:
-        Failed: `reads_data`: a revision reads rows, so its SQL is not known without running it.
+        Failed: `reads_data`: a revision reads rows, so its SQL is not known without running it; `unrendered`: it has
+            values that no literal says.
+        UsageError: `to` is not on the way.
     """
     from aegisdb.runtime.session import Session
 
-    standing = _look(ws, service)
-    history = standing.history
-    if history is None:
-        raise AssertionError  # judge raised
-    ids = tuple(revision.id for revision in history.pending(standing.applied, to))
-    if not ids:
+    history, applied = _from(ws, service, start)
+    path = _path(history, applied, to, down=down)
+    if not path.revisions:
         return SqlResult(
-            sql=f"-- {service}: nothing is pending\n", service=service, applied=standing.applied, revisions=()
+            sql=f"-- {service}: nothing is {path.nothing}\n", service=service, applied=applied, revisions=()
         )
-    with Session(ws.registry, history, ws.address(), None, listen=ws.listen, journal=False) as session:
-        script = session.render_sql(standing.applied, ids, "upgrade")
-    return SqlResult(
-        sql=_heading(service, standing, ids) + script, service=service, applied=standing.applied, revisions=ids
-    )
+    with Session(
+        ws.registry, history, nowhere() if start else ws.address(), None, listen=ws.listen, journal=False
+    ) as session:
+        script = session.render_sql(applied, path.revisions, path.direction)
+    heading = _heading(history, applied, path)
+    return SqlResult(sql=heading + script, service=service, applied=applied, revisions=path.revisions)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """What the script runs, in order."""
+
+    direction: Direction
+    revisions: tuple[str, ...]
+    ends: tuple[str, ...]
+    """The version table afterwards."""
+
+    @property
+    def nothing(self) -> str:
+        """What there is nothing of, where the path is empty."""
+        return "pending" if self.direction == "upgrade" else "to revert"
+
+
+def _path(history: History, applied: tuple[str, ...], to: str, *, down: bool) -> _Path:
+    goal = history.resolve(to, applied) if to else ()
+    # what is applied is below itself, and base is below everything
+    is_below = bool(to) and set(goal) < history.ancestors(applied) and not set(applied) <= set(goal)
+    if down or is_below:
+        ids = tuple(revision.id for revision in history.path_down(applied, to=to)) if applied else ()
+    else:
+        ids = tuple(revision.id for revision in history.pending(applied, to))
+    rows, up = applied, not (down or is_below)
+    for identifier in ids:
+        rows = history.after(rows, identifier, up=up)
+    return _Path("upgrade" if up else "downgrade", ids, rows)
+
+
+def _from(ws: Workspace, service: str, start: str) -> tuple[History, tuple[str, ...]]:
+    alembic_settings(ws.registry, service)
+    if start:
+        history = read_history(ws.registry, service)
+        return history, history.resolve(start)
+    standing = _look(ws, service)
+    if standing.history is None:
+        raise AssertionError  # judge raised
+    return standing.history, standing.applied
 
 
 def _look(ws: Workspace, service: str) -> Standing:
@@ -65,11 +111,12 @@ def _look(ws: Workspace, service: str) -> Standing:
         return judge(conn, histories, service)[service]
 
 
-def _heading(service: str, standing: Standing, ids: tuple[str, ...]) -> str:
+def _heading(history: History, applied: tuple[str, ...], path: _Path) -> str:
+    count = f"{len(path.revisions)} revision{'s' if len(path.revisions) > 1 else ''}"
     lines = [
-        f"-- {service}: {' '.join(standing.applied) or 'base'} -> {ids[-1]}, {len(ids)} revisions",
+        f"-- {history.service}: {' '.join(applied) or 'base'} -> {' '.join(path.ends) or 'base'}, {count}",
         r"\set ON_ERROR_STOP on",
     ]
-    if standing.history is not None and standing.history.schema:
-        lines.append(f"SET search_path TO {quote_ident(standing.history.schema)};")
+    if history.schema:
+        lines.append(f"SET search_path TO {quote_ident(history.schema)};")
     return "\n".join(lines) + "\n\n"

@@ -52,7 +52,7 @@ def test_fault_18_a_failing_statement_is_named_and_earlier_revisions_stay(tmp_pa
     assert "a3.py:14" in ran.last
     for part in ('a: a3 "step 3"', "42703", 'column "nope" does not exist'):
         assert part in ran.last
-    assert "mend the file, then invoke migrate.apply --service a" in ran.last
+    assert "fix the file, then invoke migrate.apply --service a" in ran.last
     assert "SELECT nope FROM a_1" in ran.err
     assert rows(database, "SELECT to_regclass('a_1')::text, to_regclass('a_2')::text") == [("a_1", "a_2")]
     assert versions(database, "a") == ["a2"]

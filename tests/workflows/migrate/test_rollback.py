@@ -121,7 +121,7 @@ def test_fault_20_a_failing_downgrade_is_named(tmp_path: Path, database: Address
     assert "downgrade failed" in ran.last
     assert "b1.py" in ran.last
     assert "42P01" in ran.last
-    assert "mend the file, then invoke migrate.rollback --service a" in ran.last
+    assert "fix the file, then invoke migrate.rollback --service a" in ran.last
     assert value(database, "TABLE alembic_version_a") == "b1"
 
 
