@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from invoke.util import task_name_sort_key
 
+from aegisdb.cli.task import AegisTask
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,18 +21,22 @@ if TYPE_CHECKING:
 def complete(line: str, collection: Collection) -> bool:
     """Print what may follow on this command line; False when that is for Invoke to say."""
     words = words_of(line)
+    names = collection.task_names
+    named = [word for word in words if word in names]
+    if named and not isinstance(collection[named[-1]], AegisTask):  # its flags are not ours
+        return False
     if line.strip() and not words:  # inside of a quoted word, where Invoke would show a traceback
         return True
     flag = next((word for word in words[-2:] if word in _CANDIDATES), "")
-    names = _CANDIDATES[flag]() if flag else []
-    if flag and words[-1] not in names:  # after a finished value: the shell does not say whether a space follows
+    values = _CANDIDATES[flag]() if flag else []
+    if flag and words[-1] not in values:  # after a finished value: the shell does not say whether a space follows
         from aegisdb.output import console
 
-        for name in names:
-            console.out(name)
+        for value in values:
+            console.out(value)
         return True
     if words and not words[-1].startswith("-"):
-        _print_tasks(collection)
+        _print_tasks(names)
         return True
     return False
 
@@ -43,10 +49,9 @@ def words_of(line: str) -> list[str]:
         return []
 
 
-def _print_tasks(collection: Collection) -> None:
+def _print_tasks(tasks: dict[str, list[str]]) -> None:
     # as Invoke does, which collects all names again for each of them; nothing here is secret, so that the console,
     # which takes longer to load than this does, need not see it
-    tasks = collection.task_names
     names = [each for name in sorted(tasks, key=task_name_sort_key) for each in (name, *tasks[name])]
     sys.stdout.write("".join(f"{name}\n" for name in names))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.fast_dataclass import dataclass
@@ -10,7 +11,6 @@ from aegisdb.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aegisdb.cli.task import Options
     from aegisdb.workspace import Workspace
 
 # chosen once, so that a new parameter never takes the letter of an old one
@@ -18,6 +18,22 @@ SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "ye
 _FORMATS = ("text", "json")
 _LIKE = 0.7
 """From which likeness on a name is suggested; a far-fetched suggestion is worse than none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a task says about itself besides its parameters."""
+
+    help: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    heading: str = "{target}"
+    workspace: bool = True
+    writes: bool = False
+    raw: bool = False
+    warm: bool = False
+    begins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,22 @@ def parse(flags: Mapping[str, Flag], given: Mapping[str, Any], *, command: str) 
         UsageError: a value is missing, no number, or none of the choices.
     """
     return {name: _value(flag, given.get(name), command) for name, flag in flags.items()}
+
+
+def bound(
+    flags: Mapping[str, Flag], words: tuple[Any, ...], given: Mapping[str, Any], *, command: str
+) -> dict[str, Any]:
+    """Return the values of a call by name.
+
+    Raises:
+        TypeError: a value too many, or for a flag that is not there.
+    """
+    names = [name for name in flags if name not in {"lock_wait", "target", "format"}]
+    values = dict(zip(names, words, strict=False)) | dict(given)
+    unknown = sorted(set(values) - set(flags))
+    if unknown or len(words) > len(names):
+        raise TypeError(f"{command} takes {', '.join(flags)}; not {', '.join(unknown) or repr(words[-1])}")
+    return values
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:

@@ -1,12 +1,14 @@
 """Invoke's Program, wrapped: mistakes of typing are exit code 2 with a suggestion, and it parses no more than it must.
 
 Invoke has no hook for it: `Program.run` prints a ParseError and exits with 1, and makes the flags of every task for
-each command line, twice for a completion. But it loads `tasks` before it parses the rest of the command line, so three
-methods that come after that are replaced, on the one Program that is running.
+each command line, twice for a completion. But it loads the tasks before it parses the rest of the command line, so four
+methods that come after that are replaced, on the one Program that is running. What concerns tasks of somebody else is
+left to Invoke.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,23 +17,27 @@ from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
 from aegisdb.cli.completion import complete, words_of
+from aegisdb.cli.task import AegisTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from invoke.collection import Collection
     from invoke.program import Program
 
 
-def take_over(every: Callable[[], Collection]) -> None:
+def take_over() -> None:
     """Wrap the running Program, when Invoke's own one is running (not a test's, not an import)."""
-    main = sys.modules.get("invoke.main")
-    program: Program | None = getattr(main, "program", None)
-    if program is None or not program.argv:
-        return
+    program: Program | None = getattr(sys.modules.get("invoke.main"), "program", None)
+    if program is not None and program.argv:
+        wrap(program)
+
+
+def wrap(program: Program) -> None:
+    """Replace the four methods of a Program."""
     program._make_parser = lambda: _parser(program)  # type: ignore[method-assign]  # noqa: SLF001  no other place for it
-    program.parse_tasks = _explained(program.parse_tasks, program, every)  # type: ignore[method-assign]
-    program.parse_cleanup = _explained(_completed(program), program, every)  # type: ignore[method-assign]
+    program.parse_tasks = _explained(program.parse_tasks, program)  # type: ignore[method-assign]
+    program.parse_cleanup = _quiet_pipe(_explained(_completed(program), program))  # type: ignore[method-assign]
+    program.execute = _presented(program)  # type: ignore[method-assign]
 
 
 def _parser(program: Program) -> Parser:
@@ -40,22 +46,31 @@ def _parser(program: Program) -> Parser:
     if program.args.complete.value:
         words.update(words_of(program.core.remainder))
     collection, ignore = program.collection, program.config.tasks.ignore_unknown_help
+    named = ((name, _aliases(name, aliases, collection[name])) for name, aliases in collection.task_names.items())
     contexts = [
         ParserContext(name=name, aliases=aliases, args=collection[name].get_arguments(ignore_unknown_help=ignore))
-        for name, aliases in collection.task_names.items()
+        for name, aliases in named
         if not words.isdisjoint({name, *aliases})
     ]
     return Parser(initial=program.initial_context, contexts=contexts)
 
 
-def _explained(parse: Callable[[], None], program: Program, every: Callable[[], Collection]) -> Callable[[], None]:
+def _aliases(name: str, aliases: list[str], made: object) -> list[str]:
+    """The aliases, and the documented name of a task of ours where `auto_dash_names: false` renamed it."""
+    dashed = name.replace("_", "-")
+    return [*aliases, dashed] if dashed != name and isinstance(made, AegisTask) else aliases
+
+
+def _explained(parse: Callable[[], None], program: Program) -> Callable[[], None]:
     def explained() -> None:
         try:
             parse()
         except ParseError as error:
-            from aegisdb.cli.suggestions import present_mistake
+            from aegisdb.cli.suggestions import concerns_us, present_mistake
 
-            raise Exit(code=present_mistake(program, error, every)) from error
+            if not concerns_us(program, error):
+                raise
+            raise Exit(code=present_mistake(program, error)) from error
 
     return explained
 
@@ -69,3 +84,37 @@ def _completed(program: Program) -> Callable[[], None]:
         cleanup()
 
     return completed
+
+
+def _quiet_pipe(cleanup: Callable[[], None]) -> Callable[[], None]:
+    """Let a list end without a word where its reader has seen enough (`invoke --list | head`)."""
+
+    def quiet() -> None:
+        try:
+            try:
+                cleanup()
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+            raise Exit(code=0) from None
+
+    return quiet
+
+
+def _presented(program: Program) -> Callable[[], None]:
+    """Present an error of ours that a task of somebody else let through, as if our task had been typed."""
+    execute = program.execute
+
+    def presented() -> None:
+        try:
+            execute()
+        except Exception as error:
+            from aegisdb.cli.run import present_error
+            from aegisdb.errors import AegisError
+
+            if not isinstance(error, AegisError):
+                raise
+            raise Exit(code=present_error(error)) from error
+
+    return presented

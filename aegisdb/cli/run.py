@@ -1,4 +1,4 @@
-"""A task runs: its values, the open workspace, presentation, exit codes."""
+"""A task runs, typed or called: its values, the open workspace, presentation, exit codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.cli import signals
-from aegisdb.cli.flags import describe, parse
+from aegisdb.cli.flags import bound, describe, parse
 from aegisdb.errors import AegisError, Failed, Interrupted
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
 from aegisdb.output.presenter import (
@@ -22,9 +23,11 @@ from aegisdb.output.presenter import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from invoke.context import Context
 
-    from aegisdb.cli.task import AegisTask
+    from aegisdb.cli.flags import Flag, Options
     from aegisdb.output.presenter import Format
     from aegisdb.results import Result
     from aegisdb.workspace import Workspace
@@ -38,7 +41,17 @@ _NOT_OUR_FAULT = {
 }
 
 
-def run_task(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
+@dataclass(frozen=True)
+class Command:
+    """A task that is to run: its dotted name, what it calls, and what it takes."""
+
+    name: str
+    body: Callable[..., Result]
+    options: Options
+    flags: Mapping[str, Flag]
+
+
+def run_typed(command: Command, context: Context, given: dict[str, Any]) -> int:
     """Run a task with the values that were typed, print how it ended, and return the exit code."""
     console.occupy_standard_streams()
     masking.learn_environment(console.mask, os.environ)
@@ -47,7 +60,7 @@ def run_task(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
     state: dict[str, Any] = {"target": "", "result": None, "problems": (), "exit_code": 0, "traceback": ""}
     with signals.as_exceptions() as signalled:
         try:
-            state["result"] = _call(made, context, given, form, state)
+            state["result"] = _call(command, context, given, form, state)
             state["problems"] = problems_of_result(state["result"])
             state["exit_code"] = state["result"].exit_code
         except AegisError as error:
@@ -60,20 +73,60 @@ def run_task(made: AegisTask, context: Context, given: dict[str, Any]) -> int:
             state |= _of_a_bug(error)
     if signalled.exit_code:
         state["exit_code"] = signalled.exit_code
-    outcome = Outcome(command=made.dotted, seconds=time.monotonic() - started, **state)
+    outcome = Outcome(command=command.name, seconds=time.monotonic() - started, **state)
     try:
-        return present(outcome, form, quiet=not made.options.heading, masked=not made.options.raw)
+        return present(outcome, form, quiet=not command.options.heading, masked=not command.options.raw)
     except Exception as error:  # noqa: BLE001 - a view that fails is a bug like any other, and as free of secrets
         return present(replace(outcome, result=None, **_of_a_bug(error)), form)
 
 
+def run_called(command: Command, context: Context, words: tuple[Any, ...], given: dict[str, Any]) -> Result:
+    """Run a task for a task of somebody else: print what it says as text, and return its result.
+
+    Raises:
+        AegisError: it failed, or its result has problems; nothing but its heading was printed then.
+    """
+    console.occupy_standard_streams()
+    masking.learn_environment(console.mask, os.environ)
+    state: dict[str, Any] = {"target": ""}
+    with signals.as_exceptions():
+        try:
+            result = _call(command, context, bound(command.flags, words, given, command=command.name), "text", state)
+        except OSError as error:
+            raise _failed(error) or error from error
+        finally:
+            console.end_progress()
+    if result.exit_code:
+        raise _error_of(result)
+    if not command.options.raw:
+        present(Outcome(command=command.name, result=result, **state), "text", quiet=True)
+    return result
+
+
+def _error_of(result: Result) -> AegisError:
+    """The error that says the first problem of a result and carries the result."""
+    first = result.problems[0]
+    kind = next((one for one in AegisError.__subclasses__() if one.exit_code == first.exit_code), Failed)
+    return kind(first.message, hint=first.hint, where=first.where, code=first.code, result=result)
+
+
+def present_error(error: AegisError) -> int:
+    """Print an error that a task of somebody else let through, and return the exit code."""
+    problems = problems_of_error(error)
+    return present(Outcome(command="", result=error.result, problems=problems, exit_code=error.exit_code), "text")
+
+
 def _of_the_machine(error: OSError) -> dict[str, Any]:
+    failed = _failed(error)
+    return {"problems": failed.problems, "exit_code": failed.exit_code} if failed else _of_a_bug(error)
+
+
+def _failed(error: OSError) -> Failed | None:
     if error.errno not in _NOT_OUR_FAULT:
-        return _of_a_bug(error)
-    failed = Failed(
+        return None
+    return Failed(
         f"{error.strerror}", where=str(error.filename or ""), hint=_NOT_OUR_FAULT[error.errno], code="file_system"
     )
-    return {"problems": failed.problems, "exit_code": failed.exit_code}
 
 
 def _of_a_bug(error: BaseException) -> dict[str, Any]:
@@ -81,28 +134,28 @@ def _of_a_bug(error: BaseException) -> dict[str, Any]:
     return {"problems": (bug,), "exit_code": bug.exit_code, "traceback": traceback.format_exc()}
 
 
-def _call(made: AegisTask, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
-    values = parse(made.flags, given, command=made.dotted)
+def _call(command: Command, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
+    values = parse(command.flags, given, command=command.name)
     target, lock_wait = values.pop("target"), values.pop("lock_wait", None)
     values.pop("format")
-    if not made.options.workspace:
-        return made.inner(context, **values)
-    ws = _open(target, lock_wait, made.dotted)
+    if not command.options.workspace:
+        return command.body(context, **values)
+    ws = _open(target, lock_wait, command.name)
     state["target"] = ws.target
-    if form == "text" and made.options.heading:
-        console.out(made.options.heading.format(target=describe(ws)))
+    if form == "text" and command.options.heading:
+        console.out(command.options.heading.format(target=describe(ws)))
     _check_service(ws, values.get("service"))
-    if made.options.warm:
+    if command.options.warm:
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)
-    if not made.options.begins:
-        return made.inner(ws, **values)
+    if not command.options.begins:
+        return command.body(ws, **values)
     from aegisdb.postgres.ahead import close_all
 
-    ws.begin(*made.options.begins)
+    ws.begin(*command.options.begins)
     try:
-        return made.inner(ws, **values)
+        return command.body(ws, **values)
     finally:
         close_all()
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Self
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from aegisdb.cli.flags import SHORT_FLAGS, Flag, flags_of
-from aegisdb.fast_dataclass import dataclass
+from aegisdb.cli.flags import SHORT_FLAGS, Flag, Options, flags_of
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -39,22 +37,6 @@ _COMMON_HELP = {
     "check": "Exit with 6 when something is pending.",
     "force": "Do it although a check objects.",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a task says about itself besides its parameters."""
-
-    help: Mapping[str, str] = field(default_factory=dict)
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    positional: tuple[str, ...] = ()
-    lists: tuple[str, ...] = ()
-    heading: str = "{target}"
-    workspace: bool = True
-    writes: bool = False
-    raw: bool = False
-    warm: bool = False
-    begins: tuple[str, ...] = ()
 
 
 class AegisTask(Task[Any]):
@@ -167,13 +149,21 @@ def _common_help(flag: Flag) -> str:
     return "The service." if flag.name == "service" and flag.required else _COMMON_HELP.get(flag.name, "")
 
 
-def _as_invoke_sees_it(made: AegisTask) -> Callable[..., None]:
-    def run(context: Context, **given: Any) -> None:
-        from aegisdb.cli.run import run_task
+def _as_invoke_sees_it(made: AegisTask) -> Callable[..., Any]:
+    def run(context: Context, *words: Any, **given: Any) -> Any:
+        from aegisdb.cli.interpreter import byte_code_kept, collect_less_garbage
 
-        code = run_task(made, context, given)
+        with byte_code_kept():
+            from aegisdb.cli.run import Command, run_called, run_typed
+
+            command = Command(made.dotted, made.inner, made.options, made.flags)
+            if "format" not in given:  # a parsed command line gives every flag, a task of somebody else hardly this one
+                return run_called(command, context, words, given)
+            collect_less_garbage()
+            code = run_typed(command, context, given)
         if code:
             raise Exit(code=code)
+        return None
 
     update_wrapper(run, made.inner)
     return run

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import tasks
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.markers import mark
@@ -100,28 +99,6 @@ def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...])
     assert {name for name in loaded if not name.startswith("aegisdb.cli")} == {"aegisdb", "aegisdb.fast_dataclass"}
 
 
-_TELLING = """
-import atexit, sys
-from invoke.main import program
-atexit.register(lambda: print("loaded", *(name for name in sys.modules if name.startswith("tasks.")), file=sys.stderr))
-program.run(["invoke", *sys.argv[1:]])
-"""
-
-
-def test_only_the_tasks_that_are_named_are_made(shop: Path) -> None:
-    every = {f"tasks.{name}" for name in tasks.MODULES}
-
-    def made(*words: str, code: int = 0) -> set[str]:
-        done = _run(shop, [sys.executable, "-c", _TELLING, "-r", str(ROOT), *words])
-        assert done.returncode == code, done.stderr
-        return every & set(done.stderr.splitlines()[-1].split())
-
-    assert made("migrate.status") == {"tasks.migrate"}
-    assert made("migrate.status", "db.url") == {"tasks.migrate", "tasks.db"}
-    assert made("--list") == made("--help", "migrate.status") == every
-    assert made("migrat.status", code=2) == made("migrate.statuss", code=2) == every  # a suggestion may be any of them
-
-
 _WORKER = """
 import sys
 from aegisdb.runtime.worker.request_loop import load_alembic_side
@@ -146,7 +123,8 @@ def test_a_worker_does_without_pygments_and_a_service_can_have_it(tmp_path: Path
 
 def test_nobody_looks_for_garbage_when_a_command_ends() -> None:
     code = (
-        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); import tasks"  # last in, first out
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count()));"  # last in, first out
+        "from aegisdb.cli.interpreter import collect_less_garbage; collect_less_garbage(); import invoke.main"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(ran.stdout) > 10_000
