@@ -23,22 +23,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.results import Problem
 
 if TYPE_CHECKING:
     from aegisdb.results import Result
 
 BUG_EXIT_CODE = 70
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that is wrong, as text and JSON show it."""
-
-    code: str
-    message: str
-    hint: str = ""
-    where: str = ""
-    exit_code: int = 6
 
 
 class AegisError(Exception):

@@ -7,12 +7,18 @@ Each workflow defines its own result next to itself, as a subclass of `Result`; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aegisdb.fast_dataclass import dataclass
 
-if TYPE_CHECKING:
-    from aegisdb.errors import Problem
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, as text and JSON show it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    where: str = ""
+    exit_code: int = 6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ LAYERS = (
     "aegisdb.reporting",
     "aegisdb.building",
     "aegisdb.lint",
+    "aegisdb.deploy",
     "aegisdb.seeds",
     "aegisdb.runtime",
     "aegisdb.runtime.worker",
@@ -51,34 +52,18 @@ LAYERS = (
     "aegisdb.file_cache",
     "aegisdb.background",
     "aegisdb.dry_run",
-    "aegisdb.results",
     "aegisdb.errors",
+    "aegisdb.results",
     "aegisdb.fast_dataclass",
 )
 """From top to bottom; a module belongs to the longest name that it begins with."""
 ABOVE = "aegisdb"  # the package itself: a version and nothing else
 
-UPWARD: frozenset[str] = frozenset(
-    {
-        "aegisdb.applied.status -> aegisdb.runtime.handshake",
-        "aegisdb.building.content_hash -> aegisdb.workflows.deploy.apply",
-        "aegisdb.building.levels -> aegisdb.workflows.deploy.apply",
-        "aegisdb.errors -> aegisdb.results",
-        "aegisdb.runtime.worker.fast.unix_socket -> aegisdb.runtime.worker.channel",
-    }
-)
+UPWARD: frozenset[str] = frozenset()
 """Imports from further up, which have to go."""
 CIRCLES: frozenset[str] = frozenset(
     {
-        "doctor.env_py doctor.finding doctor.patient",
-        "errors results",
         "postgres.ahead postgres.connection postgres.psql_session postgres.psycopg_session",
-        "registry.owners registry.types",
-        "runtime.forkserver runtime.process",
-        "seeds.execution seeds.ledger",
-        "servers servers.compose servers.embedded servers.url",
-        "workflows.db.snapshot_space workflows.db.snapshots",
-        "workflows.migrate.last_roundtrip workflows.migrate.roundtrip",
     }
 )
 """Modules that import each other, which have to be taken apart."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
 
+WORKERS = "aegisdb worker:"
+"""How the application names of sessions begin in which revisions run."""
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
 """
@@ -133,7 +135,6 @@ def _candidates(lost: list[Lost]) -> str:
 
 def _half_applied(conn: Connection) -> dict[str, Problem]:
     from aegisdb.postgres.side_schema import in_flight_rows
-    from aegisdb.runtime.handshake import WORKERS
 
     found = {}
     rows = in_flight_rows(conn)

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 from aegisdb.building.levels import LEVELS, init_files
+from aegisdb.deploy.ledger import deploy_files
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
-from aegisdb.workflows.deploy.apply import deploy_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -64,7 +64,7 @@ def init_files(ws: Workspace) -> tuple[Path, ...]:
 
 def complete_base(ws: Workspace, address: Address) -> None:
     """What belongs to the base level besides the init files: the side schema and the deploy files."""
-    from aegisdb.workflows.deploy.apply import run_deploy
+    from aegisdb.deploy.execution import run_deploy
 
     with connect(address, application="aegisdb: build a database") as conn:
         side_schema.ensure(conn)

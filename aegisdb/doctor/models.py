@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.doctor.env_py import sources
+from aegisdb.doctor.env_description import sources
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError
 from aegisdb.ownership import NOBODY, Owners

@@ -105,7 +105,7 @@ class Patient:
         """What each service's env.py tells Alembic, from a run of it without a database."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from aegisdb.doctor.env_py import describe
+        from aegisdb.doctor.env_description import describe
 
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             found = pool.map(lambda history: describe(self.ws, history), self.good.values())

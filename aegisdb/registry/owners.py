@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aegisdb.registry.patterns import Patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from aegisdb.registry.types import Service
+
+class Claims(Protocol):
+    """What a service says of its objects."""
+
+    @property
+    def schema(self) -> str | None:
+        """A schema of its own, where it has one."""
+
+    @property
+    def owns(self) -> Iterable[str]:
+        """Names and patterns of tables."""
 
 
 class Owners:
     """`owns` and `schema` of all services."""
 
-    def __init__(self, services: Mapping[str, Service]) -> None:
+    def __init__(self, services: Mapping[str, Claims]) -> None:
         self._place = {name: place for place, name in enumerate(services)}
         self._schemas: dict[str, list[str]] = {}
         self._patterns: Patterns[str] = Patterns()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.status import WORKERS
 from aegisdb.errors import AegisError, Busy, Dirty, RevisionFailed
-from aegisdb.runtime.handshake import WORKERS
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed
 from aegisdb.processes import start, stop
-from aegisdb.runtime.process import WORKER
+from aegisdb.runtime.worker import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -43,7 +43,7 @@ class WarmProcess:
         wanted = (*_ALWAYS, *(name for driver in drivers for name in _OF_DRIVERS.get(driver, ())))
         modules = [name for name in wanted if find_spec(name.partition(".")[0])]
         with theirs:
-            argv = [sys.executable, str(WORKER), "--fork", str(theirs.fileno()), *modules]
+            argv = [sys.executable, str(HOME), "--fork", str(theirs.fileno()), *modules]
             self._process = start(argv, pass_fds=(theirs.fileno(),), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def fork(self, requests: int, answers: int, output: int) -> None:

@@ -8,6 +8,7 @@ import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.applied.status import WORKERS
 from aegisdb.revisions.locate import alembic_settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
 
-WORKERS = "aegisdb worker:"
 """How the sessions of workers begin their application_name."""
 LOCK_TIMEOUT = 5000
 """Milliseconds that one DDL statement waits for a lock, so that readers do not queue behind it for long."""

@@ -9,17 +9,17 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, Failed
+from aegisdb.runtime.worker import HOME
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
-WORKER = Path(__file__).parent / "worker"
 _TAIL = 4000  # bytes of captured output that may matter
 _ENDING = 5.0  # seconds for a worker that was told to quit
 
@@ -64,7 +64,7 @@ class Worker:
             return
         from aegisdb.processes import start
 
-        argv = [*runners.python(runner, home), str(WORKER), str(requests), str(answers)]
+        argv = [*runners.python(runner, home), str(HOME), str(requests), str(answers)]
         env = runners.environment(runner, home)
         try:
             self._process = start(argv, cwd=home, env=env, pass_fds=(requests, answers), stdout=output, stderr=output)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aegisdb.seeds.execution import SeedDone, SeedRunResult, run_seed, run_seeds, seeds_of
+from aegisdb.seeds.execution import SeedRunResult, run_seed, run_seeds, seeds_of
+from aegisdb.seeds.ledger import SeedDone
 from aegisdb.seeds.sources import Sources, seed_digest, seed_files, seed_name
 
 __all__ = [

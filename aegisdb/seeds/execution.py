@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
@@ -14,6 +13,7 @@ from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.results import Result
 from aegisdb.seeds import fills, ledger
 from aegisdb.seeds.deadline import Deadline
+from aegisdb.seeds.ledger import SeedDone
 from aegisdb.seeds.sources import seed_digest, seed_name, service_directory
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeedDone:
-    """One seed that ran and whose tables hold rows; `rows` counts those of `fills`."""
-
-    service: str
-    seed: str
-    seconds: float
-    rows: dict[str, int] = field(default_factory=dict)
-    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
@@ -12,7 +13,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aegisdb.postgres.connection import Connection
-    from aegisdb.seeds.execution import SeedDone
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedDone:
+    """One seed that ran and whose tables hold rows; `rows` counts those of `fills`."""
+
+    service: str
+    seed: str
+    seconds: float
+    rows: dict[str, int] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True)

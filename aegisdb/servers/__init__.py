@@ -2,77 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
-from aegisdb.fast_dataclass import dataclass
+from aegisdb.servers.server import Proof, Server
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from aegisdb.postgres.address import Address
-    from aegisdb.postgres.connection import Connection
-    from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
 
-
-@dataclass(frozen=True)
-class Proof:
-    """Why a database may be destroyed, read from an open connection (FAULTS section 4)."""
-
-    kind: Literal["P1", "P2", "P3"]
-    """P1: this project's embedded data directory; P2: this project's compose container; P3: made by the suite."""
-    evidence: str
-    """The fact, for people: which data directory, container or marker has this system identifier."""
-
-
-class Server(Protocol):
-    """The server of one target."""
-
-    @property
-    def kind(self) -> Literal["embedded", "compose", "url"]:
-        """Which of the three it is."""
-
-    def label(self) -> str:
-        """Where it is, for people, without contacting it and without a password."""
-
-    def start(self, listen: Listener) -> Address:
-        """Start it and wait until it answers over TCP and lets the role log in; does nothing when it runs.
-
-        Returns the address of the registry's database, which need not exist yet.
-
-        Raises:
-            Unreachable: it cannot be started; the message says why and what to do.
-            Failed: it was started and died; with its last log lines.
-            Busy: another process is starting or stopping it for too long.
-        """
-
-    def stop(self, *, destroy: bool = False) -> bool:
-        """Stop it, and with `destroy` delete its data for good; False when there was nothing to stop or delete.
-
-        The caller has made sure that destroying is allowed: this does not ask.
-
-        Raises:
-            Refused: the server of a URL is not ours to stop.
-        """
-
-    def has_data(self) -> bool:
-        """Whether there is data that `stop(destroy=True)` would delete (or that is a URL's)."""
-
-    def address(self) -> Address:
-        """The address of the registry's database on the running server; cheap, no login.
-
-        Raises:
-            Unreachable: it does not run.
-        """
-
-    def bindir(self) -> Path | None:
-        """The directory of psql and pg_dump that fit this server; None: those on PATH."""
-
-    def disposable(self, conn: Connection) -> Proof | None:
-        """P1 or P2 for the server behind this open connection, None without proof."""
-
-    def flush(self) -> tuple[str, ...]:
-        """Empty the caches beside the database (Redis) that the target lists; their names."""
+__all__ = ["Proof", "Server", "server_for"]
 
 
 def server_for(registry: Registry, target: str) -> Server:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from aegisdb.errors import BadInput, Failed, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event
-from aegisdb.servers import Proof
 from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.docker import Compose, Container, docker, is_local, last_line
+from aegisdb.servers.server import Proof
 
 if TYPE_CHECKING:
     from pathlib import Path

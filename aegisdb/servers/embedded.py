@@ -20,11 +20,12 @@ from urllib.parse import quote
 from aegisdb.errors import Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event, silent, under_way
-from aegisdb.servers import Proof, ports, postmaster
+from aegisdb.servers import ports, postmaster
 from aegisdb.servers.account import account_for, project_owner
 from aegisdb.servers.binaries import Binaries, find_binaries
 from aegisdb.servers.cluster import Cluster
 from aegisdb.servers.daemon import Daemon
+from aegisdb.servers.server import Proof
 from aegisdb.servers.state import exclusive, make_directories, read_state
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry, UrlTarget
-    from aegisdb.servers import Proof
+    from aegisdb.servers.server import Proof
 
 _OLDEST = 140000
 

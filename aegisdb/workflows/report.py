@@ -100,7 +100,7 @@ def _picture(title: str, command: str, draw: Callable[[], Picture]) -> Section:
 
 
 def _roundtrip(ws: Workspace) -> Section:
-    from aegisdb.workflows.migrate.last_roundtrip import read_roundtrip
+    from aegisdb.workflows.migrate.roundtrip_result import read_roundtrip
 
     title, command = "Last roundtrip", "migrate.roundtrip"
     last = read_roundtrip(ws.registry)

@@ -11,7 +11,7 @@ import pytest
 from aegisdb import runners
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
-from aegisdb.runtime.process import WORKER
+from aegisdb.runtime.worker import HOME
 from tests.invoke import Ran, invoke
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 
@@ -100,5 +100,5 @@ def test_env_py_that_wants_an_ini_file_gets_one(tmp_path: Path, database: Addres
 
 
 def test_the_worker_runs_on_python_3_9() -> None:
-    for path in WORKER.glob("*.py"):
+    for path in HOME.rglob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 9))

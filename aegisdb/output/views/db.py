@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aegisdb.workflows.db.down import DownResult
     from aegisdb.workflows.db.prepare import PrepareResult
     from aegisdb.workflows.db.reset import ResetResult
-    from aegisdb.workflows.db.snapshot_space import Space
-    from aegisdb.workflows.db.snapshots import RestoreResult, Snapshot, SnapshotPlan, SnapshotResult, SnapshotsResult
+    from aegisdb.workflows.db.snapshot_space import Snapshot, Space
+    from aegisdb.workflows.db.snapshots import RestoreResult, SnapshotPlan, SnapshotResult, SnapshotsResult
     from aegisdb.workflows.db.status import DbStatusResult
     from aegisdb.workflows.db.up import UpResult
     from aegisdb.workflows.db.url import UrlResult

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Refused
@@ -11,10 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aegisdb.registry.types import SnapshotLimits
-    from aegisdb.workflows.db.snapshots import Snapshot
 
 AUTOMATIC = ("before-reset", "before-restore")
 """Kept by db.reset and db.restore, one of each; they are renamed, not copied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One snapshot. Sizes in bytes; `made` is UTC, ISO 8601; `age` in seconds when it was listed."""
+
+    name: str
+    made: str
+    age: float
+    made_by: str
+    bytes: int
+    branch: str = ""
+    revisions: dict[str, str] = field(default_factory=dict)
+    """Revision of each service; several heads with commas between, `-` for none."""
 
 
 @dataclass(frozen=True, kw_only=True)

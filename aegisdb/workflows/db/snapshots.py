@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from aegisdb.results import Result
 from aegisdb.revisions.history import History
 from aegisdb.revisions.load import read_histories
 from aegisdb.safety import denials, require_disposable, told
-from aegisdb.workflows.db.snapshot_space import Space, require_room, space
+from aegisdb.workflows.db.snapshot_space import Snapshot, Space, require_room, space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,20 +35,6 @@ if TYPE_CHECKING:
 
 _INFIX = "__snap_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """One snapshot. Sizes in bytes; `made` is UTC, ISO 8601; `age` in seconds when it was listed."""
-
-    name: str
-    made: str
-    age: float
-    made_by: str
-    bytes: int
-    branch: str = ""
-    revisions: dict[str, str] = field(default_factory=dict)
-    """Revision of each service; several heads with commas between, `-` for none."""
 
 
 @dataclass(frozen=True, kw_only=True)

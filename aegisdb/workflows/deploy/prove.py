@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.deploy.ledger import deploy_files
 from aegisdb.errors import Problem
 from aegisdb.progress import Event
 from aegisdb.proofs.second_run import look, what_changed
 from aegisdb.results import Result
-from aegisdb.workflows.deploy.apply import deploy_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.deploy.ledger import DeployFile, compare_with_ledger, deploy_files
 from aegisdb.errors import Problem
 from aegisdb.results import Result
-from aegisdb.workflows.deploy.apply import DeployFile, compare_with_ledger, deploy_files
 
 if TYPE_CHECKING:
     from aegisdb.workspace import Workspace

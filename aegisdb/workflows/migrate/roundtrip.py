@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
@@ -22,11 +22,11 @@ from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
 from aegisdb.proofs.schema_proof import ServiceProver
-from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
 from aegisdb.runtime.forkserver import warm_process
+from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,17 +41,6 @@ SIDE_BY_SIDE = 4
 _WORTH_PARTS = 16  # revisions of one service: below that, building the second half's parent costs what it saves
 
 Scope = dict[str, frozenset[str]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoundtripResult(Result):
-    """One row for each revision in scope, by service."""
-
-    services: tuple[ServiceProof, ...]
-    scope: str
-    """In words: what was proven and why."""
-    with_data: bool
-    seconds: float
 
 
 def roundtrip(
@@ -96,7 +85,7 @@ def roundtrip(
 
 
 def _keep(ws: Workspace, result: RoundtripResult) -> None:
-    from aegisdb.workflows.migrate.last_roundtrip import keep_roundtrip
+    from aegisdb.workflows.migrate.roundtrip_result import keep_roundtrip
 
     if result.services:
         keep_roundtrip(ws, result)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aegisdb import runners
 from aegisdb.errors import Failed, UsageError
 from aegisdb.results import Result
+from aegisdb.runtime.worker import HOME
 from aegisdb.workflows.service.add import runner_words
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
-_PROBE = Path(__file__).parents[2] / "runtime" / "worker" / "env_probe.py"
+_PROBE = HOME / "env_probe.py"
 _DEADLINE = 120.0
 _ENOUGH_FOR_A_PATTERN = 2
 

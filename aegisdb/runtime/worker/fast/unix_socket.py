@@ -13,14 +13,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 if TYPE_CHECKING:
-    from ..channel import Message
+    from collections.abc import Mapping
 
 _HOSTS = {"127.0.0.1", "localhost"}
 _OF_LIBPQ = {"psycopg", "psycopg2"}
 _WHERE_AND_WHO = {"host", "port", "user", "password", "dbname", "database", "context"}  # SQLAlchemy gives the last one
 
 
-def take(socket: Message | None) -> None:
+def take(socket: Mapping[str, Any] | None) -> None:
     """Do so from now on, in this process; without a socket nothing changes."""
     if socket is None or socket["uid"] != os.geteuid():
         return

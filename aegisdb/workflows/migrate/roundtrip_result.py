@@ -1,4 +1,4 @@
-"""The result of the last `migrate.roundtrip`, kept for `report` in `.aegisdb/last-roundtrip.json`."""
+"""The result of a roundtrip; that of the last one is kept for `report` in `.aegisdb/last-roundtrip.json`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aegisdb.errors import Problem
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
-from aegisdb.workflows.migrate.roundtrip import RoundtripResult
+from aegisdb.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 _VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundtripResult(Result):
+    """One row for each revision in scope, by service."""
+
+    services: tuple[ServiceProof, ...]
+    scope: str
+    """In words: what was proven and why."""
+    with_data: bool
+    seconds: float
 
 
 @dataclass(frozen=True)
