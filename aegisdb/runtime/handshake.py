@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
 
-"""How the sessions of workers begin their application_name."""
 LOCK_TIMEOUT = 5000
 """Milliseconds that one DDL statement waits for a lock, so that readers do not queue behind it for long."""
 
@@ -58,6 +57,7 @@ def opening(
         "record": journal,
         "strict": strict,
         "observe": observe,
+        "fast": os.environ.get("AEGIS_PLAIN_WORKER") != "1",
         "who": _who(registry.root, command) if journal else {},
     }
 

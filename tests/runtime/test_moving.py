@@ -15,6 +15,8 @@ from aegisdb.runtime.session import Session
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
 from tests.running import eventually
 
+pytestmark = pytest.mark.usefixtures("either_worker")
+
 HISTORY = (Rev(id="r1", up=table("app_t"), down='op.drop_table("app_t")'),)
 CACHED = SYNC.replace(
     'engine = engine_from_config(section, prefix="sqlalchemy.", poolclass=pool.NullPool)', "engine = models.ENGINE"

@@ -49,3 +49,20 @@ def test_who_listens_to_executions_hears_of_a_plain_text(tmp_path: Path, databas
     with opened(tmp_path, database, revision, env=LISTENING) as worker:
         worker.upgrade_one("r1")
     assert "CREATE TABLE app_heard (id int)" in (tmp_path / "services" / "app" / "heard.txt").read_text()
+
+
+def test_a_plain_worker_takes_none_of_the_ways_past_sqlalchemy_and_psycopg(
+    tmp_path: Path, database: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = (
+        'import sys; fast = sys.modules["_aegisdb_worker.fast"]; libpq = sys.modules["_aegisdb_worker.fast.libpq"]; '
+        "c = op.get_context(); op.execute(\"CREATE TABLE app_ways AS SELECT '%s %s %s' AS what\" % "
+        '(libpq.serves(c.connection), "execute" in vars(c.impl), "get_current_heads" in vars(c)))'
+    )
+    for number, (switch, said) in enumerate((("", "True True True"), ("1", "False False False"))):
+        monkeypatch.setenv("AEGIS_PLAIN_WORKER", switch)
+        revision = Rev(id="r1", up=ways, down='op.execute("DROP TABLE app_ways")')
+        with connect(database) as conn, opened(tmp_path / str(number), database, revision) as worker:
+            worker.upgrade_one("r1")
+            assert conn.rows("SELECT what FROM app_ways") == [(said,)]
+            worker.downgrade_one("r1")

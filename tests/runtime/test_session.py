@@ -22,6 +22,8 @@ from aegisdb.runtime.upgrade import apply_histories
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 from tests.postgres_server import BIN, PASSWORD
 
+pytestmark = pytest.mark.usefixtures("either_worker")
+
 ADD = Rev(
     id="r2",
     up='op.add_column("app_t", sa.Column("n", sa.Text, server_default="100%: \'x\'"))',

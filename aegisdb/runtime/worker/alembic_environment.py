@@ -18,10 +18,10 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import guard, revision_files
+from . import fast, guard, revision_files, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
-from .fast import plain_sql, unix_socket, version_rows
+from .fast import plain_sql, unix_socket, version_table
 from .offline_connection import OfflineConnection
 from .script import Script
 from .stepper import Stepper
@@ -73,7 +73,7 @@ class GuardedEnvironment(EnvironmentContext):
         wished["on_version_apply"] = (*callbacks, self._side.stepper.applied)
         super().configure(**wished)
         context = self.get_context()
-        context.get_current_heads = partial(version_rows.read, context)  # type: ignore[method-assign]
+        version_table.take(context, version_rows.read)
         plain_sql.take(context)
 
     def _configure_offline(self, wished: dict[str, Any]) -> None:
@@ -149,6 +149,7 @@ class AlembicSide:
         self.channel = channel
         self.opening = opening
         _enter(opening)
+        fast.switch(opening["fast"])
         unix_socket.take(opening["socket"])
         self.config = _config(opening)
         self.attributes = OnDemand(opening["url"])

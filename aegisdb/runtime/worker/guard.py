@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import statements
 from .error_report import Refusal
-from .fast import raw
 
 if TYPE_CHECKING:
     from .channel import Message
@@ -27,7 +27,7 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
     if connection.dialect.name != "postgresql":
         reached = connection.engine.url.render_as_string(hide_password=True)
         raise _elsewhere(env_py, f"a {connection.dialect.name} database ({reached})", opening)
-    row = raw.texts(connection, _IDENTITY)
+    row = statements.texts(connection, _IDENTITY)
     if row[:2] != (str(asked["system_identifier"]), str(asked["oid"])):
         url = connection.engine.url
         server = f"{row[4]}:{row[5]}" if row[4] else f"{url.host}:{url.port}"  # through a socket it does not say
@@ -56,5 +56,5 @@ def settle(connection: Any, opening: Message) -> None:
         settings["search_path"] = f'"{quoted}"'
         # the recipe of Alembic's cookbook for one schema per tenant
         connection.dialect.default_schema_name = opening["schema"]
-    calls = (f"set_config('{name}', {raw.literal(value)}, false)" for name, value in settings.items())
-    raw.texts(connection, f"SELECT {', '.join(calls)}")
+    calls = (f"set_config('{name}', {statements.literal(value)}, false)" for name, value in settings.items())
+    statements.texts(connection, f"SELECT {', '.join(calls)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .fast import raw
+from . import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +20,12 @@ def start(connection: Any, facts: Message) -> str:
 
     Returns the transaction in which it stands.
     """
-    return raw.texts(connection, f"{_start(facts)} RETURNING CAST(pg_current_xact_id() AS text)")[0]
+    return statements.texts(connection, f"{_start(facts)} RETURNING CAST(pg_current_xact_id() AS text)")[0]
 
 
 def start_again(connection: Any, facts: Message) -> None:
     """The same where the revision may have rolled the row back, or committed it."""
-    raw.command(connection, f"{_start(facts)} ON CONFLICT (service) DO NOTHING")
+    statements.command(connection, f"{_start(facts)} ON CONFLICT (service) DO NOTHING")
 
 
 def finish(connection: Any, *, moves: Sequence[str], noted: Sequence[str], returning: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def finish(connection: Any, *, moves: Sequence[str], noted: Sequence[str], retur
     parts = [f"move{n} AS ({move} RETURNING 1)" for n, move in enumerate(moves)]
     counts = "".join(f", (SELECT CAST(count(*) AS text) FROM move{n})" for n in range(len(moves)))  # noqa: S608  ours
     together = f"WITH {', '.join([*parts, *noted])} " if parts or noted else ""
-    return raw.texts(connection, f"{together}SELECT {returning}{counts}")
+    return statements.texts(connection, f"{together}SELECT {returning}{counts}")
 
 
 def notes(facts: Message, seconds: float, *, given: str) -> tuple[str, ...]:
@@ -45,10 +45,10 @@ def notes(facts: Message, seconds: float, *, given: str) -> tuple[str, ...]:
 
     Nothing is written in another transaction than `given`; empty means any.
     """
-    names, values = ", ".join(_JOURNAL_NAMES), ", ".join(raw.literal(facts.get(name)) for name in _JOURNAL_NAMES)
+    names, values = ", ".join(_JOURNAL_NAMES), ", ".join(statements.literal(facts.get(name)) for name in _JOURNAL_NAMES)
     began = f"clock_timestamp() - make_interval(secs => {seconds:.6f})"
-    unbroken = f"SELECT WHERE {raw.literal(given)} IN ('', CAST(pg_current_xact_id() AS text))"
-    of_service = f"service = {raw.literal(facts['service'])}"
+    unbroken = f"SELECT WHERE {statements.literal(given)} IN ('', CAST(pg_current_xact_id() AS text))"
+    of_service = f"service = {statements.literal(facts['service'])}"
     landed = f"DELETE FROM aegisdb.in_flight WHERE {of_service} AND EXISTS (TABLE unbroken)"  # noqa: S608  literals
     noted = (
         f"INSERT INTO aegisdb.journal ({names}, outcome, started, seconds)"  # noqa: S608  literals
@@ -58,5 +58,7 @@ def notes(facts: Message, seconds: float, *, given: str) -> tuple[str, ...]:
 
 
 def _start(facts: Message) -> str:
-    values = ", ".join(raw.literal(str(facts[name]) if name == "pid" else facts.get(name)) for name in _START_NAMES)
+    values = ", ".join(
+        statements.literal(str(facts[name]) if name == "pid" else facts.get(name)) for name in _START_NAMES
+    )
     return f"INSERT INTO aegisdb.in_flight ({', '.join(_START_NAMES)}) VALUES ({values})"  # noqa: S608  literals

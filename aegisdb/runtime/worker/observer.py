@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .fast import raw
+from . import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class Observer:
 
     def look(self, connection: Any) -> None:
         """Note the locks that are held and the work that was done since the last look."""
-        self._locks.update((row[0], row[1]) for row in raw.rows(connection, _LOCKS))
+        self._locks.update((row[0], row[1]) for row in statements.rows(connection, _LOCKS))
         now = self._counters(connection)
         for relation, counters in now.items():
             earlier = self._before.get(relation, (0,) * len(counters))
@@ -85,7 +85,7 @@ class Observer:
 
     def _start(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if self._in_short_transaction(statement):
-            raw.command(connection, "BEGIN")
+            statements.command(connection, "BEGIN")
         self._began = time.monotonic()
 
     def _end(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _: Any, many: bool) -> None:  # noqa: FBT001  SQLAlchemy's own signature
@@ -99,11 +99,11 @@ class Observer:
         )
         if self._in_short_transaction(statement):
             self.look(connection)
-            raw.command(connection, "COMMIT")
+            statements.command(connection, "COMMIT")
 
     def _in_short_transaction(self, statement: str) -> bool:
         # locks of a statement outside of a transaction are gone with it, so here it gets one where it may have one
         return self._outside and not _ONLY_OUTSIDE.search(statement)
 
     def _counters(self, connection: Any) -> dict[int, tuple[int, ...]]:
-        return {row[0]: tuple(row[1:]) for row in raw.rows(connection, _WORK)}
+        return {row[0]: tuple(row[1:]) for row in statements.rows(connection, _WORK)}

@@ -12,9 +12,9 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from . import journal_rows
+from . import journal_rows, statements, version_rows
 from .error_report import Refusal
-from .fast import raw, version_rows
+from .fast import version_table
 from .observer import Observer
 from .transactions import CURRENT, Transactions
 
@@ -128,7 +128,7 @@ class Stepper:
 
     def takes_moves(self, context: Any) -> bool:
         """Whether the statement that ends this step may change the version table in Alembic's place."""
-        return self._transactions is not None and not self.overheard and version_rows.is_plain(context)
+        return self._transactions is not None and not self.overheard and version_table.can_change(context)
 
     def move(self, old: str, new: str) -> None:
         """Let it do so; empty for a row that comes or goes."""
@@ -137,9 +137,9 @@ class Stepper:
     def _refuse(self, request: Message, context: Any) -> None:
         """Keep what the revision did whole, but not as applied, and leave the row in flight: a person decides."""
         versions = version_rows.table(context)
-        raw.command(context.connection, f"DELETE FROM {versions}")  # noqa: S608  quoted
+        statements.command(context.connection, f"DELETE FROM {versions}")  # noqa: S608  quoted
         for row in self._before:
-            raw.command(context.connection, version_rows.Move("", row).statement(versions))
+            statements.command(context.connection, version_rows.Move("", row).statement(versions))
         journal_rows.start_again(context.connection, self._facts(request))
         context.connection.exec_driver_sql("COMMIT")
         raise Refusal(

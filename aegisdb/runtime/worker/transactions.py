@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .fast import raw
+from . import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,4 +73,4 @@ class Transactions:
 
     def current(self) -> str:
         """Ask the server."""
-        return raw.texts(self._context.connection, f"SELECT {CURRENT}")[0]
+        return statements.texts(self._context.connection, f"SELECT {CURRENT}")[0]

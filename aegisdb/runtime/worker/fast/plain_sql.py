@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .. import fast
+
 _MEANS_MORE = re.compile(r"[:%\\]")  # a parameter, a sign that drivers double, an escape of one of them
 
 
 def take(context: Any) -> None:
     """Do so for this context from now on; who listens to executions gets them from SQLAlchemy as ever."""
+    if not fast.ON:
+        return
     impl = context.impl
     whole_way = impl.execute
 

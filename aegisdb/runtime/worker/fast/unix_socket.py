@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from .. import fast
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,7 +24,7 @@ _WHERE_AND_WHO = {"host", "port", "user", "password", "dbname", "database", "con
 
 def take(socket: Mapping[str, Any] | None) -> None:
     """Do so from now on, in this process; without a socket nothing changes."""
-    if socket is None or socket["uid"] != os.geteuid():
+    if not fast.ON or socket is None or socket["uid"] != os.geteuid():
         return
     directory, port = socket["directory"], socket["port"]
     if not os.path.exists(f"{directory}/.s.PGSQL.{port}"):  # noqa: PTH110  a container need not see the same files

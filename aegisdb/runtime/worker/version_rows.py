@@ -1,8 +1,4 @@
-"""How a step changes the version table, as statements that can be part of a larger one.
-
-Alembic changes it by a statement of its own, built and compiled anew for each revision: as much work as all of a small
-revision. What a table of Alembic's own making needs is simple enough to be said beforehand.
-"""
+"""Rows of the version table, as SQL that can be part of a larger statement."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import raw
+from . import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +20,7 @@ class Move(NamedTuple):
 
     def statement(self, table: str) -> str:
         """The SQL of it."""
-        old, new = raw.literal(self.old), raw.literal(self.new)
+        old, new = statements.literal(self.old), statements.literal(self.new)
         if not self.old:
             return f"INSERT INTO {table} (version_num) VALUES ({new})"  # noqa: S608  quoted
         if not self.new:
@@ -50,18 +46,10 @@ def versions(context: Any) -> str:
 
 
 def read(context: Any) -> tuple[str, ...]:
-    """The rows of the version table, none where it does not exist.
-
-    As `MigrationContext.get_current_heads`, whose two queries are built and compiled for 6 ms in each worker.
-    """
+    """The rows of the version table, none where it does not exist: as `MigrationContext.get_current_heads`."""
     connection = context.connection
     with nullcontext() if connection.in_transaction() else connection.begin():
-        named = raw.literal(table(context))
-        if not raw.texts(connection, f"SELECT coalesce(CAST(to_regclass({named}) AS text), '')")[0]:
+        named = statements.literal(table(context))
+        if not statements.texts(connection, f"SELECT coalesce(CAST(to_regclass({named}) AS text), '')")[0]:
             return ()
-        return tuple(json.loads(raw.texts(connection, f"SELECT {versions(context)}")[0]))
-
-
-def is_plain(context: Any) -> bool:
-    """Whether it is the table that Alembic makes, and not one that a plugin has given more columns."""
-    return len(context._version.c) == 1  # noqa: SLF001  Alembic has no public name for it
+        return tuple(json.loads(statements.texts(connection, f"SELECT {versions(context)}")[0]))

@@ -1,0 +1,26 @@
+"""The version table without SQLAlchemy.
+
+Alembic reads and changes it by statements of its own, built and compiled anew for each worker and each revision: as
+much work as all of a small revision. What a table of Alembic's own making needs is simple enough to be said beforehand.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .. import fast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def take(context: Any, read: Callable[[Any], tuple[str, ...]]) -> None:
+    """Read it so for this context from now on."""
+    if fast.ON:
+        context.get_current_heads = partial(read, context)
+
+
+def can_change(context: Any) -> bool:
+    """Whether it is the table that Alembic makes, and not one that a plugin has given more columns."""
+    return fast.ON and len(context._version.c) == 1  # noqa: SLF001  Alembic has no public name for it
