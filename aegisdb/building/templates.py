@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building.content_hash import level_hashes
 from aegisdb.building.levels import LEVELS, fill
 from aegisdb.postgres import databases
-from aegisdb.postgres.locks import writer_lock
+from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker, read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name, quote_ident
 from aegisdb.postgres.replacement import promote
@@ -182,7 +182,7 @@ def _prefix(ws: Workspace) -> str:
 @contextmanager
 def alone(ws: Workspace, name: str) -> Iterator[None]:
     """Build this template while nobody else builds it; raises Busy when somebody does for too long."""
-    # the same polled lock as for writers, under the template's own name
+    # the same polled lock as for who replaces a database, under the template's own name
     address = ws.address().with_database(name)
-    with writer_lock(address, wait=_BUILD_WAIT, command="build a template", listen=ws.listen):
+    with replacing_lock(address, wait=_BUILD_WAIT, command="build a template", listen=ws.listen):
         yield

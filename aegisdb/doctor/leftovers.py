@@ -16,7 +16,7 @@ _WORKING = """
 SELECT pid, application_name, state, extract(epoch FROM clock_timestamp() - state_change)::int
   FROM pg_stat_activity
  WHERE starts_with(datname, %s) AND starts_with(application_name, 'aegisdb')
-   AND pid <> %s AND application_name NOT LIKE %s
+   AND pid <> ALL (%s::int[]) AND application_name NOT LIKE %s
  ORDER BY pid
 """
 _IDLE_SINCE = "SELECT extract(epoch FROM clock_timestamp() - state_change)::int FROM pg_stat_activity WHERE pid = %s"
@@ -27,11 +27,11 @@ def writer(patient: Patient) -> Iterator[Finding]:
     """Who holds the writer lock; wrong when the holder does nothing."""
     from aegisdb.postgres.locks import holder
 
-    found = holder(patient.ws.address())
+    found = holder(patient.ws.address(), patient.maintenance)
     if found is None:
         return
     mine = patient.conn.value("SELECT pg_backend_pid()") if patient.database else 0
-    working = patient.maintenance.rows(_WORKING, (patient.name, mine, "%doctor%"))
+    working = patient.maintenance.rows(_WORKING, (patient.name, [mine, found.pid], "%doctor%"))
     idle = patient.maintenance.value(_IDLE_SINCE, (found.pid,)) or 0
     dead = not working and idle > _PATIENCE
     yield Finding(

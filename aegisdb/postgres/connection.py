@@ -130,6 +130,13 @@ class Connection(ABC):
     def close(self) -> None:
         """End the session."""
 
+    def stay(self) -> None:
+        """Let no timeout of idle sessions end this one, which waits for work that goes on elsewhere.
+
+        A session that a pooler has between us and the server is left as it is: it may be somebody else's as well.
+        """
+        self.execute_soon("SET idle_session_timeout = 0")
+
     def leave(self) -> None:
         """Close it, or leave it to who connects to the same database next."""
         self.close()

@@ -1,25 +1,30 @@
 """One writer per database.
 
-The lock is a session-level advisory lock on its own autocommit session, tried and never waited for: a waiting
-pg_advisory_lock() is a transaction with a snapshot, and CREATE INDEX CONCURRENTLY of the holder would wait for it (a
-deadlock). It lives in the maintenance database under a key made of the database's name: neither holder nor waiters are
-sessions of the database itself, so it can be renamed and cloned under the lock, and the lock stays with the name.
+Who writes into a database holds a transaction-level advisory lock, in an open transaction of a session of its own in
+that database, under a key made of its oid: neither an alias of the database nor another role leads to another lock, a
+pooler cannot give the session to somebody else while its transaction is open, and what ends idle sessions or
+transactions is switched off in it. Between statements such a transaction has no snapshot, so CREATE INDEX CONCURRENTLY
+runs beside it. It is tried and never waited for in the server.
+
+Who replaces, copies or makes a whole database can have no session in it. He holds a session-level lock on its name, in
+the maintenance database, and works when no writer is left. Each of the two takes his own lock first and looks for the
+other's then, so they never both go on; a writer who finds a replacer gives way and leaves the database.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Busy, Unreachable
+from aegisdb.errors import AegisError, Busy, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
+from aegisdb.postgres.quoting import quote_literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,52 +35,125 @@ if TYPE_CHECKING:
     from aegisdb.progress import Listener
 
 _SHORTEST, _LONGEST = 0.05, 0.4  # seconds between two tries
-_HOLDER = """
-    SELECT a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'), a.state_change
-      FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database =
-           (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND (l.classid::bigint << 32) | l.objid::bigint = %s"""
+_CLASS = 0x61656769  # "aegi", above the oid in the key of a writer's lock
+_UNENDING = ("idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout")
+# a session whose client died with the machine or the cable must not keep the lock
+_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+_LOCAL = "SELECT " + ", ".join(
+    [
+        # transaction_timeout is there since 17
+        *(f"CASE WHEN current_setting('{n}', true) <> '' THEN set_config('{n}', '0', true) END" for n in _UNENDING),
+        *(f"set_config('{name}', '{value}', true)" for name, value in _KEEPALIVES.items()),
+    ]
+)
+_TRY_WRITER = f"""
+    SELECT pg_try_advisory_xact_lock(({_CLASS}::bigint << 32) | oid::bigint), pg_backend_pid()
+      FROM pg_database WHERE datname = current_database()"""  # noqa: S608  constants of ours
+_REQUIRE_HELD = f"""DO $$ BEGIN
+  PERFORM FROM pg_locks WHERE locktype = 'advisory' AND classid = {_CLASS} AND granted AND pid = {{pid}};
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the writer lock is not held any more';
+  END IF;
+END $$"""
+_WRITERS = f"l.classid = {_CLASS} AND l.objid = d.oid AND l.database = d.oid"
+_REPLACERS = "(l.classid::bigint << 32) | l.objid::bigint = hashtextextended('aegisdb: ' || d.name, 0)"
+_HOLDERS = f"""
+    SELECT a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
+           CASE WHEN {_WRITERS} THEN a.xact_start ELSE a.backend_start END
+      FROM (SELECT name, (SELECT oid FROM pg_database WHERE datname = name) FROM (SELECT {{name}} AS name) n) d,
+           pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.pid <> pg_backend_pid() AND ({{which}})"""  # noqa: S608  constants of ours
+
+
+_KEPT_ALIVE = "; ".join(f"SET {name} = {value}" for name, value in {**_KEEPALIVES, "idle_session_timeout": 0}.items())
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the writer lock of a database."""
+    """Who holds the lock of a database; `since` is None where this role may not know it."""
 
     pid: int
     application: str
     client: str
-    since: datetime
+    since: datetime | None
 
     def __str__(self) -> str:
         command = self.application.removeprefix("aegisdb: ")
-        return f"{command} from {self.client} (server pid {self.pid}) since {self.since:%H:%M:%S}"
+        since = f" since {self.since:%H:%M:%S}" if self.since else ""
+        return f"{command} from {self.client} (server pid {self.pid}){since}"
+
+
+class LockLost(Busy):
+    """The session that held the writer lock has ended: somebody else may be writing now."""
+
+    default_code = "lock_lost"
+
+
+class WriterLock:
+    """The held lock of a writer; `pid` is the server process that holds it."""
+
+    def __init__(self, conn: Connection, database: str, pid: int) -> None:
+        self._conn = conn
+        self._database = database
+        self.require_held = _REQUIRE_HELD.format(pid=pid)
+        """SQL that fails where the lock is not held any more: as the last statement of a transaction it undoes that."""
+
+    def prove(self) -> None:
+        """Ask for a sign of life: the transaction that answers is the one that holds the lock.
+
+        Raises:
+            LockLost: there is none.
+        """
+        try:
+            self._conn.execute("SELECT 1")
+        except AegisError as error:
+            raise LockLost(
+                f"the session that held the writer lock of database {self._database!r} is gone: {error.message}",
+                hint="run it again: it begins where the last finished step has left the database",
+            ) from None
 
 
 @contextmanager
-def writer_lock(
-    address: Address, *, wait: float, command: str, listen: Listener | None = None, conn: Connection | None = None
-) -> Iterator[None]:
-    """Hold the writer lock of the address's database; `wait` seconds for another holder, who is told to `listen`.
+def writer_lock(address: Address, *, wait: float, command: str, listen: Listener | None = None) -> Iterator[WriterLock]:
+    """Hold the lock of a writer in the address's database; `wait` seconds for another holder, who is told to `listen`.
 
-    The lock goes with the session: whoever holds it and dies, by whatever signal, frees it at once. `conn` is a session
-    on the maintenance database that will hold it, where the caller has one that runs no migration; else one is opened.
+    It goes with the session: whoever holds it and dies, by whatever signal, frees it at once. That it is still held is
+    for the body to prove before each of its steps; at the end of the body it is proven here.
 
     Raises:
-        Busy: somebody else still holds it; names user, host, command and since when.
+        Busy: somebody else still holds it; names user, host, command and since when. LockLost: it was not held on.
+    """
+    with _locked_session(address, command, _Waiting(address.database, wait, listen)) as lock:
+        yield lock
+        lock.prove()
+
+
+@contextmanager
+def replacing_lock(
+    address: Address, *, wait: float, command: str, listen: Listener | None = None, conn: Connection | None = None
+) -> Iterator[None]:
+    """Hold the lock on the name of the address's database, which nobody writes into meanwhile; it need not be there.
+
+    `conn` is a session on the maintenance database that will hold it, where the caller has one; else one is opened.
+    It is that session which should rename: when it ends the lock is gone, and it renames nothing any more.
+
+    Raises:
+        Busy: somebody else writes or replaces; names user, host, command and since when.
     """
     if conn is None:
-        with _lock_session(address, holder_name(command)) as own:
-            _acquire(own, address.database, wait, listen)
+        with (
+            maintenance(address, application=holder_name(command)) as own,
+            replacing_lock(address, wait=wait, command=command, listen=listen, conn=own),
+        ):
             yield
         return
-    _keep_alive(conn)
-    _acquire(conn, address.database, wait, listen)
+    conn.execute_soon(_KEPT_ALIVE)
     try:
+        _lock_name(conn, _Waiting(address.database, wait, listen))
         yield
     finally:
         if not conn.closed:
-            conn.execute_soon(f"SELECT pg_advisory_unlock({lock_key(address.database)})")
+            conn.execute_soon(f"SELECT pg_advisory_unlock({name_key(address.database)})")
 
 
 def holder_name(command: str) -> str:
@@ -83,60 +161,105 @@ def holder_name(command: str) -> str:
     return f"aegisdb: {command} {who()}"
 
 
-def holder(address: Address) -> Holder | None:
-    """Who holds the writer lock of the address's database now."""
-    with _lock_session(address, "aegisdb: look for the lock's holder") as conn:
-        return _holder(conn, address.database)
-
-
-def lock_key(database: str) -> int:
-    """The 64-bit advisory lock key of a database's name."""
-    return int.from_bytes(hashlib.sha256(f"aegisdb:writer:{database}".encode()).digest()[:8], signed=True)
-
-
-def _acquire(conn: Connection, database: str, wait: float, listen: Listener | None) -> None:
-    deadline = time.monotonic() + wait
-    told = False
-    while not conn.value("SELECT pg_try_advisory_lock(%s)", (lock_key(database),)):
-        ahead.close_all()  # one that waits for being asked would be in the way of who holds the lock
-        if time.monotonic() >= deadline:
-            found = _holder(conn, database)
-            by = f" by {found}" if found else ""
-            raise Busy(
-                f"database {database!r} is locked{by}",
-                hint=f"waited {wait:g} s; wait longer with --lock-wait SECONDS; nothing changed",
-                code="locked",
-            )
-        if not told and listen is not None:
-            from aegisdb.progress import Event
-
-            listen(Event(step="wait for the lock", subject=database, note=str(_holder(conn, database) or "")))
-            told = True
-        time.sleep(random.uniform(_SHORTEST, _LONGEST))  # noqa: S311  jitter, no secret
-    if told and listen is not None:
-        from aegisdb.progress import Event
-
-        listen(Event(step="wait for the lock", subject=database, over=True))
-
-
-def _holder(conn: Connection, database: str) -> Holder | None:
-    for pid, application, client, since in conn.rows(_HOLDER, (lock_key(database),)):
-        return Holder(pid, application, client, moment(since))
-    return None
-
-
-def _lock_session(address: Address, application: str) -> Connection:
+def holder(address: Address, conn: Connection | None = None) -> Holder | None:
+    """Who writes into the address's database or replaces it now; `conn` is any session on its server."""
+    if conn is not None:
+        return _holder(conn, quote_literal(address.database), f"{_WRITERS} OR {_REPLACERS}")
+    application = "aegisdb: look for the lock's holder"
     try:
-        conn = maintenance(address, application=application)
+        own = maintenance(address, application=application)
     except Unreachable as error:
         if error.code not in {"login", "no_database"}:
             raise
-        # a hosted server may keep the role out of `postgres`; then all its roles lock in the database itself
-        conn = connect(address, application=application)
-    _keep_alive(conn)
-    return conn
+        own = connect(address, application=application)  # a hosted server may keep the role out of `postgres`
+    with own:
+        return holder(address, own)
 
 
-def _keep_alive(conn: Connection) -> None:
-    # a session whose client died with the machine or the cable must not keep the lock
-    conn.execute_soon("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3")
+class _Waiting:
+    """How long somebody waits for a lock, and whom that is told."""
+
+    def __init__(self, database: str, wait: float, listen: Listener | None) -> None:
+        self.database = database
+        self._wait = wait
+        self._listen = listen
+        self._deadline = time.monotonic() + wait
+        self._told = False
+
+    def pause(self, by: Holder | None) -> None:
+        """Wait a moment; raises Busy when it was long enough."""
+        ahead.close_all()  # one that waits for being asked would be in the way of who holds the lock
+        if time.monotonic() >= self._deadline:
+            raise Busy(
+                f"database {self.database!r} is locked{f' by {by}' if by else ''}",
+                hint=f"waited {self._wait:g} s; wait longer with --lock-wait SECONDS; nothing changed",
+                code="locked",
+            )
+        if not self._told:
+            self._tell(note=str(by or ""))
+            self._told = True
+        time.sleep(random.uniform(_SHORTEST, _LONGEST))  # noqa: S311  jitter, no secret
+
+    def over(self) -> None:
+        """Say that it has come to its end, where it was told of."""
+        if self._told:
+            self._tell(over=True)
+
+    def _tell(self, *, note: str = "", over: bool = False) -> None:
+        if self._listen is not None:
+            from aegisdb.progress import Event
+
+            self._listen(Event(step="wait for the lock", subject=self.database, note=note, over=over))
+
+
+@contextmanager
+def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterator[WriterLock]:
+    """A session with the lock in its open transaction; whoever replaces the database finds none while this waits."""
+    replaced_by = None
+    while True:
+        try:
+            conn = connect(address, application=holder_name(command))
+        except Unreachable as error:
+            if replaced_by is None or error.code != "no_database":  # it is just being renamed
+                raise
+        else:
+            with conn:
+                pid, replaced_by = _lock_writer(conn, waiting)
+                if replaced_by is None:
+                    waiting.over()
+                    yield WriterLock(conn, address.database, pid)
+                    return
+        waiting.pause(replaced_by)
+
+
+def _lock_writer(conn: Connection, waiting: _Waiting) -> tuple[int, Holder | None]:
+    """Begin the transaction with the lock; returns its server process, or who replaces the database instead of it."""
+    while True:
+        *_, ((got, pid),) = conn.results(["BEGIN", _LOCAL, _TRY_WRITER])
+        by = _holder(conn, "current_database()", _REPLACERS if got else _WRITERS)
+        if got and by is None:
+            return pid, None
+        conn.execute("ROLLBACK")
+        if got:
+            return pid, by
+        waiting.pause(by)
+
+
+def _lock_name(conn: Connection, waiting: _Waiting) -> None:
+    while not conn.value(f"SELECT pg_try_advisory_lock({name_key(waiting.database)})"):
+        waiting.pause(_holder(conn, quote_literal(waiting.database), _REPLACERS))
+    while by := _holder(conn, quote_literal(waiting.database), _WRITERS):
+        waiting.pause(by)
+    waiting.over()
+
+
+def name_key(database: str) -> str:
+    """SQL for the key of the lock on a database's name, which session-level advisory locks of the suite have."""
+    return f"hashtextextended({quote_literal(f'aegisdb: {database}')}, 0)"
+
+
+def _holder(conn: Connection, name: str, which: str) -> Holder | None:
+    """The first of them but this session itself; `name` is SQL for that of the database."""
+    for pid, application, client, since in conn.rows(_HOLDERS.format(name=name, which=which)):
+        return Holder(pid, application, client, moment(since) if since else None)
+    return None

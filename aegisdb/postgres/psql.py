@@ -64,11 +64,12 @@ def run_file(
     bindir: Path | None,
     single_transaction: bool = True,
     restrict: bool = True,
+    last: str = "",
     timeout: float | None = None,
 ) -> float:
     r"""Run a SQL file to its end, all or nothing; returns seconds.
 
-    `restrict=False` is for init files that need \connect and nothing else.
+    `restrict=False` is for init files that need \connect and nothing else. `last` is SQL of ours that runs after it.
 
     Raises:
         BadInput: the file is missing or unreadable.
@@ -87,7 +88,8 @@ def run_file(
     began = time.monotonic()
     with login(address, application=f"aegisdb: {path.name}") as (variables, descriptors):
         env = processes.child_environment(variables)
-        done = processes.run([*argv, "-f", path], cwd=path.parent, env=env, pass_fds=descriptors, timeout=timeout)
+        argv += ["-f", str(path), *(["-c", last] if last else [])]
+        done = processes.run(argv, cwd=path.parent, env=env, pass_fds=descriptors, timeout=timeout)
     if done.returncode:
         raise _error(done, address, path)
     return time.monotonic() - began

@@ -61,6 +61,13 @@ class DriverConnection(Connection):
         with self._translated("COMMIT"), self._raw.transaction():
             yield
 
+    def stay(self) -> None:
+        """As `Connection.stay`."""
+        self.execute(
+            "SELECT set_config('idle_session_timeout', '0', false) WHERE pg_backend_pid() = %s",
+            (self._raw.info.backend_pid,),
+        )
+
     @property
     def backend_pid(self) -> int:
         """The server process of this session."""

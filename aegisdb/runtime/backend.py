@@ -11,6 +11,7 @@ from aegisdb.errors import AegisError, Busy, Dirty, RevisionFailed
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.side_schema import InFlight
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
 
@@ -44,6 +45,12 @@ def wait_for_orphans(conn: Connection) -> None:
                 code="orphan",
             )
         time.sleep(0.1)
+
+
+def _lives(conn: Connection, row: InFlight) -> bool:
+    """Whether the worker whose row this is still works: then it is another run's, and not half-applied."""
+    alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND starts_with(application_name, %s)"
+    return bool(conn.value(alive, (row.backend_pid, WORKERS)))
 
 
 class Backend:
@@ -119,7 +126,7 @@ class Backend:
         from aegisdb.postgres.side_schema import in_flight_rows
 
         with self._connect() as conn:
-            left = [row for row in in_flight_rows(conn) if row.service == history.service]
+            left = [row for row in in_flight_rows(conn) if row.service == history.service and not _lives(conn, row)]
         if left:
             raise Dirty(
                 f"{error.message}\n{history.service}: {revision.id} is half-applied: what it committed before is kept",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from aegisdb.postgres.locks import LockLost
 from aegisdb.progress import Event, Listener, silent
 from aegisdb.runtime.backend import Backend
 from aegisdb.runtime.failures import LockTimeout, error_of, given_up, not_started, out_of_time, revision_error
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
+    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -39,7 +41,8 @@ class Session:
     Between two calls the database may be looked at: no transaction of the worker is open. After a failed revision the
     session is usable: env.py is run again with the next step. Whatever leaves the `with` block by an exception kills
     the worker and ends its session on the server. `strict` takes a revision that ends its transaction by itself for
-    half-applied (Dirty); where a database is thrown away or replaced as a whole, that does not matter.
+    half-applied (Dirty); where a database is thrown away or replaced as a whole, that does not matter. `lock` is
+    proven before each step and while one takes long.
     """
 
     def __init__(  # noqa: PLR0913  choices of their own, all by keyword
@@ -55,6 +58,7 @@ class Session:
         command: str = "",
         strict: bool = False,
         observe: bool = False,
+        lock: WriterLock | None = None,
     ) -> None:
         self.history = history
         self._registry = registry
@@ -64,6 +68,7 @@ class Session:
         # loading Alembic and the models is no revision's fault, yet must not hang for ever either
         self._patience = None if timeout is None else max(timeout, _LOADING)
         self._listen = listen
+        self._lock = lock
         self._runner = registry.services[history.service].runner
         self._make_opening = partial(
             opening, registry, history, journal=journal, command=command, strict=strict, observe=observe
@@ -144,7 +149,7 @@ class Session:
         Raises:
             RevisionFailed: it failed; nothing of it remains.
             Dirty: it failed and something of it is committed.
-            Busy: a lock was not to be had; nothing of it remains.
+            Busy: a lock was not to be had, or the writer lock was lost; nothing of it remains.
             Refused: env.py connected elsewhere; nothing was run.
         """
         return self._step("upgrade", revision)
@@ -218,6 +223,7 @@ class Session:
         subject = f"{self.history.service} {revision.id}"
         self._listen(Event(step=direction, subject=subject))
         request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
+        self._prove()
         if self._journal:
             request |= {"digest": revision.digest, "source": revision.source}
         answer = self._ask(request, revision)
@@ -251,7 +257,12 @@ class Session:
                 worker.send(request)
             self._ahead = False
             limit = self._timeout if revision is not None else self._patience
-            answer = worker.receive(limit, lambda: self._backend.watch(worker.backend_pid))
+            answer = worker.receive(limit, lambda: self._look(worker))
+        except LockLost as error:
+            self.abort()
+            if revision is not None:
+                self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+            raise
         except WorkerTimeout:
             self.abort()
             raise self._out_of_time(revision) from None
@@ -261,6 +272,15 @@ class Session:
             self._rows = None
             raise self._failed(answer, worker, revision)
         return answer
+
+    def _prove(self) -> None:
+        if self._lock is not None:
+            self._lock.prove()
+
+    def _look(self, worker: Worker) -> None:
+        """Look around while an answer takes long."""
+        self._prove()
+        self._backend.watch(worker.backend_pid)
 
     def _open(self, worker: Worker) -> None:
         answer = worker.receive(self._patience)

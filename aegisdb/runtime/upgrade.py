@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
+    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -103,6 +104,7 @@ class Sessions:
         command: str = "",
         strict: bool = False,
         observe: bool = False,
+        lock: WriterLock | None = None,
     ) -> None:
         self._registry = registry
         self._address = address
@@ -118,6 +120,7 @@ class Sessions:
             command=command,
             strict=strict,
             observe=observe,
+            lock=lock,
         )
         self._open: dict[str, Session] = {}
         self._lanes: Lanes | None = None

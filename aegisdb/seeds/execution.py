@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
 
 
@@ -77,8 +78,11 @@ def run_seeds(
     services: tuple[str, ...],
     bindir: Path | None = None,
     listen: Listener = silent,
+    lock: WriterLock | None = None,
 ) -> tuple[SeedDone, ...]:
     """Run every seed of `services` in that order on any database, keep the ledger in it; no lock: callers own that.
+
+    Where there is a `lock`, it is proven before each seed.
 
     Raises:
         AegisError: the first seed's error, with `result` a SeedRunResult. Once a seed has run, an error that would
@@ -97,9 +101,12 @@ def run_seeds(
 
         warm_process(registry)  # one start of Python for all of them
     with connect(address, application="aegisdb: seed ledger") as conn:
+        conn.stay()
         side_schema.ensure(conn)
         for service, seed in wanted:
             with _partial(done, wanted):
+                if lock is not None:
+                    lock.prove()
                 done.append(_run_and_record(conn, registry, service, seed, bindir, listen))
     return tuple(done)
 

@@ -14,7 +14,7 @@ from aegisdb.doctor.diagnosis import doctor
 from aegisdb.doctor.patient import examined
 from aegisdb.postgres import databases, scratch
 from aegisdb.postgres.address import Address, Secret
-from aegisdb.postgres.locks import lock_key
+from aegisdb.postgres.locks import name_key
 from aegisdb.progress import Event
 from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import Clinic, clinic, execute
@@ -248,7 +248,7 @@ def test_an_env_py_that_does_not_run(healthy: Clinic) -> None:
 def test_who_holds_the_writer_lock_and_whether_it_works(healthy: Clinic) -> None:
     maintenance = healthy.address.with_database("postgres")
     with psycopg.connect(maintenance.url(), autocommit=True, application_name="aegisdb: db.reset ann@laptop") as holder:
-        holder.execute(f"SELECT pg_advisory_lock({lock_key(healthy.address.database)})".encode())
+        holder.execute(f"SELECT pg_advisory_lock({name_key(healthy.address.database)})".encode())
         with psycopg.connect(healthy.address.url(), application_name="aegisdb") as at_work:
             at_work.execute("SELECT 1")
             alive = healthy.finding("lock")

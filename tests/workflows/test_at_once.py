@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aegisdb.postgres import databases, markers
-from aegisdb.postgres.locks import holder, writer_lock
+from aegisdb.postgres.locks import holder, replacing_lock
 from tests.postgres_server import TestServer
 from tests.running import eventually, start
 from tests.workflows.project import Project, project
@@ -53,7 +53,7 @@ def test_two_prepares_make_one_database(shop: Project) -> None:
 
 
 def test_a_prepare_that_waited_keeps_what_somebody_made_meanwhile(shop: Project) -> None:
-    with writer_lock(shop.address, wait=0, command="db.prepare"):
+    with replacing_lock(shop.address, wait=0, command="db.prepare"):
         run = start(shop.root, "db.prepare", "--format", "json", env=shop.env)
         told(run, "wait for the lock")
         with databases.maintenance(shop.address) as conn:
@@ -66,7 +66,7 @@ def test_a_prepare_that_waited_keeps_what_somebody_made_meanwhile(shop: Project)
 
 
 def test_a_prepare_that_waits_too_long_names_the_holder(shop: Project) -> None:
-    with writer_lock(shop.address, wait=0, command="db.prepare"):
+    with replacing_lock(shop.address, wait=0, command="db.prepare"):
         ran = shop.invoke("db.prepare", "--lock-wait", "0")
     assert ran.code == 4
     assert "locked by db.prepare" in ran.last
@@ -76,7 +76,7 @@ def test_a_prepare_that_waits_too_long_names_the_holder(shop: Project) -> None:
 @pytest.mark.parametrize("ours", [False, True], ids=["shared", "ours"])
 def test_a_reset_that_waited_asks_again_what_it_would_replace(shop: Project, *, ours: bool) -> None:
     """When it looked first there was nothing to protect; what is there now needs a proof like any other."""
-    with writer_lock(shop.address, wait=0, command="migrate.apply"):
+    with replacing_lock(shop.address, wait=0, command="migrate.apply"):
         run = start(shop.root, "db.reset", "--format", "json", env=shop.env)
         told(run, "wait for the lock")
         with databases.maintenance(shop.address) as conn:

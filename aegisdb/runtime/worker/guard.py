@@ -50,6 +50,7 @@ def settle(connection: Any, opening: Message) -> None:
         "application_name": opening["application"],
         "lock_timeout": f"{opening['lock_timeout']}ms",
         "client_connection_check_interval": "1s",
+        "idle_session_timeout": "0",  # it idles while other services' revisions run
     }
     if opening["schema"]:
         quoted = opening["schema"].replace('"', '""')

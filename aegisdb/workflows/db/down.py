@@ -82,10 +82,10 @@ def _started(ws: Workspace) -> Address:
 
 
 def _no_writer(ws: Workspace, address: Address) -> None:
-    from aegisdb.postgres.locks import writer_lock
+    from aegisdb.postgres.locks import replacing_lock
 
     try:
-        with writer_lock(address, wait=ws.lock_wait, command=ws.command or "db.down", listen=ws.listen):
+        with replacing_lock(address, wait=ws.lock_wait, command=ws.command or "db.down", listen=ws.listen):
             pass
     except Unreachable as error:
         if error.code != "login":  # a changed password is no reason to keep it running

@@ -16,7 +16,7 @@ from aegisdb.errors import Busy, Refused, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead, databases
 from aegisdb.postgres.connection import lightly
-from aegisdb.postgres.locks import holder_name, writer_lock
+from aegisdb.postgres.locks import holder_name, replacing_lock
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.safety import denials, prove, require_disposable, told
@@ -165,7 +165,7 @@ def _require_files(ws: Workspace) -> dict[str, History]:
 @contextmanager
 def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
     address = ws.address()
-    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
+    with replacing_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
         yield
 
 

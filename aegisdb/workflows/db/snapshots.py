@@ -14,7 +14,7 @@ from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import databases, side_schema
-from aegisdb.postgres.locks import writer_lock
+from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker
 from aegisdb.postgres.quoting import MAX_NAME_BYTES
 from aegisdb.postgres.replacement import promote, replace_live
@@ -99,7 +99,7 @@ def snapshot(ws: Workspace, name: str, *, plan: bool = False) -> SnapshotResult 
             steps = (f"copy database {address.database} as {full}",)
             return SnapshotPlan(steps=steps, bytes=size, space=_space(ws, conn))
         ws.listen(Event(step="copy", subject=address.database, note=f"{size} bytes"))
-        with writer_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
+        with replacing_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
             _require_new(ws, conn, name)  # again: whoever held the lock may have made one
             facts = _facts(ws)
             with scratch(address, template=address.database, label="snapshot", wait=ws.lock_wait) as copy:
@@ -152,7 +152,7 @@ def restore(ws: Workspace, name: str, *, yes: bool = False, plan: bool = False) 
         there = _require_allowed(ws, conn, "db.restore", live, yes=yes)
         if plan:
             return _plan_restore(ws, conn, source, snapshot_database(live, kept))
-        with writer_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
+        with replacing_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
             facts = _facts(ws) if there else {}
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
                 with ws.connect(copy.database) as fresh:

@@ -103,7 +103,7 @@ def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
         sessions=len(databases.sessions(maintenance, name)),
         disposable=f"{proof.kind}: {proof.evidence}" if proof else "",
         against=denials(ws, maintenance, said) + signals(maintenance, said, proof=proof),
-        writer=_writer(holder(ws.address())),
+        writer=_writer(holder(ws.address(), maintenance)),
         **there,
     )
 

@@ -181,7 +181,8 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
 
     address = ws.address()
     command = ws.command or "migrate.apply"
-    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen) as lock, ws.connect() as conn:
+        conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
@@ -198,6 +199,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
             timeout=timeout or None,
             command=command,
             strict=True,
+            lock=lock,
         )
         with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):

@@ -72,11 +72,22 @@ def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes
         raise UsageError(f"--steps {steps}: at least one revision")
     warm_process(ws.registry)
     command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
-    with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+    with (
+        writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen) as lock,
+        ws.connect() as conn,
+    ):
+        conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
         with Session(
-            ws.registry, job.history, ws.address(), conn.identity(), listen=ws.listen, command=command, strict=True
+            ws.registry,
+            job.history,
+            ws.address(),
+            conn.identity(),
+            listen=ws.listen,
+            command=command,
+            strict=True,
+            lock=lock,
         ) as session:
             losses = job.losses(ws, conn, session)
             if plan or not job.down:

@@ -41,10 +41,11 @@ def seed_run(ws: Workspace, *, service: str = "", plan: bool = False) -> SeedRun
     from aegisdb.postgres.locks import writer_lock
 
     address = ws.address()
-    with writer_lock(address, wait=ws.lock_wait, command=ws.command or "seed.run", listen=ws.listen):
+    with writer_lock(address, wait=ws.lock_wait, command=ws.command or "seed.run", listen=ws.listen) as lock:
         require_at_head(ws.registry, address)
         services = seeding_services(ws.registry, service)
-        done = run_seeds(ws.registry, address, services=services, bindir=ws.server.bindir(), listen=ws.listen)
+        bindir = ws.server.bindir()
+        done = run_seeds(ws.registry, address, services=services, bindir=bindir, listen=ws.listen, lock=lock)
     return SeedRunResult(seeds=done)
 
 
