@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
 
 
@@ -46,10 +47,12 @@ def run_deploy(
     again: bool = False,
     bindir: Path | None = None,
     listen: Listener = silent,
+    lock: WriterLock | None = None,
 ) -> tuple[DeployDone, ...]:
     """Run what never ran here or changed since (with `again` everything), in name order, one transaction a file.
 
-    Keeps `aegisdb.deploy_ledger` of that database; takes no lock: callers own that.
+    Keeps `aegisdb.deploy_ledger` of that database; takes no lock: callers own that, and a file that ends after `lock`
+    was lost is rolled back.
 
     Raises:
         StatementFailed: file:line and statement; nothing of that file was kept, `result` says what ran before it.
@@ -61,13 +64,14 @@ def run_deploy(
     files = {path.name: path for path in deploy_files(registry)}
     done: list[DeployDone] = []
     with connect(address, application="aegisdb: deploy") as conn:
+        conn.stay()
         states = compare_with_ledger(conn, tuple(files.values()))
         wanted = tuple(f for f in states if f.file in files and (again or f.state != "current"))
         if wanted:
             side_schema.ensure(conn)
         for number, file in enumerate(wanted):
             try:
-                done.append(_run(conn, files[file.file], file.state, bindir, listen))
+                done.append(_run(conn, files[file.file], file.state, bindir, listen, lock))
             except (AegisError, KeyboardInterrupt) as error:
                 rest = tuple(later.file for later in wanted[number + 1 :])
                 result = DeployApplyResult(files=tuple(done), failed=file.file, not_started=rest)
@@ -75,13 +79,22 @@ def run_deploy(
     return tuple(done)
 
 
-def _run(conn: Connection, path: Path, state: State, bindir: Path | None, listen: Listener) -> DeployDone:
+def _run(
+    conn: Connection, path: Path, state: State, bindir: Path | None, listen: Listener, lock: WriterLock | None
+) -> DeployDone:
     from aegisdb.postgres import psql
 
     note = "changed since it ran here, so it runs again" if state == "changed" else ""
     listen(Event(step="deploy", subject=path.name, note=note))
     source, began = path.read_bytes(), time.monotonic()
-    psql.run_file(conn.address, path, bindir=bindir)
+    if lock is not None:
+        lock.prove()
+    try:
+        psql.run_file(conn.address, path, bindir=bindir, last=lock.require_held if lock is not None else "")
+    except AegisError:
+        if lock is not None:
+            lock.prove()
+        raise
     seconds = time.monotonic() - began
     record(conn, path.name, source, seconds)
     listen(Event(step="deploy", subject=path.name, seconds=seconds))
