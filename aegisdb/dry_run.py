@@ -1,4 +1,4 @@
-"""What `--plan` tells where a command has no richer result of its own."""
+"""What `--dry-run` tells where a command has no richer result of its own."""
 
 from __future__ import annotations
 

@@ -24,16 +24,16 @@ def up(ws: Workspace) -> Result:
 
 
 @task(writes=True, help={"volumes": "Delete all of its data too, for good: every database and snapshot."})
-def down(ws: Workspace, volumes: bool = False, plan: bool = False, yes: bool = False) -> Result:
+def down(ws: Workspace, volumes: bool = False, dry_run: bool = False, yes: bool = False) -> Result:
     """Stop the target's server.
 
     Example:
         invoke db.down
-        invoke db.down --volumes --plan
+        invoke db.down --volumes --dry-run
     """
     from aegisdb.workflows.db import down as workflow
 
-    return workflow.plan_down(ws, volumes=volumes) if plan else workflow.down(ws, volumes=volumes, yes=yes)
+    return workflow.plan_down(ws, volumes=volumes) if dry_run else workflow.down(ws, volumes=volumes, yes=yes)
 
 
 @task(help={"timeout": "Seconds to wait at most."})
@@ -64,7 +64,7 @@ def reset(
     no_seed: bool = False,
     no_cache: bool = False,
     disconnect: bool = False,
-    plan: bool = False,
+    dry_run: bool = False,
     yes: bool = False,
 ) -> Result:
     """Replace the database by a fresh one: base schema, deploy files, migrations, seeds.
@@ -77,13 +77,13 @@ def reset(
     """
     from aegisdb.workflows.db import reset as workflow
 
-    if plan:
+    if dry_run:
         return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes)
     return workflow.reset(ws, volumes=volumes, no_seed=no_seed, no_cache=no_cache, disconnect=disconnect, yes=yes)
 
 
 @task(help={"no_seed": "Run no seeds."}, writes=True)
-def prepare(ws: Workspace, no_seed: bool = False, plan: bool = False) -> Result:
+def prepare(ws: Workspace, no_seed: bool = False, dry_run: bool = False) -> Result:
     """Make the database when there is none, else bring it up to date; replaces nothing and can be run at any time.
 
     Example:
@@ -91,7 +91,7 @@ def prepare(ws: Workspace, no_seed: bool = False, plan: bool = False) -> Result:
     """
     from aegisdb.workflows.db import prepare as workflow
 
-    return workflow.plan_prepare(ws, no_seed=no_seed) if plan else workflow.prepare(ws, no_seed=no_seed)
+    return workflow.plan_prepare(ws, no_seed=no_seed) if dry_run else workflow.prepare(ws, no_seed=no_seed)
 
 
 @task()
@@ -145,20 +145,20 @@ def shell(ws: Workspace) -> Result:
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
+def snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
     """Keep a copy of the database under a name.
 
     Example:
-        invoke db.snapshot before-experiment --plan
+        invoke db.snapshot before-experiment --dry-run
         invoke db.snapshot before-experiment
     """
     from aegisdb.workflows.db import snapshots as workflow
 
-    return workflow.snapshot(ws, name, plan=plan)
+    return workflow.snapshot(ws, name, dry_run=dry_run)
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def restore(ws: Workspace, name: str, plan: bool = False, yes: bool = False) -> Result:
+def restore(ws: Workspace, name: str, dry_run: bool = False, yes: bool = False) -> Result:
     """Put a snapshot in the database's place; what it replaces is kept as before-restore.
 
     Example:
@@ -166,7 +166,7 @@ def restore(ws: Workspace, name: str, plan: bool = False, yes: bool = False) -> 
     """
     from aegisdb.workflows.db import snapshots as workflow
 
-    return workflow.restore(ws, name, plan=plan, yes=yes)
+    return workflow.restore(ws, name, dry_run=dry_run, yes=yes)
 
 
 @task()
@@ -182,7 +182,7 @@ def snapshots(ws: Workspace) -> Result:
 
 
 @task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def drop_snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
+def drop_snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
     """Drop a snapshot for good.
 
     Example:
@@ -190,7 +190,7 @@ def drop_snapshot(ws: Workspace, name: str, plan: bool = False) -> Result:
     """
     from aegisdb.workflows.db import snapshots as workflow
 
-    return workflow.drop_snapshot(ws, name, plan=plan)
+    return workflow.drop_snapshot(ws, name, dry_run=dry_run)
 
 
 @task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @task(help={"again": "Run the files that are current, too."}, writes=True)
-def apply(ws: Workspace, again: bool = False, plan: bool = False) -> Result:
+def apply(ws: Workspace, again: bool = False, dry_run: bool = False) -> Result:
     """Run the files that never ran here or have changed since, in name order, one transaction each.
 
     Example:
@@ -20,7 +20,7 @@ def apply(ws: Workspace, again: bool = False, plan: bool = False) -> Result:
     """
     from aegisdb.workflows.deploy.apply import deploy_apply
 
-    return deploy_apply(ws, again=again, plan=plan)
+    return deploy_apply(ws, again=again, dry_run=dry_run)
 
 
 @task()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @task(help={"timeout": "Seconds that one revision may take (0: no limit)."}, writes=True, begins=("",))
-def apply(ws: Workspace, service: str = "", to: str = "", plan: bool = False, timeout: float = 0) -> Result:
+def apply(ws: Workspace, service: str = "", to: str = "", dry_run: bool = False, timeout: float = 0) -> Result:
     """Apply pending revisions of all services in order, each in a transaction of its own.
 
     Example:
@@ -20,7 +20,7 @@ def apply(ws: Workspace, service: str = "", to: str = "", plan: bool = False, ti
     """
     from aegisdb.workflows.migrate import apply as workflow
 
-    return workflow.apply(ws, service=service, to=to, plan=plan, timeout=timeout)
+    return workflow.apply(ws, service=service, to=to, dry_run=dry_run, timeout=timeout)
 
 
 @task(begins=("",))
@@ -71,7 +71,7 @@ def roundtrip(
     warm=True,
 )
 def new(
-    ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False, plan: bool = False
+    ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False, dry_run: bool = False
 ) -> Result:
     """Write the next revision of a service from its models, then prove it on a scratch database.
 
@@ -80,25 +80,27 @@ def new(
     """
     from aegisdb.workflows.migrate.new import new_revision
 
-    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, plan=plan)
+    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, dry_run=dry_run)
 
 
 @task(writes=True, warm=True)
 def rollback(
-    ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+    ws: Workspace, service: str, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
 ) -> Result:
     """Revert revisions of a service; says first which tables and how many rows that costs.
 
     Example:
-        invoke migrate.rollback --service identity --plan
+        invoke migrate.rollback --service identity --dry-run
     """
     from aegisdb.workflows.migrate import rollback as workflow
 
-    return workflow.rollback(ws, service, steps=steps, to=to, plan=plan, yes=yes)
+    return workflow.rollback(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes)
 
 
 @task(writes=True, warm=True)
-def reapply(ws: Workspace, service: str, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False) -> Result:
+def reapply(
+    ws: Workspace, service: str, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
+) -> Result:
     """Revert revisions of a service and apply them again.
 
     Example:
@@ -106,7 +108,7 @@ def reapply(ws: Workspace, service: str, steps: int = 1, to: str = "", plan: boo
     """
     from aegisdb.workflows.migrate import rollback as workflow
 
-    return workflow.reapply(ws, service, steps=steps, to=to, plan=plan, yes=yes)
+    return workflow.reapply(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes)
 
 
 @task()
@@ -158,7 +160,7 @@ def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, ti
 
 @task(help={"revision": "Revision to mark as applied.", "force": "Do not compare the schema first."}, writes=True)
 def stamp(
-    ws: Workspace, service: str, revision: str = "head", force: bool = False, plan: bool = False, yes: bool = False
+    ws: Workspace, service: str, revision: str = "head", force: bool = False, dry_run: bool = False, yes: bool = False
 ) -> Result:
     """Mark revisions as applied without running them, if the live schema is what they build.
 
@@ -167,7 +169,7 @@ def stamp(
     """
     from aegisdb.workflows.migrate import stamp as workflow
 
-    return workflow.stamp(ws, service, revision, force=force, plan=plan, yes=yes)
+    return workflow.stamp(ws, service, revision, force=force, dry_run=dry_run, yes=yes)
 
 
 @task(warm=True)
@@ -208,7 +210,7 @@ def resolve(
     applied: bool = False,
     rolled_back: bool = False,
     force: bool = False,
-    plan: bool = False,
+    dry_run: bool = False,
     yes: bool = False,
 ) -> Result:
     """Decide about a revision that died half-way, so that runs go on; INVALID indexes of it are rebuilt or dropped.
@@ -219,7 +221,7 @@ def resolve(
     from aegisdb.workflows.migrate import resolve as workflow
 
     said = {"applied": applied, "rolled_back": rolled_back, "force": force}
-    return workflow.resolve(ws, service, **said, plan=plan, yes=yes)
+    return workflow.resolve(ws, service, **said, dry_run=dry_run, yes=yes)
 
 
 @task(
@@ -269,12 +271,12 @@ def lint(
 
 
 @task()
-def rebase(ws: Workspace, service: str, plan: bool = False) -> Result:
+def rebase(ws: Workspace, service: str, dry_run: bool = False) -> Result:
     """Re-point my unapplied revision onto the head that somebody merged first, instead of a merge revision.
 
     Example:
-        invoke migrate.rebase --service identity --plan
+        invoke migrate.rebase --service identity --dry-run
     """
     from aegisdb.workflows.migrate.rebase import rebase as workflow
 
-    return workflow(ws, service, plan=plan)
+    return workflow(ws, service, dry_run=dry_run)

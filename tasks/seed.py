@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @task(writes=True)
-def run(ws: Workspace, service: str = "", plan: bool = False) -> Result:
+def run(ws: Workspace, service: str = "", dry_run: bool = False) -> Result:
     """Run the seeds in order and check that their tables hold rows; refused while revisions are pending.
 
     Example:
@@ -20,7 +20,7 @@ def run(ws: Workspace, service: str = "", plan: bool = False) -> Result:
     """
     from aegisdb.workflows.seed.run import seed_run
 
-    return seed_run(ws, service=service, plan=plan)
+    return seed_run(ws, service=service, dry_run=dry_run)
 
 
 @task()

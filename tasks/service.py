@@ -31,7 +31,7 @@ def list_(ws: Workspace) -> Result:
     },
     positional=("name",),
 )
-def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bool = False) -> Result:
+def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, dry_run: bool = False) -> Result:
     """Write a new service with models and an Alembic history, and register it; contacts nothing.
 
     Example:
@@ -39,7 +39,7 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bo
     """
     from aegisdb.workflows.service.add import service_add
 
-    return service_add(ws, name, runner=runner, sync=sync, plan=plan)
+    return service_add(ws, name, runner=runner, sync=sync, dry_run=dry_run)
 
 
 @task(
@@ -50,15 +50,15 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, plan: bo
     },
     positional=("path",),
 )
-def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", plan: bool = False) -> Result:
+def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", dry_run: bool = False) -> Result:
     """Register an Alembic history that exists: finds its version table, tables and URL setting; contacts nothing.
 
     Example:
-        invoke service.adopt services/legacy --plan
+        invoke service.adopt services/legacy --dry-run
     """
     from aegisdb.workflows.service.adopt import service_adopt
 
-    return service_adopt(ws, path, name=name, runner=runner, plan=plan)
+    return service_adopt(ws, path, name=name, runner=runner, dry_run=dry_run)
 
 
 @task()

@@ -30,7 +30,7 @@ _COMMON_HELP = {
     "lock_wait": "Seconds to wait for another writer.",
     "service": "Only this service.",
     "to": "Stop at this revision.",
-    "plan": "Show what would be done, and do nothing.",
+    "dry_run": "Show what would be done, and do nothing.",
     "yes": "Do not ask; accepted only for databases that are proven to be disposable.",
     "message": "What the revision does, in a few words.",
     "steps": "How many revisions.",

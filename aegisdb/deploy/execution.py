@@ -31,7 +31,7 @@ class DeployDone:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployApplyResult(Result):
-    """What ran and what was current; after an error also what failed and was not started; with `plan` nothing ran."""
+    """What ran and what was current; after an error also what failed and was not started; in a dry run nothing ran."""
 
     files: tuple[DeployDone, ...] = ()
     planned: tuple[str, ...] = ()

@@ -108,7 +108,7 @@ def test_a_hostile_psqlrc_is_ignored(root: Path) -> None:
 
 def test_plan_and_a_missing_directory(root: Path, database: Address) -> None:
     put(root, a=FIRST)
-    done = invoke("deploy.apply", "--plan", cwd=root)
+    done = invoke("deploy.apply", "--dry-run", cwd=root)
     assert (done.code, "a.sql" in done.out) == (0, True)
     assert query(database, "SELECT to_regclass('first'), to_regclass('aegisdb.deploy_ledger')") == [(None, None)]
     (root / "deploy" / "a.sql").unlink()

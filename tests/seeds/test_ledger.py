@@ -67,7 +67,7 @@ def test_a_missing_input_is_bad_input(tmp_path: Path, database: Address) -> None
 
 def test_plan_runs_nothing(tmp_path: Path, database: Address) -> None:
     two_seeds(tmp_path, database)
-    done = invoke("seed.run", "--plan", cwd=tmp_path)
+    done = invoke("seed.run", "--dry-run", cwd=tmp_path)
     assert done.code == 0
     assert done.out.index("module shop.fill") < done.out.index("sql tags.sql")
     assert ran(database) == []

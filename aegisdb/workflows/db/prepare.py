@@ -91,8 +91,8 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     from aegisdb.workflows.deploy.apply import deploy_apply
     from aegisdb.workflows.migrate.apply import apply
 
-    steps = [f"run {file}" for file in deploy_apply(ws, plan=True).planned]
-    for service in apply(ws, plan=True).services:
+    steps = [f"run {file}" for file in deploy_apply(ws, dry_run=True).planned]
+    for service in apply(ws, dry_run=True).services:
         steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
     return Planned(steps=tuple(steps) or ("do nothing: all of it is there",))
 

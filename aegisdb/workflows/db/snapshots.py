@@ -48,7 +48,7 @@ class SnapshotResult(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotPlan(Result):
-    """What `--plan` tells: which databases would be copied, renamed or dropped, and the room that it takes."""
+    """What `--dry-run` tells: which databases would be copied, renamed or dropped, and the room that it takes."""
 
     steps: tuple[str, ...]
     bytes: int
@@ -84,8 +84,8 @@ class DropSnapshotResult(Result):
     bytes: int
 
 
-def snapshot(ws: Workspace, name: str, *, plan: bool = False) -> SnapshotResult | SnapshotPlan:
-    """Keep a copy of the target's database as `name`. `plan` only says what that would take.
+def snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> SnapshotResult | SnapshotPlan:
+    """Keep a copy of the target's database as `name`. `dry_run` only says what that would take.
 
     Raises:
         BadInput: the name cannot be used; Refused: it exists already, or there is no room for it.
@@ -95,7 +95,7 @@ def snapshot(ws: Workspace, name: str, *, plan: bool = False) -> SnapshotResult 
     full = snapshot_database(address.database, name)
     with databases.maintenance(address, application="aegisdb: db.snapshot") as conn:
         size = _require_new(ws, conn, name)
-        if plan:
+        if dry_run:
             steps = (f"copy database {address.database} as {full}",)
             return SnapshotPlan(steps=steps, bytes=size, space=_space(ws, conn))
         ws.listen(Event(step="copy", subject=address.database, note=f"{size} bytes"))
@@ -118,8 +118,8 @@ def list_snapshots(ws: Workspace) -> SnapshotsResult:
     return SnapshotsResult(snapshots=found, space=space(found, ws.registry.file.snapshots))
 
 
-def drop_snapshot(ws: Workspace, name: str, *, plan: bool = False) -> DropSnapshotResult | SnapshotPlan:
-    """Drop a snapshot for good. `plan` only says what that frees.
+def drop_snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> DropSnapshotResult | SnapshotPlan:
+    """Drop a snapshot for good. `dry_run` only says what that frees.
 
     Raises:
         BadInput: there is none of that name; Refused: a database of that name is not one of ours, or the database
@@ -130,16 +130,16 @@ def drop_snapshot(ws: Workspace, name: str, *, plan: bool = False) -> DropSnapsh
         full = _existing(conn, address.database, name)
         _require_allowed(ws, conn, "db.drop-snapshot", address.database)
         size = _size(conn, full)
-        if plan:
+        if dry_run:
             return SnapshotPlan(steps=(f"drop database {full}",), bytes=-size, space=_space(ws, conn))
         databases.drop(conn, full)
     return DropSnapshotResult(dropped=name, bytes=size)
 
 
-def restore(ws: Workspace, name: str, *, yes: bool = False, plan: bool = False) -> RestoreResult | SnapshotPlan:
+def restore(ws: Workspace, name: str, *, yes: bool = False, dry_run: bool = False) -> RestoreResult | SnapshotPlan:
     """Make the target's database what it was at a snapshot; the one it replaces is kept as `before-restore`.
 
-    `plan` only says what would be copied, renamed and dropped, and whether it would be refused.
+    `dry_run` only says what would be copied, renamed and dropped, and whether it would be refused.
 
     Raises:
         BadInput: there is no such snapshot; Refused: the database is not disposable.
@@ -150,7 +150,7 @@ def restore(ws: Workspace, name: str, *, yes: bool = False, plan: bool = False) 
     with databases.maintenance(address, application="aegisdb: db.restore") as conn:
         source = _existing(conn, live, name)
         there = _require_allowed(ws, conn, "db.restore", live, yes=yes)
-        if plan:
+        if dry_run:
             return _plan_restore(ws, conn, source, snapshot_database(live, kept))
         with replacing_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
             facts = _facts(ws) if there else {}

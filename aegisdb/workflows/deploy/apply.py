@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-def deploy_apply(ws: Workspace, *, again: bool = False, plan: bool = False) -> DeployApplyResult:
+def deploy_apply(ws: Workspace, *, again: bool = False, dry_run: bool = False) -> DeployApplyResult:
     """Run the deploy files on the target's database under the writer lock.
 
     Raises:
@@ -25,7 +25,7 @@ def deploy_apply(ws: Workspace, *, again: bool = False, plan: bool = False) -> D
         with ws.connect() as conn:
             states = compare_with_ledger(conn, files)
         current = () if again else tuple(file.file for file in states if file.state == "current")
-        if plan:
+        if dry_run:
             names = tuple(path.name for path in files if path.name not in current)
             return DeployApplyResult(planned=names, current=current)
         bindir = ws.server.bindir()

@@ -71,8 +71,8 @@ class Tally:
         return ApplyResult(services=tuple(rows), planned=planned)
 
 
-def apply(ws: Workspace, *, service: str = "", to: str = "", plan: bool = False, timeout: float = 0) -> ApplyResult:
-    """Apply the pending revisions of all services, or of one, up to `to`. `plan` only says what that would be.
+def apply(ws: Workspace, *, service: str = "", to: str = "", dry_run: bool = False, timeout: float = 0) -> ApplyResult:
+    """Apply the pending revisions of all services, or of one, up to `to`. `dry_run` only says what that would be.
 
     Nothing pending is answered without a lock and without a worker. A service that cannot be judged (broken files,
     an unknown revision, two heads) is a problem of the result while the others are applied, unless it was asked for.
@@ -87,8 +87,8 @@ def apply(ws: Workspace, *, service: str = "", to: str = "", plan: bool = False,
         alembic_settings(ws.registry, service)
     with ws.glance() as conn:
         before = plan_apply(ws, conn, service, to)
-        if plan or not before.todo:
-            return before.result(planned=plan)
+        if dry_run or not before.todo:
+            return before.result(planned=dry_run)
     return _apply(ws, service, to, timeout)
 
 

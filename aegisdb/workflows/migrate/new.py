@@ -44,12 +44,12 @@ class NewRevisionResult(Result):
 
 
 def new_revision(
-    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False, plan: bool = False
+    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False, dry_run: bool = False
 ) -> NewRevisionResult:
     """Write the next revision of a service; the live database is neither needed at head nor touched.
 
     Autogenerate compares the models with a scratch database at head. `empty` writes a file without operations and
-    needs no server. `plan` only says which operations the file would have.
+    needs no server. `dry_run` only says which operations the file would have.
 
     Raises:
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
@@ -60,7 +60,7 @@ def new_revision(
     history = read_history(ws.registry, service)
     if problem := several_heads(history):
         raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
-    if plan:
+    if dry_run:
         return _planned(ws, history, empty=empty)
     if empty:
         return _written(ws, service, _empty(ws, history, text))

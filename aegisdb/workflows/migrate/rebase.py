@@ -47,7 +47,7 @@ class RebaseResult(Result):
     planned: bool
 
 
-def rebase(ws: Workspace, service: str, *, plan: bool = False) -> RebaseResult:
+def rebase(ws: Workspace, service: str, *, dry_run: bool = False) -> RebaseResult:
     """Re-point my revisions onto the head that the default branch has; only `down_revision` and "Revises:" change.
 
     Mine is what the default branch does not have and the target's database has not applied.
@@ -59,7 +59,7 @@ def rebase(ws: Workspace, service: str, *, plan: bool = False) -> RebaseResult:
     alembic_settings(ws.registry, service)
     history = read_history(ws.registry, service)
     if several_heads(history) is None:
-        return RebaseResult(service=service, moved=(), heads=history.heads, planned=plan)
+        return RebaseResult(service=service, moved=(), heads=history.heads, planned=dry_run)
     theirs, mine = _sides(ws, history)
     _require_unapplied(ws, history, theirs, mine)
     moved: list[Moved] = []
@@ -67,11 +67,11 @@ def rebase(ws: Workspace, service: str, *, plan: bool = False) -> RebaseResult:
     for head in mine:
         revision = _lowest(history, head, theirs)
         moved.append(_moved(ws, revision, top))
-        if not plan:
+        if not dry_run:
             _write(revision, top)
         top = head
-    heads = (top,) if plan else _proven(ws, service, top)
-    return RebaseResult(service=service, moved=tuple(moved), heads=heads, planned=plan)
+    heads = (top,) if dry_run else _proven(ws, service, top)
+    return RebaseResult(service=service, moved=tuple(moved), heads=heads, planned=dry_run)
 
 
 def _sides(ws: Workspace, history: History) -> tuple[str, tuple[str, ...]]:

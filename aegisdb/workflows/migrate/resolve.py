@@ -45,7 +45,7 @@ def resolve(
     applied: bool = False,
     rolled_back: bool = False,
     force: bool = False,
-    plan: bool = False,
+    dry_run: bool = False,
     yes: bool = False,
 ) -> ResolveResult:
     """Record what is true of a half-applied step and let runs go on.
@@ -53,7 +53,7 @@ def resolve(
     `applied`: a person finished the step by hand, so it counts as done. `rolled_back`: a person undid what it had
     committed, so it counts as never started. Of the schema only INVALID indexes that the revision names are touched:
     rebuilt or dropped, as the decision wants it. `force` does not compare the schema with the decision; as for a
-    stamp it needs a database that is disposable or confirmed. `plan` only says which step would count as what.
+    stamp it needs a database that is disposable or confirmed. `dry_run` only says which step would count as what.
 
     Raises:
         UsageError: not exactly one of the two; Difference: `resolve`: the live schema says otherwise;
@@ -78,7 +78,7 @@ def resolve(
             return ResolveResult(service=service, now=rows)
         _require_file(history, half)
         decision = "applied" if applied else "rolled back"
-        if plan:
+        if dry_run:
             return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, planned=True)
         if force:
             from aegisdb.safety import require_disposable

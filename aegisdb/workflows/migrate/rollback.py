@@ -39,9 +39,9 @@ class RollbackResult(Result):
 
 
 def rollback(
-    ws: Workspace, service: str, *, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+    ws: Workspace, service: str, *, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
 ) -> RollbackResult:
-    """Revert the newest `steps` revisions, or everything above `to`. `plan` only says what that would cost.
+    """Revert the newest `steps` revisions, or everything above `to`. `dry_run` only says what that would cost.
 
     More than one revision counts as destructive: the database must be disposable or confirmed.
 
@@ -49,17 +49,19 @@ def rollback(
         UsageError: not that many are applied; Refused: another service rests on it, or the database is shared;
         RevisionFailed: a downgrade failed, with what was reverted before as `error.result`.
     """
-    return _revert(ws, service, steps=steps, to=to, plan=plan, yes=yes, again=False)
+    return _revert(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes, again=False)
 
 
 def reapply(
-    ws: Workspace, service: str, *, steps: int = 1, to: str = "", plan: bool = False, yes: bool = False
+    ws: Workspace, service: str, *, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
 ) -> RollbackResult:
     """Revert and apply again the same revisions, in one run of env.py; raises as `rollback`."""
-    return _revert(ws, service, steps=steps, to=to, plan=plan, yes=yes, again=True)
+    return _revert(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes, again=True)
 
 
-def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes: bool, again: bool) -> RollbackResult:
+def _revert(
+    ws: Workspace, service: str, *, steps: int, to: str, dry_run: bool, yes: bool, again: bool
+) -> RollbackResult:
     from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.backend import wait_for_orphans
@@ -90,9 +92,9 @@ def _revert(ws: Workspace, service: str, *, steps: int, to: str, plan: bool, yes
             lock=lock,
         ) as session:
             losses = job.losses(ws, conn, session)
-            if plan or not job.down:
+            if dry_run or not job.down:
                 planned = tuple(revision.id for revision in job.down)
-                return RollbackResult(service=service, losses=losses, not_started=planned, planned=plan)
+                return RollbackResult(service=service, losses=losses, not_started=planned, planned=dry_run)
             _tell(ws, losses)
             if len(job.down) > 1:
                 from aegisdb.safety import require_disposable

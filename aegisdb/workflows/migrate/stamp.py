@@ -28,12 +28,18 @@ class StampResult(Result):
 
 
 def stamp(
-    ws: Workspace, service: str, revision: str = "head", *, force: bool = False, plan: bool = False, yes: bool = False
+    ws: Workspace,
+    service: str,
+    revision: str = "head",
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    yes: bool = False,
 ) -> StampResult:
     """Write into the version table that the service is at `revision`; no revision is run.
 
     `force` skips the comparison; it needs a database that is disposable or confirmed, for a wrong stamp makes later
-    revisions fail or run twice. `plan` compares, and only says what would be written.
+    revisions fail or run twice. `dry_run` compares, and only says what would be written.
 
     Raises:
         UsageError: no such revision; Difference: `stamp`: the live schema is not what the revision builds, with the
@@ -53,7 +59,7 @@ def stamp(
         before = read_versions(conn, [history])[service]
         wanted = history.resolve(revision, before)
         _refuse_half_applied(conn, service)
-        if force and not plan:
+        if force and not dry_run:
             from aegisdb.safety import require_disposable
 
             require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
@@ -61,7 +67,7 @@ def stamp(
             from aegisdb.drift.revision_match import require_fit
 
             require_fit(ws, conn, history, wanted)
-        if plan:
+        if dry_run:
             return StampResult(service=service, before=before, now=tuple(sorted(wanted)), forced=force, planned=True)
         ensure(conn)
         with (

@@ -28,7 +28,7 @@ def plan_seeds(ws: Workspace, *, service: str = "") -> SeedPlan:
     return SeedPlan(seeds=tuple(f"{name}: {seed_name(seed)}" for name, seed in seeds_of(ws.registry, services)))
 
 
-def seed_run(ws: Workspace, *, service: str = "", plan: bool = False) -> SeedRunResult | SeedPlan:
+def seed_run(ws: Workspace, *, service: str = "", dry_run: bool = False) -> SeedRunResult | SeedPlan:
     """Run the seeds of one service or of all, under the writer lock; all run, whatever ran before: they are idempotent.
 
     Raises:
@@ -36,7 +36,7 @@ def seed_run(ws: Workspace, *, service: str = "", plan: bool = False) -> SeedRun
         Failed: a seed failed, or left its tables empty; `result` says what ran.
     """
     planned = plan_seeds(ws, service=service)
-    if plan or not planned.seeds:
+    if dry_run or not planned.seeds:
         return planned
     from aegisdb.postgres.locks import writer_lock
 

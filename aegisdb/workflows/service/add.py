@@ -30,7 +30,7 @@ _DEFAULT = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAddResult(Result):
-    """What was written, or with `--plan` what would be."""
+    """What was written, or with `--dry-run` what would be."""
 
     service: str
     package: str
@@ -43,7 +43,7 @@ class ServiceAddResult(Result):
 
 
 def service_add(
-    ws: Workspace, name: str, *, runner: str = "", sync: bool = False, plan: bool = False
+    ws: Workspace, name: str, *, runner: str = "", sync: bool = False, dry_run: bool = False
 ) -> ServiceAddResult:
     """Write a service that `migrate.new`, `migrate.apply` and `migrate.roundtrip` work on at once; contacts nothing.
 
@@ -52,7 +52,7 @@ def service_add(
         name: name in services.yaml: lower case letters, digits, - and _.
         runner: how to reach the service's own environment, e.g. "poetry run"; empty for this one.
         sync: a synchronous env.py on psycopg instead of an asynchronous one on asyncpg.
-        plan: write nothing.
+        dry_run: write nothing.
 
     Raises:
         UsageError: not usable as a name, or the name or the directory is taken.
@@ -68,7 +68,7 @@ def service_add(
     facts = {"name": name, "package": package, "version_table": f"alembic_version_{package}", "driver": driver}
     files = service_files({**facts, "url": _url(registry), "revision": uuid.uuid4().hex[-12:], "created": _now()})
     text, entry = with_service(registry.path, name, _entry(path, facts, runner))
-    if not plan:
+    if not dry_run:
         _write(registry.root / path, files)
         try:
             replace_file(registry.path, text)
@@ -77,7 +77,7 @@ def service_add(
                 f"{path} is written, but {registry.path.name} is not: {error.strerror}", hint=f"add by hand:\n{entry}"
             ) from None
     listed = tuple(f"{path}/{file}" for file in sorted(files))
-    return ServiceAddResult(service=name, package=package, path=path, written=not plan, files=listed, entry=entry)
+    return ServiceAddResult(service=name, package=package, path=path, written=not dry_run, files=listed, entry=entry)
 
 
 def runner_words(runner: str) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class ServiceAdoptResult(Result):
 
 
 def service_adopt(
-    ws: Workspace, path: str, *, name: str = "", runner: str = "", plan: bool = False
+    ws: Workspace, path: str, *, name: str = "", runner: str = "", dry_run: bool = False
 ) -> ServiceAdoptResult:
     """Register the Alembic history in a directory. Its env.py runs once, offline, in a process of its own.
 
@@ -54,7 +54,7 @@ def service_adopt(
         path: the service's directory, relative to the working directory or to services.yaml.
         name: its name in services.yaml; the directory's name otherwise.
         runner: how to reach the service's own environment, e.g. "poetry run"; empty for this one.
-        plan: write nothing.
+        dry_run: write nothing.
 
     Raises:
         UsageError: no such directory, no Alembic configuration in it, or it is registered already.
@@ -73,12 +73,12 @@ def service_adopt(
     tables, notes = _own(ws.registry, found)
     entry = _entry(relative, found, config, words, _patterns(name, (*tables, *found["types"])))
     text, lines = with_service(ws.registry.path, name, entry)
-    if not plan:
+    if not dry_run:
         replace_file(ws.registry.path, text)
     return ServiceAdoptResult(
         service=name,
         path=relative,
-        written=not plan,
+        written=not dry_run,
         version_table=found["version_table"],
         revisions=found["revisions"],
         tables=tuple(tables),

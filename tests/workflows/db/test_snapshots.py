@@ -148,13 +148,13 @@ def test_no_more_bytes_than_the_registry_allows(shop: Project) -> None:
 
 
 def test_a_plan_tells_the_room_and_does_nothing(shop: Project) -> None:
-    planned = shop.invoke("db.snapshot", "one", "--plan", "--format", "json").json["result"]
+    planned = shop.invoke("db.snapshot", "one", "--dry-run", "--format", "json").json["result"]
     assert planned["bytes"] > 1_000_000
     assert planned["space"] == {"bytes": 0, "max_bytes": 20_000_000_000, "kept": 0, "keep": 10}
     assert shop.databases() == {shop.address.database}
     assert shop.invoke("db.snapshot", "one").code == 0
     before = shop.databases()
     shop.write("second")
-    assert shop.invoke("db.restore", "one", "--plan").code == 0
-    assert shop.invoke("db.drop-snapshot", "one", "--plan").code == 0
+    assert shop.invoke("db.restore", "one", "--dry-run").code == 0
+    assert shop.invoke("db.drop-snapshot", "one", "--dry-run").code == 0
     assert (shop.databases(), shop.text()) == (before, "second")

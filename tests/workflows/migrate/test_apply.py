@@ -22,7 +22,7 @@ def test_services_are_applied_in_the_order_of_their_foreign_keys(tmp_path: Path,
     build_monorepo(
         tmp_path, {"shop": Svc(revisions=(shop,), env="async"), "crm": Svc(revisions=(crm,))}, url=database.url()
     )
-    planned = invoke("migrate.apply", "--plan", "--format", "json", cwd=tmp_path)
+    planned = invoke("migrate.apply", "--dry-run", "--format", "json", cwd=tmp_path)
     assert planned.code == 0
     assert [s["service"] for s in planned.json["services"]] == ["crm", "shop"]
     assert rows(database, "SELECT to_regclass('crm_customers')") == [(None,)]

@@ -82,7 +82,7 @@ def test_only_down_revision_and_revises_change(shop: Shop) -> None:
 
 
 def test_plan_writes_nothing(shop: Shop) -> None:
-    ran = shop.run("migrate.rebase", "--plan")
+    ran = shop.run("migrate.rebase", "--dry-run")
     assert (ran.code, "mine would revise theirs, not s1" in ran.out) == (0, True)
     assert shop.mine.read_bytes().decode() == MINE
 

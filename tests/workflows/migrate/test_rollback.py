@@ -50,7 +50,7 @@ def value(database: Address, sql: str) -> object:
 
 
 def test_the_cost_is_told_and_the_revision_reverted(root: Path, database: Address) -> None:
-    planned = invoke("migrate.rollback", "--service", "crm", "--plan", "--format", "json", cwd=root)
+    planned = invoke("migrate.rollback", "--service", "crm", "--dry-run", "--format", "json", cwd=root)
     assert planned.json["result"]["losses"] == [{"table": "crm_users", "column": "mail", "rows": 2, "exact": True}]
     assert value(database, "TABLE alembic_version_crm") == "c2"
     ran = invoke("migrate.rollback", "--service", "crm", cwd=root)

@@ -83,7 +83,7 @@ def test_the_suite_and_plain_alembic_work_on_it_at_once(
 
 
 def test_plan_writes_nothing(repository: Path) -> None:
-    ran = invoke("service.add", "billing", "--plan", "--format", "json", cwd=repository)
+    ran = invoke("service.add", "billing", "--dry-run", "--format", "json", cwd=repository)
     assert ran.code == 0
     assert ran.json["result"]["written"] is False
     assert "billing/alembic/env.py" in ran.json["result"]["files"]

@@ -78,7 +78,7 @@ def test_version_table_tables_types_and_url_setting_are_found(repository: Path) 
 def test_the_services_of_this_repository_are_found_as_they_are_registered(tmp_path: Path, service: str) -> None:
     (tmp_path / "services.yaml").write_text(SOUND[: SOUND.index("services:")])
     shutil.copytree(ROOT / "services" / service, tmp_path / service, ignore=shutil.ignore_patterns("__pycache__"))
-    ran, found = adopt(tmp_path, service, "--plan")
+    ran, found = adopt(tmp_path, service, "--dry-run")
     assert ran.code == 0, ran.err
     registered = (ROOT / "services.yaml").read_text()
     assert f"version_table: {found['version_table']}, " in registered

@@ -1,4 +1,4 @@
-"""`--plan` of what writes: it says what would be done, and nothing is."""
+"""`--dry-run` of what writes: it says what would be done, and nothing is."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows(shop: Project) -> list[str]:
 )
 def test_a_plan_changes_nothing(shop: Project, words: tuple[str, ...], said: str) -> None:
     before, written = rows(shop), files(shop)
-    ran = shop.invoke(*words, "--plan")
+    ran = shop.invoke(*words, "--dry-run")
     assert ran.code in (0, 2), ran.err  # 2: there are no deploy files
     assert said in ran.out + ran.err
     assert (rows(shop), files(shop)) == (before, written)
@@ -67,14 +67,14 @@ def test_the_plan_of_a_revision_names_its_operations(shop: Project) -> None:
         "    colour: Mapped[str | None]\n"
     )
     written = files(shop)
-    planned = shop.invoke("migrate.new", "--service", "shop", "-m", "x", "--plan", "--format", "json").json
+    planned = shop.invoke("migrate.new", "--service", "shop", "-m", "x", "--dry-run", "--format", "json").json
     assert planned["ok"], planned
     assert any("colour" in operation for operation in planned["result"]["operations"])
     assert files(shop) == written
 
 
 def test_the_plan_of_down_stops_nothing(shop: Project) -> None:
-    assert shop.invoke("db.down", "--plan").code == 3  # a URL's server is not ours to stop
+    assert shop.invoke("db.down", "--dry-run").code == 3  # a URL's server is not ours to stop
     assert shop.text() == "first"
 
 
