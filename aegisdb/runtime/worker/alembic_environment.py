@@ -18,7 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import fast, guard, revision_files, version_rows
+from . import fast, guard, revision_files, schema_path, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
@@ -151,6 +151,7 @@ class AlembicSide:
         _enter(opening)
         fast.switch(opening["fast"])
         unix_socket.take(opening["socket"])
+        schema_path.take(opening)
         self.config = _config(opening)
         self.attributes = OnDemand(opening["url"])
         self.config.attributes = self.attributes

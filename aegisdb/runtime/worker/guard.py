@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import statements
 from .error_report import Refusal
+from .schema_path import quoted
 
 if TYPE_CHECKING:
     from .channel import Message
@@ -53,8 +54,7 @@ def settle(connection: Any, opening: Message) -> None:
         "idle_session_timeout": "0",  # it idles while other services' revisions run
     }
     if opening["schema"]:
-        quoted = opening["schema"].replace('"', '""')
-        settings["search_path"] = f'"{quoted}"'
+        settings["search_path"] = quoted(opening["schema"])
         # the recipe of Alembic's cookbook for one schema per tenant
         connection.dialect.default_schema_name = opening["schema"]
     calls = (f"set_config('{name}', {statements.literal(value)}, false)" for name, value in settings.items())

@@ -10,12 +10,14 @@ import json
 import os
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import journal_rows, statements, version_rows
 from .error_report import Refusal
 from .fast import version_table
 from .observer import Observer
+from .session_state import STATE, SessionState
 from .transactions import CURRENT, Transactions
 
 if TYPE_CHECKING:
@@ -47,19 +49,22 @@ class Stepper:
         self._rows: tuple[str, ...] | None = None
         """The version table as the step's last statement left it, in the step's own transaction."""
         self._moves: list[version_rows.Move] = []
+        self._session = SessionState()
         self.overheard = False
         """Whether env.py wants to be told of each step, and so may look at the version table after it."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
         self._began = 0.0
+        self._session = SessionState()
         self._outer = context._in_external_transaction  # noqa: SLF001  Alembic has no public name for it
         rows = tuple(heads)
         self._release(context)
         asked = False
         while True:
             request = self._channel.read()
-            if request is None or not self._fits(request):
+            if request is None or self._session.changed or not self._fits(request):
+                self._session.leave(context)
                 self._channel.put_back(request or {"op": "quit"})
                 return
             self.request, self._began = request, time.monotonic()
@@ -68,6 +73,7 @@ class Stepper:
             self._before = rows
             yield from self._steps(request, rows, context)
             if self._outer and request["op"] != "current":
+                self._session.leave(context)
                 return
             if asked or request["op"] != "current":  # the first request made env.py run: Alembic has just looked
                 rows = self._versions_now(context)
@@ -120,6 +126,7 @@ class Stepper:
             transactions.given(
                 journal_rows.start(connection, self._facts(request)) if record else transactions.current()
             )
+            self._session.begin(context)
             with transactions.watched(), observer.observing() if observer else nullcontext():
                 migration(**kwargs)
             self._observed = observer.report() if observer else None
@@ -176,18 +183,24 @@ class Stepper:
         if self._opening["record"]:
             noted = journal_rows.notes(self._facts(self.request or {}), time.monotonic() - self._began, given=given)
         versions = version_rows.table(context)
-        rows, transaction, *found = journal_rows.finish(
+        rows, transaction, state, *found = journal_rows.finish(
             context.connection,
             moves=[move.statement(versions) for move in moves],
             noted=noted,
-            returning=f"{version_rows.versions(context)}, {CURRENT}",
+            returning=f"{version_rows.versions(context)}, {CURRENT}, {STATE}",
         )
+        self._session.ends(state, self._source())
         if any(count != "1" for count in found):
             raise Refusal(
                 "unrecorded", f"it left nothing of {' and '.join(m.old for m in moves if m.old)} in {versions}"
             )
         self._rows = version_rows.after(json.loads(rows), moves)
         return transaction
+
+    def _source(self) -> str:
+        request = self.request or {}
+        given: str = request.get("source") or ""
+        return given or Path(self._script.get_revision(request["revision"]).path).read_text("utf-8", "replace")
 
     def ended(self) -> None:
         """Called when env.py has returned: an open step is done only where env.py held the transaction itself."""

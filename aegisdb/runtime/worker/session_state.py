@@ -1,0 +1,59 @@
+"""What of a session outlives a transaction, and so would reach the next revision: settings, role, temporary objects.
+
+Plain `alembic upgrade` one by one has a session for each revision. Where a revision has changed its session, the next
+one gets another.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from . import statements
+
+_SETTINGS = (
+    "search_path", "role", "session_authorization", "session_replication_role", "row_security", "check_function_bodies",
+    "default_tablespace", "temp_tablespaces", "default_table_access_method", "default_toast_compression",
+    "default_transaction_isolation", "default_transaction_read_only", "default_transaction_deferrable",
+    "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "client_min_messages",
+    "standard_conforming_strings", "backslash_quote", "escape_string_warning", "quote_all_identifiers", "xmloption",
+    "TimeZone", "DateStyle", "IntervalStyle", "bytea_output", "extra_float_digits", "client_encoding", "array_nulls",
+    "lc_messages", "lc_monetary", "lc_numeric", "lc_time", "default_text_search_config", "transform_null_equals",
+    "zero_damaged_pages", "ignore_system_indexes", "allow_system_table_mods", "password_encryption",
+    "createrole_self_grant", "event_triggers",
+)  # fmt: skip
+"""Those that change what a statement makes or finds; a setting that this server does not have counts as empty."""
+_UNSEEN = re.compile(
+    r"\bLOAD\b|\bag_catalog\b|\bcypher\b|\bcreate_(?:graph|[ve]label)\b|advisory_lock|\bLISTEN\b|\bset_config\b"
+    r"|\bSET\s+(?:SESSION\s+)?\w+\.\w+\s*(?:=|\bTO\b)",
+    re.IGNORECASE,
+)
+"""What no catalog shows, by the words of the file: libraries, locks of the session, settings of an application."""
+STATE = "md5(concat_ws('|', {}, pg_my_temp_schema(), {}, {}))".format(
+    ", ".join(f"current_setting('{name}', true)" for name in _SETTINGS),
+    "(SELECT count(*) FROM pg_prepared_statements WHERE from_sql)",
+    "(SELECT count(*) FROM pg_cursors WHERE is_holdable)",
+)
+"""SQL for the state of the session, as one text."""
+
+
+class SessionState:
+    """Compares the session of one run of env.py with what env.py made of it."""
+
+    def __init__(self) -> None:
+        self._given = ""
+        self.changed = False
+        """Whether a step left it otherwise."""
+
+    def begin(self, context: Any) -> None:
+        """Look at the session before its first step; env.py's own settings are its beginning."""
+        self._given = self._given or statements.texts(context.connection, f"SELECT {STATE}")[0]
+
+    def ends(self, state: str, source: str) -> None:
+        """Note what the last statement of a step found; `source` is the text of the revision."""
+        self.changed = self.changed or state != self._given or bool(_UNSEEN.search(source))
+
+    def leave(self, context: Any) -> None:
+        """Let the connection end when env.py closes it, instead of going back to a pool."""
+        if self.changed:
+            context.connection.detach()
