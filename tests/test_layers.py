@@ -54,6 +54,7 @@ LAYERS = (
     "aegisdb.dry_run",
     "aegisdb.errors",
     "aegisdb.results",
+    "aegisdb.plain_text",
     "aegisdb.fast_dataclass",
 )
 """From top to bottom; a module belongs to the longest name that it begins with."""

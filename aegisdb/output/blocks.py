@@ -27,8 +27,15 @@ Cell = str | Styled
 
 
 @dataclass(frozen=True)
+class Script:
+    """Lines for another program, which would understand others than these: nothing is cleaned, wrapped or coloured."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Text:
-    """Lines as they are: long ones are wrapped on a terminal unless `verbatim` (SQL, a tree, a diff)."""
+    """A line, wrapped on a terminal; or with `verbatim` many of them as they are (a statement, a tree, a diff)."""
 
     text: str
     style: Style = ""
@@ -52,7 +59,7 @@ class Table:
     title: str = ""
 
 
-Block = Text | Fields | Table
+Block = Text | Script | Fields | Table
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Cell]], title: str = "") -> Table:

@@ -1,5 +1,7 @@
 """The only module that prints: results on stdout, everything else on stderr, secrets on neither.
 
+What it prints is cleaned (aegisdb/plain_text.py), except for scripts, which are for another program.
+
 It holds the process's one masker and its one progress display, because a process has one stdout and one stderr.
 """
 
@@ -11,14 +13,16 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from aegisdb.errors import Refused
-from aegisdb.output.layout import layout
+from aegisdb.output.blocks import Script, Styled, Text
+from aegisdb.output.layout import layout, paint
 from aegisdb.output.masking import Masker
 from aegisdb.output.progress_display import ProgressDisplay
+from aegisdb.plain_text import clean, guarded, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aegisdb.output.blocks import Block
+    from aegisdb.output.blocks import Block, Cell
     from aegisdb.progress import Event
 
 mask = Masker()
@@ -37,20 +41,24 @@ def out(text: str, *, masked: bool = True) -> None:
     Raises:
         OSError: stdout takes no more for another reason (a full disk).
     """
-    _write(sys.stdout, mask(text) if masked else text)
+    _write(sys.stdout, _shown(text) if masked else guarded(clean(text)))
 
 
-def note(text: str) -> None:
-    """Print a line on stderr."""
+def note(*parts: Cell) -> None:
+    """Print a line on stderr, made of plain and styled parts."""
     _progress.pause()
-    _write(sys.stderr, mask(text))
+    colour = colours(sys.stderr)
+    cells = (part if isinstance(part, Styled) else Styled(part) for part in parts)
+    _write(sys.stderr, guarded("".join(paint(clean(mask(cell.text)), cell.style, colour=colour) for cell in cells)))
     _progress.resume()
 
 
 def show(blocks: Iterable[Block], *, masked: bool = True) -> None:
     """Print blocks on stdout, as wide as its terminal is."""
+    if _is_terminal(sys.stdout):  # nobody pipes it into a program
+        blocks = (Text(block.text, verbatim=True) if isinstance(block, Script) else block for block in blocks)
     for line in layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout)):
-        out(line, masked=masked)
+        _write(sys.stdout, mask(line) if masked else line)
 
 
 def ask(prompt: str) -> str:
@@ -66,7 +74,7 @@ def ask(prompt: str) -> str:
             code="no_tty",
         )
     _progress.pause()
-    sys.stderr.write(_encodable(mask(prompt), sys.stderr.encoding) + " ")
+    sys.stderr.write(_encodable(_shown(prompt), sys.stderr.encoding) + " ")
     sys.stderr.flush()
     answer = sys.stdin.readline()
     _progress.resume()
@@ -132,10 +140,20 @@ def _write(stream: TextIO | None, text: str) -> None:
             raise
 
 
+def _shown(text: str) -> str:
+    return guarded(clean(mask(text)))
+
+
+def _progress_text(text: str) -> str:
+    return guarded(one_line(mask(text)))
+
+
 def _progress_line(text: str) -> None:
-    _write(sys.stderr, mask(text))
+    _write(sys.stderr, _progress_text(text))
 
 
 _progress = ProgressDisplay(
-    write=_progress_line, mask=mask, live=lambda: _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+    write=_progress_line,
+    mask=_progress_text,
+    live=lambda: _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb",
 )

@@ -13,6 +13,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from aegisdb.plain_text import escaped_json
+
 if TYPE_CHECKING:
     from aegisdb.errors import Problem
     from aegisdb.output.outcome import Outcome
@@ -32,7 +34,7 @@ def envelope(outcome: Outcome, mask: Callable[[str], str]) -> str:
         **_payload(outcome.result),
         "errors": [_error(problem) for problem in outcome.problems],
     }
-    return json.dumps(_masked(document, mask), indent=2, ensure_ascii=False)
+    return escaped_json(json.dumps(_masked(document, mask), indent=2, ensure_ascii=False))
 
 
 def plain(value: Any) -> Any:

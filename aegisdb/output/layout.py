@@ -6,7 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from aegisdb.output.blocks import Block, Cell, Fields, Style, Styled, Table, Text
+from aegisdb.output.blocks import Block, Cell, Fields, Script, Style, Styled, Table, Text
+from aegisdb.plain_text import clean, guarded, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,6 @@ _NARROWEST = 10
 _WORDS = re.compile(r"\s+|\S+")
 _PIECES = re.compile(r"[^\s\-_.,/:@]*[-_.,/:@]+|[^\s\-_.,/:@]+")
 """Where a word may be broken: after the first is better than in the middle of `orchestration.seed_skills`."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def layout(blocks: Iterable[Block], *, width: int | None, colour: bool) -> Iterator[str]:
@@ -33,12 +33,18 @@ def layout(blocks: Iterable[Block], *, width: int | None, colour: bool) -> Itera
     for number, block in enumerate(blocks):
         if number and isinstance(block, Table) and block.title:
             yield ""
-        if isinstance(block, Text):
-            yield from _text(block, width, colour=colour)
-        elif isinstance(block, Fields):
-            yield from _fields(block, width, colour=colour)
+        if isinstance(block, Script):
+            yield from block.text.split("\n")
         else:
-            yield from _table(block, width, colour=colour)
+            yield from map(guarded, _lines(block, width, colour=colour))
+
+
+def _lines(block: Text | Fields | Table, width: int | None, *, colour: bool) -> Iterator[str]:
+    if isinstance(block, Text):
+        return _text(block, width, colour=colour)
+    if isinstance(block, Fields):
+        return _fields(block, width, colour=colour)
+    return _table(block, width, colour=colour)
 
 
 def paint(text: str, style: Style, *, colour: bool) -> str:
@@ -54,9 +60,11 @@ def display_width(text: str) -> int:
 
 
 def _content(cell: Cell) -> str:
-    # a name out of a database or a file must not move the cursor or change colours
-    text = cell.text if isinstance(cell, Styled) else cell
-    return text if text.isprintable() else _CONTROL.sub("?", text.expandtabs(4))
+    return one_line(cell.text if isinstance(cell, Styled) else cell)
+
+
+def _contents(cell: Cell) -> str:
+    return clean(cell.text if isinstance(cell, Styled) else cell).expandtabs(4)
 
 
 def _style(cell: Cell) -> Style:
@@ -106,17 +114,17 @@ def _cut(line: str, width: int) -> list[str]:
 
 
 def _text(block: Text, width: int | None, *, colour: bool) -> Iterator[str]:
-    content = _content(block.text)
-    lines = content.split("\n") if block.verbatim else _wrap(content, width)
+    lines = _contents(block.text).split("\n") if block.verbatim else _wrap(_content(block.text), width)
     yield from (paint(line, block.style, colour=colour) for line in lines)
 
 
 def _fields(block: Fields, width: int | None, *, colour: bool) -> Iterator[str]:
     if not block.pairs:
         return
-    names = max(display_width(name) for name, _ in block.pairs)
+    pairs = [(one_line(name), value) for name, value in block.pairs]
+    names = max(display_width(name) for name, _ in pairs)
     room = None if width is None else width - names - _GAP
-    for name, value in block.pairs:
+    for name, value in pairs:
         if room is not None and room < _NARROWEST:
             yield paint(name, "dim", colour=colour)
             yield from ("  " + line for line in _painted(value, None if width is None else width - 2, colour=colour))
@@ -127,7 +135,7 @@ def _fields(block: Fields, width: int | None, *, colour: bool) -> Iterator[str]:
 
 
 def _painted(cell: Cell, width: int | None, *, colour: bool) -> list[str]:
-    return [paint(line, _style(cell), colour=colour) for line in _wrap(_content(cell), width)]
+    return [paint(line, _style(cell), colour=colour) for line in _wrap(_contents(cell), width)]
 
 
 def _pad(text: str, width: int, *, right: bool = False) -> str:
@@ -140,7 +148,7 @@ def _table(block: Table, width: int | None, *, colour: bool) -> Iterator[str]:
         yield paint(_content(block.title), "heading", colour=colour)
     if not block.rows:
         return
-    headings = [column.removesuffix("#") for column in block.columns]
+    headings = [one_line(column.removesuffix("#")) for column in block.columns]
     widths = _column_widths(headings, block.rows, width)
     if widths is None:
         yield from _records(headings, block.rows, width, colour=colour)
@@ -156,7 +164,7 @@ def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]], widt
     widths = [display_width(heading) for heading in headings]
     for row in rows:
         for number, cell in enumerate(row):
-            widths[number] = max(widths[number], *(display_width(line) for line in _content(cell).split("\n")))
+            widths[number] = max(widths[number], display_width(_content(cell)))
     gaps = _GAP * (len(widths) - 1)
     if width is None or sum(widths) + gaps <= width:
         return widths

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
+from aegisdb.plain_text import clean
+
 MASK = "***"
 _SHORTEST = 4
 
@@ -64,7 +66,7 @@ class Masker:
 
 
 def _spellings(secret: str) -> set[str]:
-    encoded = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    encoded = {secret, clean(secret), quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
     return encoded | {text.replace("%", "%%") for text in encoded} | {text.replace("'", "''") for text in encoded}
 
 

@@ -7,10 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from aegisdb.output import console
-from aegisdb.output.blocks import Block, Cell, Fields, Styled, Table, Text
+from aegisdb.output.blocks import Block, Cell, Fields, Script, Styled, Table, Text
 from aegisdb.output.page_style import STYLE
 from aegisdb.output.views import blocks_of
 from aegisdb.pictures.canvas import MADE_BY
+from aegisdb.plain_text import clean, guarded
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ReportResult(Result):
 
 def write_page(gathered: Gathered) -> ReportResult:
     """Write the page; passwords are masked as on the terminal."""
-    text = console.mask(page(gathered))
+    text = guarded(clean(console.mask(page(gathered))))
     gathered.path.parent.mkdir(mode=0o711, exist_ok=True)
     gathered.path.write_text(text, "utf-8")
     findings = {section.title: len(section.problems) for section in gathered.sections if section.problems}
@@ -91,6 +92,8 @@ def _problem(problem: Problem) -> str:
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Text):
         yield _text(block)
+    elif isinstance(block, Script):
+        yield f"<pre>{escape(block.text)}</pre>"
     elif isinstance(block, Fields):
         pairs = "".join(f"<dt>{escape(name)}</dt><dd>{_cell(value)}</dd>" for name, value in block.pairs)
         yield f"<dl>{pairs}</dl>"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BUG_EXIT_CODE, AegisError, Problem
 from aegisdb.output import console
-from aegisdb.output.blocks import duration
-from aegisdb.output.layout import paint
+from aegisdb.output.blocks import Styled, duration
+from aegisdb.plain_text import clean, one_line
 
 if TYPE_CHECKING:
     from aegisdb.output.outcome import Outcome
@@ -68,7 +67,7 @@ def present(outcome: Outcome, form: Format, *, quiet: bool = False, masked: bool
         return outcome.exit_code or 1
     if form == "text" and not quiet and (not outcome.problems or outcome.seconds >= 1):
         verb = "failed after" if outcome.problems else "done in"
-        console.note(paint(f"{verb} {duration(outcome.seconds)}", "dim", colour=console.colours(sys.stderr)))
+        console.note(Styled(f"{verb} {duration(outcome.seconds)}", "dim"))
     for problem in outcome.problems:
         _problem(problem)
     return outcome.exit_code
@@ -86,11 +85,9 @@ def _result(outcome: Outcome, form: Format, *, masked: bool) -> None:
 
 
 def _problem(problem: Problem) -> None:
-    colour = console.colours(sys.stderr)
-    headline, *detail = problem.message.splitlines() or [""]
+    headline, *detail = clean(problem.message).split("\n")
     for line in detail:
-        console.note(paint(f"  {line}", "dim", colour=colour))
+        console.note(Styled(f"  {line}", "dim"))
     where = f"{problem.where}: " if problem.where and problem.where not in headline else ""
-    label = paint(f"error[{problem.code}]", "bad", colour=colour)
     hint = f" → {problem.hint}" if problem.hint else ""
-    console.note(" ".join(f"{label} {where}{headline}{hint}".splitlines()))
+    console.note(Styled(f"error[{problem.code}]", "bad"), one_line(f" {where}{headline}{hint}"))

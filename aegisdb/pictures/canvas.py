@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from aegisdb.plain_text import guarded, one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -75,7 +77,7 @@ class Canvas:
     def text(self, x: float, y: float, text: str, css: str = "", *, anchor: str = "start") -> None:
         """One line, `y` is its baseline."""
         where = f' text-anchor="{anchor}"' if anchor != "start" else ""
-        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{css}"{where}>{escape(text)}</text>')
+        self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{css}"{where}>{_label(text)}</text>')
 
     def circle(self, x: float, y: float, radius: float, css: str) -> None:
         """A circle."""
@@ -83,7 +85,7 @@ class Canvas:
 
     def path(self, d: str, css: str, title: str = "") -> None:
         """A line; `title` shows when the pointer is on it."""
-        inside = f"<title>{escape(title)}</title>" if title else ""
+        inside = f"<title>{_label(title)}</title>" if title else ""
         self._parts.append(f'<path d="{d}" class="{css}">{inside}</path>')
 
     def line(self, x1: float, y1: float, x2: float, y2: float, css: str) -> None:
@@ -98,9 +100,13 @@ class Canvas:
             f'width="{width:.0f}" height="{height:.0f}" role="img" '
             # it shrinks to the page as long as it can be read, then it scrolls
             f'style="max-width: max(100%, {width * _SMALLEST:.0f}px); height: auto">\n'
-            f"<!-- {MADE_BY} -->\n<title>{escape(title)}</title>\n<style>{hue_styles(hues)}</style>\n"
+            f"<!-- {MADE_BY} -->\n<title>{_label(title)}</title>\n<style>{hue_styles(hues)}</style>\n"
             f'<rect width="100%" height="100%" class="paper"/>\n{body}\n</svg>\n'
         )
+
+
+def _label(text: str) -> str:
+    return escape(guarded(one_line(text)))
 
 
 def width_of(text: str) -> float:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aegisdb.pictures.canvas import MADE_BY
+from aegisdb.plain_text import guarded, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ def diagram(schema: Schema, *, title: str) -> str:
     """An `erDiagram`; key columns only. Labels of graphs have no keys and are left out."""
     tables = [table for table in schema.tables if not table.graph]
     names = {table.key: _word(table.title) for table in tables}
-    lines = ["erDiagram", f"  %% {title}, {MADE_BY}"]
+    lines = ["erDiagram", f"  %% {one_line(title)}, {MADE_BY}"]
     for table in tables:
         lines += _entity(table, names[table.key])
     lines += [
@@ -44,7 +45,7 @@ def _marks(column: Column) -> str:
 def histories(trees: Iterable[Tree], *, title: str) -> str:
     """A `flowchart`, newest at the bottom; pending revisions are dashed, the database's place is bold."""
     trees = tuple(trees)
-    lines = ["flowchart LR", f"  %% {title}, {MADE_BY}"]
+    lines = ["flowchart LR", f"  %% {one_line(title)}, {MADE_BY}"]
     for tree in trees:
         lines.append(f'  subgraph {_word(tree.service)}["{_plain(tree.service)}: {_plain(tree.summary)}"]')
         lines += [f"    {_node(tree, node)}" for node in reversed(tree.nodes)]
@@ -78,4 +79,4 @@ def _word(text: str) -> str:
 
 def _plain(text: str) -> str:
     # Mermaid's own entity for a quotation mark; everything else is text
-    return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;").replace("\n", " ")
+    return guarded(one_line(text)).replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")

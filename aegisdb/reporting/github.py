@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.plain_text import clean, guarded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,7 +25,7 @@ def _line(mark: Mark) -> str:
 
 def _data(text: str) -> str:
     """As GitHub's own toolkit escapes a message."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return guarded(clean(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

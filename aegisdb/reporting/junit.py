@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from aegisdb.plain_text import clean, guarded, one_line
+
 if TYPE_CHECKING:
     from aegisdb.reporting.stages import Case, Stage
-
-_NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(stages: tuple[Stage, ...]) -> str:
@@ -53,13 +52,10 @@ def _case(stage: Stage, case: Case) -> str:
         return f"{head}><skipped{_attributes(message=stage.summary)}/></testcase>\n"
     if not case.problems:
         return f"{head}/>\n"
-    text = escape(_clean("\n".join(case.problems)))
-    return f"{head}><failure{_attributes(message=case.problems[0].splitlines()[0])}>{text}</failure></testcase>\n"
+    text = guarded(clean("\n".join(case.problems)))
+    message = text.partition("\n")[0]
+    return f"{head}><failure{_attributes(message=message)}>{escape(text)}</failure></testcase>\n"
 
 
 def _attributes(**values: object) -> str:
-    return "".join(f" {name}={quoteattr(_clean(str(value)))}" for name, value in values.items())
-
-
-def _clean(text: str) -> str:
-    return _NOT_IN_XML.sub("?", text)
+    return "".join(f" {name}={quoteattr(guarded(one_line(str(value))))}" for name, value in values.items())

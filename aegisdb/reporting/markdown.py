@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.plain_text import clean, guarded
 from aegisdb.reporting.stages import count
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ def markdown(stages: tuple[Stage, ...], target: str) -> str:
 
 
 def _item(problem: Problem) -> str:
-    where = f"`{problem.where}` " if problem.where else ""
+    where = f"`{_cell(problem.where).replace('`', '')}` " if problem.where else ""
     hint = f" → {_cell(problem.hint)}" if problem.hint else ""
     return f"- {where}**{problem.code}**: {_cell(problem.message)}{hint}"
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return guarded(" ".join(clean(text).split())).replace("|", "\\|").replace("<", "&lt;")

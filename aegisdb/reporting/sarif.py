@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from aegisdb.plain_text import escaped_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,7 +27,10 @@ def sarif(marks: Iterable[Mark]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(mark, rules) for mark in listed],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        escaped_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False))
+        + "\n"
+    )
 
 
 def _rule(identifier: str) -> dict[str, Any]:
@@ -48,7 +53,10 @@ def _result(mark: Mark, rules: list[str]) -> dict[str, Any]:
     }
     if mark.path:
         place = {
-            "artifactLocation": {"uri": quote(mark.path.replace("\\", "/")), "uriBaseId": "%SRCROOT%"},
+            "artifactLocation": {
+                "uri": quote(mark.path.replace("\\", "/"), errors="surrogateescape"),
+                "uriBaseId": "%SRCROOT%",
+            },
             "region": {"startLine": max(mark.line, 1)},
         }
         result["locations"] = [{"physicalLocation": place}]

@@ -56,7 +56,7 @@ def test_a_table_far_too_wide_becomes_records() -> None:
 
 
 def test_a_name_cannot_move_the_cursor() -> None:
-    assert lines(Fields((("name", "a\x1b[2Jb\rc"),))) == ["name  a?[2Jb?c"]
+    assert lines(Fields((("name", "a\x1b[2Jb\rc"),))) == ["name  a\\x1b[2Jb\\x0dc"]
 
 
 def test_colour_does_not_change_the_columns() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, size, table
+from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def _disposable(result: DbStatusResult) -> Cell:
 def prepare(result: PrepareResult) -> Iterator[Block]:
     """What was run, one a line, then what the database is now."""
     lists = {"deployed": result.deployed, "revisions": result.revisions, "seeds": result.seeds}
-    yield Fields(tuple((name, "\n".join(lines)) for name, lines in lists.items() if lines))
+    yield Fields(tuple((name, "\n".join(map(one_line, lines))) for name, lines in lists.items() if lines))
     if result.problems:
         return
     said = {"made": "is made", "migrated": "is up to date", "nothing": "was up to date: nothing to do"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.output.blocks import Block, Styled, Text, duration, table
+from aegisdb.output.blocks import Block, Script, Styled, Text, duration, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ def lint(result: Any) -> Iterator[Block]:
         yield Text(f"  {finding.message}")
         yield Text(f"  → {finding.fix}", "dim")
     yield from (Text(note, "warn") for note in result.notes)
-    yield from (Text(line, verbatim=True) for line in result.annotations)
+    yield from (Script(line) for line in result.annotations)
     hidden = f", {_counted(result.ignored, 'finding')} ignored with a reason" if result.ignored else ""
     looked = f"{_counted(result.revisions, 'revision')} ({result.scope}){hidden}"
     yield Text(f"clean: {looked}", "ok") if not result.findings else Text(f"looked at {looked}", "dim")
@@ -53,7 +53,7 @@ def ci(result: Any) -> Iterator[Block]:
         ["stage", "state", "what", "time#"],
         ([s.name, Styled(s.state, _STATES[s.state]), s.summary, duration(s.seconds)] for s in result.stages),
     )
-    yield from (Text(line, verbatim=True) for line in result.annotations)
+    yield from (Script(line) for line in result.annotations)
     yield Text(f"written: {', '.join(result.reports)}", "dim")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.output.blocks import Block, Cell, Styled, Table, Text, duration, table
+from aegisdb.output.blocks import Block, Cell, Script, Styled, Table, Text, duration, table
 from aegisdb.output.views import journal, lint, verdict
 from aegisdb.output.views import plan as rehearsal
 from aegisdb.output.views import roundtrip as proofs
+from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def history(result: Any) -> Iterator[Block]:
         yield Text("the database cannot be reached: nothing is marked as applied", "warn")
     for service in result.services:
         yield Text(service.service, "heading")
-        yield Text("\n".join(_tree(service)) or "  no revisions", verbatim=True)
+        yield Text("\n".join(map(one_line, _tree(service))) or "  no revisions", verbatim=True)
 
 
 def _tree(service: Any) -> Iterator[str]:
@@ -110,7 +111,7 @@ def _tree(service: Any) -> Iterator[str]:
 
 def sql(result: Any) -> Iterator[Block]:
     """The script as it is."""
-    yield Text(result.sql.rstrip("\n"), verbatim=True)
+    yield Script(result.sql.rstrip("\n"))
 
 
 def stamped(result: Any) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
+from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def roundtrip(result: Any) -> Iterator[Block]:
         lines += [f"downgrade takes values along: {values}"] if values else []
         if lines:
             yield Text(f"{proof.service} {proof.revision}", "heading")
-            yield Text("\n".join(f"  {line}" for line in lines), verbatim=True)
+            yield Text("\n".join(one_line(f"  {line}") for line in lines), verbatim=True)
     yield _summary(result, proofs)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Fields, Styled, Text, table
 from aegisdb.output.views import verdict
+from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def added(result: Any) -> Iterator[Block]:
     """What was written, the entry, and what to type next."""
     done = f"{result.path} is written" if result.written else f"{result.path} would be written"
     yield Text(done, "ok" if result.written else "")
-    yield Text("\n".join(f"  {file}" for file in result.files), verbatim=True)
+    yield Text("\n".join(one_line(f"  {file}") for file in result.files), verbatim=True)
     yield Text("services.yaml gets:" if not result.written else "services.yaml has:")
     yield Text(result.entry.rstrip(), verbatim=True)
     yield Text(f"next: invoke migrate.apply --service {result.service}")

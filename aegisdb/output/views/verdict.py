@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, table
+from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,11 +22,11 @@ def verify(result: Any) -> Iterator[Block]:
     for owner, changes in differences.items():
         if changes:
             yield Text(owner, "heading")
-            yield Text("\n".join(_lines(changes)), verbatim=True)
+            yield Text("\n".join(map(one_line, _lines(changes))), verbatim=True)
     for service in result.services:
         if service.models:
             yield Text(f"{service.service}: models that no revision follows", "heading")
-            yield Text("\n".join(f"  {operation}" for operation in service.models), verbatim=True)
+            yield Text("\n".join(one_line(f"  {operation}") for operation in service.models), verbatim=True)
     if not result.problems:
         yield Text("models, histories and the live schema are one", "ok")
 
