@@ -2,17 +2,23 @@
 
     AegisError
     ├── Failed              1    something was tried and failed; the state is named
+    │   ├── TimedOut             it took longer than it may
     │   ├── StatementFailed      one SQL statement, with SQLSTATE
     │   └── RevisionFailed       one revision, with file, line and statement
     ├── BadInput            2    usage, registry, files: nothing was contacted
     │   ├── UsageError
     │   ├── RegistryError        all faults of services.yaml at once
     │   └── HistoryError         unreadable or contradictory revision files
+    │       └── MissingParent    a file revises one that is not there
     ├── Refused             3    refused for safety, nothing changed
     ├── Busy                4    somebody holds it; safe to retry, nothing changed
     ├── Dirty               5    a run died half-way; needs a decision
     ├── Difference          6    a check found a difference; `code` says which
     ├── Unreachable         7    no server; nothing changed
+    │   ├── NotRunning           it is not started
+    │   ├── NoAnswer             nothing answers at that host and port
+    │   ├── LoginRefused         it answers, but not to this role, password or place
+    │   └── NoDatabase           it answers, and has no such database
     └── Interrupted         130 or 143
 
 An exception that is not in this tree is a bug: it keeps its traceback and exits with 70.
@@ -20,7 +26,7 @@ An exception that is not in this tree is a bug: it keeps its traceback and exits
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.results import Problem
@@ -56,6 +62,18 @@ class AegisError(Exception):
         self.code = code or self.default_code
         self.result = result
 
+    def amended(self, *, message: str = "", hint: str = "", result: Result | None = None) -> Self:
+        """The same error with another message, hint or result, to be raised in its place; what is left out stays."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other.message = message or self.message
+        other.hint = hint or self.hint
+        other.result = result or self.result
+        other.args = (other.message,)
+        other.__cause__ = self.__cause__
+        other.__suppress_context__ = self.__suppress_context__
+        return other.with_traceback(self.__traceback__)
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The same facts as data; one problem unless a subclass collects several."""
@@ -67,6 +85,12 @@ class AegisError(Exception):
 
 class Failed(AegisError):
     """Something was tried and failed; the message names the state that it left."""
+
+
+class TimedOut(Failed):
+    """Something took longer than it may, and was stopped."""
+
+    default_code = "timeout"
 
 
 class StatementFailed(Failed):
@@ -139,6 +163,12 @@ class HistoryError(BadInput):
     default_code = "history"
 
 
+class MissingParent(HistoryError):
+    """A revision file revises one that no file has."""
+
+    default_code = "missing_parent"
+
+
 class Refused(AegisError):
     """Refused for safety; nothing changed."""
 
@@ -174,6 +204,28 @@ class Unreachable(AegisError):
     default_code = "unreachable"
 
 
+class NotRunning(Unreachable):
+    """The target's server is not started."""
+
+    default_code = "not_running"
+
+
+class NoAnswer(Unreachable):
+    """Nothing answers at that host and port."""
+
+
+class LoginRefused(Unreachable):
+    """The server answers, and refuses the role, its password or the place that it comes from."""
+
+    default_code = "login"
+
+
+class NoDatabase(Unreachable):
+    """The server answers, and has no database of that name."""
+
+    default_code = "no_database"
+
+
 class Interrupted(AegisError):
     """Ctrl-C (130) or SIGTERM (143); `result` says what was done and what was rolled back."""
 
@@ -198,12 +250,18 @@ __all__ = [
     "Fault",
     "HistoryError",
     "Interrupted",
+    "LoginRefused",
+    "MissingParent",
+    "NoAnswer",
+    "NoDatabase",
+    "NotRunning",
     "Problem",
     "Refused",
     "RegistryError",
     "RevisionFailed",
     "StatementFailed",
     "Terminated",
+    "TimedOut",
     "Unreachable",
     "UsageError",
 ]

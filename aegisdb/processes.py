@@ -14,7 +14,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import Failed
+from aegisdb.errors import Failed, TimedOut
 from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _output(process: subprocess.Popen[bytes], name: str, stdin: str | None, time
         out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=timeout)
     except subprocess.TimeoutExpired:
         stop(process)
-        raise Failed(f"{name} did not end within {timeout} s and was stopped", code="timeout") from None
+        raise TimedOut(f"{name} did not end within {timeout} s and was stopped") from None
     except BaseException:
         stop(process)
         raise

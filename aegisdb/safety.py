@@ -247,7 +247,7 @@ def _confirm(ws: Workspace, there: Reached, verb: str, *, expected: str = "") ->
         answer = ws.ask(f"{verb} destroys data in {there.typed} for good. Type {wanted} to go on:")
     except Refused as error:
         if expected:  # proven to be ours: the one case that --yes serves
-            error.hint = f"{error.hint}, or add --yes"
+            raise error.amended(hint=f"{error.hint}, or add --yes") from None
         raise
     if answer.strip() != wanted:
         raise Refused(f"{verb} was not confirmed; nothing changed", hint=f"type {wanted}", code="not_confirmed")

@@ -87,8 +87,7 @@ def _base(ws: Workspace, address: Address) -> None:
                 restrict=name not in free,
             )
         except StatementFailed as error:
-            _explain_missing_extension(error)
-            raise
+            raise _explained(error) from None
         ws.listen(Event(step="base schema", subject=name, seconds=seconds))
     complete_base(ws, address)
 
@@ -113,9 +112,11 @@ def require_unnamed(ws: Workspace) -> None:
                 )
 
 
-def _explain_missing_extension(error: StatementFailed) -> None:
-    if error.sqlstate == "0A000" and "extension" in error.message and not error.hint:
-        error.hint = "this server lacks the extension: install it there, or use the target with the embedded server"
+def _explained(error: StatementFailed) -> StatementFailed:
+    if error.sqlstate != "0A000" or "extension" not in error.message or error.hint:
+        return error
+    hint = "this server lacks the extension: install it there, or use the target with the embedded server"
+    return error.amended(hint=hint)
 
 
 def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:

@@ -108,8 +108,8 @@ def _with_result(error: AegisError | KeyboardInterrupt, result: DeployApplyResul
     if result.files and not isinstance(error, Failed):
         # exit codes 2, 3, 4 and 7 promise that nothing changed, and an earlier file has
         return Failed(f"{error.message}; {state}", hint=error.hint, where=error.where, code=error.code, result=result)
-    error.message = f"{result.failed}: {error.message}; {state}"
-    error.args = (error.message,)
-    error.hint = error.hint or "mend the file, then invoke deploy.apply"
-    error.result = result
-    return error
+    return error.amended(
+        message=f"{result.failed}: {error.message}; {state}",
+        hint=error.hint or "fix the file, then invoke deploy.apply",
+        result=result,
+    )

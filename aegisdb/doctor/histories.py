@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.doctor.finding import DIRTY, Finding
 from aegisdb.doctor.missing_revisions import cause_of, missing_parents
 from aegisdb.doctor.server import in_shell
-from aegisdb.errors import AegisError, Difference, HistoryError
+from aegisdb.errors import AegisError, Difference, HistoryError, MissingParent
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def broken(patient: Patient) -> Iterator[Finding]:
     for service, history in patient.histories.items():
         if not isinstance(history, HistoryError):
             continue
-        gone = missing_parents(patient, service) if history.code == "missing_parent" else ()
+        gone = missing_parents(patient, service) if isinstance(history, MissingParent) else ()
         cause, command = cause_of(gone) if gone else ("", "")
         yield Finding(
             check="broken_history",

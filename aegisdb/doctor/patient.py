@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, HistoryError, Unreachable
+from aegisdb.errors import AegisError, HistoryError, LoginRefused, NoDatabase, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,7 +126,7 @@ def examined(ws: Workspace) -> Iterator[Patient]:
         except Unreachable as error:
             unreachable = error
         # a hosted server may keep the role out of `postgres`
-        if unreachable is None or unreachable.code in {"login", "no_database"}:
+        if unreachable is None or isinstance(unreachable, LoginRefused | NoDatabase):
             try:
                 database = stack.enter_context(ws.connect())
                 database.execute("SET lock_timeout = '3s'")

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import NOTICE, Finding
+from aegisdb.errors import NoAnswer, NoDatabase, NotRunning
 from aegisdb.processes import leftovers
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 OLDEST = 140000
 """The first `server_version_num` that is supported."""
-_NOT_STARTED = ("not_running", "unreachable")
 
 
 def left_over(patient: Patient) -> Iterator[Finding]:
@@ -39,10 +39,10 @@ def down(patient: Patient) -> Iterator[Finding]:
     error = patient.unreachable
     if error is None:
         return
-    may_start = patient.ws.server.kind != "url" and error.code in _NOT_STARTED
+    may_start = patient.ws.server.kind != "url" and isinstance(error, NotRunning | NoAnswer)
     command = f"invoke db.up --target {patient.ws.target}" if may_start else error.hint
     yield Finding(
-        check="no_database" if error.code == "no_database" else "server_down",
+        check="no_database" if isinstance(error, NoDatabase) else "server_down",
         subject=patient.ws.target,
         what=error.message,
         evidence=(f"target {patient.ws.target} is {patient.ws.server.label()}",),

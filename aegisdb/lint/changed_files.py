@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Failed, UsageError
+from aegisdb.errors import Failed, TimedOut, UsageError
 from aegisdb.processes import Finished, run
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _line(root: Path, *words: str) -> str:
 def _git(root: Path, *words: str) -> Finished | None:
     try:
         return run(["git", *words], cwd=root, timeout=_PATIENCE)
-    except Failed as error:
-        if error.code == "timeout":
-            raise
+    except TimedOut:
+        raise
+    except Failed:
         return None  # no git on this machine

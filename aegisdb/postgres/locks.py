@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Busy, Unreachable
+from aegisdb.errors import AegisError, Busy, LoginRefused, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead
 from aegisdb.postgres.connection import connect, moment
@@ -168,9 +168,7 @@ def holder(address: Address, conn: Connection | None = None) -> Holder | None:
     application = "aegisdb: look for the lock's holder"
     try:
         own = maintenance(address, application=application)
-    except Unreachable as error:
-        if error.code not in {"login", "no_database"}:
-            raise
+    except (LoginRefused, NoDatabase):
         own = connect(address, application=application)  # a hosted server may keep the role out of `postgres`
     with own:
         return holder(address, own)
@@ -219,8 +217,8 @@ def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterat
     while True:
         try:
             conn = connect(address, application=holder_name(command))
-        except Unreachable as error:
-            if replaced_by is None or error.code != "no_database":  # it is just being renamed
+        except NoDatabase:
+            if replaced_by is None:  # else it is just being renamed
                 raise
         else:
             with conn:

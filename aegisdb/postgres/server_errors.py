@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
+from aegisdb.errors import AegisError, Busy, LoginRefused, NoAnswer, NoDatabase, StatementFailed, Unreachable
 from aegisdb.postgres.masking import mask
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
@@ -46,24 +46,22 @@ def of_connecting(said: str, address: Address) -> AegisError:
     """Why libpq could not log in, from its text: it keeps no SQLSTATE of a failed start-up."""
     text = mask(said.strip(), address)
     if _NO_DATABASE.search(text):
-        return Unreachable(
+        return NoDatabase(
             f"the server at {_place(address)} has no database {address.database!r}",
             hint="invoke db.reset",
-            code="no_database",
         )
     if _LOGIN.search(text):
-        return Unreachable(
+        return LoginRefused(
             f"the server at {_place(address)} refuses the login of {address.user!r} to {address.database!r}: "
             + text.rpartition("FATAL: ")[2].strip().partition("\n")[0],  # psql adds where it got the password
             hint="check user and password of the target",
-            code="login",
         )
     if _FULL.search(text):
         return Busy(
             f"the server at {_place(address)} has no free connection", hint="run it again", code="too_many_clients"
         )
     reason = text.rpartition(" failed: ")[2].partition("\n")[0]
-    return Unreachable(f"no PostgreSQL answers at {_place(address)}: {reason}", hint="invoke db.up")
+    return NoAnswer(f"no PostgreSQL answers at {_place(address)}: {reason}", hint="invoke db.up")
 
 
 def _place(address: Address) -> str:

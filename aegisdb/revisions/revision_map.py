@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import HistoryError
+from aegisdb.errors import HistoryError, MissingParent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,11 +53,10 @@ def _full_id(name: str, by_id: Mapping[str, Revision]) -> str:
 def _require_parents(service: str, revision: Revision, by_id: Mapping[str, Revision]) -> None:
     for parent in revision.parents:
         if parent not in by_id:
-            raise HistoryError(
+            raise MissingParent(
                 f"{service}: {revision.path.name} revises {parent}, and no file has that revision",
                 where=f"{revision.path}:{revision.line}",
                 hint=f"bring the file of {parent} back (git log --all -S {parent}), or change down_revision",
-                code="missing_parent",
             )
 
 

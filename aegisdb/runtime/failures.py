@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
-from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed, TimedOut
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ class LockTimeout(RevisionFailed):
     """A revision waited too long for a lock; nothing of it remains, so it can be tried again."""
 
     default_code = "lock_timeout"
+
+
+class RevisionTimedOut(RevisionFailed):
+    """A revision took longer than `--timeout` allows."""
+
+    default_code = "timeout"
 
 
 def error_of(
@@ -121,10 +127,10 @@ def out_of_time(history: History, revision: Revision | None, seconds: float, blo
     took = f"took longer than --timeout {seconds:g} s and was stopped"
     hint = "allow more with --timeout SECONDS"
     if revision is None:
-        return Failed(f"{history.service}: env.py {took}", hint=hint, code="timeout")
+        return TimedOut(f"{history.service}: env.py {took}", hint=hint)
     named = _named(history, revision)
     where = f"{revision.path}:{revision.line}"
-    return RevisionFailed(f"{named} {took}; {blockers}", where=where, hint=hint, code="timeout")
+    return RevisionTimedOut(f"{named} {took}; {blockers}", where=where, hint=hint)
 
 
 def _named(history: History, revision: Revision) -> str:

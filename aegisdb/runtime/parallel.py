@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy, RevisionFailed
+from aegisdb.runtime.failures import RevisionTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,7 +108,7 @@ class Lanes:
     def _settle(self, lane: _Lane, error: BaseException | None) -> None:
         if error is None:
             lane.done = not lane.left
-        elif not lane.alone and isinstance(error, RevisionFailed | Busy) and error.code != "timeout":
+        elif not lane.alone and isinstance(error, RevisionFailed | Busy) and not isinstance(error, RevisionTimedOut):
             lane.alone = True
         elif self._failed is None:
             self._failed = (lane.history.service, error)

@@ -208,9 +208,9 @@ class Session:
         for attempt in range(1, _LOCK_TRIES + 1):
             try:
                 return self._try(direction, revision)
-            except LockTimeout as error:
-                head, newline, rest = error.message.partition("\n")
-                error.message = f"{head}; {self._backend.blockers_text()}{newline}{rest}"
+            except LockTimeout as waited:
+                head, newline, rest = waited.message.partition("\n")
+                error = waited.amended(message=f"{head}; {self._backend.blockers_text()}{newline}{rest}")
                 self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
                 if attempt == _LOCK_TRIES:
                     raise given_up(error) from None

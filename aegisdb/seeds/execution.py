@@ -64,8 +64,7 @@ def run_seed(
         counts = _rows_now(registry, service, seed, address)
         fills.require_filled(counts, seed.fills, f"{name} of {service}")
     except Failed as error:
-        _tell_state(error, registry, service, seed, address)
-        raise
+        raise _with_state(error, registry, service, seed, address) from None
     seconds = time.monotonic() - began
     listen(Event(step="seed", subject=f"{service}: {name}", seconds=seconds))
     return SeedDone(service=service, seed=name, seconds=seconds, rows=counts, digest=digest)
@@ -134,13 +133,11 @@ def _partial(done: list[SeedDone], wanted: tuple[tuple[str, Seed], ...]) -> Iter
         message = f"interrupted during {names[now]}: {now} seeds done, {len(names) - now - 1} not started"
         raise Interrupted(message, hint="invoke seed.run", result=so_far()) from stop
     except AegisError as error:
-        error.result = so_far()
         if done and not isinstance(error, Failed):
             # exit codes 2, 3, 4 and 7 promise that nothing changed, and an earlier seed has
-            raise Failed(
-                f"{error.message} ({now} seeds ran before it)", hint=error.hint, code=error.code, result=error.result
-            ) from error
-        raise
+            message = f"{error.message} ({now} seeds ran before it)"
+            raise Failed(message, hint=error.hint, code=error.code, result=so_far()) from error
+        raise error.amended(result=so_far()) from None
 
 
 def _dispatch(
@@ -175,8 +172,8 @@ def _rows_now(registry: Registry, service: str, seed: Seed, address: Address) ->
         raise Failed(f"the database went away during the seed: {error.message}", hint=error.hint) from error
 
 
-def _tell_state(error: Failed, registry: Registry, service: str, seed: Seed, address: Address) -> None:
-    """Complete the error with the seed's name and what its tables hold now; a SQL seed was undone as a whole."""
+def _with_state(error: Failed, registry: Registry, service: str, seed: Seed, address: Address) -> Failed:
+    """The error with the seed's name and what its tables hold now; a SQL seed was undone as a whole."""
     if isinstance(seed, SqlSeed):
         state = "nothing of it was kept (one transaction)"
     else:
@@ -187,6 +184,7 @@ def _tell_state(error: Failed, registry: Registry, service: str, seed: Seed, add
     headline, _, detail = error.message.partition("\n")
     what = f"{seed_name(seed)} of {service}"
     headline = headline if what in headline else f"{what}: {headline}"
-    error.message = f"{headline}; {state}" + (f"\n{detail}" if detail else "")
-    error.args = (error.message,)
-    error.hint = error.hint or "mend the seed, then invoke seed.run"
+    return error.amended(
+        message=f"{headline}; {state}" + (f"\n{detail}" if detail else ""),
+        hint=error.hint or "fix the seed, then invoke seed.run",
+    )

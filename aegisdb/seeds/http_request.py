@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.errors import BadInput, Failed, TimedOut, Unreachable
 from aegisdb.seeds.http_answer import Answer, read_body
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def send(endpoint: Endpoint, deadline: Deadline) -> Answer:
         try:
             return _exchange(sock, endpoint, deadline)
         except TimeoutError:
-            raise Failed(f"did not answer within {deadline.seconds:g} s", code="timeout") from None
+            raise TimedOut(f"did not answer within {deadline.seconds:g} s") from None
         except (OSError, h11.RemoteProtocolError) as error:
             reason = str(error) or type(error).__name__
             raise Failed(f"broke off its answer: {reason}", code="seed_http") from error

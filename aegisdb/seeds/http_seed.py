@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb import runners
-from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, TimedOut
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event, under_way
 from aegisdb.seeds import port_holders
@@ -170,9 +170,7 @@ def _wait_until_ready(
         if deadline.over and lost:
             raise _port_busy(service, endpoint, address)
         if deadline.over:
-            raise Failed(
-                f"{service}: `{seed.serve}` was not ready within {deadline.seconds:g} s{_log(child)}", code="timeout"
-            )
+            raise TimedOut(f"{service}: `{seed.serve}` was not ready within {deadline.seconds:g} s{_log(child)}")
         time.sleep(_POLL_SECONDS)
 
 

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from aegisdb import runners
-from aegisdb.errors import Failed
+from aegisdb.errors import Failed, TimedOut
 from aegisdb.runtime.forkserver import warm_process_if_started
 from aegisdb.seeds.child_process import forked, indented, running
 from aegisdb.seeds.sources import seed_name, service_directory
@@ -34,10 +34,9 @@ def run_module(registry: Registry, service: str, seed: ModuleSeed, address: Addr
         try:
             code = child.process.wait(deadline.remaining)
         except subprocess.TimeoutExpired:
-            raise Failed(
+            raise TimedOut(
                 f"{what} did not end within {deadline.seconds:g} s and was stopped{indented(child.tail())}",
                 hint="mend the seed, or give it more time with `timeout:` in services.yaml",
-                code="timeout",
             ) from None
         if code:
             tail = child.tail()

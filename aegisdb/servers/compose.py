@@ -11,7 +11,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.errors import BadInput, Failed, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event
 from aegisdb.servers.binaries import wheel_directory
@@ -190,10 +190,9 @@ class ComposeServer:
 
     def _not_running(self, container: Container | None) -> Unreachable:
         state = f"is {container.state}" if container else "does not exist"
-        return Unreachable(
+        return NotRunning(
             f"the container of service {self._spec.service!r} ({self._spec.file}) {state}",
             hint=f"invoke db.up --target {self._target}",
-            code="not_running",
         )
 
     def _wait(self) -> Address:
@@ -217,16 +216,15 @@ class ComposeServer:
 
         try:
             maintenance(self.address(), application="aegisdb db.up").leave()
-        except Unreachable as error:
+        except LoginRefused as error:
             self._found = None
-            if error.code != "login":
-                return False
-            raise Unreachable(
-                error.message,
+            raise error.amended(
                 hint="the volume was made with another user or password: set the old one, or make it anew with "
-                f"invoke db.reset --volumes --target {self._target}",
-                code="login",
+                f"invoke db.reset --volumes --target {self._target}"
             ) from None
+        except Unreachable:
+            self._found = None
+            return False
         return True
 
     def _container_failed(self, container: Container | None) -> Failed:

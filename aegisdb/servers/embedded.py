@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from aegisdb.errors import Unreachable
+from aegisdb.errors import LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event, silent, under_way
 from aegisdb.servers import ports, postmaster
@@ -118,10 +118,9 @@ class EmbeddedServer:
             noted = self._daemon.running()
         if noted is None or not noted.ready or not ports.answers(noted.port):
             state = "is starting" if noted and not noted.ready else "is not running"
-            raise Unreachable(
+            raise NotRunning(
                 f"the embedded server of target {self._target!r} {state}",
                 hint=f"invoke db.up --target {self._target}",
-                code="not_running",
             )
         address = replace(self._login, port=noted.port, socket=self._daemon.socket(noted))
         self._answered = (seen, noted.pid, address)
@@ -212,10 +211,8 @@ class EmbeddedServer:
     def _logs_in(self) -> bool:
         try:
             self._require_login()
-        except Unreachable as error:
-            if error.code == "login":
-                return False
-            raise
+        except LoginRefused:
+            return False
         return True
 
     def _require_login(self) -> None:

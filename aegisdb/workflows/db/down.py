@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.dry_run import Planned
-from aegisdb.errors import AegisError, Refused, Unreachable
+from aegisdb.errors import AegisError, LoginRefused, NotRunning, Refused
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -67,18 +67,16 @@ def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
 def _address(ws: Workspace) -> Address | None:
     try:
         return ws.address()
-    except Unreachable as error:
-        if error.code != "not_running":
-            raise
-    return None
+    except NotRunning:
+        return None
 
 
 def _started(ws: Workspace) -> Address:
     try:
         return ws.server.start(ws.listen)
     except AegisError as error:
-        error.hint = f"to delete its data by hand: docs/targets.md, after: {error.hint}" if error.hint else error.hint
-        raise
+        hint = f"to delete its data by hand: docs/targets.md, after: {error.hint}" if error.hint else ""
+        raise error.amended(hint=hint) from None
 
 
 def _no_writer(ws: Workspace, address: Address) -> None:
@@ -87,9 +85,8 @@ def _no_writer(ws: Workspace, address: Address) -> None:
     try:
         with replacing_lock(address, wait=ws.lock_wait, command=ws.command or "db.down", listen=ws.listen):
             pass
-    except Unreachable as error:
-        if error.code != "login":  # a changed password is no reason to keep it running
-            raise
+    except LoginRefused:
+        pass  # a changed password is no reason to keep it running
 
 
 def _require_own(ws: Workspace, address: Address, *, yes: bool) -> str:

@@ -113,10 +113,10 @@ def _state_told(live: str) -> Iterator[None]:
         yield
     except AegisError as error:
         first, newline, rest = error.message.partition("\n")
-        error.message = f"{first}; {state}{newline}{rest}"
         # a seed's own hint is for the live database
-        if isinstance(error, Failed) and (not error.hint or "invoke " in error.hint):
-            error.hint = "mend it, then: invoke db.reset"
-        raise
+        other = isinstance(error, Failed) and (not error.hint or "invoke " in error.hint)
+        raise error.amended(
+            message=f"{first}; {state}{newline}{rest}", hint="fix it, then: invoke db.reset" if other else ""
+        ) from None
     except KeyboardInterrupt:
         raise Interrupted(f"db.reset was interrupted; {state}", hint="invoke db.reset") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.dry_run import Planned
-from aegisdb.errors import Unreachable
+from aegisdb.errors import NoDatabase, NotRunning
 from aegisdb.postgres import databases
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
@@ -80,9 +80,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
         address = ws.address()
         with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
             there = databases.exists(conn, address.database)
-    except Unreachable as error:
-        if error.code != "not_running":
-            raise
+    except NotRunning:
         return Planned(steps=(f"start the {ws.server.kind} server", "make the database if there is none, else migrate"))
     if not there:
         from aegisdb.workflows.db.reset import plan_reset
@@ -100,9 +98,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
 def _is_there(ws: Workspace) -> bool:
     try:
         ws.server.start(ws.listen)
-    except Unreachable as error:
-        if error.code != "no_database":
-            raise
+    except NoDatabase:
         return False
     address = ws.address()
     with databases.maintenance(address, application="aegisdb: db.prepare") as conn:

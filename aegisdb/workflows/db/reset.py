@@ -7,12 +7,12 @@ of the old one has changed, whatever happens, but for a row in its journal; then
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
 from aegisdb.building.levels import require_unnamed
-from aegisdb.errors import Busy, Refused, Unreachable
+from aegisdb.errors import Busy, NoDatabase, NotRunning, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead, databases
 from aegisdb.postgres.connection import lightly
@@ -139,9 +139,7 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
     steps = list(plan_down(ws, volumes=True).steps) if volumes else []
     try:
         address = ws.address()
-    except Unreachable as error:
-        if error.code != "not_running":
-            raise
+    except NotRunning:
         return Planned(steps=(*steps, f"start the {ws.server.kind} server", f"build a database up to {level}"))
     live, kept = address.database, snapshot_database(address.database, KEPT_AS)
     steps.append(f"build a database up to {level}, beside the live one")
@@ -189,11 +187,8 @@ def _started(ws: Workspace) -> Iterator[Address]:
 
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
     with lightly(ws.server.bindir()):
-        try:
+        with suppress(NoDatabase):
             ws.server.start(ws.listen)
-        except Unreachable as error:
-            if error.code != "no_database":
-                raise
         yield ws.address()
 
 
@@ -217,6 +212,5 @@ def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
     try:
         databases.wait_until_free(conn, live, wait=1.0, but=ours)
     except Busy:
-        error = databases.in_use(conn, live, "replaced", but=ours)
-        error.hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
-        raise error from None
+        hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
+        raise databases.in_use(conn, live, "replaced", but=ours).amended(hint=hint) from None

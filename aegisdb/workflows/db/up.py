@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Unreachable
+from aegisdb.errors import LoginRefused, Unreachable
 from aegisdb.progress import Event
 from aegisdb.results import Result
 
@@ -56,7 +56,7 @@ def wait(ws: Workspace, *, timeout: float) -> UpResult:
         try:
             ws.connect().close()
         except Unreachable as error:
-            if time.monotonic() - began + _POLL > timeout or error.code == "login":
+            if time.monotonic() - began + _POLL > timeout or isinstance(error, LoginRefused):
                 raise
             time.sleep(_POLL)
         else:

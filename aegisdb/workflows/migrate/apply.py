@@ -213,8 +213,7 @@ def reporting(tally: Tally, sessions: Sessions) -> Iterator[None]:
     try:
         yield
     except AegisError as error:
-        error.result = tally.result(at_work=sessions.at_work)
-        raise
+        raise error.amended(result=tally.result(at_work=sessions.at_work)) from None
     except KeyboardInterrupt:
         result = tally.result(at_work=sessions.at_work)
         raise Interrupted(

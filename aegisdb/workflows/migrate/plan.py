@@ -86,8 +86,7 @@ def _rehearsed(ws: Workspace, conn: Connection, pending: ApplyPlan, stage: _Stag
     try:
         found.extend(rehearse(ws, conn, pending.todo, version_tables, timeout=timeout or None))
     except AegisError as error:
-        error.result = result(error.problems)
-        raise
+        raise error.amended(result=result(error.problems)) from None
     return result(pending.problems)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
 from aegisdb.applied.version_tables import read_versions
-from aegisdb.errors import Failed, HistoryError, Refused, Unreachable
+from aegisdb.errors import Failed, HistoryError, NoDatabase, Refused, Unreachable
 from aegisdb.lint.changed_files import default_branch, files_at
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_history
@@ -115,7 +115,7 @@ def _rows(ws: Workspace, history: History) -> tuple[str, ...]:
         with ws.connect() as conn:
             return read_versions(conn, [history])[history.service]
     except Unreachable as error:
-        if error.code == "no_database" or not ws.server.has_data():
+        if isinstance(error, NoDatabase) or not ws.server.has_data():
             return ()  # where there is nothing, nothing is applied
         raise
 

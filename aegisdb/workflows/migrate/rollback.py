@@ -177,8 +177,7 @@ def _run(session: Session, job: _Job, losses: tuple[Loss, ...], *, again: bool) 
         for step, identifier in calls:
             done.append(step(identifier))
     except AegisError as error:
-        error.result = result(stopped=True)
-        raise
+        raise error.amended(result=result(stopped=True)) from None
     except KeyboardInterrupt:
         text = f"interrupted: {len(done)} done, {job.history.service} {calls[len(done)][1]} rolled back"
         raise Interrupted(text, hint="see invoke migrate.status", result=result(stopped=True)) from None

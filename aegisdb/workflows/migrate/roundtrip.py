@@ -16,7 +16,7 @@ from aegisdb.applied.version_tables import read_versions
 from aegisdb.building import template
 from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
-from aegisdb.errors import Problem, RevisionFailed, Unreachable, UsageError
+from aegisdb.errors import NoDatabase, Problem, RevisionFailed, UsageError
 from aegisdb.ownership import Owners
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
@@ -210,9 +210,7 @@ def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
     try:
         with ws.connect() as conn:
             applied = read_versions(conn, histories.values())
-    except Unreachable as error:
-        if error.code != "no_database":
-            raise
+    except NoDatabase:
         applied = dict.fromkeys(histories, ())
     return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
 

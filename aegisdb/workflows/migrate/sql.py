@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Unreachable
+from aegisdb.errors import NoDatabase
 from aegisdb.postgres.address import nowhere
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.results import Result
@@ -103,9 +103,7 @@ def _look(ws: Workspace, service: str) -> Standing:
     histories = read_histories(ws.registry)
     try:
         conn = ws.connect()
-    except Unreachable as error:
-        if error.code != "no_database":
-            raise
+    except NoDatabase:
         return judge(None, histories, service)[service]
     with conn:
         return judge(conn, histories, service)[service]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import HistoryError, Unreachable
+from aegisdb.errors import HistoryError, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
@@ -66,9 +66,7 @@ def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tup
     try:
         with ws.glance() as conn:
             return read_standings(conn, histories), False
-    except Unreachable as error:
-        if error.code != "no_database":
-            raise
+    except NoDatabase:
         return read_standings(None, histories), True
 
 

@@ -1,0 +1,64 @@
+"""Errors keep what they are when something is added to them, and are told apart by their class."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from aegisdb.errors import AegisError, Failed, Fault, NoDatabase, RegistryError, StatementFailed, Unreachable
+from aegisdb.results import Result
+from tests.invoke import ROOT
+
+FACTS = {"message", "hint", "where", "code", "result", "args"}
+
+
+def raised(error: AegisError) -> AegisError:
+    try:
+        raise error from OSError("first")
+    except AegisError as found:
+        return found
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StatementFailed("a", sqlstate="42P01", statement="SELECT", hint="h", where="w"),
+        RegistryError((Fault("1:1", "a", "h"), Fault("2:1", "b"))),
+        NoDatabase("a", hint="h"),
+        Failed("a", code="special", result=Result()),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_amended_error_is_the_same_but_for_what_is_said(error: AegisError) -> None:
+    before = raised(error)
+    plain = before.amended()
+    assert type(plain) is type(before)
+    assert vars(plain) == vars(before)
+    assert (plain.__cause__, plain.__traceback__) == (before.__cause__, before.__traceback__)
+    other = before.amended(message="new", hint="do", result=Result())
+    assert (str(other), other.message, other.hint, other.code) == ("new", "new", "do", before.code)
+    assert other.result == Result()
+    assert (str(before), before.message) == ("a", "a")
+
+
+def test_a_class_has_its_code() -> None:
+    assert isinstance(NoDatabase("x"), Unreachable)
+    assert (NoDatabase("x").code, NoDatabase("x").exit_code) == ("no_database", 7)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "aegisdb").rglob("*.py")), ids=lambda path: path.stem)
+def test_nobody_changes_an_error_or_compares_its_code(path: Path) -> None:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        changed = node.targets if isinstance(node, ast.Assign) else []
+        compared = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        found += [f"{path}:{fact.lineno}" for fact in changed if _of_an_error(fact) in FACTS]
+        found += [f"{path}:{fact.lineno}" for fact in compared if _of_an_error(fact) == "code"]
+    assert found == []
+
+
+def _of_an_error(node: ast.expr) -> str:
+    named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "error"
+    return node.attr if named and isinstance(node, ast.Attribute) else ""
