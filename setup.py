@@ -1,5 +1,7 @@
-"""List the packages of the wheel: aegisdb with all below it, and tasks/ as aegisdb.tasks, without tasks/dev."""
+"""List the packages of the wheel: aegisdb with all below it, tasks/ without tasks/dev, and the documentation."""
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["aegisdb", "aegisdb.*"]), "aegisdb.tasks"])
+DOCS = ["aegisdb.docs", "aegisdb.docs.lint", "aegisdb.docs.tasks"]
+
+setup(packages=[*find_packages(include=["aegisdb", "aegisdb.*"]), "aegisdb.tasks", *DOCS])

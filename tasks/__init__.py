@@ -14,9 +14,9 @@ from invoke.tasks import Task
 
 from aegisdb.cli.interpreter import byte_code_kept
 
-_ELSEWHERE = {"dev"} if __name__ != "tasks" else set()
-"""Collections for work on aegisdb itself, which no other repository gets."""
-MODULES = tuple(module.name for module in iter_modules(__path__) if module.name not in _ELSEWHERE)
+_NO_COLLECTION = {"__main__"} if __name__ == "tasks" else {"__main__", "dev"}
+"""Modules without tasks; `dev` is for work on aegisdb itself, which no other repository gets."""
+MODULES = tuple(module.name for module in iter_modules(__path__) if module.name not in _NO_COLLECTION)
 
 
 def collect() -> Collection:

@@ -17,6 +17,7 @@ from aegisdb.output.blocks import Script, Styled, Text
 from aegisdb.output.layout import layout, paint
 from aegisdb.output.masking import Masker
 from aegisdb.output.progress_display import ProgressDisplay
+from aegisdb.output.spelling import spelled
 from aegisdb.plain_text import clean, guarded, one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ _WITHOUT_UNICODE = str.maketrans(
 )  # fmt: skip
 
 
+def said(text: str) -> str:
+    """Return a text without secrets, its commands spelled as this person types them."""
+    return spelled(mask(text))
+
+
 def out(text: str, *, masked: bool = True) -> None:
     """Print a line on stdout; a reader that went away ends the printing, not the command.
 
@@ -49,7 +55,7 @@ def note(*parts: Cell) -> None:
     _progress.pause()
     colour = colours(sys.stderr)
     cells = (part if isinstance(part, Styled) else Styled(part) for part in parts)
-    _write(sys.stderr, guarded("".join(paint(clean(mask(cell.text)), cell.style, colour=colour) for cell in cells)))
+    _write(sys.stderr, guarded("".join(paint(clean(said(cell.text)), cell.style, colour=colour) for cell in cells)))
     _progress.resume()
 
 
@@ -58,7 +64,7 @@ def show(blocks: Iterable[Block], *, masked: bool = True) -> None:
     if _is_terminal(sys.stdout):  # nobody pipes it into a program
         blocks = (Text(block.text, verbatim=True) if isinstance(block, Script) else block for block in blocks)
     for line in layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout)):
-        _write(sys.stdout, mask(line) if masked else line)
+        _write(sys.stdout, said(line) if masked else line)
 
 
 def ask(prompt: str) -> str:
@@ -141,7 +147,7 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 def _shown(text: str) -> str:
-    return guarded(clean(mask(text)))
+    return guarded(clean(said(text)))
 
 
 def _progress_text(text: str) -> str:

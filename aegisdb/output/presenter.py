@@ -77,7 +77,7 @@ def _result(outcome: Outcome, form: Format, *, masked: bool) -> None:
     if form == "json":
         from aegisdb.output.envelope import envelope
 
-        console.out(envelope(outcome, console.mask if masked else str), masked=False)
+        console.out(envelope(outcome, console.said if masked else str), masked=False)
     elif outcome.result is not None:
         from aegisdb.output.views import blocks_of
 

@@ -46,14 +46,14 @@ def _scalar(text: str) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def with_service(path: Path, name: str, entry: Mapping[str, Any]) -> tuple[str, str]:
-    """The text of services.yaml with one more service, and the inserted lines.
+def with_service(path: Path, name: str, entry: Mapping[str, Any], text: str | None = None) -> tuple[str, str]:
+    """The text of services.yaml with one more service, and the inserted lines; `text` stands for the file's content.
 
     Raises:
         RegistryError: the file has faults already.
         BadInput: the entry does not fit the others, or `services` is not written in block style.
     """
-    content = path.read_bytes()
+    content = path.read_bytes() if text is None else text.encode()
     text = content.decode("utf-8-sig")
     draft = parse(path, content)
     assert draft.tree is not None  # noqa: S101 - just parsed
@@ -77,7 +77,12 @@ def _inserted(text: str, tree: Node, name: str, entry: Mapping[str, Any]) -> tup
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     services = tree.content.get("services")
-    if services is None:
+    if services is not None and not services.keys:  # `services:` or `services: {}`
+        line = tree.keys["services"][0]
+        body = entry_text(name, entry, 2)
+        lines[line - 1] = lines[line - 1].replace("{}", "", 1).rstrip() + newline
+        at, block = line, body
+    elif services is None:
         body = entry_text(name, entry, 2)
         at, block = len(lines), "\nservices:\n" + body
     else:

@@ -45,6 +45,6 @@ def _nearest(start: Path) -> Path:
             return candidate
     raise BadInput(
         f"no {FILE_NAME} in {here} or any directory above it",
-        hint=f"run this inside the monorepo, or set AEGIS_REGISTRY to the path of its {FILE_NAME}",
+        hint=f"run this inside the monorepo, or make one by `aegisdb init`; AEGIS_REGISTRY can name a {FILE_NAME} too",
         code="no_registry",
     )

@@ -38,7 +38,11 @@ def parse(path: Path, content: bytes) -> Draft:
 def _demand_mapping(tree: Node | None) -> None:
     if tree is None or not isinstance(tree.content, dict):
         found = "is empty" if tree is None or tree.content is None else "is not a mapping (key: value)"
-        raise YamlFault((1, 1), f"the registry {found}", "it begins with `version: 1`; see docs/registry.md")
+        raise YamlFault(
+            (1, 1),
+            f"the registry {found}",
+            "it begins with `version: 1`; `aegisdb explain services.yaml` has every key",
+        )
 
 
 def _references(node: Node, key: Key) -> Iterator[tuple[Key, Mark]]:

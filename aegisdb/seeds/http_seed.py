@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 0.2
 _PROBE_SECONDS = 5.0
-_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port (docs/seed.md)"
+_OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port (aegisdb explain seed)"
 
 
 def run_http(
@@ -141,7 +141,7 @@ def _await_port(
 def _port_busy(service: str, endpoint: Endpoint, address: Address) -> Busy:
     return Busy(
         mask(f"{service}: {_held(endpoint)}; nothing was sent to it", address),
-        hint="stop it, run the seed again when it has ended, or give the seed another port (docs/seed.md)",
+        hint="stop it, run the seed again when it has ended, or give the seed another port (aegisdb explain seed)",
         code="port_busy",
     )
 

@@ -16,6 +16,7 @@ _WORDS = {
     "db.wait": ["--timeout", "5"],
     "dev.bench": ["--nosuch"],
     "dev.docs": ["--check"],
+    "explain": ["half_applied"],
     "migrate.new": ["--service", "shop", "-m", "add nothing"],
     "migrate.reapply": ["--service", "shop", "--yes"],
     "migrate.rollback": ["--service", "shop"],

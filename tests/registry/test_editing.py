@@ -71,6 +71,12 @@ def test_a_file_without_services_gets_them(tmp_path: Path) -> None:
     assert added(tmp_path, text) == text + "\nservices:\n" + BLOCK
 
 
+@pytest.mark.parametrize("empty", ["services: {}\n", "services: {}", "services:\n"])
+def test_a_file_whose_services_are_empty_gets_them(tmp_path: Path, empty: str) -> None:
+    text = SOUND[: SOUND.index("services:")]
+    assert added(tmp_path, text + empty) == text + "services:\n" + BLOCK
+
+
 def test_a_file_without_an_end_of_line_gets_one(tmp_path: Path) -> None:
     assert added(tmp_path, SOUND.rstrip("\n")) == SOUND + "\n" + BLOCK
 
@@ -86,7 +92,6 @@ def test_the_mode_of_the_file_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (SOUND[: SOUND.index("services:")] + "services: {}\n", "not written in block style"),
         (SOUND[: SOUND.index("services:")] + "services: {shop: {path: shop}}\n", "not written in block style"),
         (edited("alembic_version_shop", "alembic_version_stock"), "already the version table of shop"),
         (edited("[orders, ", "[stock_items, "), "stock_items is already owned by stock by its pattern stock_*"),

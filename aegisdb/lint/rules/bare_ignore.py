@@ -23,7 +23,11 @@ def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
             yield ignore.line, "it names no rule, so it ignores nothing"
         for name in ignore.rules:
             if name not in rules():
-                yield ignore.line, f"there is no rule {name!r}", f"{did_you_mean(name, rules())}see docs/lint"
+                yield (
+                    ignore.line,
+                    f"there is no rule {name!r}",
+                    f"{did_you_mean(name, rules())}`aegisdb explain lint` lists them",
+                )
         if ignore.rules and not ignore.reason:
             yield ignore.line, "it does not say why"
 

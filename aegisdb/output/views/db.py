@@ -80,7 +80,9 @@ def _sessions(count: int) -> str:
 def _disposable(result: DbStatusResult) -> Cell:
     if result.against:
         return Styled(f"no: {'; '.join(result.against)}", "warn")
-    return result.disposable or Styled("no: nothing proves that it is a throw-away database (docs/safety.md)", "warn")
+    return result.disposable or Styled(
+        "no: nothing proves that it is a throw-away database (aegisdb explain safety)", "warn"
+    )
 
 
 def prepare(result: PrepareResult) -> Iterator[Block]:

@@ -68,6 +68,8 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
     from alembic.script import ScriptDirectory
 
     config = Config(**{key: request[key] for key in ("file_", "toml_file") if request.get(key)})
+    if request.get("script_location"):
+        config.set_main_option("script_location", request["script_location"])
     written = config.get_main_option("sqlalchemy.url") or ""
     config.set_main_option("sqlalchemy.url", _CANARY + "option")
     script = ScriptDirectory.from_config(config)
@@ -83,7 +85,7 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
         "has_metadata": settings.get("target_metadata") is not None,
         "url_from": next((name for name in ["option", *names] if url.endswith("/" + name)), ""),
         "driver": _driver(Path(script.env_py_location), written, url),
-        "revisions": sum(1 for _ in script.walk_revisions()),
+        "files": [str(revision.path) for revision in script.walk_revisions()],
     }
 
 

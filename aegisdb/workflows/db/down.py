@@ -75,7 +75,7 @@ def _started(ws: Workspace) -> Address:
     try:
         return ws.server.start(ws.listen)
     except AegisError as error:
-        hint = f"to delete its data by hand: docs/targets.md, after: {error.hint}" if error.hint else ""
+        hint = f"to delete its data by hand: `aegisdb explain targets`, after: {error.hint}" if error.hint else ""
         raise error.amended(hint=hint) from None
 
 

@@ -188,7 +188,7 @@ def _problems(findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
         Problem(
             code="lint",
             message=f"{len(findings)} findings in {'one file' if files == 1 else f'{files} files'}: {counted}",
-            hint=f"docs/lint has a page for each rule, such as docs/lint/{findings[0].rule}.md",
+            hint=f"`aegisdb explain {findings[0].rule}`, and the same for each rule",
             where=findings[0].where,
         ),
     )

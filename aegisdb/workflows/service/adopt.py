@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
-from aegisdb.errors import Failed, UsageError
+from aegisdb.errors import BadInput, Failed, UsageError
 from aegisdb.results import Result
 from aegisdb.runtime.worker import HOME
 from aegisdb.workflows.service.add import runner_words
@@ -61,29 +61,79 @@ def service_adopt(
         BadInput: the entry does not fit into services.yaml, e.g. its version table is another service's.
         Failed: env.py does not run.
     """
-    from aegisdb.registry.insertion import replace_file, with_service
+    from aegisdb.registry.insertion import replace_file
 
     home = _home(ws.registry, path)
     relative = home.relative_to(ws.registry.root.resolve()).as_posix()
     name = name or home.name
     _free(ws.registry, name, relative)
-    config = _configuration(home)
-    words = runner_words(runner)
-    found = describe_history(home, config, words)
-    tables, notes = _own(ws.registry, found)
-    entry = _entry(relative, found, config, words, _patterns(name, (*tables, *found["types"])))
-    text, lines = with_service(ws.registry.path, name, entry)
+    claims = {pattern: other for other, service in ws.registry.services.items() for pattern in service.owns}
+    found = examine(home, relative, name, configuration(home), runner_words(runner), claims)
+    text, lines = _inserted(ws.registry, name, found)
     if not dry_run:
         replace_file(ws.registry.path, text)
     return ServiceAdoptResult(
         service=name,
         path=relative,
         written=not dry_run,
+        version_table=found.version_table,
+        revisions=found.revisions,
+        tables=found.tables,
+        url_source=found.url_source,
+        entry=lines,
+        notes=found.notes,
+    )
+
+
+def _inserted(registry: Registry, name: str, found: Examined) -> tuple[str, str]:
+    """The text of services.yaml and the lines of the entry; what was found is told even where it does not fit."""
+    from aegisdb.registry.insertion import entry_text, with_service
+
+    try:
+        return with_service(registry.path, name, found.entry)
+    except BadInput as error:
+        entry = {**found.entry, "schema": re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}
+        way = "a schema of its own keeps both apart" if found.version_table in error.message else "correct it by hand"
+        told = f"{len(found.tables)} tables, {found.revisions} revisions, version table {found.version_table}"
+        raise error.amended(hint=f"found: {told}; {way}:\n{entry_text(name, entry, 2)}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What env.py and the revision files of one history say, and the entry that follows from it."""
+
+    entry: dict[str, Any]
+    version_table: str
+    revisions: int
+    tables: tuple[str, ...]
+    url_source: str
+    notes: tuple[str, ...]
+
+
+def examine(
+    home: Path, relative: str, name: str, config: Path, runner: tuple[str, ...], claims: Mapping[str, str]
+) -> Examined:
+    """Run a history's env.py once, offline, and read its revisions.
+
+    Args:
+        home: the service's directory.
+        relative: the same, as services.yaml is to say it.
+        name: the service's name.
+        config: alembic.ini, pyproject.toml, or an env.py that has neither.
+        runner: how to reach the service's own environment.
+        claims: patterns that services own already, with the service of each.
+
+    Raises:
+        Failed: env.py does not run.
+    """
+    found = describe_history(home, config, runner)
+    tables, notes = _own(claims, found)
+    return Examined(
+        entry=_entry(relative, found, home, config, runner, _patterns(name, (*tables, *found["types"]))),
         version_table=found["version_table"],
-        revisions=found["revisions"],
+        revisions=len(found["files"]),
         tables=tuple(tables),
         url_source={"option": "sqlalchemy.url", "": "a place of its own"}.get(found["url_from"], found["url_from"]),
-        entry=lines,
         notes=tuple(notes),
     )
 
@@ -106,19 +156,30 @@ def _free(registry: Registry, name: str, relative: str) -> None:
             raise UsageError(f"{relative} is already registered as {other}", hint="invoke service.list", code="exists")
 
 
-def _configuration(home: Path) -> Path:
-    """The ini file, or a pyproject.toml with [tool.alembic]."""
+def configuration(home: Path) -> Path:
+    """The ini file, or a pyproject.toml with [tool.alembic], or the env.py of a history without either.
+
+    Raises:
+        UsageError: there is none of them.
+    """
     for candidate in (home / "alembic.ini", *sorted(home.glob("*/alembic.ini"))):
         if candidate.is_file():
             return candidate
-    project = home / "pyproject.toml"
-    if project.is_file() and "[tool.alembic]" in project.read_text(encoding="utf-8", errors="replace"):
-        return project
+    if has_alembic_table(home / "pyproject.toml"):
+        return home / "pyproject.toml"
+    for candidate in (home / "env.py", *sorted(home.glob("*/env.py"))):
+        if (candidate.parent / "versions").is_dir():
+            return candidate
     raise UsageError(
-        f"no alembic.ini in {home.name}, and no [tool.alembic] in its pyproject.toml",
+        f"{home.name} has no alembic.ini, no [tool.alembic] in pyproject.toml, no env.py beside a versions folder",
         hint="invoke service.add NAME writes a new service",
         code="no_history",
     )
+
+
+def has_alembic_table(pyproject: Path) -> bool:
+    """Whether this pyproject.toml configures Alembic."""
+    return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8", errors="replace")
 
 
 def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[str, Any]:
@@ -129,15 +190,21 @@ def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[
     """
     from aegisdb.processes import run
 
-    key = "toml_file" if config.suffix == ".toml" else "file_"
-    request = json.dumps({"home": str(home), key: str(config)})
+    request = {"home": str(home)}
+    if config.suffix == ".ini":
+        request["file_"] = str(config)
+    if config.name == "env.py":
+        request["script_location"] = str(config.parent)
+    elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
+        request["toml_file"] = str(home / "pyproject.toml")
     argv = [*runners.python(runner, home), str(_PROBE)]
-    done = run(argv, cwd=home, env=runners.environment(runner, home), stdin=request, timeout=_DEADLINE)
+    environment = runners.environment(runner, home)
+    done = run(argv, cwd=home, env=environment, stdin=json.dumps(request), timeout=_DEADLINE)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise Failed(
             f"env.py of {home.name} does not run: {last}",
-            hint=runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is",
+            hint=_way_to_run(last, home, runner),
             where=str(config),
             code="environment",
         )
@@ -145,26 +212,46 @@ def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[
     return found
 
 
-def _own(registry: Registry, found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
+    if not last.startswith(("ModuleNotFoundError", "ImportError")):
+        return f"`alembic history` in {home.name} shows the whole error"
+    return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"
+
+
+def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Tables that nobody owns yet, and what a person should look at."""
     from fnmatch import fnmatchcase
 
     tables, notes = [], []
-    for table in found["tables"]:
-        owners = [
-            other
-            for other, service in registry.services.items()
-            if any(fnmatchcase(table, pattern) for pattern in service.owns)
-        ]
-        if owners:
-            notes.append(f"{table} is owned by {owners[0]} already and was left out")
+    for table in found["tables"] or _created(found["files"]):
+        owner = next((other for pattern, other in claims.items() if fnmatchcase(table, pattern)), "")
+        if owner:
+            notes.append(f"{table} is owned by {owner} already and was left out")
         else:
             tables.append(table)
     if not found["has_metadata"]:
-        notes.append("env.py gives Alembic no target_metadata: `owns` is empty, and migrate.new will find nothing")
+        said = "the tables are those that its revisions create" if tables else "`owns` is empty"
+        notes.append(f"env.py gives Alembic no target_metadata: {said}, and migrate.new will find nothing")
     if not found["url_from"]:
         notes.append("env.py takes its URL from none of the usual places: set `alembic.url_env`, or nothing will run")
     return tables, notes
+
+
+def _created(files: Iterable[str]) -> list[str]:
+    """Tables that the revisions create and keep, as far as their texts tell."""
+    import ast
+
+    from aegisdb.lint.steps import steps
+
+    acts = [
+        act
+        for file in files
+        for step in steps(ast.parse(Path(file).read_bytes()), "upgrade")
+        for act in step.acts
+        if act.kind == "table" and not act.temporary
+    ]
+    gone = {act.name for act in acts if act.verb == "drop"}
+    return sorted({act.name for act in acts if act.verb == "create" and act.name} - gone)
 
 
 def _patterns(name: str, names: Iterable[str]) -> list[str]:
@@ -177,12 +264,13 @@ def _patterns(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _entry(
-    relative: str, found: Mapping[str, Any], config: Path, runner: tuple[str, ...], owns: list[str]
+    relative: str, found: Mapping[str, Any], home: Path, config: Path, runner: tuple[str, ...], owns: list[str]
 ) -> dict[str, Any]:
     alembic: dict[str, Any] = {"version_table": found["version_table"], "driver": found["driver"]}
-    inside = config.parent.name + "/" if config.parent.name != Path(relative).name else ""
-    if config.suffix != ".toml":
-        alembic = {"config": inside + config.name, **alembic}
+    if config.suffix == ".ini":
+        alembic = {"config": config.relative_to(home).as_posix(), **alembic}
+    elif config.name == "env.py":
+        alembic = {"config": None, "script_location": config.parent.relative_to(home).as_posix(), **alembic}
     if found["url_from"] not in {"option", ""}:
         alembic["url_env"] = found["url_from"]
     entry: dict[str, Any] = {"path": relative, "alembic": alembic}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ def test_an_own_schema_is_registered(repository: Path) -> None:
     ("path", "name", "told"),
     [
         ("nowhere", "", "there is no directory nowhere"),
-        ("shop", "store", "no alembic.ini in shop"),
+        ("shop", "store", "shop has no alembic.ini"),
         ("legacy", "shop", "a service is already called shop"),
         ("/", "", "is not below"),
         ("..", "", "is not below"),
@@ -165,3 +167,42 @@ def test_an_env_py_that_does_not_run_is_told_with_its_error(repository: Path) ->
     assert ran.code == 1
     assert "No module named 'nothing_like_this'" in ran.last
     assert "--runner" in ran.last
+
+
+def test_a_second_default_version_table_is_refused_with_what_was_found_and_the_way(repository: Path) -> None:
+    history(repository / "one", ENV.replace('version_table="legacy_versions"', "").replace("legacy_", "one_"))
+    history(repository / "two", ENV.replace('version_table="legacy_versions"', "").replace("legacy_", "two_"))
+    assert adopt(repository, "one")[0].code == 0
+    before = (repository / "services.yaml").read_text()
+    ran, _ = adopt(repository, "two")
+    assert ran.code == 2
+    hint = ran.json["errors"][-1]["hint"]
+    assert "found: 2 tables, 0 revisions, version table alembic_version; a schema of its own keeps both apart" in hint
+    assert "    schema: two\n" in hint
+    assert (repository / "services.yaml").read_text() == before
+
+
+def test_the_layout_of_init_t_pyproject_is_adopted(repository: Path) -> None:
+    home = repository / "reports"
+    home.mkdir()
+    alembic = [sys.executable, "-m", "alembic", "init", "-t", "pyproject", "migrations"]
+    subprocess.run(alembic, cwd=home, check=True, capture_output=True)
+    ran, found = adopt(repository, "reports")
+    assert ran.code == 0, ran.err
+    assert found["version_table"] == "alembic_version"
+
+
+def test_a_history_without_any_ini_is_adopted_by_its_env_py(repository: Path) -> None:
+    (repository / "legacy" / "alembic.ini").unlink()
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert "alembic: {config: null, script_location: migrations, version_table: legacy_versions" in found["entry"]
+    assert invoke("service.list", cwd=repository).code == 0
+
+
+def test_an_env_py_that_raises_is_no_missing_requirement(repository: Path) -> None:
+    (repository / "legacy" / "migrations" / "env.py").write_text("raise RuntimeError('no such luck')")
+    ran, _ = adopt(repository, "legacy")
+    assert ran.code == 1
+    assert "no such luck" in ran.last
+    assert "--runner" not in ran.last
