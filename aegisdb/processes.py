@@ -179,7 +179,8 @@ def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
 
 
 def _die_with_parent(death_signal: int | None) -> Callable[[], None] | None:
-    if sys.platform != "linux" or death_signal is None:
+    on_linux = sys.platform == "linux"
+    if not on_linux or death_signal is None:
         return None
     prctl = _prctl()
     parent = os.getpid()

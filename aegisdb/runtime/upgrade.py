@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -177,6 +177,8 @@ class Sessions:
 
 def _width() -> int:
     # two more than processors: there is always one that waits for the server, and one that connects or loads its models
-    with suppress(AttributeError):  # Linux only
-        return min(_WIDEST, len(os.sched_getaffinity(0)) + 2)
-    return min(_WIDEST, (os.cpu_count() or 1) + 2)
+    if sys.platform == "linux":
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return min(_WIDEST, processors + 2)

@@ -44,16 +44,16 @@ class Holder:
 
 def strangers(port: int) -> tuple[Holder, ...]:
     """Who listens on localhost's port, as far as this user may see it."""
-    if sys.platform != "linux":
-        return ()
     sockets = _listening(port)
     return tuple(_holder(pid) for pid in _pids() if sockets & _sockets(pid)) if sockets else ()
 
 
 def who_listens(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
     """Who answers on localhost's port: `family` when it is only the process group or descendants of `leader`."""
-    if sys.platform != "linux":
-        return _who_elsewhere(leader, port)
+    return _who_on_linux(leader, port) if sys.platform == "linux" else _who_elsewhere(leader, port)
+
+
+def _who_on_linux(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
     sockets = _listening(port)
     if not sockets:
         return "nobody"
@@ -69,7 +69,7 @@ def _listening(port: int) -> set[str]:
     for table in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        except FileNotFoundError:  # no IPv6
+        except FileNotFoundError:  # no IPv6, or no /proc
             continue
         for line in lines:
             fields = line.split()
@@ -132,7 +132,7 @@ def _holder(pid: int) -> Holder:
 
 
 def _who_elsewhere(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
-    import psutil  # comes with the embedded server's wheel
+    import psutil
 
     try:
         process = psutil.Process(leader)

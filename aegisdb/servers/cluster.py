@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import BadInput, Failed, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.processes import run
-from aegisdb.servers.binaries import EXTENSIONS
 from aegisdb.servers.ext4_spread import spread
 from aegisdb.servers.program_copies import passable
 
@@ -133,7 +132,7 @@ class Cluster:
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argv that runs one of PostgreSQL's programs as the account that owns the data."""
         binary = passable(self.binaries, self.account).program(program)
-        return self.account.command([str(binary), *arguments], self.path, binary.resolve(), EXTENSIONS / "extension")
+        return self.account.command([str(binary), *arguments], self.path, binary.resolve(), *self.binaries.reached)
 
     def _initdb(self, work: Path, login: Address) -> None:
         password_file = work / "password"

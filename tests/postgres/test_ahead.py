@@ -11,10 +11,10 @@ import pytest
 from aegisdb.errors import Unreachable
 from aegisdb.postgres import ahead
 from aegisdb.postgres.address import Address, Secret
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 from tests.running import eventually
 
-BINDIR = wheel_directory()
+BINDIR = server_directory()
 _MINE = """
     SELECT pid, application_name FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()"""

@@ -11,7 +11,7 @@ import pytest
 from aegisdb.postgres import ahead, databases, markers
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 from tests.postgres_server import TestServer
 
 
@@ -32,7 +32,7 @@ def test_what_is_marked_within_a_second_keeps_its_order(server: TestServer) -> N
 
 
 def _by_psql(address: Address) -> Connection:
-    return ahead.session(address, bindir=wheel_directory(), application="aegisdb: test")
+    return ahead.session(address, bindir=server_directory(), application="aegisdb: test")
 
 
 @pytest.mark.parametrize("open_session", [connect, _by_psql])

@@ -20,10 +20,10 @@ from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.ahead import glance
 from aegisdb.postgres.connection import Connection, connect, moment
 from aegisdb.postgres.psql_session import open_session
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 from tests.postgres_server import PASSWORD, TestServer
 
-BINDIR = wheel_directory()
+BINDIR = server_directory()
 
 
 def test_rows_are_those_of_a_connection(database: Address) -> None:
@@ -227,9 +227,9 @@ _LIGHTLY = """
 import os, sys
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect, lightly, load_driver
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers.wheels import server_directory
 address = Address.from_url(os.environ["URL"])
-with lightly(wheel_directory()):
+with lightly(server_directory()):
     with connect(address) as conn:
         print(type(conn).__name__, "psycopg" in sys.modules, conn.value("SELECT 1"))
     load_driver()

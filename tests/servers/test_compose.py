@@ -19,8 +19,8 @@ from aegisdb.postgres.psql import run_file
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import silent
 from aegisdb.registry import load
-from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.docker import is_local
+from aegisdb.servers.wheels import server_directory
 from tests.invoke import invoke
 from tests.postgres_server import PASSWORD, TestServer
 from tests.servers.composed import copy_files, docker, engine_answers, project, server_of
@@ -54,7 +54,7 @@ def test_first_boot_gives_the_schema_that_the_suite_gives(root: Path) -> None:
     loaded = load(REPOSITORY / "services.yaml", {})
     with scratch(address.with_database("postgres")) as empty:
         for file in loaded.file.database.init:
-            run_file(empty, REPOSITORY / file, bindir=wheel_directory())
+            run_file(empty, REPOSITORY / file, bindir=server_directory())
         with connect(empty) as by_suite, connect(address) as by_container:
             assert diff(read(by_container), read(by_suite)) == ()
             assert len(read(by_container).facts) > 100

