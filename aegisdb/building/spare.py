@@ -18,7 +18,7 @@ from aegisdb.errors import AegisError
 from aegisdb.postgres import databases, psql, side_schema
 from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
-from aegisdb.postgres.scratch import orphans, scratch
+from aegisdb.postgres.scratch import is_scratch_name, lock_key, orphans, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,9 +136,11 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
             statements += [f"{one};" for one in (*copied, mark_statement(wanted, "spare", {"template": template}))]
             looks = [f"\\connect {quote_ident(wanted)}", _LOOK]
         doomed.pop(wanted, None)
+    # held until the psql ends, so that nobody takes them for a dead command's, or drops them as well
+    held = [f"SELECT pg_try_advisory_lock({lock_key(name)});" for name in doomed if is_scratch_name(conn, name)]
     statements += [f"DROP DATABASE IF EXISTS {quote_ident(name)};" for name in doomed]
     if statements:
-        _leave(ws, conn, statements + looks)
+        _leave(ws, conn, held + statements + looks)
 
 
 def _spares(ws: Workspace, conn: Connection) -> dict[str, Marker]:

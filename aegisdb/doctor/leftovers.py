@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import DIFFERENT, NOTICE, Finding
@@ -21,6 +22,7 @@ SELECT pid, application_name, state, extract(epoch FROM clock_timestamp() - stat
 """
 _IDLE_SINCE = "SELECT extract(epoch FROM clock_timestamp() - state_change)::int FROM pg_stat_activity WHERE pid = %s"
 _PATIENCE = 5  # seconds: a run that has just taken the lock has not opened its other sessions yet
+_POLL = 0.1
 
 
 def writer(patient: Patient) -> Iterator[Finding]:
@@ -50,9 +52,7 @@ def writer(patient: Patient) -> Iterator[Finding]:
 
 def orphans(patient: Patient) -> Iterator[Finding]:
     """Scratch databases whose maker is dead."""
-    from aegisdb.postgres.scratch import orphans as orphans_of
-
-    for name in orphans_of(patient.maintenance, patient.name):
+    for name in _left(patient):
         yield Finding(
             check="orphan",
             subject=name,
@@ -63,6 +63,17 @@ def orphans(patient: Patient) -> Iterator[Finding]:
             command="invoke doctor --fix",
             fix="drop it",
         )
+
+
+def _left(patient: Patient) -> tuple[str, ...]:
+    """Names of orphans; a psql that a reset left behind to drop its old database has a moment to begin with it."""
+    from aegisdb.building.spare import can_wait
+    from aegisdb.postgres.scratch import orphans as orphans_of
+
+    deadline = time.monotonic() + (_PATIENCE if can_wait(patient.ws) else 0)
+    while (names := orphans_of(patient.maintenance, patient.name)) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    return names
 
 
 def sweep(patient: Patient, finding: Finding) -> None:

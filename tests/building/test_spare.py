@@ -9,11 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from aegisdb.building.spare import make_ahead
 from aegisdb.building.templates import spare_names
 from aegisdb.errors import Busy
 from aegisdb.fingerprint import read
 from aegisdb.postgres import databases
-from aegisdb.postgres.scratch import orphans
+from aegisdb.postgres.scratch import new_name, orphans
 from aegisdb.seeds.row_hashes import table_contents
 from aegisdb.workflows.db import fresh_database
 from aegisdb.workflows.db.cache import cache
@@ -26,6 +27,7 @@ from tests.running import eventually
 from tests.seeds.shop import processes_naming
 from tests.workflows.project import INIT, SHOP
 
+_BACK_TO_BACK = 3
 _WAIT = 120.0  # seconds: the machine may be busy
 
 
@@ -195,3 +197,28 @@ def test_the_cache_is_listed_and_dropped_and_a_stopped_server_leaves_nobody_behi
     while (left := processes_naming(f"{ws.registry.file.project}__tpl_spare")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
+
+
+def test_what_the_psql_drops_is_no_orphan_meanwhile(ws: Workspace) -> None:
+    """Seen while a session of somebody else in it makes the server wait before it drops the database."""
+    assert invoke("db.up", cwd=ws.registry.root).code == 0
+    ws = _open(ws.registry.root)
+    working = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'aegisdb: spare copy' AND state = 'active'"
+    )
+    with databases.maintenance(ws.address()) as conn:
+        name = new_name(conn, ws.address().database)
+        databases.create(conn, name)
+        assert orphans(conn, ws.address().database) == (name,)
+        with psycopg.connect(ws.address().with_database(name).url()):
+            make_ahead(ws, conn, None, drop=[name])
+            assert eventually(lambda: bool(conn.value(working)))
+            assert orphans(conn, ws.address().database) == ()
+
+
+def test_doctor_right_after_a_reset_finds_nothing(ws: Workspace) -> None:
+    """The reset leaves dropping the database that it replaced to a psql: that is no orphan of a dead command."""
+    root = ws.registry.root
+    for _ in range(_BACK_TO_BACK):
+        assert (done := invoke("db.reset", cwd=root)).code == 0, done.err
+        assert (told := invoke("doctor", cwd=root)).code == 0, told.err
