@@ -18,7 +18,8 @@
     │   ├── NotRunning           it is not started
     │   ├── NoAnswer             nothing answers at that host and port
     │   ├── LoginRefused         it answers, but not to this role, password or place
-    │   └── NoDatabase           it answers, and has no such database
+    │   ├── NoDatabase           it answers, and has no such database
+    │   └── DatabaseClosed       it answers, and the database lets nobody in
     └── Interrupted         130 or 143
 
 An exception that is not in this tree is a bug: it keeps its traceback and exits with 70.
@@ -226,6 +227,12 @@ class NoDatabase(Unreachable):
     default_code = "no_database"
 
 
+class DatabaseClosed(Unreachable):
+    """The server answers, and the database lets nobody in."""
+
+    default_code = "closed"
+
+
 class Interrupted(AegisError):
     """Ctrl-C (130) or SIGTERM (143); `result` says what was done and what was rolled back."""
 
@@ -244,6 +251,7 @@ __all__ = [
     "AegisError",
     "BadInput",
     "Busy",
+    "DatabaseClosed",
     "Difference",
     "Dirty",
     "Failed",

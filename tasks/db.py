@@ -144,8 +144,12 @@ def shell(ws: Workspace) -> Result:
     workflow.shell(ws)
 
 
-@task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
+@task(
+    positional=("name",),
+    help={"name": "Name of the snapshot.", "disconnect": "End the sessions that others have on the database."},
+    writes=True,
+)
+def snapshot(ws: Workspace, name: str, disconnect: bool = False, dry_run: bool = False) -> Result:
     """Keep a copy of the database under a name.
 
     Example:
@@ -154,11 +158,15 @@ def snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
     """
     from aegisdb.workflows.db import snapshots as workflow
 
-    return workflow.snapshot(ws, name, dry_run=dry_run)
+    return workflow.snapshot(ws, name, disconnect=disconnect, dry_run=dry_run)
 
 
-@task(positional=("name",), help={"name": "Name of the snapshot."}, writes=True)
-def restore(ws: Workspace, name: str, dry_run: bool = False, yes: bool = False) -> Result:
+@task(
+    positional=("name",),
+    help={"name": "Name of the snapshot.", "disconnect": "End the sessions that others have on the database."},
+    writes=True,
+)
+def restore(ws: Workspace, name: str, disconnect: bool = False, dry_run: bool = False, yes: bool = False) -> Result:
     """Put a snapshot in the database's place; what it replaces is kept as before-restore.
 
     Example:
@@ -166,7 +174,7 @@ def restore(ws: Workspace, name: str, dry_run: bool = False, yes: bool = False) 
     """
     from aegisdb.workflows.db import snapshots as workflow
 
-    return workflow.restore(ws, name, dry_run=dry_run, yes=yes)
+    return workflow.restore(ws, name, disconnect=disconnect, dry_run=dry_run, yes=yes)
 
 
 @task()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Failed
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.graphs import graph_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +84,6 @@ def _missing(content: Content, registry: Registry, histories: Mapping[str, Histo
     if seeded and any(service.seeds for service in registry.services.values()) and not content.seeds:
         missing.append("seeds")
     return missing
-
-
-def graph_names(conn: Connection) -> tuple[str, ...]:
-    """Names of the Apache AGE graphs; empty without the extension."""
-    if conn.value("SELECT to_regclass('ag_catalog.ag_graph')") is None:
-        return ()
-    return tuple(name for (name,) in conn.rows("SELECT name FROM ag_catalog.ag_graph ORDER BY name"))
 
 
 def _seeds(conn: Connection) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ from aegisdb import processes
 from aegisdb.building.inspection import inspect, is_complete
 from aegisdb.building.templates import newest_template, spare_name, spare_prefix
 from aegisdb.errors import AegisError
-from aegisdb.postgres import databases, psql, side_schema
+from aegisdb.postgres import database_properties, databases, psql, side_schema
 from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import is_scratch_name, lock_key, orphans, scratch
@@ -131,7 +131,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
         if wanted not in spares or wanted in doomed:
             if chosen := databases.chooses(conn):
                 statements.append(databases.strategy_query(template) + " \\gset")
-            copied = databases.copy_statements(conn, template, wanted, ":strategy" if chosen else "")
+            copied = database_properties.copy_statements(conn, template, wanted, ":strategy" if chosen else "")
             # marked last: until then it is not finished
             statements += [f"{one};" for one in (*copied, mark_statement(wanted, "spare", {"template": template}))]
             looks = [f"\\connect {quote_ident(wanted)}", _LOOK]

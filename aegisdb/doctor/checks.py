@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.doctor import env_py, histories, leftovers, missing_revisions, models, objects, server
+from aegisdb.doctor import databases, env_py, histories, leftovers, missing_revisions, models, objects, server
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -27,12 +27,37 @@ CHECKS: tuple[Check, ...] = (
         look=histories.half_applied,
     ),
     Check(
+        name="closed",
+        finds="a run died while it kept others out of the database: `not currently accepting connections`",
+        look=databases.closed,
+        needs="server",
+        mend=databases.reopen,
+        mends="lets connections in again",
+    ),
+    Check(
         name="server_down",
         finds="the server does not answer, does not let the role in, or has no such database (`no_database`)",
         look=server.down,
         needs="nothing",
         mend=server.start,
         mends="starts an embedded or compose server that is stopped",
+    ),
+    Check(
+        name="prepared",
+        finds="a prepared transaction that nobody ended: it holds its locks without a session",
+        look=databases.prepared,
+    ),
+    Check(
+        name="collation",
+        finds="another version of a collation than the indexes were made with (a volume that moved to another image)",
+        look=databases.collations,
+    ),
+    Check(
+        name="broken_graph",
+        finds="an AGE graph that a dump and restore has broken: `graph with oid ... does not exist`",
+        look=databases.graphs,
+        mend=databases.repair_graphs,
+        mends="gives it the number of its schema, on a disposable database",
     ),
     Check(name="old_server", finds="PostgreSQL older than 14", look=server.old),
     Check(

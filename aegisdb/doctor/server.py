@@ -84,7 +84,7 @@ def old(patient: Patient) -> Iterator[Finding]:
 
 def missing(patient: Patient) -> Iterator[Finding]:
     """Extensions and graphs of services.yaml that the database lacks."""
-    from aegisdb.building.inspection import graph_names
+    from aegisdb.postgres.graphs import graph_names
 
     wanted = patient.ws.registry.file.database
     conn = patient.conn

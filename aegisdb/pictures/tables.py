@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.building.inspection import graph_names
+from aegisdb.postgres.graphs import graph_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

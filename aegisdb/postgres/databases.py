@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from aegisdb.errors import Busy, StatementFailed
+from aegisdb.errors import Busy
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres import database_properties
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
@@ -23,24 +24,6 @@ _SETTLED = 0.2  # seconds
 _STRATEGY_SINCE = 150000
 # WAL_LOG writes every page twice but needs no checkpoint: faster up to some ten MB, see docs/db.md
 _STRATEGY = "SELECT CASE WHEN pg_database_size(%s) < 134217728 THEN 'wal_log' ELSE 'file_copy' END AS strategy"
-# list settings are stored as a quoted list already; the same names as in pg_dump's variable_is_guc_list_quote
-_LIST_SETTINGS = {
-    "local_preload_libraries",
-    "search_path",
-    "session_preload_libraries",
-    "shared_preload_libraries",
-    "temp_tablespaces",
-    "unix_socket_directories",
-}
-_PROPERTIES = """
-    SELECT pg_get_userbyid(d.datdba), d.datconnlimit, shobj_description(d.oid, 'pg_database'),
-           (SELECT json_agg(json_build_array(CASE s.setrole WHEN 0 THEN '' ELSE pg_get_userbyid(s.setrole) END,
-                                             s.setconfig))
-              FROM pg_db_role_setting s WHERE s.setdatabase = d.oid),
-           (SELECT json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(a.grantee) END,
-                                             a.privilege_type, a.is_grantable))
-              FROM aclexplode(d.datacl) a)
-      FROM pg_database d WHERE d.datname = %s"""
 _STANDING = """
     SELECT d.datname, d.oid::bigint, shobj_description(d.oid, 'pg_database'),
            (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.pid <> pg_backend_pid()
@@ -67,6 +50,23 @@ class DatabaseSession:
 
     def __str__(self) -> str:
         return f"pid {self.pid} ({self.application or 'no application name'}, {self.user} from {self.client})"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A transaction that was prepared and neither committed nor rolled back."""
+
+    gid: str
+    owner: str
+    since: datetime
+
+    @property
+    def undo(self) -> str:
+        """What ends it, in its database."""
+        return f"ROLLBACK PREPARED {quote_literal(self.gid)}"
+
+    def __str__(self) -> str:
+        return f"prepared transaction {self.gid!r} of {self.owner} since {self.since:%Y-%m-%d %H:%M:%S}"
 
 
 class Found(NamedTuple):
@@ -110,7 +110,7 @@ def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> No
     while True:
         try:
             strategy = conn.value(_STRATEGY, (source,)) if chooses(conn) else ""
-            copied, *properties = copy_statements(conn, source, name, strategy)
+            copied, *properties = database_properties.copy_statements(conn, source, name, strategy)
             conn.execute(copied)
             break
         except Busy:
@@ -125,29 +125,6 @@ def clone(conn: Connection, source: str, name: str, *, wait: float = 30.0) -> No
         raise
 
 
-def copy_statements(conn: Connection, source: str, name: str, strategy: str) -> list[str]:
-    """The statement that copies a database, by this strategy if any, and those that give the copy what it leaves out.
-
-    That is settings, privileges, connection limit and comment. Raises StatementFailed without such a source.
-    """
-    rows = conn.rows(_PROPERTIES, (source,))
-    if not rows:
-        raise StatementFailed(f"there is no database {source!r} to copy", sqlstate="3D000")
-    owner, limit, comment, settings, privileges = rows[0]
-    database = quote_ident(name)
-    copied = f"CREATE DATABASE {database} TEMPLATE {quote_ident(source)} OWNER {quote_ident(owner)}"
-    statements = [f"{copied} STRATEGY {strategy}" if strategy else copied]
-    statements += [_setting(database, role, entry) for role, config in settings or () for entry in config]
-    if privileges is not None:
-        statements += [f"REVOKE ALL ON DATABASE {database} FROM {role}" for role in ("PUBLIC", quote_ident(owner))]
-        statements += [_grant(database, *privilege) for privilege in privileges]
-    if limit >= 0:
-        statements.append(f"ALTER DATABASE {database} CONNECTION LIMIT {limit}")
-    if comment:
-        statements.append(f"COMMENT ON DATABASE {database} IS {quote_literal(comment)}")
-    return statements
-
-
 def chooses(conn: Connection) -> bool:
     """Whether this server knows more than one strategy."""
     return conn.identity().server_version >= _STRATEGY_SINCE
@@ -156,19 +133,6 @@ def chooses(conn: Connection) -> bool:
 def strategy_query(source: str) -> str:
     """The query for the strategy that fits this database; counting its files takes 10 ms for thousands of them."""
     return _STRATEGY % quote_literal(source)
-
-
-def _setting(database: str, role: str, entry: str) -> str:
-    name, _, value = entry.partition("=")
-    whom = f"ROLE {quote_ident(role)} IN DATABASE {database}" if role else f"DATABASE {database}"
-    setting = ".".join(quote_ident(part) for part in name.split("."))
-    written = value if name in _LIST_SETTINGS and value else quote_literal(value)
-    return f"ALTER {whom} SET {setting} TO {written}"
-
-
-def _grant(database: str, role: str, privilege: str, grantable: bool) -> str:  # noqa: FBT001  a row of aclexplode
-    option = " WITH GRANT OPTION" if grantable else ""
-    return f"GRANT {privilege} ON DATABASE {database} TO {quote_ident(role) if role else 'PUBLIC'}{option}"
 
 
 def rename(conn: Connection, old: str, new: str) -> None:
@@ -260,10 +224,22 @@ def sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> tuple[D
     )
 
 
+def prepared(conn: Connection, name: str) -> tuple[Prepared, ...]:
+    """The prepared transactions of a database, oldest first: they hold locks without a session."""
+    sql = "SELECT gid, owner::text, prepared FROM pg_prepared_xacts WHERE database = %s ORDER BY prepared"
+    return tuple(Prepared(gid, owner, moment(since)) for gid, owner, since in conn.rows(sql, (name,)))
+
+
 def in_use(conn: Connection, name: str, action: str, *, but: Iterable[int] = ()) -> Busy:
     """The error that names who is on a database, but those of the server processes `but`."""
     found = sessions(conn, name, but=but)
     named = ", ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004
+    if not found and (waiting := prepared(conn, name)):
+        return Busy(
+            f"database {name!r} cannot be {action}: {'; '.join(map(str, waiting[:3]))}",
+            hint=f"in that database: {waiting[0].undo}; or COMMIT PREPARED; nothing changed",
+            code="prepared",
+        )
     return Busy(
         f"database {name!r} cannot be {action} while sessions are on it" + (f": {named}" if named else ""),
         hint="end these sessions and run it again; nothing changed",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy
 from aegisdb.postgres import databases
+from aegisdb.postgres.closing import closed, opening_statements
+from aegisdb.postgres.database_properties import carried_statements
 from aegisdb.postgres.markers import Kind, mark_statement, parse_marker
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 from aegisdb.postgres.scratch import new_name
@@ -27,24 +30,44 @@ def promote(conn: Connection, scratch: str, name: str, kind: Kind, facts: Mappin
 
 
 def replace_live(
-    conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str], *, drop_later: bool = False
+    conn: Connection,
+    live: str,
+    scratch: str,
+    kept_as: str,
+    facts: Mapping[str, str],
+    *,
+    drop_later: bool = False,
+    carry: bool = False,
+    disconnect: bool = False,
 ) -> str:
     """Put the scratch database in the place of `live`, which is kept as the snapshot `kept_as` with `facts`.
 
     A former `kept_as` is dropped after that has succeeded; with `drop_later` that is left to the caller, who gets its
     name (of a scratch database whose maker is dead: any sweep drops it). Where `live` does not exist, nothing is kept.
-    The live database's comment, and with it a marker of ours, goes on to the new one.
+    The live database's comment, and with it a marker of ours, goes on to the new one; with `carry` its settings,
+    privileges and connection limit as well, where the new one has none of its own. `disconnect` ends the sessions on
+    the live database and lets none in until it is replaced.
 
     Raises:
         Busy: sessions are on the live database, named; nothing changed.
     """
+    alone = closed(conn, live, by="replace") if disconnect and databases.exists(conn, live) else nullcontext()
+    with alone:
+        return _replace(conn, live, scratch, kept_as, facts, drop_later=drop_later, carry=carry)
+
+
+def _replace(
+    conn: Connection, live: str, scratch: str, kept_as: str, facts: Mapping[str, str], *, drop_later: bool, carry: bool
+) -> str:
     found = databases.free(conn, (live, scratch), beside=(kept_as,))
     if live not in found:
         conn.execute_together([_rename(scratch, live), _comment(live, None)])
         return ""
     former, doomed = kept_as in found, new_name(conn, live)
+    carried = carried_statements(conn, live, scratch) if carry else []
     statements = [_rename(kept_as, doomed)] if former else []
     statements += [_rename(live, kept_as), _rename(scratch, live), mark_statement(kept_as, "snapshot", facts)]
+    statements += [*opening_statements(kept_as), *carried]
     marker = parse_marker(found[live].comment, conn.identity().system_identifier, found[live].oid)
     if marker is None:
         statements.append(_comment(live, found[live].comment))

@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Busy, LoginRefused, NoAnswer, NoDatabase, StatementFailed, Unreachable
+from aegisdb.errors import (
+    AegisError,
+    Busy,
+    DatabaseClosed,
+    LoginRefused,
+    NoAnswer,
+    NoDatabase,
+    StatementFailed,
+    Unreachable,
+)
 from aegisdb.postgres.masking import mask
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
+from aegisdb.postgres.quoting import quote_ident
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
@@ -18,6 +28,7 @@ _LOGIN = re.compile(
     r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
     r"|not permitted to log in|permission denied for database|authentication method"
 )
+_CLOSED = "is not currently accepting connections"
 _FULL = re.compile(r"too many clients|connection slots are reserved|too many connections")
 
 
@@ -49,6 +60,12 @@ def of_connecting(said: str, address: Address) -> AegisError:
         return NoDatabase(
             f"the server at {_place(address)} has no database {address.database!r}",
             hint="invoke db.reset",
+        )
+    if _CLOSED in text:
+        return DatabaseClosed(
+            f"database {address.database!r} at {_place(address)} lets nobody in (ALLOW_CONNECTIONS false)",
+            hint="invoke doctor --fix, where a run that died left it so; else its owner: ALTER DATABASE"
+            f" {quote_ident(address.database)} ALLOW_CONNECTIONS true",
         )
     if _LOGIN.search(text):
         return LoginRefused(

@@ -313,3 +313,34 @@ def test_the_page_lists_every_check() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     for check in CHECKS:
         assert bool(check.mend) == bool(check.mends), check.name
+
+
+def test_a_graph_that_a_dump_has_broken_is_found_and_repaired(healthy: Clinic) -> None:
+    extend(healthy, extensions=["age"], graphs=["wells"])
+    with psycopg.connect(healthy.address.url(), autocommit=True) as conn:
+        conn.execute("CREATE EXTENSION age")
+        conn.execute("SET search_path = ag_catalog, public")
+        conn.execute("SELECT create_graph('wells'), create_vlabel('wells', 'Well')")
+        conn.execute("SET session_replication_role = replica")
+        conn.execute("UPDATE ag_graph SET graphid = 7 WHERE name = 'wells'")
+        conn.execute("UPDATE ag_label SET graph = 7")
+    assert healthy.finding("broken_graph")["subject"] == "wells"
+    verified = healthy.invoke("db.verify")
+    assert verified.code == 6
+    assert "graph wells is broken" in verified.err
+    did = [m["proof"] for m in healthy.doctor("--fix")["result"]["mended"] if m["check"] == "broken_graph"]
+    assert did == ["looked for again: gone"]
+    with psycopg.connect(healthy.address.url(), autocommit=True) as conn:
+        conn.execute("LOAD 'age'")
+        conn.execute("SET search_path = ag_catalog, public")
+        assert conn.execute("SELECT * FROM cypher('wells', $$MATCH (n:Well) RETURN n$$) AS (n agtype)").fetchall() == []
+
+
+def test_another_version_of_a_collation_is_told_with_what_to_do(healthy: Clinic) -> None:
+    name = healthy.address.database
+    with psycopg.connect(healthy.address.url(), autocommit=True) as conn:
+        conn.execute("UPDATE pg_database SET datcollversion = '0.0' WHERE datname = %s", (name,))
+    found = healthy.finding("collation")
+    assert found["subject"] == f"database {name}"
+    assert "REINDEX DATABASE" in found["command"]
+    assert "REFRESH COLLATION VERSION" in found["command"]

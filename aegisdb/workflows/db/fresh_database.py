@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aegisdb.background import meanwhile
@@ -39,10 +40,12 @@ def put_in_place(
     there: bool,
     no_cache: bool,
     look: spare.Look | None,
+    disconnect: bool = False,
 ) -> Content:
     """Build the fresh database, put it in the place of the one that is `there`, and say what it has."""
     live = ws.address().database
     kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
+    replace = partial(replace_live, conn, live, drop_later=later, carry=True, disconnect=disconnect)
     with _state_told(live if there else ""), look or nullcontext():
         if there:
             ws.begin("")
@@ -54,7 +57,7 @@ def put_in_place(
         content = look.take(source) if look else None
         if look and content:
             with _dropped_unless_taken(conn, look.name):
-                former = replace_live(conn, live, look.name, kept_as, facts[0], drop_later=later)
+                former = replace(look.name, kept_as, facts[0])
         else:
             with scratch(ws.address(), conn, template=source, label="reset", sweeping=not later) as new:
                 if source is None:
@@ -62,7 +65,7 @@ def put_in_place(
                         fill(ws, new, each)
                     histories = good_histories(ws.registry)  # as they were when it was filled
                 content = _verify(ws, new, level, histories)
-                former = replace_live(conn, live, new.database, kept_as, facts[0], drop_later=later)
+                former = replace(new.database, kept_as, facts[0])
     doomed = [former, look.spoiled if look else ""]
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=filter(None, doomed))
     return content

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
 from aegisdb.building.levels import require_unnamed
-from aegisdb.errors import Busy, NoDatabase, NotRunning, Refused
+from aegisdb.errors import Busy, DatabaseClosed, NoDatabase, NotRunning, Refused
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.postgres import ahead, databases
+from aegisdb.postgres import ahead, closing, databases
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, replacing_lock
 from aegisdb.results import Result
@@ -85,6 +85,7 @@ def reset(
 
         down(ws, volumes=True, yes=yes)
     with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
+        closing.reopen_abandoned(conn, address)
         there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
         look = None if no_cache or no_seed or volumes else spare.guess(ws, conn)
@@ -94,14 +95,17 @@ def reset(
             if not there and not volumes:  # somebody may have made it while this waited
                 there = databases.exists(conn, address.database)
                 proof = _allow(ws, conn, address.database, yes=yes, there=there)
-            _free(conn, address.database, disconnect=disconnect)
+            if not disconnect:
+                _free(conn, address.database)
             if time.monotonic() - began > _FRESH:  # it has waited
                 histories = good_histories(ws.registry)
             if volumes and databases.exists(conn, address.database):
                 content, kept = complete_in_place(ws, address, level), False
             else:
                 kept = there and not volumes
-                content = put_in_place(ws, conn, level, histories, there=kept, no_cache=no_cache, look=look)
+                content = put_in_place(
+                    ws, conn, level, histories, there=kept, no_cache=no_cache, look=look, disconnect=disconnect
+                )
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -187,7 +191,7 @@ def _started(ws: Workspace) -> Iterator[Address]:
 
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
     with lightly(ws.server.bindir()):
-        with suppress(NoDatabase):
+        with suppress(NoDatabase, DatabaseClosed):
             ws.server.start(ws.listen)
         yield ws.address()
 
@@ -204,13 +208,11 @@ def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool
     return f"{found.kind}: {found.evidence}" if found else ""
 
 
-def _free(conn: Connection, live: str, *, disconnect: bool) -> None:
+def _free(conn: Connection, live: str) -> None:
     """See to it that nobody is on the database, before any work is done for it."""
     ours = ahead.pids(conn.address.with_database(live))
-    if disconnect:
-        databases.end_sessions(conn, live, but=ours)
     try:
         databases.wait_until_free(conn, live, wait=1.0, but=ours)
     except Busy:
-        hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
-        raise databases.in_use(conn, live, "replaced", but=ours).amended(hint=hint) from None
+        with closing.advised():
+            raise databases.in_use(conn, live, "replaced", but=ours) from None

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.postgres import databases, side_schema
+from aegisdb.postgres import closing, databases, side_schema
 from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker
 from aegisdb.postgres.quoting import MAX_NAME_BYTES
@@ -84,8 +85,12 @@ class DropSnapshotResult(Result):
     bytes: int
 
 
-def snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> SnapshotResult | SnapshotPlan:
+def snapshot(
+    ws: Workspace, name: str, *, disconnect: bool = False, dry_run: bool = False
+) -> SnapshotResult | SnapshotPlan:
     """Keep a copy of the target's database as `name`. `dry_run` only says what that would take.
+
+    `disconnect` ends the sessions of others and lets none in until the copy is made.
 
     Raises:
         BadInput: the name cannot be used; Refused: it exists already, or there is no room for it.
@@ -94,7 +99,10 @@ def snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> SnapshotResu
     address, began = ws.address(), time.monotonic()
     full = snapshot_database(address.database, name)
     with databases.maintenance(address, application="aegisdb: db.snapshot") as conn:
+        closing.reopen_abandoned(conn, address)
         size = _require_new(ws, conn, name)
+        if disconnect:
+            _require_allowed(ws, conn, "db.snapshot --disconnect", address.database)
         if dry_run:
             steps = (f"copy database {address.database} as {full}",)
             return SnapshotPlan(steps=steps, bytes=size, space=_space(ws, conn))
@@ -102,7 +110,11 @@ def snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> SnapshotResu
         with replacing_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
             _require_new(ws, conn, name)  # again: whoever held the lock may have made one
             facts = _facts(ws)
-            with scratch(address, template=address.database, label="snapshot", wait=ws.lock_wait) as copy:
+            with (
+                closing.advised(),
+                closing.closed(conn, address.database, by="db.snapshot") if disconnect else nullcontext(),
+                scratch(address, template=address.database, label="snapshot", wait=ws.lock_wait) as copy,
+            ):
                 promote(conn, copy.database, full, "snapshot", facts)
         (made,) = [found for found in _snapshots(conn, address.database) if found.name == name]
         seconds = time.monotonic() - began
@@ -136,9 +148,12 @@ def drop_snapshot(ws: Workspace, name: str, *, dry_run: bool = False) -> DropSna
     return DropSnapshotResult(dropped=name, bytes=size)
 
 
-def restore(ws: Workspace, name: str, *, yes: bool = False, dry_run: bool = False) -> RestoreResult | SnapshotPlan:
+def restore(
+    ws: Workspace, name: str, *, disconnect: bool = False, yes: bool = False, dry_run: bool = False
+) -> RestoreResult | SnapshotPlan:
     """Make the target's database what it was at a snapshot; the one it replaces is kept as `before-restore`.
 
+    `disconnect` ends the sessions of others on the database.
     `dry_run` only says what would be copied, renamed and dropped, and whether it would be refused.
 
     Raises:
@@ -148,6 +163,7 @@ def restore(ws: Workspace, name: str, *, yes: bool = False, dry_run: bool = Fals
     address, began = ws.address(), time.monotonic()
     live, kept = address.database, "before-restore"
     with databases.maintenance(address, application="aegisdb: db.restore") as conn:
+        closing.reopen_abandoned(conn, address)
         source = _existing(conn, live, name)
         there = _require_allowed(ws, conn, "db.restore", live, yes=yes)
         if dry_run:
@@ -157,7 +173,8 @@ def restore(ws: Workspace, name: str, *, yes: bool = False, dry_run: bool = Fals
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
                 with ws.connect(copy.database) as fresh:
                     side_schema.journal(fresh, "restore", command=ws.command, note=f"snapshot {name}")
-                replace_live(conn, live, copy.database, snapshot_database(live, kept), facts)
+                with closing.advised():
+                    replace_live(conn, live, copy.database, snapshot_database(live, kept), facts, disconnect=disconnect)
     seconds = time.monotonic() - began
     undo = f"invoke db.restore {kept}" if there else ""
     return RestoreResult(database=live, restored=name, kept_as=kept if there else "", undo=undo, seconds=seconds)

@@ -109,7 +109,7 @@ def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
 
 
 def _content(ws: Workspace, conn: Connection) -> dict[str, Any]:
-    from aegisdb.building.inspection import graph_names
+    from aegisdb.postgres.graphs import graph_names
 
     database = ws.registry.file.database
     extensions = dict(conn.rows("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
-from aegisdb.building.inspection import graph_names
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Problem, StatementFailed
 from aegisdb.fingerprint import diff, read
 from aegisdb.ownership import BASE, Owners
 from aegisdb.postgres.connection import connect
+from aegisdb.postgres.graphs import broken_graphs, graph_names
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.refusals import Guarded, refusal, refused
 from aegisdb.results import Result
@@ -34,7 +34,7 @@ class Check:
     """extension, graph, schema, or the statement that a trigger refuses."""
     object: str
     state: str
-    """ok, missing, changed, added, or accepted."""
+    """ok, missing, changed, added, accepted, or broken."""
     detail: str = ""
     """What the server said, or the difference."""
 
@@ -73,6 +73,8 @@ def _parts(conn: Connection, registry: Registry) -> Iterator[Check]:
         yield Check(what="extension", object=name, state=_there(name in installed), detail=str(installed.get(name, "")))
     for name in database.graphs:
         yield Check(what="graph", object=name, state=_there(name in graphs))
+    for graph in broken_graphs(conn):
+        yield Check(what="graph", object=graph.name, state="broken", detail=str(graph))
 
 
 def _objects(ws: Workspace, conn: Connection) -> tuple[Check, ...]:
@@ -123,16 +125,20 @@ def _promised_refusals(ws: Workspace) -> tuple[Guarded, ...]:
 
 
 def _problem(check: Check) -> Problem:
+    hint = "restore it from sql/init, or invoke db.reset"
     if check.state == "accepted":
         message = f"{check.what} on {check.object} is not refused by a trigger"
     elif check.what == "schema":
         message = check.detail
+    elif check.state == "broken":
+        message = f"{check.what} {check.object} is broken by a dump and restore: {check.detail}"
+        hint = "invoke doctor --fix"
     else:
         message = f"{check.what} {check.object} is missing"
     return Problem(
         code="base_schema",
         message=message,
-        hint="restore it from sql/init, or invoke db.reset",
+        hint=hint,
         where=check.object,
         exit_code=6,
     )

@@ -1,0 +1,130 @@
+"""--disconnect ends sessions that come back at once; a database that was left closed is seen and opened again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from aegisdb.postgres import closing, databases
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from tests.workflows.project import Project, project
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    with project(tmp_path, database) as made:
+        yield made
+
+
+@contextmanager
+def pool(address: Address, size: int = 3) -> Iterator[list[int]]:
+    """Sessions that come back at once, as those of asyncpg's pools do; the list counts them."""
+    over, began = threading.Event(), [0]
+
+    def keep() -> None:
+        while not over.is_set():
+            with suppress(psycopg.Error), psycopg.connect(address.url(), autocommit=True) as conn:
+                began[0] += 1
+                while not over.is_set():
+                    conn.execute("SELECT pg_sleep(0.05)")
+
+    threads = [threading.Thread(target=keep) for _ in range(size)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield began
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def is_open(address: Address) -> bool:
+    with databases.maintenance(address) as conn:
+        return not closing.is_abandoned(conn, address) and bool(
+            conn.value("SELECT datallowconn FROM pg_database WHERE datname = %s", (address.database,))
+        )
+
+
+def test_a_pool_that_comes_back_stops_no_reset_restore_or_snapshot(shop: Project) -> None:
+    assert shop.invoke("db.reset").code == 0
+    with pool(shop.address) as began:
+        for words in (("db.reset",), ("db.snapshot", "one"), ("db.restore", "one")):
+            ran = shop.invoke(*words, "--disconnect")
+            assert ran.code == 0, f"{words}: {ran.err}"
+            assert is_open(shop.address)
+    assert began[0] > 3
+    assert shop.text() == "fresh"
+    with connect(shop.address.with_database(f"{shop.address.database}__snap_before-restore")) as conn:
+        assert conn.value("SELECT current_setting('aegisdb.closed', true)") in {None, ""}
+
+
+def test_without_the_flag_the_hint_names_it(shop: Project) -> None:
+    shop.invoke("db.reset")
+    shop.invoke("db.snapshot", "one")
+    with connect(shop.address, application="the app"):
+        for words in (("db.snapshot", "two", "--lock-wait", "0"), ("db.restore", "one")):
+            ran = shop.invoke(*words)
+            assert ran.code == 4, ran.err
+            assert "the app" in ran.last
+            assert "--disconnect" in ran.last
+
+
+def left_closed(shop: Project) -> None:
+    name = shop.address.database
+    with databases.maintenance(shop.address) as conn:
+        conn.execute(f"ALTER DATABASE {name} SET {closing.SETTING} = 'db.reset'")
+        conn.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+
+
+def test_a_database_left_closed_is_told_and_opened(shop: Project) -> None:
+    shop.invoke("db.reset")
+    left_closed(shop)
+    ran = shop.invoke("migrate.status")
+    assert ran.code == 7
+    assert "error[closed]" in ran.last
+    assert "doctor --fix" in ran.last
+    assert "closed" in shop.invoke("doctor").out
+    assert not is_open(shop.address)
+    shop.invoke("doctor", "--fix")
+    assert is_open(shop.address)
+    left_closed(shop)
+    ran = shop.invoke("db.reset")
+    assert ran.code == 0, ran.err
+    assert is_open(shop.address)
+
+
+def test_settings_privileges_and_limit_survive_a_reset(shop: Project) -> None:
+    shop.invoke("db.reset")
+    name, role = shop.address.database, f"r_{shop.address.database}"
+    with databases.maintenance(shop.address) as conn:
+        conn.execute(f"CREATE ROLE {role}")
+        conn.execute(f"ALTER DATABASE {name} SET search_path = public, side")
+        conn.execute(f"ALTER ROLE {role} IN DATABASE {name} SET work_mem = '7MB'")
+        conn.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        conn.execute(f"GRANT CONNECT ON DATABASE {name} TO {role}")
+        conn.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 42")
+    assert shop.invoke("db.reset").code == 0
+    with connect(shop.address) as conn:
+        assert conn.value("SHOW search_path") == "public, side"
+        sql = "SELECT datconnlimit, datacl::text FROM pg_database WHERE datname = current_database()"
+        ((limit, acl),) = conn.rows(sql)
+        settings = conn.rows(
+            "SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = setrole JOIN pg_database d"
+            " ON d.oid = setdatabase WHERE rolname = %s AND datname = current_database()",
+            (role,),
+        )
+    assert (limit, settings) == (42, [(["work_mem=7MB"],)])
+    assert f"{role}=c/" in acl
+    assert "{=c" not in acl
+    with databases.maintenance(shop.address) as conn:
+        for each in shop.databases():
+            conn.execute(f'REVOKE ALL ON DATABASE "{each}" FROM {role}')
+            conn.execute(f'ALTER ROLE {role} IN DATABASE "{each}" RESET ALL')
+        conn.execute(f"DROP ROLE {role}")
