@@ -55,10 +55,10 @@ def test_every_flag_has_help_and_every_task_has_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", every_task())
-def test_what_writes_has_a_plan(name: str) -> None:
-    # doctor without --fix is the plan of its fixes
+def test_what_writes_has_a_dry_run(name: str) -> None:
+    # doctor without --fix is the dry run of its fixes
     made = every_task()[name]
-    assert not made.options.writes or "plan" in made.flags or name == "doctor"
+    assert not made.options.writes or "dry_run" in made.flags or name == "doctor"
 
 
 @pytest.mark.parametrize("name", every_task())
