@@ -120,11 +120,12 @@ def _explained(error: StatementFailed) -> StatementFailed:
 
 
 def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:
+    from aegisdb.runtime.step_options import StepOptions
     from aegisdb.runtime.upgrade import apply_histories
 
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
-    apply_histories(ws.registry, address, identity, to=revisions, listen=ws.listen)
+    apply_histories(ws.registry, address, identity, to=revisions, options=StepOptions(listen=ws.listen))
 
 
 def _seeds(ws: Workspace, address: Address) -> None:

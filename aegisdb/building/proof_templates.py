@@ -15,6 +15,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
+from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import apply_histories
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
     with scratch(ws.address(), template=source, label=f"template ground of {order[-1]}") as address:
         with connect(address) as there_conn:
             identity = there_conn.identity()
-        apply_histories(ws.registry, address, identity, services=order[there:], listen=ws.listen, journal=False)
+        apply_histories(
+            ws.registry, address, identity, services=order[there:], options=StepOptions(listen=ws.listen, journal=False)
+        )
         promote_template(conn, address.database, names[-1], "ground")
     keep_grounds(ws, conn)

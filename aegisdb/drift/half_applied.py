@@ -156,6 +156,7 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
     from aegisdb.postgres.scratch import scratch
     from aegisdb.revisions.load import good_histories
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     try:
         histories = good_histories(ws.registry)
@@ -169,7 +170,11 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
             with connect(address) as there:
                 before, identity = read(there), there.identity()
                 with Session(
-                    ws.registry, history, address, identity, listen=ws.listen, journal=False, timeout=_REHEARSAL
+                    ws.registry,
+                    history,
+                    address,
+                    identity,
+                    StepOptions(listen=ws.listen, journal=False, timeout=_REHEARSAL),
                 ) as session:
                     (session.upgrade_one if up else session.downgrade_one)(half.revision)
                 return before, read(there)

@@ -15,6 +15,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import all_needs
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import UNRECORDED, StepOptions
 from aegisdb.runtime.upgrade import apply_histories
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
         identity = there.identity()
         needed = all_needs(ws.registry, histories, history.service)
         first = {name: rows for name, rows in others.items() if name in needed}
-        apply_histories(ws.registry, address, identity, to=first, journal=False)
+        apply_histories(ws.registry, address, identity, to=first, options=UNRECORDED)
         at: tuple[str, ...] = ()
         states[at] = read(there)
-        with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
+        with Session(ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)) as session:
             for revision in history.ordered():
                 session.upgrade_one(revision.id)
                 at = history.after(at, revision.id, up=True)

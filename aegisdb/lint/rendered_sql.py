@@ -13,6 +13,7 @@ from aegisdb.errors import AegisError
 from aegisdb.postgres.address import nowhere
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import UNRECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ class Rendering:
         history = self._context.good()[service]
         scripts: dict[Revision, str] = {}
         refused: dict[Revision, str] = {}
-        session = Session(self._context.registry, history, nowhere(), None, journal=False)
+        session = Session(self._context.registry, history, nowhere(), None, UNRECORDED)
         self._sessions.add(session)
         try:
             with session:

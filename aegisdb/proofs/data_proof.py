@@ -18,6 +18,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.collector import describe, failure
 from aegisdb.proofs.revision_proof import Finding, RevisionProof
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ class DataProver:
         lowest = [revision for revision in history.ordered() if revision.id in above]
         blocked = ""
         with Session(
-            self._ws.registry, history, address, conn.identity(), listen=self._ws.listen, journal=False
+            self._ws.registry, history, address, conn.identity(), StepOptions(listen=self._ws.listen, journal=False)
         ) as session:
             self._watch(session)
             for revision in reversed(lowest):

@@ -14,6 +14,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
 from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import UNRECORDED, StepOptions
 from aegisdb.runtime.upgrade import apply_histories
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ class Ground:
             self._watch(self._session)
             self._session.move(address, identity)
             return self._session
-        session = Session(self._ws.registry, self._history, address, identity, listen=self._ws.listen, journal=False)
+        session = Session(
+            self._ws.registry, self._history, address, identity, StepOptions(listen=self._ws.listen, journal=False)
+        )
         self._watch(session)
         self._session = self._cleanup.enter_context(session)
         return session
@@ -125,7 +128,7 @@ class Ground:
         with connect(address, application="aegisdb: roundtrip") as conn:
             if self._needs:
                 try:
-                    apply_histories(ws.registry, address, conn.identity(), services=self._needs, journal=False)
+                    apply_histories(ws.registry, address, conn.identity(), services=self._needs, options=UNRECORDED)
                 except RevisionFailed as error:
                     raise GroundBroken("needs_failed", error) from None
             try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.proofs.table_states import NewConstraint, State, new_constraints, read_state
 from aegisdb.runtime.history_base import lay_ground
+from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import Sessions
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ def rehearse(
     rows = RowCounts(conn)
     rows.count(before, before.tables)
     with Sessions(
-        ws.registry, conn.address, conn.identity(), listen=ws.listen, journal=False, timeout=timeout, observe=True
+        ws.registry,
+        conn.address,
+        conn.identity(),
+        StepOptions(listen=ws.listen, journal=False, timeout=timeout, observe=True),
     ) as sessions:
         for step in sessions.upgrade(todo):
             after = read_state(conn, before)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Identity
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
+    from aegisdb.runtime.step_options import StepOptions
 
 LOCK_TIMEOUT = 5000
 """Milliseconds that one DDL statement waits for a lock, so that readers do not queue behind it for long."""
@@ -29,10 +30,7 @@ def opening(
     address: Address,
     identity: Identity | None,
     *,
-    journal: bool,
-    command: str,
-    strict: bool,
-    observe: bool,
+    options: StepOptions,
 ) -> dict[str, Any]:
     """The message; it holds the URL with its password and goes through the pipe only."""
     settings = alembic_settings(registry, history.service)
@@ -54,11 +52,11 @@ def opening(
         "identity": _identity(identity),
         "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,
-        "record": journal,
-        "strict": strict,
-        "observe": observe,
+        "record": options.journal,
+        "strict": options.strict,
+        "observe": options.observe,
         "fast": os.environ.get("AEGIS_PLAIN_WORKER") != "1",
-        "who": _who(registry.root, command) if journal else {},
+        "who": _who(registry.root, options.command) if options.journal else {},
     }
 
 

@@ -119,6 +119,7 @@ def _stamp(registry: Registry, history: History, service: Service, conn: Connect
     if not service.stamp:
         return
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import UNRECORDED
 
-    with Session(registry, history, conn.address, conn.identity(), journal=False) as session:
+    with Session(registry, history, conn.address, conn.identity(), UNRECORDED) as session:
         session.stamp(history.resolve(service.stamp))

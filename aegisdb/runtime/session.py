@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.postgres.locks import LockLost
-from aegisdb.progress import Event, Listener, silent
+from aegisdb.progress import Event
 from aegisdb.runtime.backend import Backend
 from aegisdb.runtime.failures import LockTimeout, error_of, given_up, not_started, out_of_time, revision_error
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
+from aegisdb.runtime.step_options import RECORDED, StepOptions
 from aegisdb.runtime.step_results import Direction, Draft, StepDone
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
-    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -40,39 +40,25 @@ class Session:
 
     Between two calls the database may be looked at: no transaction of the worker is open. After a failed revision the
     session is usable: env.py is run again with the next step. Whatever leaves the `with` block by an exception kills
-    the worker and ends its session on the server. `strict` takes a revision that ends its transaction by itself for
-    half-applied (Dirty); where a database is thrown away or replaced as a whole, that does not matter. `lock` is
-    proven before each step and while one takes long.
+    the worker and ends its session on the server.
     """
 
-    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
+    def __init__(
         self,
         registry: Registry,
         history: History,
         address: Address,
         identity: Identity | None,
-        *,
-        listen: Listener = silent,
-        journal: bool = True,
-        timeout: float | None = None,
-        command: str = "",
-        strict: bool = False,
-        observe: bool = False,
-        lock: WriterLock | None = None,
+        options: StepOptions = RECORDED,
     ) -> None:
         self.history = history
         self._registry = registry
         self._address = address
-        self._journal = journal
-        self._timeout = timeout
+        self._options = options
         # loading Alembic and the models is no revision's fault, yet must not hang for ever either
-        self._patience = None if timeout is None else max(timeout, _LOADING)
-        self._listen = listen
-        self._lock = lock
+        self._patience = None if options.timeout is None else max(options.timeout, _LOADING)
         self._runner = registry.services[history.service].runner
-        self._make_opening = partial(
-            opening, registry, history, journal=journal, command=command, strict=strict, observe=observe
-        )
+        self._make_opening = partial(opening, registry, history, options=options)
         self._opening = self._make_opening(address, identity)
         self._backend = Backend(address, self._opening["application"], online=identity is not None)
         self._worker: Worker | None = None
@@ -211,7 +197,7 @@ class Session:
             except LockTimeout as waited:
                 head, newline, rest = waited.message.partition("\n")
                 error = waited.amended(message=f"{head}; {self._backend.blockers_text()}{newline}{rest}")
-                self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+                self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
                 if attempt == _LOCK_TRIES:
                     raise given_up(error) from None
                 time.sleep(_PAUSE * attempt)
@@ -221,10 +207,10 @@ class Session:
         before = self._rows if self._rows is not None else self.current()
         after = self.history.after(before, revision.id, up=direction == "upgrade")
         subject = f"{self.history.service} {revision.id}"
-        self._listen(Event(step=direction, subject=subject))
+        self._options.listen(Event(step=direction, subject=subject))
         request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
         self._prove()
-        if self._journal:
+        if self._options.journal:
             request |= {"digest": revision.digest, "source": revision.source}
         answer = self._ask(request, revision)
         if not answer["checked"]:
@@ -239,7 +225,7 @@ class Session:
             ended_transaction=bool(answer.get("ended")),
             observed=answer.get("observed"),
         )
-        self._listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
+        self._options.listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
         return done
 
     def _ask(self, request: dict[str, Any], revision: Revision | None = None) -> dict[str, Any]:
@@ -256,12 +242,12 @@ class Session:
             if not self._ahead:
                 worker.send(request)
             self._ahead = False
-            limit = self._timeout if revision is not None else self._patience
+            limit = self._options.timeout if revision is not None else self._patience
             answer = worker.receive(limit, lambda: self._look(worker))
         except LockLost as error:
             self.abort()
             if revision is not None:
-                self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+                self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
             raise
         except WorkerTimeout:
             self.abort()
@@ -274,8 +260,8 @@ class Session:
         return answer
 
     def _prove(self) -> None:
-        if self._lock is not None:
-            self._lock.prove()
+        if self._options.lock is not None:
+            self._options.lock.prove()
 
     def _look(self, worker: Worker) -> None:
         """Look around while an answer takes long."""
@@ -297,7 +283,7 @@ class Session:
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
             self._backend.require_server()
         if named is not None and not isinstance(error, LockTimeout):
-            self._backend.raise_unless_clean(self.history, named, error, journal=self._journal)
+            self._backend.raise_unless_clean(self.history, named, error, journal=self._options.journal)
         return error
 
     def _ended(self, worker: Worker, revision: Revision | None, verb: str) -> AegisError:
@@ -311,11 +297,11 @@ class Session:
             return error_of(failure, self.history, output, self._address)
         failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
         error = revision_error(failure, self.history, revision, verb, self._address)
-        self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+        self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
         return error
 
     def _out_of_time(self, revision: Revision | None) -> AegisError:
-        error = out_of_time(self.history, revision, self._timeout or 0, self._backend.blockers_text())
+        error = out_of_time(self.history, revision, self._options.timeout or 0, self._backend.blockers_text())
         if revision is not None:
-            self._backend.raise_unless_clean(self.history, revision, error, journal=self._journal)
+            self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
         return error

@@ -8,20 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.applied.version_tables import read_versions
-from aegisdb.progress import Listener, silent
 from aegisdb.revisions.independence import waits
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
 from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.parallel import Lanes
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import RECORDED, StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
-    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -48,13 +47,11 @@ def apply_histories(
     *,
     to: Mapping[str, tuple[str, ...]] | None = None,
     services: Iterable[str] | None = None,
-    listen: Listener = silent,
-    journal: bool = True,
+    options: StepOptions = RECORDED,
 ) -> tuple[StepDone, ...]:
     """Bring a database to head, or to the revisions of `to` (a service that `to` leaves out gets nothing).
 
-    The caller holds the lock and answers for safety. `journal` False leaves no trace in the side schema, for databases
-    that are thrown away or copied.
+    The caller holds the lock and answers for safety.
 
     Raises:
         HistoryError: a history is broken; RevisionFailed and others: as `Session.upgrade_one`.
@@ -64,15 +61,15 @@ def apply_histories(
     histories = good_histories(registry)
     wanted = set(histories if services is None else services)
     with connect(address) as conn:
-        if journal:
+        if options.journal:
             from aegisdb.postgres.side_schema import ensure
 
             ensure(conn)
         order = [name for name in service_order(registry, histories) if name in wanted and (to is None or to.get(name))]
-        lay_ground(registry, conn, [histories[name] for name in order], listen=listen)
+        lay_ground(registry, conn, [histories[name] for name in order], listen=options.listen)
         applied = read_versions(conn, histories.values())
     todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
-    with Sessions(registry, address, identity, listen=listen, journal=journal) as sessions:
+    with Sessions(registry, address, identity, options) as sessions:
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
 
 
@@ -92,36 +89,13 @@ class Sessions:
     somebody looks at the database after each step, so never.
     """
 
-    def __init__(  # noqa: PLR0913  choices of their own, all by keyword
-        self,
-        registry: Registry,
-        address: Address,
-        identity: Identity,
-        *,
-        listen: Listener = silent,
-        journal: bool = True,
-        timeout: float | None = None,
-        command: str = "",
-        strict: bool = False,
-        observe: bool = False,
-        lock: WriterLock | None = None,
+    def __init__(
+        self, registry: Registry, address: Address, identity: Identity, options: StepOptions = RECORDED
     ) -> None:
         self._registry = registry
         self._address = address
-        self._observe = observe
-        self._make = partial(
-            Session,
-            registry,
-            address=address,
-            identity=identity,
-            listen=listen,
-            journal=journal,
-            timeout=timeout,
-            command=command,
-            strict=strict,
-            observe=observe,
-            lock=lock,
-        )
+        self._observe = options.observe
+        self._make = partial(Session, registry, address=address, identity=identity, options=options)
         self._open: dict[str, Session] = {}
         self._lanes: Lanes | None = None
         self._at_work: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.registry import load
 from aegisdb.revisions.load import read_history
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import UNRECORDED
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
 from tests.running import eventually
 
@@ -34,7 +35,7 @@ def test_a_session_moves_to_another_database(
     registry = load(tmp_path / "services.yaml", {})
     with connect(database) as one, connect(base_database) as two:
         history = read_history(registry, "app")
-        with Session(registry, history, database, one.identity(), journal=False) as session:
+        with Session(registry, history, database, one.identity(), UNRECORDED) as session:
             session.upgrade_one("r1")
             session.release()
             with connect(database.with_database("postgres")) as look:
@@ -60,7 +61,7 @@ def test_a_type_is_created_once_a_run_and_again_after_a_downgrade(tmp_path: Path
     registry = load(tmp_path / "services.yaml", {})
     with (
         connect(database) as conn,
-        Session(registry, read_history(registry, "app"), database, conn.identity(), journal=False) as session,
+        Session(registry, read_history(registry, "app"), database, conn.identity(), UNRECORDED) as session,
     ):
         for step in ("upgrade_one", "downgrade_one", "upgrade_one"):
             for revision in ("r1", "r2") if step == "upgrade_one" else ("r2", "r1"):

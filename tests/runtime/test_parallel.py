@@ -15,6 +15,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.progress import Event
 from aegisdb.registry import load
 from aegisdb.runtime import upgrade
+from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import apply_histories
 from tests.invoke import invoke
 from tests.monorepo import Rev, Svc, build_monorepo
@@ -140,7 +141,9 @@ def test_side_by_side_gives_what_one_after_the_other_gives(
         with connect(database) as conn:
             conn.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             events: list[Event] = []
-            done = apply_histories(registry, database, conn.identity(), listen=events.append, journal=False)
+            done = apply_histories(
+                registry, database, conn.identity(), options=StepOptions(listen=events.append, journal=False)
+            )
             assert len(done) == 3 * MANY
             assert alternates([step.service for step in done]) == (width > 1)
             prints.append(read(conn))

@@ -18,6 +18,7 @@ from aegisdb.registry import load
 from aegisdb.registry.types import Registry
 from aegisdb.revisions.load import read_history
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import UNRECORDED
 from aegisdb.runtime.upgrade import apply_histories
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 from tests.postgres_server import BIN, PASSWORD
@@ -51,7 +52,7 @@ def prepare(root: Path, database: Address, **service: Any) -> tuple[Registry, Id
 
 
 def session(registry: Registry, database: Address, identity: Identity | None) -> Session:
-    return Session(registry, read_history(registry, "app"), database, identity, journal=False)
+    return Session(registry, read_history(registry, "app"), database, identity, UNRECORDED)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_service_in_its_own_schema(tmp_path: Path, database: Address) -> None:
     registry, identity = prepare(tmp_path, database, schema="apps")
     with connect(database) as conn:
         conn.execute("CREATE TABLE app_t (other int)")
-        apply_histories(registry, database, identity, journal=False)
+        apply_histories(registry, database, identity, options=UNRECORDED)
         assert conn.value("SELECT to_regclass('apps.app_t')") is not None
         assert conn.value("SELECT to_regclass('apps.alembic_version_app')") is not None
         assert conn.value("SELECT to_regclass('alembic_version_app')") is None
@@ -163,9 +164,9 @@ def test_a_base_that_the_history_did_not_make(tmp_path: Path, database: Address,
         "        c.execute(sa.text('CREATE TABLE app_t (id bigint)'))\n",
     )
     registry, identity = prepare(tmp_path, database, schema="apps", more={"base": base, "stamp": "r1"})
-    done = apply_histories(registry, database, identity, journal=False)
+    done = apply_histories(registry, database, identity, options=UNRECORDED)
     assert [step.revision for step in done] == ["r2"]
-    assert apply_histories(registry, database, identity, journal=False) == ()
+    assert apply_histories(registry, database, identity, options=UNRECORDED) == ()
     with connect(database) as conn:
         assert (
             conn.value("SELECT count(*) FROM pg_attribute WHERE attrelid = 'apps.app_t'::regclass AND attnum > 0") == 2
@@ -177,7 +178,7 @@ def test_a_service_with_a_runner_needs_no_aegisdb(tmp_path: Path, database: Addr
     runner.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} "$@"\n')
     runner.chmod(0o755)
     registry, identity = prepare(tmp_path, database, runner=(str(runner),))
-    assert [step.revision for step in apply_histories(registry, database, identity, journal=False)] == ["r1", "r2"]
+    assert [step.revision for step in apply_histories(registry, database, identity, options=UNRECORDED)] == ["r1", "r2"]
 
 
 def test_env_py_without_models_says_what_failed(tmp_path: Path, database: Address) -> None:
@@ -192,4 +193,4 @@ def test_the_password_is_in_no_argument_list(tmp_path: Path, database: Address) 
     body = "import pathlib\nassert 'C4n' not in pathlib.Path('/proc/self/cmdline').read_text()"
     body += "\nassert 'C4n' not in pathlib.Path('/proc/self/environ').read_text()"
     registry, identity = prepare(tmp_path, database, revisions=(Rev(id="r1", up=body),), alembic={"url_env": "APP_DB"})
-    assert len(apply_histories(registry, database, identity, journal=False)) == 1
+    assert len(apply_histories(registry, database, identity, options=UNRECORDED)) == 1

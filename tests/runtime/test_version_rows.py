@@ -15,6 +15,7 @@ from aegisdb.postgres.connection import Connection, connect
 from aegisdb.registry import load
 from aegisdb.revisions.load import read_history
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.worker.statements import literal
 from aegisdb.runtime.worker.version_rows import Move, after
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo
@@ -62,7 +63,7 @@ def opened(root: Path, database: Address, *revisions: Rev, env: str = "sync", jo
             from aegisdb.postgres.side_schema import ensure
 
             ensure(conn)
-        return Session(registry, read_history(registry, "app"), database, conn.identity(), journal=journal)
+        return Session(registry, read_history(registry, "app"), database, conn.identity(), StepOptions(journal=journal))
 
 
 def stands(conn: Connection, worker: Session) -> set[str]:

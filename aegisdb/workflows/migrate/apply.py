@@ -177,6 +177,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.history_base import lay_ground
     from aegisdb.runtime.runs import run_recorded
+    from aegisdb.runtime.step_options import StepOptions
     from aegisdb.runtime.upgrade import Sessions
 
     address = ws.address()
@@ -195,11 +196,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
             ws.registry,
             address,
             conn.identity(),
-            listen=ws.listen,
-            timeout=timeout or None,
-            command=command,
-            strict=True,
-            lock=lock,
+            StepOptions(listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock),
         )
         with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):

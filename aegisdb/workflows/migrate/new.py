@@ -98,9 +98,10 @@ def _checked(message: str) -> str:
 def _empty(ws: Workspace, history: History, message: str) -> Draft:
     from aegisdb.postgres.address import Address, Secret
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import UNRECORDED
 
     nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
-    with Session(ws.registry, history, nowhere, None, journal=False) as session:
+    with Session(ws.registry, history, nowhere, None, UNRECORDED) as session:
         return session.empty(message)
 
 
@@ -117,6 +118,7 @@ def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
     from aegisdb.postgres.scratch import scratch
     from aegisdb.runtime.forkserver import warm_process
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     warm_process(ws.registry)
     with under_way(ws.listen, "database at head", history.service):
@@ -126,7 +128,7 @@ def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
             identity = conn.identity()
         with (
             under_way(ws.listen, "compare", history.service),
-            Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session,
+            Session(ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)) as session,
         ):
             yield session
 

@@ -105,13 +105,16 @@ def _record(
 ) -> tuple[str, ...]:
     """Make the version table say what is so; it does already unless the revision committed by itself."""
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     is_there = half.revision in history.ancestors(rows)
     belongs_there = done == (half.action == "upgrade")
     if is_there == belongs_there:
         return rows
     wanted = history.after(rows, half.revision, up=belongs_there)
-    with Session(ws.registry, history, ws.address(), conn.identity(), listen=ws.listen, journal=False) as session:
+    with Session(
+        ws.registry, history, ws.address(), conn.identity(), StepOptions(listen=ws.listen, journal=False)
+    ) as session:
         return session.stamp(wanted)
 
 

@@ -68,6 +68,7 @@ def _revert(
     from aegisdb.runtime.forkserver import warm_process
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     alembic_settings(ws.registry, service)
     if steps < 1:
@@ -86,10 +87,7 @@ def _revert(
             job.history,
             ws.address(),
             conn.identity(),
-            listen=ws.listen,
-            command=command,
-            strict=True,
-            lock=lock,
+            StepOptions(listen=ws.listen, command=command, strict=True, lock=lock),
         ) as session:
             losses = job.losses(ws, conn, session)
             if dry_run or not job.down:

@@ -43,6 +43,7 @@ def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: boo
         UsageError: `to` is not on the way.
     """
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     history, applied = _from(ws, service, start)
     path = _path(history, applied, to, down=down)
@@ -51,7 +52,7 @@ def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: boo
             sql=f"-- {service}: nothing is {path.nothing}\n", service=service, applied=applied, revisions=()
         )
     with Session(
-        ws.registry, history, nowhere() if start else ws.address(), None, listen=ws.listen, journal=False
+        ws.registry, history, nowhere() if start else ws.address(), None, StepOptions(listen=ws.listen, journal=False)
     ) as session:
         script = session.render_sql(applied, path.revisions, path.direction)
     heading = _heading(history, applied, path)

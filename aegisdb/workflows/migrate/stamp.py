@@ -51,6 +51,7 @@ def stamp(
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
 
     alembic_settings(ws.registry, service)
     history = read_history(ws.registry, service)
@@ -72,7 +73,9 @@ def stamp(
         ensure(conn)
         with (
             run_recorded(conn, command),
-            Session(ws.registry, history, ws.address(), conn.identity(), listen=ws.listen, command=command) as session,
+            Session(
+                ws.registry, history, ws.address(), conn.identity(), StepOptions(listen=ws.listen, command=command)
+            ) as session,
         ):
             now = session.stamp(wanted, purge=bool(history.unknown(before) or doubled(history, before)))
         journal_stamp(conn, history, wanted, command)

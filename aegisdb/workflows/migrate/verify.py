@@ -20,6 +20,7 @@ from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +102,9 @@ def _models(ws: Workspace, standings: list[Standing]) -> dict[str, tuple[str, ..
 
         def check(history: History) -> tuple[str, ...] | AegisError:
             try:
-                with Session(ws.registry, history, address, identity, listen=ws.listen, journal=False) as session:
+                with Session(
+                    ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)
+                ) as session:
                     return session.check()
             except Interrupted:
                 raise

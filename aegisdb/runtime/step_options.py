@@ -1,0 +1,38 @@
+"""How the steps of a run are done, whatever service they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aegisdb.progress import Listener, silent
+
+if TYPE_CHECKING:
+    from aegisdb.postgres.locks import WriterLock
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """Choices that hold for every step of a session, or of several."""
+
+    listen: Listener = silent
+    """Who is told of each step."""
+    journal: bool = True
+    """Whether steps leave a trace in the side schema; False for databases that are thrown away or copied."""
+    timeout: float | None = None
+    """Seconds that one revision may take."""
+    command: str = ""
+    """What was typed, for the journal."""
+    strict: bool = False
+    """Whether a revision that ends its transaction by itself is half-applied (Dirty); it does not matter where a
+    database is thrown away or replaced as a whole."""
+    observe: bool = False
+    """Whether the worker tells the statements, locks and rows of each step."""
+    lock: WriterLock | None = None
+    """Proven before each step and while one takes long."""
+
+
+RECORDED = StepOptions()
+"""As the side schema wishes it, when nobody listens."""
+UNRECORDED = StepOptions(journal=False)
+"""For a database that is thrown away, when nobody listens."""
