@@ -1,36 +1,118 @@
-"""What was found in files, kept between runs until a file changes."""
+"""What was found out once, in files below `.aegisdb/`: each is checked whole before a word of it is believed.
+
+The first line of a file says what it is (kind and name, what it was made from, by which build of aegisdb) and has the
+sha256 of the rest. A file that is missing, cut, damaged, unreadable, no file at all, another one's, or another build's
+counts as missing; one that cannot be written costs time the next time. Neither changes an answer.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Self
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from aegisdb.files import read_regular, replace_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     File = os.DirEntry[str] | Path
 
+_FORMAT = 1
+_ANY_BUILD = "-"
 _SETTLED = 2.0  # seconds: a file changed later than this may change again within its timestamp's resolution
+_CODE = (".py", ".sql", ".json")
+
+
+class Kind:
+    """One kind of file; every one in the program is in `every`, by its place below `.aegisdb/`.
+
+    `{name}` in the place: there is a file for each name. `outlasts` is the format of one that other builds may read,
+    for what cannot be found out anew; whoever reads it checks its shape.
+    """
+
+    every: ClassVar[dict[str, Kind]] = {}
+
+    def __init__(self, place: str, *, outlasts: int = 0) -> None:
+        self.place = place
+        self.outlasts = outlasts
+        self.every[place] = self
+
+    def file(self, state: Path, name: str = "", *, key: str = "") -> KeptFile:
+        """Return the file of that name; `state` is `.aegisdb/`, and another `key` forgets what the file holds."""
+        place = self.place.replace("{name}", name)
+        build = f"{_ANY_BUILD}{self.outlasts}" if self.outlasts else _build()
+        return KeptFile(state, place, f"aegisdb {_FORMAT} {place} {key or '-'} {build} ")
+
+
+class KeptFile:
+    """One file, which may not be there."""
+
+    def __init__(self, state: Path, place: str, head: str) -> None:
+        self.path = state / place
+        self._state = state
+        self._head = head
+
+    def read(self) -> bytes | None:
+        """Return the content; None where it must be found out anew."""
+        try:
+            found = read_regular(self.path)
+        except OSError:
+            return None
+        if found is None:
+            return None
+        first, _, content = found.partition(b"\n")
+        return content if first == self._first(content) else None
+
+    def write(self, content: bytes, own: Callable[[Path], object] | None = None) -> None:
+        """Keep the content, readable by this user alone; `own` gives the new file to somebody else.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        make_state(self._state)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(self.path, self._first(content) + b"\n" + content, mode=0o600, through_link=False, own=own)
+
+    def keep(self, content: bytes) -> None:
+        """Keep the content where that can be done; a checkout that may only be read works too."""
+        try:
+            self.write(content)
+        except OSError:
+            return
+
+    def read_json(self) -> Any:
+        """Return what `keep_json` has kept; None where it must be found out anew."""
+        content = self.read()
+        if content is None:
+            return None
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            return None
+
+    def keep_json(self, plain: Any) -> None:
+        """Keep plain data, as `keep`."""
+        self.keep(json.dumps(plain).encode())
+
+    def _first(self, content: bytes) -> bytes:
+        return self._head.encode("utf-8", "surrogateescape") + hashlib.sha256(content).hexdigest().encode()
 
 
 class Remembered:
-    """A JSON file of facts about files; another `key` forgets all of them. A damaged one only costs time."""
+    """Facts about files, as long as each of them is the same."""
 
-    def __init__(self, path: Path, key: int | str) -> None:
-        self._path = path
-        self._key = key
+    def __init__(self, kept: KeptFile) -> None:
+        self._kept = kept
         self._known: dict[str, Any] = {}
         self._changed = False
 
     def __enter__(self) -> Self:
-        try:
-            stored = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return self
-        if isinstance(stored, dict) and stored.get("key") == self._key:
-            self._known = stored["files"]
+        self._known = self._kept.read_json() or {}
         return self
 
     def get(self, file: File) -> Any | None:
@@ -46,15 +128,8 @@ class Remembered:
             self._changed = True
 
     def __exit__(self, *_: object) -> None:
-        if not self._changed:
-            return
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"key": self._key, "files": self._known}))
-            temporary.replace(self._path)
-        except OSError:
-            return  # a read-only checkout works without a cache
+        if self._changed:
+            self._kept.keep_json(self._known)
 
 
 def identity(file: File) -> list[int]:
@@ -62,3 +137,34 @@ def identity(file: File) -> list[int]:
     status = file.stat()
     # rsync and archives give a changed file an old time of change; nobody sets the last one
     return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+
+
+def make_state(state: Path) -> None:
+    """Make `.aegisdb/`, which git ignores.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # the embedded server may run as another user and must pass through
+    state.mkdir(mode=0o711, exist_ok=True)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        replace_file(ignore, "# local state of aegisdb\n*\n")
+
+
+@cache
+def _build() -> str:
+    """Change with any file of this package: what other code found out may mean something else."""
+    files: list[str] = []
+    _look(str(Path(__file__).parent), files)
+    return hashlib.sha256("\n".join(sorted(files)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _look(directory: str, files: list[str]) -> None:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(_CODE):
+                status = entry.stat()
+                files.append(f"{entry.path} {status.st_size} {status.st_mtime_ns}")
+            elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                _look(entry.path, files)

@@ -229,7 +229,7 @@ def _allowed(registry: Registry, there: Reached) -> bool:
     path = registry.state / ALLOW_FILE
     if not path.is_file() or _tracked(path):
         return False
-    lines = (line.split("#")[0].split(maxsplit=1) for line in path.read_text().splitlines())
+    lines = (line.split("#")[0].split(maxsplit=1) for line in path.read_text(errors="replace").splitlines())
     return [str(there.system_identifier), there.database] in [[part.strip() for part in line] for line in lines]
 
 

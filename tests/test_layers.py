@@ -50,6 +50,7 @@ LAYERS = (
     "aegisdb.processes",
     "aegisdb.progress",
     "aegisdb.file_cache",
+    "aegisdb.files",
     "aegisdb.background",
     "aegisdb.dry_run",
     "aegisdb.errors",

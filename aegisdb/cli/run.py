@@ -38,6 +38,9 @@ _NOT_OUR_FAULT = {
     errno.EROFS: "make it writable",
     errno.ENOSPC: "free some space, then run it again",
     errno.EDQUOT: "free some space, then run it again",
+    errno.EISDIR: "move away what is in the place of a file",
+    errno.ENOTDIR: "move away what is in the place of a directory",
+    errno.ELOOP: "remove the link that leads to itself",
 }
 
 

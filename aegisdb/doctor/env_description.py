@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import sysconfig
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, HistoryError
+from aegisdb.file_cache import Kind
 
 if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
 Described = dict[str, Any]
-_FORMAT = "1"
+_DESCRIBED = Kind("cache/described/{name}.json")
 
 
 def describe(ws: Workspace, history: History) -> Described | AegisError:
@@ -28,23 +28,24 @@ def describe(ws: Workspace, history: History) -> Described | AegisError:
     home, config = history.locations.home, history.locations.ini or history.locations.pyproject
     if config is None:
         return HistoryError(f"{history.service}: no alembic.ini and no pyproject.toml to run env.py with")
-    kept = ws.registry.state / "cache" / "described" / f"{_digest(home, config)}.json"
+    kept = _DESCRIBED.file(ws.registry.state, _digest(home, config))
     # what another environment has installed cannot be seen from here, so such a service is asked each time
-    if not service.runner and kept.is_file() and (known := _load(kept)) is not None:
+    known: Described | None = None if service.runner else kept.read_json()
+    if known is not None:
         return known
     try:
         found = describe_history(home, config, tuple(service.runner or ()))
     except AegisError as error:
         return error
     if not service.runner:
-        _keep(kept, found)
+        kept.keep_json(found)
     return found
 
 
 def _digest(home: Path, config: Path) -> str:
     """Of everything that the answer depends on: the service's code, its configuration, what is installed here."""
     installed = Path(sysconfig.get_path("purelib"))
-    digest = hashlib.sha256(f"{_FORMAT} {sys.prefix} {home} {installed.stat().st_mtime_ns}".encode())
+    digest = hashlib.sha256(f"{sys.prefix} {home} {installed.stat().st_mtime_ns}".encode())
     for path in (config, *sources(home)):
         digest.update(f"\0{path}\0".encode())
         digest.update(path.read_bytes())
@@ -65,21 +66,3 @@ def sources(home: Path) -> list[Path]:
             if name.endswith(".py") and not name.startswith("test_") and name != "conftest.py"
         ]
     return files
-
-
-def _load(kept: Path) -> Described | None:
-    try:
-        known: Described = json.loads(kept.read_text())
-    except (OSError, ValueError):
-        return None  # a cache: damaged means asking again
-    return known
-
-
-def _keep(kept: Path, found: Described) -> None:
-    unfinished = kept.with_suffix(".new")
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(found))
-        unfinished.replace(kept)
-    except OSError:
-        return  # a read-only checkout works without a cache

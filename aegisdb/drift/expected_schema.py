@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, template
+from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Fingerprint, read
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
@@ -13,10 +13,11 @@ from aegisdb.revisions.load import good_histories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from aegisdb.building import Level
     from aegisdb.workspace import Workspace
+
+_FINGERPRINTS = Kind("fingerprints/{name}.json")
 
 
 def base_schema(ws: Workspace) -> Fingerprint:
@@ -41,19 +42,10 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
 
 def _of_template(ws: Workspace, level: Level) -> Fingerprint:
     name = template(ws, level)
-    kept = ws.registry.state / "fingerprints" / f"{name}.json"
-    if kept.exists():
-        facts, relations = json.loads(kept.read_text())
-        return Fingerprint(facts, relations)
+    kept = _FINGERPRINTS.file(ws.registry.state, name)
+    if (known := kept.read_json()) is not None:
+        return Fingerprint(*known)
     with scratch(ws.address(), template=name, label=f"fingerprint of {level}") as address, connect(address) as conn:
         found = read(conn)
-    _keep(kept, found)
+    kept.keep_json([dict(found.facts), dict(found.relations)])
     return found
-
-
-def _keep(path: Path, found: Fingerprint) -> None:
-    path.parent.parent.mkdir(mode=0o711, exist_ok=True)
-    path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(".new")
-    unfinished.write_text(json.dumps([dict(found.facts), dict(found.relations)]))
-    unfinished.replace(path)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.file_cache import Remembered, identity
+from aegisdb.file_cache import Kind, Remembered
 from aegisdb.lint.rule import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from aegisdb.registry.types import Registry
 
+_FILE = Kind("cache/lint.json")
+
 
 class Verdicts(Remembered):
-    """A cache beside the registry; another rule, another owner or another Python forgets all of it."""
+    """A cache beside the registry; another owner or another Python forgets all of it."""
 
     def __init__(self, registry: Registry) -> None:
-        super().__init__(registry.state / "cache" / "lint.json", _key(registry))
+        super().__init__(_FILE.file(registry.state, key=_key(registry)))
 
     def findings(self, path: Path) -> list[Finding] | None:
         """What was found in a file that is still the same; None where it must be judged."""
@@ -34,9 +36,8 @@ class Verdicts(Remembered):
 
 
 def rules_key(registry: Registry) -> list[str]:
-    """What every finding depends on besides its file: this Python, where the registry is, the rules' own text."""
-    found = [sys.version, str(registry.root)]
-    return found + [f"{path}{identity(path)}" for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    """What every finding depends on besides its file and the rules: this Python, where the registry is."""
+    return [sys.version, str(registry.root)]
 
 
 def _key(registry: Registry) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.file_cache import Remembered, identity
+from aegisdb.file_cache import Kind, Remembered, identity
 from aegisdb.lint.finding_cache import rules_key
 from aegisdb.lint.rule import Finding
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
+_FILE = Kind("cache/squawk.json")
 _CONFIGURATION = ".squawk.toml"
 _WRITTEN = "written"  # in the place of a digest
 
 
 class Answers(Remembered):
-    """A cache beside the registry; another squawk, another configuration of it or another rule forgets all of it.
+    """A cache beside the registry; another squawk or another configuration of it forgets all of it.
 
     An answer about what the file itself says holds while the file is the same; one about what a worker rendered, only
     for that very SQL, for env.py and all that it imports have a say in it.
     """
 
     def __init__(self, registry: Registry, program: str, version: str) -> None:
-        super().__init__(registry.state / "cache" / "squawk.json", _key(registry, program, version))
+        super().__init__(_FILE.file(registry.state, key=_key(registry, program, version)))
 
     def of_text(self, service: str, path: Path) -> list[Finding] | None:
         """What was found in a file that is still the same and says everything itself."""

@@ -12,6 +12,7 @@ from aegisdb.output.page_style import STYLE
 from aegisdb.output.views import blocks_of
 from aegisdb.pictures.canvas import MADE_BY
 from aegisdb.plain_text import clean, guarded
+from aegisdb.reporting import write_report
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class ReportResult(Result):
 def write_page(gathered: Gathered) -> ReportResult:
     """Write the page; passwords are masked as on the terminal."""
     text = guarded(clean(console.mask(page(gathered))))
-    gathered.path.parent.mkdir(mode=0o711, exist_ok=True)
-    gathered.path.write_text(text, "utf-8")
+    write_report(gathered.path, text)
     findings = {section.title: len(section.problems) for section in gathered.sections if section.problems}
     return ReportResult(file=str(gathered.path), bytes=len(text.encode()), findings=findings)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import BadInput
@@ -17,6 +14,7 @@ from aegisdb.registry.rules import meaning_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from aegisdb.registry.document import Node
 
@@ -121,17 +119,3 @@ def _spaced(lines: list[str], services: Node) -> bool:
 
 def _cannot(name: str, entry: Mapping[str, Any], why: str) -> BadInput:
     return BadInput(f"cannot add an entry: {why}", hint=f"add it by hand:\n{entry_text(name, entry, 2)}")
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write the whole file or nothing; mode and owner's umask stay."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        temporary.chmod(path.stat().st_mode & 0o7777)
-        temporary.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from aegisdb.files import replace_file
 from aegisdb.registry.key_tables import PAGE, with_tables
 from aegisdb.registry.shape import adapter
 
@@ -39,5 +40,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    OUTPUT.write_text(text(), encoding="utf-8")
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), schema()), encoding="utf-8")
+    replace_file(OUTPUT, text())
+    replace_file(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), schema()))

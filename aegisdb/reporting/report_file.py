@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+
+from aegisdb.files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,12 +13,7 @@ if TYPE_CHECKING:
 def write_report(path: Path, text: str) -> None:
     """Write a report, with the directories that it needs; a file of that name is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, text)
 
 
 def append_report(path: Path, text: str) -> None:

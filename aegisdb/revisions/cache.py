@@ -1,7 +1,6 @@
 """Histories as they were read last, in one file: nothing of a history is decoded before it is asked for.
 
-A service is four lines of it: heads, what its revision files were, all revisions together, each of them. A file that is
-missing, damaged, or of another version costs time, nothing else.
+A service is four lines of it: heads, what its revision files were, all revisions together, each of them.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from operator import attrgetter
@@ -20,9 +18,9 @@ from aegisdb.revisions.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
-    from pathlib import Path
 
-_FORMAT = 9
+    from aegisdb.file_cache import KeptFile
+
 _LINES = 4  # of a service
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
@@ -148,18 +146,15 @@ class KeptSummary:
 class KeptHistories:
     """The file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, kept: KeptFile) -> None:
+        self._kept = kept
         self._blocks: dict[str, Block] = {}
         self._changed = False
 
     def __enter__(self) -> Self:
-        try:
-            first, _, rest = self._path.read_bytes().partition(b"\n")
-        except OSError:
-            return self
-        if first == _first(rest):
-            lines = rest.split(b"\n")
+        content = self._kept.read()
+        if content is not None:
+            lines = content.split(b"\n")
             groups = zip(*(lines[start::_LINES] for start in range(_LINES)), strict=False)
             # the service's name stands before its heads
             for head, *others in groups:
@@ -178,17 +173,9 @@ class KeptHistories:
             self._changed = True
 
     def __exit__(self, *_: object) -> None:
-        if not self._changed:
-            return
-        lines = [f"{name} ".encode() + b"\n".join(block) for name, block in self._blocks.items()]
-        rest = b"\n".join(lines)
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_first(rest) + b"\n" + rest)
-            temporary.replace(self._path)
-        except OSError:
-            return  # a read-only checkout works without a cache
+        if self._changed:
+            lines = [f"{name} ".encode() + b"\n".join(block) for name, block in self._blocks.items()]
+            self._kept.keep(b"\n".join(lines))
 
 
 def facts_of(revision: Revision, place: int) -> list[Any]:
@@ -237,7 +224,3 @@ def _encoded(paths: Sequence[str], identities: Sequence[str]) -> bytes:
 
 def _decoded(listing: bytes) -> str:
     return listing.decode("utf-8", "surrogateescape")
-
-
-def _first(rest: bytes) -> bytes:
-    return f"aegisdb {_FORMAT} {zlib.crc32(rest)}".encode()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import HistoryError
-from aegisdb.file_cache import Remembered
+from aegisdb.file_cache import Kind, Remembered
 from aegisdb.revisions.cache import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
 from aegisdb.revisions.history import History
 from aegisdb.revisions.locate import alembic_settings, locate
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.parse import Revision
 
-_FORMAT = 4
+_LOCATIONS = Kind("cache/locations.json")
+_REVISIONS = Kind("cache/revisions.kept")
 _UNORDERED = b"null"
 
 
@@ -73,9 +74,8 @@ class _Reader:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        cache = registry.state / "cache"
-        self._remembered = Remembered(cache / "locations.json", _FORMAT)
-        self._kept = KeptHistories(cache / "revisions.kept")
+        self._remembered = Remembered(_LOCATIONS.file(registry.state))
+        self._kept = KeptHistories(_REVISIONS.file(registry.state))
         self._real: dict[str, str] = {}
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import BadInput
-from aegisdb.file_cache import Remembered
+from aegisdb.file_cache import Kind, Remembered
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.types import Registry
 
-_FORMAT = 1
+_IMPORTS = Kind("cache/imports.json")
 _APPLICATION = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*$")
 
 
@@ -41,7 +41,7 @@ class Sources:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._remembered = Remembered(registry.state / "cache" / "imports.json", _FORMAT)
+        self._remembered = Remembered(_IMPORTS.file(registry.state))
         self._modules: dict[tuple[Path, str], tuple[Path, ...]] = {}
         self._own: dict[Path, frozenset[str]] = {}
 

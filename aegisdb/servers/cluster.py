@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Failed, Unreachable
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.files import read_regular
 from aegisdb.processes import run
 from aegisdb.servers.ext4_spread import spread
 from aegisdb.servers.program_copies import passable
@@ -98,13 +99,25 @@ class Cluster:
             Unreachable: `version`, with the ways out; the data is not touched.
         """
         if self.exists:
-            found = int((self.path / "PG_VERSION").read_text())
+            found = self._version()
             if found != self.binaries.major:
                 raise self._other_version(self.path, found)
             return
         others = [int(p.name) for p in self.path.parent.iterdir() if p.name.isdigit() and (p / "PG_VERSION").exists()]
         if others:
             raise self._other_version(self.path.parent / str(max(others)), max(others))
+
+    def _version(self) -> int:
+        file = self.path / "PG_VERSION"
+        content = read_regular(file) or b""
+        if not content.strip().isdigit():
+            raise Unreachable(
+                f"{file} is damaged, so nobody knows whose data these are; nothing was touched",
+                hint=f"write the data's major version into it, or move {self.path} away and run invoke db.reset",
+                where=str(file),
+                code="version",
+            )
+        return int(content)
 
     def system_identifier(self) -> int | None:
         """The cluster's identity, the first eight bytes of global/pg_control; None without data."""

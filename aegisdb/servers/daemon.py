@@ -46,11 +46,6 @@ class Daemon:
     """The role of services.yaml."""
 
     @property
-    def state_path(self) -> Path:
-        """What is remembered of it."""
-        return self.home / "state.json"
-
-    @property
     def log(self) -> Path:
         """What it writes."""
         return self.home / "log"
@@ -66,7 +61,7 @@ class Daemon:
 
     def socket(self, noted: PidFile) -> str:
         """The directory of its Unix socket, if that lets this user in; else empty."""
-        state = read_state(self.state_path)
+        state = read_state(self.home)
         directory = unix_socket.directory(self.home, noted.port)
         if directory is None or (state.pid, state.uid) != (noted.pid, os.geteuid()):
             return ""
@@ -153,7 +148,7 @@ class Daemon:
         raise Failed(f"the server (pid {noted.pid}) does not stop", hint=f"its log: {self.log}", code="server_stop")
 
     def _wished_ports(self) -> tuple[int, ...]:
-        remembered = read_state(self.state_path)
+        remembered = read_state(self.home)
         # a port of services.yaml that was edited since counts more than what was got for the old one
         return (remembered.port, self.wished) if remembered.wished == self.wished else (self.wished,)
 
@@ -165,12 +160,17 @@ class Daemon:
         argv = self.cluster.command("postgres", "-D", str(self.cluster.path), *flags)
         return postmaster.spawn(argv, self.log, {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"})
 
+    def repair_state(self, noted: PidFile) -> None:
+        """Remember the server that runs where what was remembered is lost, or is of another one."""
+        if read_state(self.home).pid != noted.pid:
+            self._remember(noted.port, noted.pid, -1)
+
     def _remember(self, port: int, pid: int, uid: int) -> None:
         process = postmaster.find_process(pid)
         ticks = process.ticks if process else 0
         binaries = self.cluster.binaries
         state = State(port, self.wished, pid, ticks, binaries.stamp, binaries.major, uid)
-        write_state(self.state_path, state, self.owner)
+        write_state(self.home, state, self.owner)
 
     def _begin_log(self) -> int:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
@@ -214,7 +214,7 @@ class Daemon:
         return False
 
     def _ticks_of(self, pid: int) -> int | None:
-        state = read_state(self.state_path)
+        state = read_state(self.home)
         return state.ticks if state.pid == pid else None
 
 

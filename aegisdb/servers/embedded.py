@@ -60,7 +60,7 @@ class EmbeddedServer:
 
     def label(self) -> str:
         """Where it listens, or would listen; without looking at the server."""
-        return f"127.0.0.1:{read_state(self._home / 'state.json').port or self._spec.port}"
+        return f"127.0.0.1:{read_state(self._home).port or self._spec.port}"
 
     def start(self, listen: Listener) -> Address:
         """Start it unless it runs, make the data directory first if there is none, and check that the role logs in.
@@ -76,7 +76,9 @@ class EmbeddedServer:
         self._require_extensions()
         with self._locked(listen):
             running = self._daemon.running()
-            if running is None or not self._daemon.comes_up(running.pid):
+            if running is not None and self._daemon.comes_up(running.pid):
+                self._daemon.repair_state(running)
+            else:
                 self._launch(listen)
             if not self._logs_in():
                 listen(Event(step="password", subject="set anew; the server is restarted"))
@@ -152,7 +154,7 @@ class EmbeddedServer:
 
     @property
     def _state(self) -> State:
-        return read_state(self._home / "state.json")
+        return read_state(self._home)
 
     @cached_property
     def _binaries(self) -> Binaries:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.files import read_regular
 
 _START_TOLERANCE = 60.0
 """Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""
@@ -51,9 +52,9 @@ def read_pid_file(data: Path) -> PidFile | None:
         PermissionError: the data belongs to somebody else.
     """
     try:
-        lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
+        lines = (read_regular(data / "postmaster.pid") or b"").decode(errors="replace").splitlines()
         return PidFile(int(lines[0]), int(lines[2]), int(lines[3]), len(lines) > 7 and lines[7].strip() == "ready")  # noqa: PLR2004  the eighth line is the status
-    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
+    except (NotADirectoryError, IndexError, ValueError):
         return None
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Busy
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.file_cache import Kind
 from aegisdb.progress import Event
+from aegisdb.servers.postmaster import read_pid_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from aegisdb.file_cache import KeptFile
     from aegisdb.progress import Listener
     from aegisdb.servers.account import Account
 
+_FILE = Kind("servers/{name}/state.json", outlasts=1)
 _POLL = 0.05
 _OTHER = "another command starts or stops the server"
 
@@ -41,20 +45,29 @@ class State:
     """The user whom its Unix socket lets in without a password; -1 for nobody."""
 
 
-def read_state(path: Path) -> State:
-    """The remembered state; an empty one when there is none or it cannot be read."""
+def read_state(home: Path) -> State:
+    """Return what is remembered of the server in `home`; where that cannot be read, the port of its pid file."""
     try:
-        return State(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return State()
+        return State(**_kept(home).read_json())
+    except TypeError:
+        return State(port=_noted_port(home))
 
 
-def write_state(path: Path, state: State, owner: Account) -> None:
+def write_state(home: Path, state: State, owner: Account) -> None:
     """Replace the remembered state in one step."""
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(state)))
-    owner.own(new)
-    new.replace(path)
+    _kept(home).write(json.dumps(asdict(state)).encode(), owner.own)
+
+
+def _kept(home: Path) -> KeptFile:
+    return _FILE.file(home.parents[1], home.name)
+
+
+def _noted_port(home: Path) -> int:
+    for file in sorted(home.glob("*/postmaster.pid")):
+        with suppress(OSError):
+            if noted := read_pid_file(file.parent):
+                return noted.port
+    return 0
 
 
 def make_directories(path: Path, below: Path, owner: Account) -> None:
@@ -74,7 +87,8 @@ def exclusive(path: Path, owner: Account, *, wait: float, listen: Listener) -> I
     """
     import fcntl
 
-    with path.open("a") as lock:
+    # a pipe in its place would hold up an ordinary open for ever
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), "rb") as lock:
         owner.own(path)
         deadline = time.monotonic() + wait
         told = False

@@ -12,6 +12,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from aegisdb.files import replace_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,21 +55,14 @@ def open_for_this_user(cluster: Cluster, directory: Path, role: str) -> bool:
     rule, entry = f'local all "{role}" peer map={_MAP}', f'{_MAP} "{user}" "{role}"'
     for name, line in (("pg_hba.conf", rule), ("pg_ident.conf", entry)):
         path = cluster.path / name
-        before = path.read_text()
+        before = path.read_text(encoding="utf-8", errors="surrogateescape")
         others = [kept for kept in before.splitlines() if not _is_ours(kept)]
         wanted = "\n".join([line, *others, ""])  # the first one that fits is the one that counts
         if wanted != before:
-            _replace(path, wanted, cluster)
+            # what else a person has written there must outlast a power failure
+            content = wanted.encode("utf-8", "surrogateescape")
+            replace_file(path, content, durable=True, own=cluster.account.own)
     return True
-
-
-def _replace(path: Path, text: str, cluster: Cluster) -> None:
-    """In one step: what else a person has written there must outlast a power failure."""
-    new = path.with_name(f"{path.name}.new")
-    new.touch(mode=0o600)
-    new.write_text(text)
-    cluster.account.own(new)
-    new.replace(path)
 
 
 def _is_ours(line: str) -> bool:

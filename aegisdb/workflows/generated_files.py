@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
+from aegisdb.files import replace_file
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -34,5 +35,5 @@ def write_files(files: Mapping[Path, str], root: Path, *, check: bool = False) -
         return WriteFilesResult(problems=problems, current=current)
     for path, text in stale.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text)
     return WriteFilesResult(written=names, current=current)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import HistoryError, Refused, UsageError
+from aegisdb.file_cache import make_state
+from aegisdb.files import read_regular
 from aegisdb.ownership import Owners
 from aegisdb.pictures import diagram as er
 from aegisdb.pictures import history_graph, mermaid
 from aegisdb.pictures.canvas import MADE_BY
 from aegisdb.pictures.tables import read_schema
+from aegisdb.reporting import write_report
 from aegisdb.results import Result
 from aegisdb.revisions.history import History
 from aegisdb.revisions.load import read_histories
@@ -134,14 +138,21 @@ def destination(ws: Workspace, output: str, default: str, suffixes: tuple[str, .
     if path.suffix not in suffixes:
         raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {', '.join(suffixes)}")
     if path.is_dir() or (output and not path.parent.is_dir()):
-        raise UsageError(f"{output} cannot be written", hint="name a file in a directory that exists")
-    if path.exists() and MADE_BY not in path.read_text("utf-8", errors="replace"):
+        raise UsageError(f"{path} cannot be written", hint="name a file in a directory that exists")
+    if os.path.lexists(path) and not _is_ours(path):
         raise Refused(f"{path} was not made by aegisdb", hint="name another file", code="foreign_file")
+    if not output:
+        make_state(ws.registry.state)
     return path
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a file that may be overwritten; an empty one, as a full disk or a power cut leaves it, is."""
+    content = read_regular(path)
+    return content is not None and (not content.strip(b"\0 \r\n\t") or MADE_BY.encode() in content)
 
 
 def _write(path: Path, picture: Picture) -> PictureResult:
     content = f"```mermaid\n{picture.text}```\n" if path.suffix == ".md" else picture.text
-    path.parent.mkdir(mode=0o711, exist_ok=True)
-    path.write_text(content, "utf-8")
+    write_report(path, content)
     return PictureResult(file=str(path), shows=picture.shows, bytes=len(content.encode()), problems=picture.problems)

@@ -105,7 +105,7 @@ def _roundtrip(ws: Workspace) -> Section:
     title, command = "Last roundtrip", "migrate.roundtrip"
     last = read_roundtrip(ws.registry)
     if last is None:
-        return Section(title=title, command=command, note="none was run in this working copy yet")
+        return Section(title=title, command=command, note="no result of one is kept in this working copy")
     note = f"run on {last.made:%Y-%m-%d %H:%M} UTC on the server of target {last.target}"
     return Section(title=title, command=command, results=(last.result,), note=note, problems=last.result.problems)
 

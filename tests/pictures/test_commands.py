@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,28 @@ def test_a_picture_is_replaced_but_never_another_file(ws: Workspace, tmp_path: P
     with pytest.raises(Refused, match="not made by aegisdb"):
         diagram(ws, output=str(other))
     assert other.read_text() == "# mine\n"
+
+
+def test_what_stands_in_the_place_of_a_picture(ws: Workspace, tmp_path: Path) -> None:
+    """An empty file is what a full disk or a power cut leaves of ours; a link to nothing is somebody's plan."""
+    places = {name: tmp_path / f"{name}.svg" for name in ("empty", "zeros", "link", "pipe", "directory")}
+    places["empty"].touch()
+    places["zeros"].write_bytes(bytes(512))
+    places["link"].symlink_to(tmp_path / "nowhere.svg")
+    os.mkfifo(places["pipe"])
+    places["directory"].mkdir()
+    for name in ("empty", "zeros"):
+        assert graph(ws, output=str(places[name])).bytes == places[name].stat().st_size
+    for name in ("link", "pipe"):
+        with pytest.raises(Refused, match="not made by aegisdb"):
+            graph(ws, output=str(places[name]))
+    assert not (tmp_path / "nowhere.svg").exists()
+    with pytest.raises(UsageError, match=r"directory\.svg cannot be written"):
+        graph(ws, output=str(places["directory"]))
+    default = ws.registry.state / "histories.svg"
+    default.mkdir()
+    with pytest.raises(UsageError, match=r"histories\.svg cannot be written"):
+        graph(ws)
 
 
 @pytest.mark.parametrize("output", ["picture.png", "nowhere/picture.svg"])

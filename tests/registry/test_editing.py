@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import AegisError
+from aegisdb.files import replace_file
 from aegisdb.registry import load
-from aegisdb.registry.insertion import replace_file, with_service
+from aegisdb.registry.insertion import with_service
 from tests.registry.registries import SOUND, edited, write
 
 ENTRY = {"path": "stock", "alembic": {"version_table": "alembic_version_stock"}, "owns": ["stock_*"]}

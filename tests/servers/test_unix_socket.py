@@ -91,13 +91,13 @@ def test_only_a_session_with_the_password_answers_whether_it_is_right(up: Embedd
 
 
 def test_who_did_not_start_it_takes_the_port(up: EmbeddedServer, root: Path) -> None:
-    path = home_of(root) / "state.json"
-    state = read_state(path)
-    write_state(path, replace(state, uid=state.uid + 1), project_owner(root))
+    home = home_of(root)
+    state = read_state(home)
+    write_state(home, replace(state, uid=state.uid + 1), project_owner(root))
     try:
         assert embedded(root, port=up.address().port).address().socket == ""
     finally:
-        write_state(path, state, project_owner(root))
+        write_state(home, state, project_owner(root))
 
 
 def test_a_wrong_password_in_the_registry_is_still_found_out_and_set(up: EmbeddedServer, root: Path) -> None:

@@ -28,7 +28,7 @@ def test_the_page_says_what_the_commands_say(shop: Project) -> None:
     ran = shop.invoke("report", "--output", str(page), "--format", "json")
     assert ran.code == 0, ran.err
     before = page.read_text()
-    assert "none was run in this working copy yet" in before
+    assert "no result of one is kept in this working copy" in before
     assert not re.search(r"<script|<link|<img|src=|url\(|@import|href=\"[^#]", before)
     assert PASSWORD not in before
     for text in ("shop_items", "a2", "upgrade", "at head", "invoke migrate.verify"):

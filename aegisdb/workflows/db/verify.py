@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Problem, StatementFailed
+from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import diff, read
 from aegisdb.ownership import BASE, Owners
 from aegisdb.postgres.connection import connect
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
+
+_REFUSALS = Kind("refusals/{name}.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,15 +114,12 @@ def _trial(conn: Connection, guarded: Guarded) -> Check:
 def _promised_refusals(ws: Workspace) -> tuple[Guarded, ...]:
     """What the base schema refuses, tried once for each content of the init files."""
     name = template(ws, "base")
-    kept = ws.registry.state / "refusals" / f"{name}.json"
-    if kept.exists():
-        return tuple(Guarded(table, verb) for table, verb in json.loads(kept.read_text()))
+    kept = _REFUSALS.file(ws.registry.state, name)
+    if (known := kept.read_json()) is not None:
+        return tuple(Guarded(table, verb) for table, verb in known)
     with scratch(ws.address(), template=name, label="db.verify") as address, connect(address) as conn:
         promised = refused(conn)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = kept.with_suffix(".new")
-    unfinished.write_text(json.dumps([[guarded.table, guarded.verb] for guarded in promised]))
-    unfinished.replace(kept)
+    kept.keep_json([[guarded.table, guarded.verb] for guarded in promised])
     return promised
 
 

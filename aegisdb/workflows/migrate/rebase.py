@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.status import several_heads
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Failed, HistoryError, NoDatabase, Refused, Unreachable
+from aegisdb.files import replace_file
 from aegisdb.lint.changed_files import default_branch, files_at
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_history
@@ -141,15 +142,7 @@ def _moved(ws: Workspace, revision: Revision, onto: str) -> Moved:
 
 
 def _write(revision: Revision, onto: str) -> None:
-    before = revision.path.read_bytes()
-    after = repointed(before, revision.path, onto)
-    temporary = revision.path.with_suffix(".py.rebasing")  # no revision for Alembic, should it stay
-    try:
-        temporary.write_bytes(after)
-        temporary.chmod(revision.path.stat().st_mode & 0o777)
-        temporary.replace(revision.path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(revision.path, repointed(revision.path.read_bytes(), revision.path, onto), durable=True)
 
 
 def repointed(source: bytes, path: Path, onto: str) -> bytes:

@@ -58,7 +58,8 @@ def service_add(
         UsageError: not usable as a name, or the name or the directory is taken.
         BadInput: the entry does not fit into services.yaml, e.g. another service owns such tables.
     """
-    from aegisdb.registry.insertion import replace_file, with_service
+    from aegisdb.files import replace_file
+    from aegisdb.registry.insertion import with_service
     from aegisdb.workflows.service.files import service_files
 
     registry = ws.registry
@@ -71,7 +72,7 @@ def service_add(
     if not dry_run:
         _write(registry.root / path, files)
         try:
-            replace_file(registry.path, text)
+            replace_file(registry.path, text, durable=True)
         except OSError as error:
             raise Failed(
                 f"{path} is written, but {registry.path.name} is not: {error.strerror}", hint=f"add by hand:\n{entry}"

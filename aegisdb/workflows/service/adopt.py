@@ -61,7 +61,7 @@ def service_adopt(
         BadInput: the entry does not fit into services.yaml, e.g. its version table is another service's.
         Failed: env.py does not run.
     """
-    from aegisdb.registry.insertion import replace_file
+    from aegisdb.files import replace_file
 
     home = _home(ws.registry, path)
     relative = home.relative_to(ws.registry.root.resolve()).as_posix()
@@ -71,7 +71,7 @@ def service_adopt(
     found = examine(home, relative, name, configuration(home), runner_words(runner), claims)
     text, lines = _inserted(ws.registry, name, found)
     if not dry_run:
-        replace_file(ws.registry.path, text)
+        replace_file(ws.registry.path, text, durable=True)
     return ServiceAdoptResult(
         service=name,
         path=relative,

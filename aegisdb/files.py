@@ -1,0 +1,97 @@
+"""Replaces and reads files: whole or not at all, whoever else does the same at that moment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NAME = 40  # characters: the temporary name must not be longer than a file system takes
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def replace_file(
+    path: Path,
+    content: str | bytes,
+    *,
+    mode: int | None = None,
+    durable: bool = False,
+    through_link: bool = True,
+    own: Callable[[Path], object] | None = None,
+) -> None:
+    """Give the file this content in one step: a reader sees all of the old text or all of the new one.
+
+    A symbolic link stays, the file that it leads to is replaced; without `through_link` it is the link. A file that is
+    there keeps its owner, where we may set it, and without `mode` its mode; a new one gets what the umask leaves. `own`
+    is given the new file before it takes its place. `durable`: the new content outlasts a
+    power cut from here on, at the price of two flushes to the disk.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was and nothing is left beside it.
+    """
+    if through_link and path.is_symlink():
+        path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name[:_NAME]}.{os.urandom(6).hex()}.tmp")
+    handle = os.open(temporary, _CREATE, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _take_over_access(path, handle, mode)
+            file.write(content.encode() if isinstance(content, str) else content)
+            if durable:
+                file.flush()
+                os.fsync(handle)
+        if own is not None:
+            own(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        _flush_directory(path.parent)
+
+
+def read_regular(path: Path) -> bytes | None:
+    """Return the content of a file; None where there is none or it is something else, which is never waited for.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    try:
+        handle = os.open(path, _READ)  # a pipe that nobody writes to would hold up an ordinary open for ever
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        return None
+    with os.fdopen(handle, "rb") as file:
+        return file.read()
+
+
+def _take_over_access(path: Path, handle: int, mode: int | None) -> None:
+    try:
+        before = path.stat()
+    except OSError:
+        return
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(OSError):  # only root gives files away
+            os.fchown(handle, before.st_uid, before.st_gid)
+    os.fchmod(handle, stat.S_IMODE(before.st_mode) if mode is None else mode)
+
+
+def _flush_directory(directory: Path) -> None:
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:  # not every system opens directories
+        return
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
