@@ -94,16 +94,14 @@ def _place(
     sizes = {key: card.size for key, card in cards.items()}
     area = sum((w + _GAP[0]) * (h + _GAP[1]) for w, h in sizes.values())
     tallest = max(math.sqrt(area / _SHAPE) * 0.8, max((h for _, h in sizes.values()), default=0.0))
-    edges = [(key.source, key.target) for key in schema.keys]
-    inner = {
-        group: layered(
-            {key: sizes[key] for key, card in cards.items() if (card.table.owner, card.table.graph) == group},
-            edges,
-            tallest=tallest,
-            gap=_GAP,
-        )
-        for group in groups
-    }
+    group_of = {key: (card.table.owner, card.table.graph) for key, card in cards.items()}
+    members: dict[tuple[str, str], dict[str, tuple[float, float]]] = {group: {} for group in groups}
+    edges: dict[tuple[str, str], list[tuple[str, str]]] = {group: [] for group in groups}
+    for key, group in group_of.items():
+        members[group][key] = sizes[key]
+    for foreign in schema.keys:
+        edges[group_of[foreign.source]].append((foreign.source, foreign.target))
+    inner = {group: layered(members[group], edges[group], tallest=tallest, gap=_GAP) for group in groups}
     side, top, bottom = _FRAME
     names = {"\0".join(group): group for group in groups}
     outer = packed(
