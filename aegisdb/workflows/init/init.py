@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Problem
+from aegisdb.files import replace_file
 from aegisdb.registry import find_registry, load
-from aegisdb.registry.insertion import replace_file, with_service
+from aegisdb.registry.insertion import with_service
 from aegisdb.registry.locate import FILE_NAME
 from aegisdb.results import Result
-from aegisdb.servers.binaries import wheel_directory
+from aegisdb.servers import wheels
 from aegisdb.workflows.init.draft import draft
 from aegisdb.workflows.init.registration import Registration, registrations
 from aegisdb.workflows.init.tree import look
@@ -100,7 +101,7 @@ def _start(path: Path, root: Path) -> tuple[dict[str, Service], str, tuple[str, 
     if path.exists():
         registry = load(path, os.environ)
         return dict(registry.services), path.read_text("utf-8"), tuple(registry.file.targets), []
-    begun = draft(look(root), embedded=wheel_directory() is not None)
+    begun = draft(look(root), embedded=wheels.server_directory() is not None)
     return {}, begun.text, begun.targets, list(begun.unsure)
 
 
@@ -120,10 +121,7 @@ def _uses_us(root: Path) -> bool:
 
 def _write(files: dict[Path, str]) -> None:
     for file, text in files.items():
-        if file.exists():
-            replace_file(file, text)
-        else:
-            file.write_text(text, encoding="utf-8")
+        replace_file(file, text, durable=True)
 
 
 def _row(one: Registration) -> RegisteredService:
