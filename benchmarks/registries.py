@@ -65,8 +65,8 @@ class Step:
 def steps(service: str, revisions: int) -> tuple[Step, ...]:
     """The history of one service: each revision makes a table and changes the one before.
 
-    A table a revision, of three relations (itself, its key, its sequence), is what the baselines of PERF.md were taken
-    with: 30, 300 and 2,000 tables in the three sizes, 1,305 relations at 300.
+    A table a revision, of three relations (itself, its key, its sequence), is what the baselines of
+    docs/performance.md were taken with: 30, 300 and 2,000 tables in the three sizes, 1,305 relations at 300.
     """
     return tuple(_step(service, n) for n in range(revisions))
 

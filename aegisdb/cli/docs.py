@@ -1,9 +1,8 @@
-"""Documentation made from the tasks themselves: README's table and one page for each collection."""
+"""Documentation made from the tasks themselves: a page with all of them, and one for each collection."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -14,29 +13,29 @@ if TYPE_CHECKING:
 
     from aegisdb.cli.task import AegisTask
 
-BEGIN, END = "<!-- tasks: made by `invoke dev.docs` -->", "<!-- /tasks -->"
 _EVERYWHERE = ("target", "format")
 
 
 def generated(ns: Collection, root: Path) -> dict[Path, str]:
     """Every file that is made from the tasks, with its text."""
-    readme = root / "README.md"
     pages = defaultdict(list)
     for name in sorted(ns.task_names):
         pages[name.split(".")[0]].append(ns[name])
-    made = {root / "docs" / "tasks" / f"{page}.md": _page(ns, page, tasks) for page, tasks in pages.items()}
-    return made | {readme: with_table(readme.read_text(encoding="utf-8"), ns)}
+    place = root / "docs" / "tasks"
+    made = {place / f"{page}.md": _page(ns, page, tasks) for page, tasks in pages.items()}
+    return made | {place / "README.md": _all(ns)}
 
 
-def with_table(text: str, ns: Collection) -> str:
-    """The text with a fresh table between its two markers."""
+def _all(ns: Collection) -> str:
+    """The page with every task."""
     rows = [f"| [`{name}`]({_link(name)}) | {_summary(ns[name])} |" for name in sorted(ns.task_names)]
-    table = "\n".join(["| task | does |", "|---|---|", *rows])
-    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{table}\n{END}", text, flags=re.DOTALL)
+    note = "Every task takes `--target NAME` and `--format text|json`; `invoke --help TASK` explains its flags."
+    made = "Made from the tasks by `invoke dev.docs`. `dev.*` works on aegisdb itself and ships to nobody."
+    return "\n".join(["# All tasks", "", note, made, "", "| task | does |", "|---|---|", *rows]) + "\n"
 
 
 def _link(name: str) -> str:
-    return f"docs/tasks/{name.split('.', maxsplit=1)[0]}.md#{name.replace('.', '')}"
+    return f"{name.split('.', maxsplit=1)[0]}.md#{name.replace('.', '')}"
 
 
 def _summary(made: AegisTask) -> str:

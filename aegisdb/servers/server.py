@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proof:
-    """Why a database may be destroyed, read from an open connection (FAULTS section 4)."""
+    """Why a database may be destroyed, read from an open connection (docs/faults.md)."""
 
     kind: Literal["P1", "P2", "P3"]
     """P1: this project's embedded data directory; P2: this project's compose container; P3: made by the suite."""

@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 
 @task(workspace=False, help={"check": "Write nothing; exit with 6 when a file is behind."})
 def docs(c: Context, check: bool = False) -> Result:
-    """Write the parts of README and docs/tasks that are made from the tasks.
+    """Write docs/tasks, which is made from the tasks.
 
     Example:
         invoke dev.docs --check

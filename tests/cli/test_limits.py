@@ -1,4 +1,4 @@
-"""FAULTS 45, the machine's side: a repository that cannot be written, a role that may create nothing."""
+"""Fault 45, the machine's side: a repository that cannot be written, a role that may create nothing."""
 
 from __future__ import annotations
 

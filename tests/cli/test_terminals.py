@@ -1,4 +1,4 @@
-"""FAULTS 45: closed stdout, ASCII terminals, no terminal, narrow terminals, full disks."""
+"""Fault 45 of docs/faults.md: closed stdout, ASCII terminals, no terminal, narrow terminals, full disks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""deploy.apply, deploy.status and deploy.prove through the real commands: FAULTS 32."""
+"""deploy.apply, deploy.status and deploy.prove through the real commands: fault 32 of docs/faults.md."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""FAULTS section 3, with the real command as a child process."""
+"""The list of docs/faults.md, with the real command as a child process."""

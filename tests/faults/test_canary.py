@@ -1,4 +1,4 @@
-"""FAULTS 36: a password is in no stream, log, JSON, traceback, process list or file, whatever a command meets.
+"""Fault 36: a password is in no stream, log, JSON, traceback, process list or file, whatever a command meets.
 
 A password of this test's own with a tail that nothing else on the machine has: however it is spelled, the tail stays.
 """

@@ -1,4 +1,4 @@
-"""FAULTS 3, 4, 7 and 12: tools and servers that die while a revision runs."""
+"""Faults 3, 4, 7 and 12 of docs/faults.md: tools and servers that die while a revision runs."""
 
 from __future__ import annotations
 

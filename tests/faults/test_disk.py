@@ -1,4 +1,4 @@
-"""FAULTS 9: the disk is full."""
+"""Fault 9 of docs/faults.md: the disk is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FAULTS 34 and section 4: however production is reached, every destructive task is refused and nothing changes."""
+"""Fault 34: however production is reached, every destructive task is refused and nothing changes (docs/faults.md)."""
 
 from __future__ import annotations
 

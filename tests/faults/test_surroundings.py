@@ -1,4 +1,4 @@
-"""FAULTS 24, 25, 33, 35 and 37: what surrounds a run: rows that do not fit, passwords, leftovers of a shell."""
+"""Faults 24, 25, 33, 35 and 37: what surrounds a run: rows that do not fit, passwords, leftovers of a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FAULTS 10, 11, 13, 14, 15 and 17: several runs, and other people's sessions, at the same time."""
+"""Faults 10, 11, 13, 14, 15 and 17 of docs/faults.md: several runs, and other people's sessions, at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FAULTS 38 and 39 with the real command: exit 2, one clear message, nothing executed, well under the timeout."""
+"""Faults 38 and 39 with the real command: exit 2, one clear message, nothing executed, well under the timeout."""
 
 from __future__ import annotations
 

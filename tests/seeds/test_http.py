@@ -1,4 +1,4 @@
-"""HTTP seeds through the real command: FAULTS 42."""
+"""HTTP seeds through the real command: fault 42 of docs/faults.md."""
 
 from __future__ import annotations
 

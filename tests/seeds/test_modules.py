@@ -1,4 +1,4 @@
-"""Module and SQL seeds through the real command: FAULTS 41."""
+"""Module and SQL seeds through the real command: fault 41 of docs/faults.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FAULTS 44: what may be wrong with an embedded server's processes, files, ports and versions."""
+"""Fault 44 of docs/faults.md: what may be wrong with an embedded server's processes, files, ports and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FAULTS section 4: what may be destroyed is decided from the open connection, and default is deny."""
+"""What may be destroyed: what may be destroyed is decided from the open connection, and default is deny."""
 
 from __future__ import annotations
 

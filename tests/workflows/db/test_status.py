@@ -65,7 +65,7 @@ def test_a_missing_database(shop: Project) -> None:
 
 @pytest.mark.parametrize("fault", ["closed", "silent"])
 def test_a_server_that_does_not_answer(shop: Project, fault: str) -> None:
-    """FAULTS 8: 7, one line, no secret (`invoke` checks for the password), and an end."""
+    """Fault 8 of docs/faults.md: 7, one line, no secret (`invoke` checks for the password), and an end."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -80,7 +80,7 @@ def test_a_server_that_does_not_answer(shop: Project, fault: str) -> None:
 
 
 def test_a_locked_table_does_not_hang_it(shop: Project) -> None:
-    """FAULTS 17 for this task: it reads catalogs, which nobody locks."""
+    """Fault 17 of docs/faults.md for this task: it reads catalogs, which nobody locks."""
     with connect(shop.address) as conn, conn.transaction():
         conn.execute("CREATE TABLE t (i int); LOCK TABLE pg_trigger IN ACCESS EXCLUSIVE MODE")
         ran = shop.invoke("db.status")

@@ -1,4 +1,4 @@
-"""FAULTS 20 and DESIGN 7: what a roundtrip finds, in one run over a monorepo full of mistakes."""
+"""Fault 20 and the roundtrip proof (docs/design.md): what a roundtrip finds, in one run over a monorepo full of mistakes."""
 
 # ruff: noqa: E501, S608  a revision reads best on one line; the SQL is ours
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FAULTS 16, 21, 29 and 30: what `migrate.verify` sees in a live database, through the real command."""
+"""Faults 16, 21, 29 and 30: what `migrate.verify` sees in a live database, through the real command."""
 
 from __future__ import annotations
 
