@@ -47,6 +47,8 @@ class Workspace:
     ask: Ask = nobody
     command: str = ""
     """The task that runs, such as "migrate.apply", for the lock's holder and the journal."""
+    named: bool = False
+    """The caller named the target (`--target`); else it is a default, which a checkout's own files may say."""
 
     def address(self) -> Address:
         """Where the target's database is.
@@ -129,4 +131,5 @@ def open_workspace(
         lock_wait=lock_wait,
         ask=ask,
         command=command,
+        named=bool(target),
     )

@@ -260,14 +260,16 @@ def log(
 def lint(
     ws: Workspace, service: str = "", all: bool = False, since: str = "", report: str = "", output: str = ""
 ) -> Result:
-    """Judge new and changed revisions by the conventions, and look for unsafe DDL; needs no database.
+    """Judge new and changed revisions by the conventions, and look for unsafe DDL.
+
+    No server is contacted, unless `--target` names one: then also for files that were changed after they were applied.
 
     Example:
         invoke migrate.lint --all
     """
     from aegisdb.workflows.migrate.lint import lint as workflow
 
-    return workflow(ws, service=service, all=all, since=since, report=report, output=output)
+    return workflow(ws, service=service, all=all, since=since, report=report, output=output, ask_target=ws.named)
 
 
 @task()

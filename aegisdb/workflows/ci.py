@@ -166,7 +166,7 @@ def _lint(ws: Workspace, since: str) -> _Found:
     from aegisdb.lint import rules
     from aegisdb.workflows.migrate.lint import lint
 
-    result = lint(ws, since=since)
+    result = lint(ws, since=since, ask_target=True)
     problems = tuple(
         Problem(code="lint", message=f"{f.rule}: {f.message}", where=f.where, hint=f.fix) for f in result.findings
     )

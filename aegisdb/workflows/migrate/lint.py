@@ -54,10 +54,11 @@ def lint(
     since: str = "",
     report: str = "",
     output: str = "",
+    ask_target: bool = False,
 ) -> LintResult:
     """Judge revisions that are new or changed against the default branch, or every one; exit 6 on a finding.
 
-    The database is only asked, where it answers, what of it was applied.
+    No server is contacted. With `ask_target` the target is asked, where it answers, what of it was applied.
 
     Args:
         ws: the open workspace.
@@ -66,6 +67,7 @@ def lint(
         since: a commit or branch to compare with instead of the default branch.
         report: "sarif" writes a file, "github" adds annotations.
         output: where that file goes.
+        ask_target: also look for revisions whose files were changed after they were applied there.
 
     Raises:
         UsageError: flags that exclude each other, or a commit that git does not know. Failed: squawk failed.
@@ -74,16 +76,16 @@ def lint(
         raise UsageError("--all and --since exclude each other")
     if output and report != "sarif":
         raise UsageError("--output needs --report sarif")
-    return _reported(ws, _linted(ws, service, since, every=all), report, output)
+    return _reported(ws, _linted(ws, service, since, every=all, ask_target=ask_target), report, output)
 
 
-def _linted(ws: Workspace, service: str, since: str, *, every: bool) -> LintResult:
+def _linted(ws: Workspace, service: str, since: str, *, every: bool, ask_target: bool) -> LintResult:
     began = time.monotonic()
     if service:
         alembic_settings(ws.registry, service)
     histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n}}
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
-    context = _context(ws, histories, changed)
+    context = _context(ws, histories, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
     chosen, scope = choose(context, changed, every=every)
     unsafe, notes = squawk(context, chosen)
     linted = check(context, chosen, unsafe)
@@ -132,14 +134,20 @@ def new_revisions(ws: Workspace, *, since: str = "") -> dict[str, frozenset[str]
     return {name: frozenset(revision.id for service, revision in chosen if service == name) for name in names}
 
 
-def _context(ws: Workspace, histories: Mapping[str, History | HistoryError], changed: Changes) -> Context:
+def _context(
+    ws: Workspace,
+    histories: Mapping[str, History | HistoryError],
+    changed: Changes,
+    *,
+    tampered: frozenset[tuple[str, str]],
+) -> Context:
     before = {path: _digest(text, path) for path, text in changed.before.items()}
     return Context(
         registry=ws.registry,
         histories=histories,
         added=changed.added,
         before=before,
-        tampered=_tampered(ws, histories),
+        tampered=tampered,
     )
 
 
@@ -172,7 +180,7 @@ def _tampered(ws: Workspace, histories: Mapping[str, History | HistoryError]) ->
     except Interrupted:
         raise
     except AegisError:
-        return frozenset()  # lint needs no database
+        return frozenset()  # it does not answer: the rest is judged all the same
     return frozenset((service, revision) for service, revisions in found.items() for revision in revisions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from aegisdb.postgres.address import Address
 from tests.invoke import invoke
 from tests.lint.repository import commit, git
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
+from tests.running import running
 
 OLD = Rev(id="s1", message="wip", up=table("shop_items"))
 BAD = Rev(id="s2", message="wip", up="op.get_bind().commit()", down="op.execute('SELECT 1')")
@@ -54,6 +56,24 @@ def test_without_git_every_revision_is_judged(tmp_path: Path) -> None:
     ran = invoke("migrate.lint", cwd=tmp_path, env={"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
     assert ran.code == 6
     assert "every revision: compared with nothing" in ran.out
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("words", [(), ("--all",), ("--report", "github")])
+def test_no_server_is_contacted_unless_it_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A checkout's services.yaml says where `default_target` is, and may put the caller's variables into its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        path = tmp_path / "services.yaml"
+        document = json.loads(path.read_text())
+        document["targets"]["local"] = {"url": f"postgresql://a:${{SECRET}}@127.0.0.1:{listener.getsockname()[1]}/b"}
+        path.write_text(json.dumps(document))
+        invoke("migrate.lint", *words, cwd=tmp_path, env={"SECRET": "s3cret"})
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        with running(tmp_path, "migrate.lint", *words, "--target", "local", env={"SECRET": "s3cret"}):
+            listener.settimeout(60)
+            listener.accept()[0].close()
 
 
 def test_sarif_and_annotations(tmp_path: Path, home: Path) -> None:
