@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from aegisdb.applied.out_of_order import OutOfOrder, Ran, out_of_order
+from aegisdb.applied.out_of_order import problem as never_ran
 from aegisdb.applied.version_faults import Last, misplaced
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Dirty, HistoryError, Problem
@@ -23,7 +25,9 @@ WORKERS = "aegisdb worker:"
 _ALIVE = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
 """
-State = Literal["at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken", "version rows"]
+State = Literal[
+    "at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken", "version rows", "never ran"
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Standing:
     state: State
     problem: Problem | None = None
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
+    out_of_order: OutOfOrder | None = None
+    """What counts as applied and never ran."""
 
     @property
     def behind(self) -> Problem | None:
@@ -59,16 +65,19 @@ def read_standings(conn: Connection | None, histories: Mapping[str, History | Hi
     applied = read_versions(conn, good) if conn is not None else {}
     half = _half_applied(conn) if conn is not None else {}
     last = Last(conn, [h.service for h in good if not applied.get(h.service)]) if conn is not None else None
+    ran = Ran(conn, [h.service for h in good if applied.get(h.service)]) if conn is not None else None
     found = {}
     for service, history in histories.items():
         if isinstance(history, HistoryError):
             found[service] = Standing(service, None, (), (), "broken", _broken(history))
         else:
-            found[service] = _standing(last, history, applied.get(service, ()), half.get(service))
+            found[service] = _standing(last, ran, history, applied.get(service, ()), half.get(service))
     return found
 
 
-def _standing(last: Last | None, history: History, rows: tuple[str, ...], half: Problem | None) -> Standing:
+def _standing(
+    last: Last | None, ran: Ran | None, history: History, rows: tuple[str, ...], half: Problem | None
+) -> Standing:
     unknown = history.unknown(rows)
     known = tuple(row for row in rows if row not in unknown)
     pending: Sequence[Revision] = ()
@@ -84,6 +93,8 @@ def _standing(last: Last | None, history: History, rows: tuple[str, ...], half: 
         return Standing(history.service, history, rows, (), "ahead" if ahead else "unknown", _unknown(history, lost))
     if last is not None and (wrong := misplaced(last, history, rows)):
         return Standing(history.service, history, rows, (), "version rows", wrong)
+    if ran is not None and rows and ran.may_lack(history, rows) and (found := out_of_order(ran.conn, history, rows)):
+        return Standing(history.service, history, rows, pending, "never ran", never_ran(history, found), found)
     if pending and (problem := several_heads(history)):
         return Standing(history.service, history, rows, pending, "several heads", problem)
     return Standing(history.service, history, rows, pending, "pending" if pending else "at head")

@@ -84,6 +84,11 @@ CHECKS: tuple[Check, ...] = (
         finds="the database is at a revision that no file has (`Can't locate revision identified by`)",
         look=missing_revisions.unknown,
     ),
+    Check(
+        name="never_ran",
+        finds="a revision that was put below an applied one and never ran in this database",
+        look=histories.never_ran,
+    ),
     Check(name="tampered", finds="an applied revision's code was edited", look=histories.tampered),
     Check(
         name="exists_already",

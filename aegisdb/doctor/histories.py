@@ -216,7 +216,10 @@ def tampered(patient: Patient) -> Iterator[Finding]:
     from aegisdb.drift.tampering import tampered as changed_files
 
     for service, revisions in changed_files(patient.conn, patient.standings.values()).items():
+        order = patient.standings[service].out_of_order
         for revision in revisions:
+            if order is not None and revision in order.moved:
+                continue  # told as never_ran
             file = patient.good[service].revisions[revision].path
             path = relative(patient, str(file))
             back = f"invoke migrate.log --service {service} --show {revision} --output {path}"
@@ -228,6 +231,24 @@ def tampered(patient: Patient) -> Iterator[Finding]:
                 cause="an applied revision was edited; other databases have or will get something else",
                 command=f"mv {path} {path}.edited && {back}",
             )
+
+
+def never_ran(patient: Patient) -> Iterator[Finding]:
+    """Revisions that were put below applied ones and never ran here."""
+    for service, standing in patient.standings.items():
+        if standing.state != "never ran" or standing.problem is None or standing.out_of_order is None:
+            continue
+        moved = standing.out_of_order.moved
+        yield Finding(
+            check="never_ran",
+            subject=service,
+            what=standing.problem.message,
+            evidence=tuple(
+                f"the journal's text of {one} revises {', '.join(was) or 'nothing'}" for one, was in moved.items()
+            ),
+            cause="a rebase or cherry-pick changed the order after the upper one was applied here",
+            command=standing.problem.hint,
+        )
 
 
 def shared_table(patient: Patient) -> Iterator[Finding]:

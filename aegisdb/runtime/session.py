@@ -209,6 +209,8 @@ class Session:
         subject = f"{self.history.service} {revision.id}"
         self._options.listen(Event(step=direction, subject=subject))
         request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
+        if direction == "downgrade":
+            request["down"] = list(revision.down)  # which may be others than the file says today
         self._prove()
         if self._options.journal:
             request |= {"digest": revision.digest, "source": revision.source}

@@ -108,8 +108,11 @@ class Heads(HeadMaintainer):
             super()._delete_version(version)
 
     def _update_version(self, from_: str, to_: str) -> None:
-        if not self._moved(from_, to_):
-            super()._update_version(from_, to_)
+        to = self._stepper.landing(to_)
+        if not to:
+            self._delete_version(from_)
+        elif not self._moved(from_, to):
+            super()._update_version(from_, to)
 
     def _moved(self, old: str, new: str) -> bool:
         if not self._stepper.takes_moves(self.context):

@@ -133,6 +133,11 @@ class Stepper:
 
         return run
 
+    def landing(self, to: str) -> str:
+        """Where a downgrade arrives: the parent that it ran on, where that is another one than `to`; empty for base."""
+        down = (self.request or {}).get("down")
+        return to if down is None or to in down or len(down) > 1 else "".join(down)
+
     def takes_moves(self, context: Any) -> bool:
         """Whether the statement that ends this step may change the version table in Alembic's place."""
         return self._transactions is not None and not self.overheard and version_table.can_change(context)

@@ -16,7 +16,7 @@ from aegisdb.revisions.order import service_order
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from aegisdb.applied.status import Standing
+    from aegisdb.applied.status import Standing, State
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import StepDone
@@ -144,9 +144,13 @@ def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
 
 
 def judge(
-    conn: Connection | None, histories: Mapping[str, History | HistoryError], service: str
+    conn: Connection | None,
+    histories: Mapping[str, History | HistoryError],
+    service: str,
+    *,
+    tolerated: Collection[State] = (),
 ) -> dict[str, Standing]:
-    """Where every service stands, when this one can be worked on.
+    """Where every service stands, when this one can be worked on; `tolerated` are states that the caller leads out of.
 
     Raises:
         HistoryError: its files are broken; Dirty: something is half-applied; Difference: the database is at a revision
@@ -154,7 +158,7 @@ def judge(
     """
     standings = read_standings(conn, histories)
     _refuse_half_applied(standings)
-    if standings[service].state != "several heads":
+    if standings[service].state not in {"several heads", *tolerated}:
         _require_sound(histories, standings[service])
     return standings
 

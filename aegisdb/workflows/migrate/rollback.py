@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.out_of_order import as_it_ran
 from aegisdb.errors import AegisError, Failed, Interrupted, Refused, UsageError
 from aegisdb.progress import Event
 from aegisdb.results import Result
@@ -115,10 +116,12 @@ class _Job:
     @classmethod
     def prepare(cls, ws: Workspace, conn: Connection, service: str, *, steps: int, to: str) -> _Job:
         histories = read_histories(ws.registry)
-        standings = judge(conn, histories, service)
-        history = standings[service].history
+        standings = judge(conn, histories, service, tolerated={"never ran"})
+        history, found = standings[service].history, standings[service].out_of_order
         if history is None:
             raise AssertionError  # judge raised
+        if found is not None:  # the way out: down to where it ran from, past what never ran
+            history = as_it_ran(history, found.moved)
         applied = standings[service].applied
         down = history.path_down(applied, steps=steps, to=to)
         for revision in down:
