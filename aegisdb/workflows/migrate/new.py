@@ -10,6 +10,7 @@ from aegisdb.applied.status import several_heads
 from aegisdb.errors import Difference, Refused, UsageError
 from aegisdb.progress import under_way
 from aegisdb.results import Result
+from aegisdb.revisions.folder_lock import folder_lock
 from aegisdb.revisions.load import read_history
 from aegisdb.revisions.locate import alembic_settings
 
@@ -53,20 +54,32 @@ def new_revision(
 
     Raises:
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
-        and `allow_drop` was not given; nothing was written.
+        and `allow_drop` was not given; Busy: another command writes revisions of the service. Nothing was written.
     """
     alembic_settings(ws.registry, service)
     text = _checked(message)
+    if dry_run:
+        return _planned(ws, _with_one_head(ws, service), empty=empty)
+    home = ws.registry.root / ws.registry.services[service].path
+    with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
+        made = _made(ws, _with_one_head(ws, service), text, empty=empty, allow_drop=allow_drop)
+    return made if empty or made.why else _proven(ws, made)
+
+
+def _with_one_head(ws: Workspace, service: str) -> History:
     history = read_history(ws.registry, service)
     if problem := several_heads(history):
         raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
-    if dry_run:
-        return _planned(ws, history, empty=empty)
+    return history
+
+
+def _made(ws: Workspace, history: History, message: str, *, empty: bool, allow_drop: bool) -> NewRevisionResult:
+    service = history.service
     if empty:
-        return _written(ws, service, _empty(ws, history, text))
-    draft = _autogenerate(ws, history, text, allow_drop=allow_drop)
+        return _written(ws, service, _empty(ws, history, message))
+    draft = _autogenerate(ws, history, message, allow_drop=allow_drop)
     if draft.path is not None:
-        return _proven(ws, _written(ws, service, draft))
+        return _written(ws, service, draft)
     if draft.drops:
         raise Refused(
             f"{service}: the models lack what the history has, so the revision would {'; '.join(draft.drops)};"

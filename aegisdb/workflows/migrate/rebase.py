@@ -13,6 +13,7 @@ from aegisdb.errors import Failed, HistoryError, NoDatabase, Refused, Unreachabl
 from aegisdb.files import replace_file
 from aegisdb.lint.changed_files import default_branch, files_at
 from aegisdb.results import Result
+from aegisdb.revisions.folder_lock import folder_lock
 from aegisdb.revisions.load import read_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.parse import scan_source
@@ -56,8 +57,17 @@ def rebase(ws: Workspace, service: str, *, dry_run: bool = False) -> RebaseResul
     Raises:
         Refused: nothing tells which head is mine (`whose_head`), or mine is applied (`applied`).
         Unreachable: the database cannot be asked what is applied; nothing was changed.
+        Busy: another command writes revisions of the service; nothing was changed.
     """
     alembic_settings(ws.registry, service)
+    if dry_run:
+        return _rebased(ws, service, dry_run=True)
+    home = ws.registry.root / ws.registry.services[service].path
+    with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
+        return _rebased(ws, service, dry_run=False)
+
+
+def _rebased(ws: Workspace, service: str, *, dry_run: bool) -> RebaseResult:
     history = read_history(ws.registry, service)
     if several_heads(history) is None:
         return RebaseResult(service=service, moved=(), heads=history.heads, planned=dry_run)

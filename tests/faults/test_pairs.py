@@ -1,0 +1,73 @@
+"""Each pair of tasks that write, started at the same moment: both end well or say who is at work, and nothing is torn.
+
+Rounds: 3 in CI, 1 elsewhere, or AEGISDB_ROUNDS (the table of docs/faults.md has 20).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.running import eventually, nothing_left, running
+from tests.workflows.project import Project, project
+
+ROUNDS = int(os.environ.get("AEGISDB_ROUNDS") or (3 if os.environ.get("CI") else 1))
+WRITERS = (
+    "db.reset",
+    "db.snapshot kept",
+    "db.restore before",
+    "migrate.apply",
+    "migrate.rollback --service shop --yes",
+    "migrate.new --service shop -m more --empty",
+    "seed.run",
+    "deploy.apply",
+)
+DONE, REFUSED, BUSY, DIFFERENT = 0, 3, 4, 6
+"""Refused: the snapshot is there already, or a session of the other one is in the database. Different: something is
+pending, so a seed does not run."""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    """A project that is at head, with a snapshot of that."""
+    with project(tmp_path, database) as made:
+        assert (done := made.invoke("db.prepare")).code == 0, done.err
+        assert (done := made.invoke("db.snapshot", "before")).code == 0, done.err
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120 + 120 * ROUNDS)
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations_with_replacement(WRITERS, 2)))
+def test_two_writers_at_once(shop: Project, one: str, other: str) -> None:
+    for _ in range(ROUNDS):
+        with ExitStack() as stack:
+            runs = [stack.enter_context(running(shop.root, *w.split(), env=shop.env)) for w in (one, other)]
+            told = [run.communicate(timeout=100)[1] for run in runs]
+        codes = [run.returncode for run in runs]
+        assert set(codes) <= {DONE, REFUSED, BUSY, DIFFERENT}, (codes, told)
+        assert DONE in codes, (codes, told)
+        assert (again := shop.invoke("migrate.apply")).code == DONE, (codes, told, again.err)
+        states = shop.invoke("migrate.status", "--format", "json").json["services"]
+        assert [(service["state"], len(service["head"])) for service in states] == [("at head", 1)], (codes, told)
+        assert shop.orphans() == ()
+        assert eventually(lambda: nothing_left(shop.address))
+
+
+@pytest.mark.slow
+def test_two_new_revisions_are_one_line(shop: Project) -> None:
+    """Every round makes two files, and the second stands on the first."""
+    words = ("migrate.new", "--service", "shop", "-m", "more", "--empty", "--format", "json")
+    for number in range(1, max(ROUNDS, 5) + 1):
+        with ExitStack() as stack:
+            runs = [stack.enter_context(running(shop.root, *words, env=shop.env)) for _ in range(2)]
+            told = [run.communicate(timeout=100)[1] for run in runs]
+        assert [run.returncode for run in runs] == [DONE, DONE], told
+        (service,) = shop.invoke("migrate.status", "--format", "json").json["services"]
+        assert (len(service["head"]), service["pending"]) == (1, 2 * number)
