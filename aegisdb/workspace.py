@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,12 @@ from aegisdb.progress import Listener, silent
 from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.locks import WriterLock
     from aegisdb.registry.types import Registry
     from aegisdb.servers import Server
 
@@ -62,12 +63,18 @@ class Workspace:
         """A connection to the target's database, or to another one of its server.
 
         Raises:
-            Unreachable: the server does not answer.
+            Unreachable: the server does not answer. Refused: a pgpool-II, which may answer from an old standby.
         """
         from aegisdb.postgres.connection import connect
 
         address = self.address()
-        return connect(address.with_database(database) if database else address)
+        conn = connect(address.with_database(database) if database else address)
+        if not self.server.own:
+            from aegisdb.postgres.route import require_one_server
+
+            with conn.kept():
+                require_one_server(conn)
+        return conn
 
     def glance(self) -> AbstractContextManager[Connection]:
         """A session for a few looks at the target's database, cheap to open.
@@ -78,7 +85,26 @@ class Workspace:
         from aegisdb.postgres import ahead, psql
 
         address, bindir = self.address(), self.server.bindir()
-        return ahead.glance(address, bindir=bindir) if psql.installed(bindir) else self.connect()
+        if self.server.own and psql.installed(bindir):
+            return ahead.glance(address, bindir=bindir)
+        return self._looking()
+
+    @contextmanager
+    def _looking(self) -> Iterator[Connection]:
+        with self.connect() as conn, conn.looking():
+            yield conn
+
+    def writing(self, command: str) -> AbstractContextManager[WriterLock]:
+        """The writer lock of the target's database, for a command that has no better name.
+
+        Raises:
+            Busy: another writer; Refused: a standby, a pooler that shares sessions, or two addresses of the target that
+            lead to two databases.
+        """
+        from aegisdb.postgres.locks import writer_lock
+
+        self.server.require_one_database()
+        return writer_lock(self.address(), wait=self.lock_wait, command=self.command or command, listen=self.listen)
 
     def begin(self, *databases: str, proving: bool = True) -> None:
         """Start connecting to these databases of the server, "" for the target's own, for who asks for them next.
@@ -87,7 +113,7 @@ class Workspace:
         is wrong is left for them to be told. With `proving`, a session on the maintenance database comes in with the
         password.
         """
-        if self.server.kind == "compose" or "psycopg" in sys.modules:
+        if self.server.kind != "embedded" or "psycopg" in sys.modules:
             return
         from aegisdb.postgres import ahead
         from aegisdb.postgres.databases import MAINTENANCE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import Busy
 from aegisdb.postgres.quoting import quote_ident, quote_literal
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
 
-LOCK_TIMEOUT = "3s"
-"""How long a look waits for somebody who locks a version table."""
 _LOCKERS = """
 SELECT t.name, a.pid, a.application_name, a.state,
        extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::int
@@ -32,21 +30,25 @@ def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, t
     """
     listed = list(histories)
     names = {h.service: _qualified(h) for h in listed}
-    conn.execute_soon(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
+    try:
+        with conn.looking():
+            rows = _rows(conn, names)
+    except Busy as error:
+        raise Busy(_locked(conn, list(names.values())), hint=error.hint, code=error.code) from None
+    for service, revision in rows:
+        found[service] = (*found[service], revision)
+    return found
+
+
+def _rows(conn: Connection, names: dict[str, str]) -> list[tuple[Any, ...]]:
     present = _present(conn, names)
     parts = [
         f"SELECT {quote_literal(service)}, version_num::text FROM {names[service]}"  # noqa: S608  names are quoted
         for service in names
         if service in present
     ]
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
-    try:
-        rows = conn.rows(" UNION ALL ".join(parts) + " ORDER BY 1, 2") if parts else []
-    except Busy as error:
-        raise Busy(_locked(conn, [names[service] for service in present]), hint=error.hint, code=error.code) from None
-    for service, revision in rows:
-        found[service] = (*found[service], revision)
-    return found
+    return conn.rows(" UNION ALL ".join(parts) + " ORDER BY 1, 2") if parts else []
 
 
 def _locked(conn: Connection, names: list[str]) -> str:

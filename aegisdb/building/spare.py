@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from aegisdb import processes
 from aegisdb.building.inspection import inspect, is_complete
 from aegisdb.building.templates import newest_template, spare_name, spare_prefix
-from aegisdb.errors import AegisError
+from aegisdb.errors import AegisError, Failed
 from aegisdb.postgres import database_properties, databases, psql, side_schema
 from aegisdb.postgres.markers import mark_statement, read_markers
 from aegisdb.postgres.quoting import quote_ident
@@ -22,6 +22,7 @@ from aegisdb.postgres.scratch import is_scratch_name, lock_key, orphans, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from aegisdb.building.inspection import Content
     from aegisdb.postgres.connection import Connection
@@ -50,6 +51,7 @@ class Look:
         self._template = template
         self._is_spare = bool(name)
         self._session: Connection | None = None
+        self._transaction: AbstractContextManager[None] | None = None
         self._content: Content | None = None
         self._made = ExitStack()
 
@@ -79,7 +81,8 @@ class Look:
             self._session = ws.connect(self.name)
             if self._is_spare and databases.sessions(self._session, self.name):
                 return  # somebody looks around in all databases: it could not be renamed
-            self._session.execute("BEGIN")
+            self._transaction = self._session.transaction()
+            self._transaction.__enter__()
             content = inspect(self._session, histories)
             if not is_complete(content, ws.registry, histories, seeded=True):
                 self.spoiled = self.name if self._is_spare else ""
@@ -95,8 +98,11 @@ class Look:
         session, self._session = self._session, None
         if session is None:
             return None
+        transaction, self._transaction = self._transaction, None
         with session, suppress(AegisError):
-            session.execute("COMMIT" if content is not None else "ROLLBACK")
+            if transaction is not None:
+                undone = None if content is not None else Failed("it is not taken")
+                transaction.__exit__(type(undone) if undone else None, undone, None)
             return content
         return None
 

@@ -38,10 +38,8 @@ def invalid(patient: Patient) -> Iterator[Finding]:
 
 def rebuild(patient: Patient, finding: Finding) -> None:
     """Build the index again, or drop what a rebuild left beside the good one; nobody's writes are stopped."""
-    from aegisdb.postgres.locks import writer_lock
-
     ws = patient.ws
-    with writer_lock(ws.address(), wait=ws.lock_wait, command=ws.command or "doctor --fix", listen=ws.listen):
+    with ws.writing("doctor --fix"):
         patient.conn.execute(finding.fix)
 
 

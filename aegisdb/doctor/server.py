@@ -135,5 +135,6 @@ def in_shell(sql: str) -> str:
 
 def make_missing(patient: Patient, finding: Finding) -> None:
     """Make the extension or graph."""
-    patient.conn.execute(finding.fix)
-    patient.conn.execute("RESET search_path")
+    with patient.conn.transaction():
+        patient.conn.execute(finding.fix)
+        patient.conn.execute("RESET search_path")

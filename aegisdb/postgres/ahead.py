@@ -77,7 +77,7 @@ def pids(address: Address) -> list[int]:
 def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
     """A read-only session; raises as `piped.open_session`."""
     with session(address, bindir=bindir, application="aegisdb: look") as looking:
-        looking.execute_soon("SET default_transaction_read_only = on")
+        looking.look_only()
         yield looking
 
 

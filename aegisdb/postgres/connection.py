@@ -13,7 +13,7 @@ import sys
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aegisdb.fast_dataclass import dataclass
 
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5.0
 """Seconds for all of connecting, also when the port is open but nobody answers."""
 
-_IDENTITY = """
+IDENTITY = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, d.datname,
-           current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port(), pg_backend_pid()
+           current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port(),
+           pg_is_in_recovery(), pg_backend_pid(), inet_client_port()
       FROM pg_database d WHERE d.datname = current_database()"""
+
+Between = Literal["direct", "pooler", "proxy"]
+"""What stands between a session and its server."""
+_LOOK_TIMEOUT = "3s"
+"""How long a look waits for somebody who locks what it reads."""
 
 _programs: list[Path | None] = []  # where psql is, while a command goes lightly
 
@@ -46,6 +52,7 @@ class Identity:
         server_version: as in `server_version_num`, 180006 for 18.6.
         host: the address the server answers on, "socket" on a Unix socket.
         port: the port the server answers on, 0 on a Unix socket.
+        standby: it is in recovery, so nobody can write to it.
     """
 
     system_identifier: int
@@ -54,6 +61,7 @@ class Identity:
     server_version: int
     host: str = ""
     port: int = 0
+    standby: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -72,6 +80,8 @@ class Connection(ABC):
         self._identity: Identity | None = None
         self._pid = 0
         """The server process, once it has been asked for."""
+        self._ports: tuple[int | None, int | None] = (None, None)
+        """Of the client and of the server, as the server sees them; None on a Unix socket."""
 
     @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -149,11 +159,46 @@ class Connection(ABC):
     def identity(self) -> Identity:
         """Which database this session reached, asked once from the server."""
         if self._identity is None:
-            system, oid, name, version, host, port, self._pid = self.rows(_IDENTITY)[0]
-            if not host and self.address.socket:  # the server that listens at the address as well
-                host, port = self.address.host, self.address.port
-            self._identity = Identity(system, oid, name, version, host or "socket", port or 0)
+            self._identity = self._identified(self.rows(IDENTITY)[0])
         return self._identity
+
+    def _identified(self, row: Sequence[Any]) -> Identity:
+        system, oid, name, version, host, port, standby, self._pid, client_port = row
+        self._ports = client_port, port
+        if not host and self.address.socket:  # the server that listens at the address as well
+            host, port = self.address.host, self.address.port
+        return Identity(system, oid, name, version, host or "socket", port or 0, standby)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Close it where the body fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def between(self) -> Between:
+        """What stands between this session and its server, once its identity was asked; "direct" where nobody can tell.
+
+        A psql child cannot: it serves on servers of our own only.
+        """
+        return "direct"
+
+    def value_within(self, sql: str, seconds: float) -> Any:
+        """As `value`, of one statement without parameters; raises TimeoutError where it takes longer."""
+        del seconds
+        return self.value(sql)
+
+    @contextmanager
+    def looking(self, *, statement_timeout: str = "") -> Iterator[None]:
+        """A transaction that only reads and waits for nobody's lock for long; it leaves nothing in the session.
+
+        Inside a transaction it is a part of that one.
+        """
+        with self.transaction():
+            self.execute_soon("; ".join(begin_looking(statement_timeout)))
+            yield
 
     def __enter__(self) -> Self:
         return self
@@ -204,9 +249,27 @@ def load_driver() -> None:
     ahead.close_all()  # nobody will ask for them any more, and they would be in the way of a rename
 
 
+def begin_looking(statement_timeout: str = "") -> list[str]:
+    """What makes a transaction that has begun one that only looks."""
+    limits = {"lock_timeout": _LOOK_TIMEOUT, "statement_timeout": statement_timeout}
+    settings = [f"SET LOCAL {name} = '{value}'" for name, value in limits.items() if value]
+    return ["SET TRANSACTION READ ONLY", "SET LOCAL client_min_messages = error", *settings]
+
+
 def moment(value: datetime | str) -> datetime:
     """A time out of a row of any connection."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-__all__ = ["CONNECT_TIMEOUT", "Connection", "Identity", "connect", "lightly", "load_driver", "moment"]
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "IDENTITY",
+    "Between",
+    "Connection",
+    "Identity",
+    "begin_looking",
+    "connect",
+    "lightly",
+    "load_driver",
+    "moment",
+]

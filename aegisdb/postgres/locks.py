@@ -25,6 +25,7 @@ from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
 from aegisdb.postgres.quoting import quote_literal
+from aegisdb.postgres.route import require_own, require_primary, require_undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +123,7 @@ def writer_lock(address: Address, *, wait: float, command: str, listen: Listener
 
     Raises:
         Busy: somebody else still holds it; names user, host, command and since when. LockLost: it was not held on.
+        Refused: a standby, or a session that a pooler gives to others too.
     """
     with _locked_session(address, command, _Waiting(address.database, wait, listen)) as lock:
         yield lock
@@ -139,6 +141,7 @@ def replacing_lock(
 
     Raises:
         Busy: somebody else writes or replaces; names user, host, command and since when.
+        Refused: a standby, or a pooler.
     """
     if conn is None:
         with (
@@ -147,6 +150,8 @@ def replacing_lock(
         ):
             yield
         return
+    require_primary(conn, command)
+    require_undivided(conn, command)
     conn.execute_soon(_KEPT_ALIVE)
     try:
         _lock_name(conn, _Waiting(address.database, wait, listen))
@@ -222,6 +227,8 @@ def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterat
                 raise
         else:
             with conn:
+                require_primary(conn, command)
+                require_own(conn, command)
                 pid, replaced_by = _lock_writer(conn, waiting)
                 if replaced_by is None:
                     waiting.over()

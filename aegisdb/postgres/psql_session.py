@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb import processes
 from aegisdb.postgres import psql, server_errors
-from aegisdb.postgres.connection import Connection
+from aegisdb.postgres.connection import Connection, begin_looking
 from aegisdb.postgres.quoting import quote_literal
 
 if TYPE_CHECKING:
@@ -82,6 +82,11 @@ class PipedConnection(Connection):
         (answer,) = self._ask(f"SELECT coalesce(array_to_json(array_agg(q)), '[]') FROM (\n{query}\n) q", query)  # noqa: S608  a query of ours
         return [tuple(_plain(value) for _, value in row or ()) for row in json.loads(answer, object_pairs_hook=_Pairs)]
 
+    def look_only(self) -> None:
+        """Begin a transaction that only looks and ends with the session."""
+        self.execute_soon(";\n".join(["BEGIN", *begin_looking()]))
+        self._depth += 1
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """As `Connection.transaction`."""
@@ -89,7 +94,7 @@ class PipedConnection(Connection):
         if self._depth:
             point = f"aegisdb_{self._depth}"
             begin, end, undo = f"SAVEPOINT {point}", f"RELEASE {point}", f"ROLLBACK TO {point}"
-        self.execute(begin)
+        self.execute_soon(begin)  # it does not fail but with its session, and the next statement tells that
         self._depth += 1
         try:
             yield

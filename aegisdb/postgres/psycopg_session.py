@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from aegisdb.postgres import server_errors
-from aegisdb.postgres.connection import Connection
+from aegisdb.postgres.connection import IDENTITY, Connection, begin_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Between
 
 _APPLICATION_BYTES = 63
 
@@ -60,6 +65,52 @@ class DriverConnection(Connection):
         """As `Connection.transaction`."""
         with self._translated("COMMIT"), self._raw.transaction():
             yield
+
+    @contextmanager
+    def looking(self, *, statement_timeout: str = "") -> Iterator[None]:
+        """As `Connection.looking`; what the session has reached is asked in the same message."""
+        if self._raw.info.transaction_status != TransactionStatus.IDLE:
+            with super().looking(statement_timeout=statement_timeout):
+                yield
+            return
+        asked = [IDENTITY] if self._identity is None else []
+        *_, rows = self.results(["BEGIN", *begin_looking(statement_timeout), *asked])
+        if asked:
+            self._identity = self._identified(rows[0])
+        try:
+            yield
+        finally:
+            if not self.closed:
+                self.execute("ROLLBACK")
+
+    def between(self) -> Between:
+        """As `Connection.between`."""
+        self.identity()
+        if self._pid != self._raw.info.backend_pid:
+            return "pooler"
+        client_port, server_port = self._ports
+        if client_port is None:
+            return "direct"
+        with socket.socket(fileno=os.dup(self._raw.fileno())) as own:
+            if own.family not in {socket.AF_INET, socket.AF_INET6}:
+                return "proxy"
+            seen = own.getsockname()[1], own.getpeername()[1]
+        return "direct" if seen == (client_port, server_port) else "proxy"
+
+    def value_within(self, sql: str, seconds: float) -> Any:
+        """As `Connection.value_within`."""
+        libpq, deadline = self._raw.pgconn, time.monotonic() + seconds
+        with self._translated(sql):
+            libpq.send_query(sql.encode())
+            while libpq.is_busy():
+                if not select.select([libpq.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                    raise TimeoutError
+                libpq.consume_input()
+            result = libpq.get_result()
+            while libpq.get_result() is not None:
+                pass
+        value = result.get_value(0, 0) if result is not None and result.ntuples else None
+        return int(value) if value is not None else None
 
     def stay(self) -> None:
         """As `Connection.stay`."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import AegisError, Busy
 from aegisdb.postgres import databases, markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
+from aegisdb.postgres.route import require_primary, require_undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,8 @@ def scratch(
         ):
             yield made
         return
+    require_primary(conn, "a scratch database")
+    require_undivided(conn, "a scratch database")
     if sweeping:
         sweep(conn, address.database)
     name = new_name(conn, address.database)

@@ -78,7 +78,8 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
     file = build_file(plain)
     default, source = file.default_target or next(iter(file.targets)), "default_target"
     if url := variables.get("DATABASE_URL"):
-        file = replace(file, targets={**file.targets, ENV_TARGET: UrlTarget(url=url)})
+        direct = variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL") or ""
+        file = replace(file, targets={**file.targets, ENV_TARGET: UrlTarget(url=url, direct_url=direct)})
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):
         default, source = wished, "AEGIS_TARGET"

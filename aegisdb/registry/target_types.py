@@ -65,6 +65,8 @@ class UrlTarget:
 
     url: str = field(repr=False)
     """postgresql://user:password@host:port/database, usually from `${VAR}`."""
+    direct_url: str = field(default="", repr=False)
+    """The same database past a pooler: all sessions of the suite go there, `url` is what `db.url` prints."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed."""
 

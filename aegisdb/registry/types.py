@@ -246,6 +246,9 @@ class Registry:
         source, where = "DATABASE_URL" if name == ENV_TARGET else f"target {name}", self.path.name
         try:
             address = Address.from_url(spec.url)
+            if spec.direct_url:
+                source = "DATABASE_URL_DIRECT" if name == ENV_TARGET else f"{source}: direct_url"
+                address = Address.from_url(spec.direct_url)
         except (BadInput, Refused) as error:
             raise type(error)(f"{source}: {error.message}", hint=error.hint, where=where, code=error.code) from None
         if not address.database:

@@ -35,6 +35,7 @@ class ComposeServer:
     """The PostgreSQL service of a compose file, with what else the file starts."""
 
     kind: Literal["compose"] = "compose"
+    own = True
 
     def __init__(self, registry: Registry, target: str, spec: ComposeTarget) -> None:
         self._registry = registry
@@ -104,6 +105,13 @@ class ComposeServer:
         host, port = self._published(container)
         self._found = Address(host, port, database.user, Secret(database.password), database.name)
         return self._found
+
+    def client_address(self) -> Address:
+        """The same address."""
+        return self.address()
+
+    def require_one_database(self) -> None:
+        """There is one address."""
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""

@@ -48,6 +48,7 @@ class EmbeddedServer:
     """The embedded server of one target."""
 
     kind: Literal["embedded"] = "embedded"
+    own = True
 
     def __init__(self, registry: Registry, target: str, spec: EmbeddedTarget) -> None:
         self._registry = registry
@@ -132,6 +133,13 @@ class EmbeddedServer:
         address = replace(self._login, port=noted.port, socket=self._daemon.socket(noted))
         self._answered = (seen, noted.pid, address)
         return address
+
+    def client_address(self) -> Address:
+        """The same address."""
+        return self.address()
+
+    def require_one_database(self) -> None:
+        """There is one address."""
 
     def bindir(self) -> Path:
         """Where psql and pg_dump of this server are."""

@@ -31,6 +31,10 @@ class Server(Protocol):
     def kind(self) -> Literal["embedded", "compose", "url"]:
         """Which of the three it is."""
 
+    @property
+    def own(self) -> bool:
+        """Whether it serves this project and nothing stands between, so that sessions there are surely ours alone."""
+
     def label(self) -> str:
         """Where it is, for people, without contacting it and without a password."""
 
@@ -62,6 +66,16 @@ class Server(Protocol):
 
         Raises:
             Unreachable: it does not run.
+        """
+
+    def client_address(self) -> Address:
+        """The address for other programs, such as an application; raises as `address`."""
+
+    def require_one_database(self) -> None:
+        """Refuse to go on where the two addresses lead to two databases.
+
+        Raises:
+            Refused: they do; Unreachable: one of them does not answer.
         """
 
     def bindir(self) -> Path | None:

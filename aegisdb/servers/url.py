@@ -24,6 +24,7 @@ class UrlServer:
     """The server that a URL names."""
 
     kind: Literal["url"] = "url"
+    own = False
 
     def __init__(self, registry: Registry, target: str, spec: UrlTarget) -> None:
         self._registry = registry
@@ -72,8 +73,30 @@ class UrlServer:
         return True
 
     def address(self) -> Address:
-        """The URL's address, unchecked: connecting tells whether it answers."""
+        """The URL's address, the direct one where there are two; unchecked: connecting tells whether it answers."""
         return self._address
+
+    def client_address(self) -> Address:
+        """What `url` says, also where `direct_url` is used for everything else."""
+        return self._read(self._spec.url, "url")
+
+    def require_one_database(self) -> None:
+        """As `Server.require_one_database`; with `direct_url` it asks both."""
+        if not self._spec.direct_url:
+            return
+        from aegisdb.postgres.connection import connect
+
+        reached = []
+        for address in (self.client_address(), self._address):
+            with connect(address) as conn:
+                reached.append(conn.identity())
+        if reached[0].key != reached[1].key:
+            raise Refused(
+                f"target {self._target!r} has two addresses that lead to two databases: url to {reached[0]},"
+                f" the direct one to {reached[1]}; nothing was touched",
+                hint="correct direct_url in services.yaml, or DATABASE_URL_DIRECT and DIRECT_URL",
+                code="two_databases",
+            )
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
@@ -90,12 +113,16 @@ class UrlServer:
 
     @cached_property
     def _address(self) -> Address:
-        address = Address.from_url(self._spec.url)
+        key = "direct_url" if self._spec.direct_url else "url"
+        return self._read(self._spec.direct_url or self._spec.url, key)
+
+    def _read(self, url: str, key: str) -> Address:
+        address = Address.from_url(url)
         if not address.database or not address.user:
             raise BadInput(
                 f"the URL of target {self._target!r} names no {'database' if address.user else 'user'}",
                 hint="write postgresql://user:password@host:port/database",
-                where=f"{self._registry.path.name}: targets.{self._target}.url",
+                where=f"{self._registry.path.name}: targets.{self._target}.{key}",
                 code="url",
             )
         return address

@@ -44,7 +44,7 @@ def test_rows_are_those_of_a_connection(database: Address) -> None:
 
 def test_it_cannot_write(database: Address) -> None:
     with glance(database, bindir=BINDIR) as quick:
-        with pytest.raises(StatementFailed) as caught:
+        with pytest.raises(StatementFailed) as caught, quick.transaction():
             quick.execute("CREATE TABLE t (id int)")
         assert quick.rows("SELECT 1") == [(1,)]
     assert caught.value.sqlstate == "25006"

@@ -68,6 +68,8 @@ def status(result: DbStatusResult) -> Iterator[Block]:
     ]
     if result.missing:
         fields.append(("missing", Styled(", ".join(result.missing), "bad")))
+    if result.route not in {"", "direct"}:
+        fields.append(("reached", Styled(result.route, "warn")))
     if result.writer:
         fields.append(("locked by", Styled(result.writer, "warn")))
     yield Fields((*fields, ("disposable", _disposable(result))))

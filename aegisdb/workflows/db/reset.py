@@ -7,7 +7,7 @@ of the old one has changed, whatever happens, but for a row in its journal; then
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
@@ -190,7 +190,7 @@ def _started(ws: Workspace) -> Iterator[Address]:
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
-    with lightly(ws.server.bindir()):
+    with lightly(ws.server.bindir()) if ws.server.own else nullcontext():
         with suppress(NoDatabase, DatabaseClosed):
             ws.server.start(ws.listen)
         yield ws.address()

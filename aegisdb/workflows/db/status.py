@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.locks import Holder
     from aegisdb.workspace import Workspace
 
-# how long a look waits for somebody's lock
-_PATIENCE = "SET lock_timeout = '3s'; SET statement_timeout = '10s'"
+_PATIENCE = "10s"
 _TRIGGERS = """
     SELECT format('%s.%s: %s', n.nspname, c.relname, t.tgname), t.tgenabled::text
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -34,6 +33,8 @@ class DbStatusResult(Result):
     database: str = ""
     reached: str = ""
     """database@host:port as the server itself sees them."""
+    route: str = ""
+    """What stands between, such as "through a pooler that shares sessions"; empty on a server of our own."""
     version: str = ""
     bytes: int = 0
     sessions: int = 0
@@ -58,53 +59,67 @@ def db_status(ws: Workspace) -> DbStatusResult:
     A server that is down is a problem `unreachable` (exit 7), a missing database `no_database` (7), and a missing
     extension or graph or a disabled trigger `incomplete` (6).
     """
-    from aegisdb.postgres.databases import maintenance
+    from aegisdb.postgres.connection import connect
 
     try:
-        address = ws.address()
-        with maintenance(address, application="aegisdb: db.status") as conn:
-            return _server_up(ws, conn)
+        with connect(ws.address(), application="aegisdb: db.status") as conn:
+            return _up(ws, conn)
     except Unreachable as error:
-        return DbStatusResult(target=ws.target, server=ws.server.kind, state="down", problems=error.problems)
+        missing = _missing(ws) if error.code == "no_database" else None
+        return missing or DbStatusResult(target=ws.target, server=ws.server.kind, state="down", problems=error.problems)
 
 
-def _server_up(ws: Workspace, maintenance: Connection) -> DbStatusResult:
-    from aegisdb.postgres import databases
+def _missing(ws: Workspace) -> DbStatusResult | None:
+    """The server is there, the database is not; None where that cannot be known either."""
+    from aegisdb.postgres.databases import exists, maintenance
+
+    name = ws.address().database
+    try:
+        with maintenance(ws.address(), application="aegisdb: db.status") as conn:
+            version, there = str(conn.value("SHOW server_version")), exists(conn, name)
+    except Unreachable:
+        return None
+    message = f"the pooler does not list database {name!r}" if there else f"there is no database {name!r}"
+    hint = "add it to the pooler's databases" if there else "invoke db.reset"
+    return DbStatusResult(
+        target=ws.target,
+        server=ws.server.kind,
+        state="no_database",
+        database=name,
+        version=version,
+        problems=(Problem(code="no_database", message=message, hint=hint, exit_code=7),),
+    )
+
+
+def _up(ws: Workspace, conn: Connection) -> DbStatusResult:
+    from aegisdb.postgres.route import find_route
+
+    route = "" if ws.server.own else f"{find_route(conn)}"
+    with conn.looking(statement_timeout=_PATIENCE):
+        return _looked(ws, conn, route)
+
+
+def _looked(ws: Workspace, conn: Connection, route: str) -> DbStatusResult:
+    from aegisdb.postgres.databases import sessions
     from aegisdb.postgres.locks import holder
     from aegisdb.safety import denials, prove, signals, told
 
-    name = ws.address().database
-    version = str(maintenance.value("SHOW server_version"))
-    if not databases.exists(maintenance, name):
-        problem = Problem(
-            code="no_database", message=f"there is no database {name!r}", hint="invoke db.reset", exit_code=7
-        )
-        return DbStatusResult(
-            target=ws.target,
-            server=ws.server.kind,
-            state="no_database",
-            database=name,
-            version=version,
-            problems=(problem,),
-        )
-    said = told(maintenance, name)
-    proof = prove(ws, maintenance, said)
-    with ws.connect() as conn:
-        conn.execute(_PATIENCE)
-        there = _content(ws, conn)
+    said = told(conn)
+    proof = prove(ws, conn, said)
     return DbStatusResult(
         target=ws.target,
         server=ws.server.kind,
         state="up",
-        database=name,
+        database=said.there.database,
         reached=said.there.typed,
-        version=version,
-        bytes=int(maintenance.value("SELECT pg_database_size(%s)", (name,))),
-        sessions=len(databases.sessions(maintenance, name)),
+        route=route,
+        version=str(conn.value("SHOW server_version")),
+        bytes=int(conn.value("SELECT pg_database_size(current_database())")),
+        sessions=len(sessions(conn, said.there.database)),
         disposable=f"{proof.kind}: {proof.evidence}" if proof else "",
-        against=denials(ws, maintenance, said) + signals(maintenance, said, proof=proof),
-        writer=_writer(holder(ws.address(), maintenance)),
-        **there,
+        against=denials(ws, conn, said) + signals(conn, said, proof=proof),
+        writer=_writer(holder(ws.address().with_database(said.there.database), conn)),
+        **_content(ws, conn),
     )
 
 

@@ -24,5 +24,5 @@ def url(ws: Workspace, *, safe: bool = False) -> UrlResult:
     Raises:
         Unreachable: the target's server does not run, so its port is not known.
     """
-    address = ws.address()
+    address = ws.server.client_address()
     return UrlResult(url=address.masked if safe else address.url())

@@ -17,11 +17,9 @@ def deploy_apply(ws: Workspace, *, again: bool = False, dry_run: bool = False) -
     Raises:
         BadInput, Busy, Unreachable: nothing changed. StatementFailed: as `run_deploy`.
     """
-    from aegisdb.postgres.locks import writer_lock
-
     files = deploy_files(ws.registry)
     address = ws.address()
-    with writer_lock(address, wait=ws.lock_wait, command=ws.command or "deploy.apply", listen=ws.listen) as lock:
+    with ws.writing("deploy.apply") as lock:
         with ws.connect() as conn:
             states = compare_with_ledger(conn, files)
         current = () if again else tuple(file.file for file in states if file.state == "current")

@@ -176,7 +176,6 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
 
     warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
 
-    from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.history_base import lay_ground
@@ -186,7 +185,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
 
     address = ws.address()
     command = ws.command or "migrate.apply"
-    with writer_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen) as lock, ws.connect() as conn:
+    with ws.writing(command) as lock, ws.connect() as conn:
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it

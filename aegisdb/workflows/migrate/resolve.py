@@ -61,7 +61,6 @@ def resolve(
     """
     from aegisdb.applied.version_tables import read_versions
     from aegisdb.drift.half_applied import require_true, settle_indexes
-    from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import in_flight_rows
     from aegisdb.runtime.backend import wait_for_orphans
 
@@ -69,7 +68,7 @@ def resolve(
     if applied == rolled_back:
         raise UsageError("say one of --applied and --rolled-back", hint="look at what the revision did first")
     command = ws.command or "migrate.resolve"
-    with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+    with ws.writing(command), ws.connect() as conn:
         wait_for_orphans(conn)
         history = read_history(ws.registry, service)
         half = next((row for row in in_flight_rows(conn) if row.service == service), None)

@@ -63,7 +63,6 @@ def reapply(
 def _revert(
     ws: Workspace, service: str, *, steps: int, to: str, dry_run: bool, yes: bool, again: bool
 ) -> RollbackResult:
-    from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.forkserver import warm_process
@@ -77,7 +76,7 @@ def _revert(
     warm_process(ws.registry)
     command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
     with (
-        writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen) as lock,
+        ws.writing(command) as lock,
         ws.connect() as conn,
     ):
         conn.stay()

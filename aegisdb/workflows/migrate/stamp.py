@@ -47,7 +47,6 @@ def stamp(
     """
     from aegisdb.applied.version_faults import doubled
     from aegisdb.applied.version_tables import read_versions
-    from aegisdb.postgres.locks import writer_lock
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.session import Session
@@ -56,7 +55,7 @@ def stamp(
     alembic_settings(ws.registry, service)
     history = read_history(ws.registry, service)
     command = ws.command or "migrate.stamp"
-    with writer_lock(ws.address(), wait=ws.lock_wait, command=command, listen=ws.listen), ws.connect() as conn:
+    with ws.writing(command), ws.connect() as conn:
         before = read_versions(conn, [history])[service]
         wanted = history.resolve(revision, before)
         _refuse_half_applied(conn, service)

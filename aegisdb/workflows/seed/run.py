@@ -38,10 +38,9 @@ def seed_run(ws: Workspace, *, service: str = "", dry_run: bool = False) -> Seed
     planned = plan_seeds(ws, service=service)
     if dry_run or not planned.seeds:
         return planned
-    from aegisdb.postgres.locks import writer_lock
 
     address = ws.address()
-    with writer_lock(address, wait=ws.lock_wait, command=ws.command or "seed.run", listen=ws.listen) as lock:
+    with ws.writing("seed.run") as lock:
         require_at_head(ws.registry, address)
         services = seeding_services(ws.registry, service)
         bindir = ws.server.bindir()
