@@ -7,6 +7,13 @@ away as well; `guarded` keeps a line from being a command of the CI that reads i
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST = 12
+"""How many of a kind a text names: whoever wants all of twenty thousand asks for JSON."""
 
 _ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
@@ -34,6 +41,12 @@ def _shown(match: re.Match[str]) -> str:
 def one_line(text: str) -> str:
     """The cleaned text on one line; blanks at its beginning stay."""
     return clean(text) if text.isprintable() else re.sub(r"\s*\n\s*", " ", clean(text).strip("\n").expandtabs(4))
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The names, of many the first dozen and how many more there are."""
+    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
+    return ", ".join([*names[:MOST], *more])
 
 
 def guarded(text: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BUG_EXIT_CODE, AegisError, Problem
 from aegisdb.output import console
 from aegisdb.output.blocks import Styled, duration
-from aegisdb.plain_text import clean, one_line
+from aegisdb.plain_text import MOST, clean, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from aegisdb.output.outcome import Outcome
     from aegisdb.results import Result
 
@@ -34,6 +37,24 @@ def problems_of_error(error: AegisError) -> tuple[Problem, ...]:
         own = (Problem(**{**vars(own[0]), "message": message}),)
     before = problems_of_result(error.result) if error.result is not None else ()
     return (*(problem for problem in before if problem not in own), *own)
+
+
+def abridged(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """The problems in their order, of many of one kind the last dozen and before them how many more there are.
+
+    Of one kind are those with the same code about the same: what their message has before its first colon.
+    """
+    kinds = [(problem.code, problem.message.partition(": ")[0]) for problem in problems]
+    left = Counter(kinds)
+    told: set[tuple[str, str]] = set()
+    for problem, kind in zip(problems, kinds, strict=True):
+        if left[kind] <= MOST:
+            yield problem
+        elif kind not in told:
+            told.add(kind)
+            more = f"{left[kind] - MOST} more like the following"
+            yield Problem(code=kind[0], message=f"{kind[1]}: {more}", hint="--format json names all")
+        left[kind] -= 1
 
 
 def problem_of_bug(error: BaseException) -> Problem:
@@ -68,7 +89,7 @@ def present(outcome: Outcome, form: Format, *, quiet: bool = False, masked: bool
     if form == "text" and not quiet and (not outcome.problems or outcome.seconds >= 1):
         verb = "failed after" if outcome.problems else "done in"
         console.note(Styled(f"{verb} {duration(outcome.seconds)}", "dim"))
-    for problem in outcome.problems:
+    for problem in abridged(outcome.problems):
         _problem(problem)
     return outcome.exit_code
 

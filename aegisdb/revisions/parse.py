@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
 _FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way")
+_NO_CODE = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _REFERENT_ARGUMENT = 2  # op.create_foreign_key(name, source, REFERENT, ...)
 
 
@@ -83,6 +84,7 @@ def scan_source(source: bytes | str, path: Path) -> Revision:
             hint="move the file out of the versions directory",
         )
     one_way = values.get("one_way")
+    code = _Code(tree)
     return Revision(
         id=identifier,
         down=_texts(values.get("down_revision")),
@@ -92,9 +94,9 @@ def scan_source(source: bytes | str, path: Path) -> Revision:
         file=str(path),
         line=line,
         one_way=str(one_way) if one_way else None,
-        digest=digest(tree),
-        references=tuple(dict.fromkeys(_references(tree))),
-        imports=tuple(sorted(set(_imports(tree)))),
+        digest=code.digest,
+        references=tuple(dict.fromkeys(code.references())),
+        imports=tuple(sorted(set(code.imports()))),
     )
 
 
@@ -148,26 +150,68 @@ def _message(tree: ast.Module) -> str:
     return " ".join(paragraph.split())
 
 
-def digest(tree: ast.Module) -> str:
-    """Hash of what the file does, equal on every Python version (ast.dump is not)."""
-    return hashlib.sha256("".join(_canonical(tree)).encode("utf-8", "surrogatepass")).hexdigest()
+class _Code:
+    """What a file does: its syntax tree without docstrings, gone through once."""
 
-
-def _canonical(node: Any) -> Iterator[str]:
-    if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
-            # an absent field and an empty one are the same thing, whichever Python wrote it down
-            if value is None or value == [] or name in {"ctx", "kind", "type_comment", "type_ignores"}:
+    def __init__(self, tree: ast.Module) -> None:
+        hashed = hashlib.sha256()
+        self._calls: list[ast.Call] = []
+        self._imports: list[ast.Import | ast.ImportFrom] = []
+        self._referring: list[str] = []
+        # a stack of our own: what a file holds may be nested deeper than Python's calls
+        left: list[str | ast.AST] = [tree]
+        while left:
+            node = left.pop()
+            if isinstance(node, str):
+                hashed.update(node.encode("utf-8", "surrogatepass"))
                 continue
-            yield f" {name}="
-            yield from _canonical(_without_docstring(node, value) if name == "body" else value)
-        yield ")"
-    elif isinstance(node, list):
-        for item in node:
-            yield from _canonical(item)
-    else:
-        yield repr(node)
+            self._note(node)
+            left += reversed(list(_canonical(node)))
+        self.digest = hashed.hexdigest()
+        """Equal on every Python version, which `ast.dump` is not."""
+
+    def _note(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and "REFERENCES" in node.value.upper():
+                self._referring.append(node.value)
+        elif isinstance(node, ast.Call):
+            self._calls.append(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self._imports.append(node)
+
+    def references(self) -> Iterator[str]:
+        """Tables that foreign keys point at, in SQL and in calls."""
+        for text in self._referring:
+            yield from (_table(found) for found in _REFERENCES.findall(text))
+        for call in self._calls:
+            yield from _references_of_call(call)
+
+    def imports(self) -> Iterator[str]:
+        """Top-level names of modules."""
+        for node in self._imports:
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def _canonical(node: ast.AST) -> Iterator[str | ast.AST]:
+    """A node in the words of the digest, with the nodes inside it where they stand."""
+    words = f"({type(node).__name__}"
+    for name, value in ast.iter_fields(node):
+        # an absent field and an empty one are the same thing, whichever Python wrote it down
+        if value is None or value == [] or name in _NO_CODE:
+            continue
+        words += f" {name}="
+        held = _without_docstring(node, value) if name == "body" else value
+        for part in held if isinstance(held, list) else (held,):
+            if isinstance(part, ast.AST):
+                yield words
+                yield part
+                words = ""
+            else:
+                words += repr(part)
+    yield f"{words})"
 
 
 def _without_docstring(node: ast.AST, body: Any) -> Any:
@@ -176,22 +220,6 @@ def _without_docstring(node: ast.AST, body: Any) -> Any:
         first = body[0].value.value
         return body[1:] if isinstance(first, str) else body
     return body
-
-
-def _references(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from (_table(found) for found in _REFERENCES.findall(node.value))
-        elif isinstance(node, ast.Call):
-            yield from _references_of_call(node)
-
-
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
 
 
 def _references_of_call(call: ast.Call) -> Iterator[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, table
-from aegisdb.plain_text import one_line
+from aegisdb.plain_text import MOST, one_line, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from aegisdb.output.blocks import Style
-
-_SHOWN = 20  # objects of one owner and kind
 
 
 def verify(result: Any) -> Iterator[Block]:
@@ -26,7 +24,8 @@ def verify(result: Any) -> Iterator[Block]:
     for service in result.services:
         if service.models:
             yield Text(f"{service.service}: models that no revision follows", "heading")
-            yield Text("\n".join(one_line(f"  {operation}") for operation in service.models), verbatim=True)
+            lines = [one_line(f"  {operation}") for operation in service.models[:MOST]]
+            yield Text("\n".join(lines + _more(len(service.models))), verbatim=True)
     if not result.problems:
         yield Text("models, histories and the live schema are one", "ok")
 
@@ -48,12 +47,22 @@ def _count(found: Any, word: str) -> Styled:
 
 
 def _lines(changes: Iterable[Any]) -> Iterator[str]:
+    """The differences by kind, a dozen of each."""
+    kinds: dict[str, list[Any]] = {}
     for change in changes:
-        yield f"  {change.kind} {change.object}"
-        if change.expected:
-            yield f"    - {change.expected}"
-        if change.found:
-            yield f"    + {change.found}"
+        kinds.setdefault(change.kind, []).append(change)
+    for kind, found in kinds.items():
+        for change in found[:MOST]:
+            yield f"  {kind} {change.object}"
+            if change.expected:
+                yield f"    - {change.expected}"
+            if change.found:
+                yield f"    + {change.found}"
+        yield from _more(len(found), kind)
+
+
+def _more(count: int, kind: str = "") -> list[str]:
+    return [f"  and {count - MOST} more {kind}".rstrip()] if count > MOST else []
 
 
 def owners(result: Any) -> Iterator[Block]:
@@ -77,8 +86,7 @@ def _by_kind(keys: Iterable[str]) -> Iterator[tuple[str, Cell]]:
         kind, _, name = key.partition(" ")
         kinds.setdefault(kind, []).append(name.removeprefix("public."))
     for kind, names in kinds.items():
-        more = [f"and {len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
-        yield f"  {kind}", ", ".join([*names[:_SHOWN], *more])
+        yield f"  {kind}", some_of(names)
 
 
 VIEWS = {"VerifyResult": verify, "OwnersResult": owners}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fingerprint.keys import Name
 from aegisdb.ownership import BASE, Owners
+from aegisdb.plain_text import some_of
 
 if TYPE_CHECKING:
     from aegisdb.building.inspection import Content
@@ -34,7 +35,7 @@ def made_of(registry: Registry, content: Content) -> tuple[Made, ...]:
     made = [Made(kind="extension", name=name, what=version) for name, version in content.extensions.items()]
     made += [Made(kind="graph", name=name, what="") for name in content.graphs]
     made += [
-        Made(kind="tables", name=owner, what=f"{len(names)}: {', '.join(names)}")
+        Made(kind="tables", name=owner, what=f"{len(names)}: {some_of(names)}")
         for owner, names in sorted(tables.items())
     ]
     made += [
