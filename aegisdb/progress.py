@@ -5,10 +5,17 @@ Events go to stderr by `aegisdb.output`; tests collect them in a list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from aegisdb.fast_dataclass import dataclass
+
+T = TypeVar("T")
+
+_OFTEN = 10.0
+"""Seconds between two lines of something that takes long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,17 @@ def under_way(listen: Listener, step: str, subject: str = "", note: str = "") ->
         yield
     finally:
         listen(Event(step=step, subject=subject, over=True))
+
+
+def counted(listen: Listener, step: str, results: Iterable[T], total: int) -> Iterator[T]:
+    """The results of so many services as they come; every ten seconds a line says how many there are."""
+    began = told = time.monotonic()
+    for done, result in enumerate(results, start=1):
+        yield result
+        now = time.monotonic()
+        if now - told >= _OFTEN and done < total:
+            told = now
+            listen(Event(step=step, subject=f"{done} of {total} services", seconds=now - began))
 
 
 def silent(event: Event) -> None:

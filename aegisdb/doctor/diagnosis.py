@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from aegisdb.doctor.checks import CHECKS
 from aegisdb.doctor.finding import DIRTY, NOTICE, Finding
 from aegisdb.doctor.patient import examined
 from aegisdb.errors import AegisError, Interrupted, Problem
-from aegisdb.progress import under_way
+from aegisdb.progress import Event, under_way
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.doctor.patient import Patient
     from aegisdb.workspace import Workspace
 
+_LONG = 2.0  # seconds after which a check is told of when it has ended
 _ROUNDS = 5  # a mended server lets more be found, and a mended history more still
 
 
@@ -101,8 +103,9 @@ def _can_be_asked(check: Check, patient: Patient) -> bool:
 
 def _found(check: Check, patient: Patient) -> list[Finding]:
     """What a check finds; one that cannot be made is a finding itself, and the others go on."""
+    listen, began = patient.ws.listen, time.monotonic()
     try:
-        with under_way(patient.ws.listen, "look for", check.name):
+        with under_way(listen, "look for", check.name):
             return list(check.look(patient))
     except Interrupted:
         raise
@@ -117,6 +120,9 @@ def _found(check: Check, patient: Patient) -> list[Finding]:
                 command=error.hint or "invoke doctor",
             )
         ]
+    finally:
+        if (seconds := time.monotonic() - began) >= _LONG:
+            listen(Event(step="looked for", subject=check.name, seconds=seconds))
 
 
 def _disposable(patient: Patient) -> tuple[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, HistoryError, LoginRefused, NoDatabase, Unreachable
+from aegisdb.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,7 +110,8 @@ class Patient:
 
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             found = pool.map(lambda history: describe(self.ws, history), self.good.values())
-            return dict(zip(self.good, found, strict=True))
+            told = counted(self.ws.listen, "env.py", found, len(self.good))
+            return dict(zip(self.good, told, strict=True))
 
 
 @contextmanager

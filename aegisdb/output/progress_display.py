@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds without any display: most commands end before, and a flicker is worse than silence."""
+LONG = 10.0
+"""Seconds after which a log is told of a step that still runs."""
 
 
 class ProgressDisplay:
     """A listener for `aegisdb.progress.Event`.
 
     Events are kept until `PATIENCE` is over. Then a terminal gets rows that live (rich is imported only now),
-    and anything else gets one line for each step that has ended.
+    and anything else gets one line for each step that has ended, and one for a step that still runs after `LONG`.
     """
 
     def __init__(self, *, write: Callable[[str], None], mask: Callable[[str], str], live: Callable[[], bool]) -> None:
@@ -33,6 +35,7 @@ class ProgressDisplay:
         self._started = time.monotonic()
         self._kept: list[str] = []
         self._running: dict[tuple[str, str], tuple[str, float]] = {}
+        self._told: set[tuple[str, str]] = set()
         self._timer: threading.Timer | None = None
         self._rows: LiveRows | None = None
 
@@ -46,6 +49,7 @@ class ProgressDisplay:
             urgent = event.seconds is None and not event.over and event.step.startswith(("wait", "will "))
             if event.seconds is not None or event.over:
                 self._running.pop(key, None)
+                self._told.discard(key)
             elif not event.step.startswith("will "):
                 self._running[key] = (event.note, time.monotonic())
             if event.seconds is not None or urgent:
@@ -76,10 +80,10 @@ class ProgressDisplay:
             self._started = time.monotonic()
 
     def _arm(self) -> None:
-        if self._wants_live():
-            self._timer = threading.Timer(PATIENCE, self._go_live)
-            self._timer.daemon = True
-            self._timer.start()
+        wait, then = (PATIENCE, self._go_live) if self._wants_live() else (LONG, self._tell_running)
+        self._timer = threading.Timer(wait, then)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -97,6 +101,19 @@ class ProgressDisplay:
             self._rows = LiveRows(self._running, self._mask)
             self._rows.start()
             self._release()
+
+    def _tell_running(self) -> None:
+        with self._lock:
+            if self._timer is None:
+                return
+            self._timer = None
+            now = time.monotonic()
+            for key, (note, started) in self._running.items():
+                if now - started >= LONG and key not in self._told:
+                    self._told.add(key)
+                    self._write("  " + " ".join(filter(None, [*key, note, f"... for {duration(now - started)}"])))
+            if self._running:
+                self._arm()
 
     def _release(self) -> None:
         lines, self._kept = self._kept, []

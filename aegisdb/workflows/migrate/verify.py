@@ -15,6 +15,7 @@ from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
 from aegisdb.ownership import NOBODY
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import counted
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
@@ -112,7 +113,8 @@ def _models(ws: Workspace, standings: list[Standing]) -> dict[str, tuple[str, ..
                 return error
 
         with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-            return dict(zip((h.service for h in histories), pool.map(check, histories), strict=True))
+            found = counted(ws.listen, "models", pool.map(check, histories), len(histories))
+            return dict(zip((h.service for h in histories), found, strict=True))
 
 
 class _Verdict:
