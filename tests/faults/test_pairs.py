@@ -37,6 +37,8 @@ pending, so a seed does not run."""
 def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
     """A project that is at head, with a snapshot of that."""
     with project(tmp_path, database) as made:
+        seed = made.root / "services" / "shop" / "seed.sql"
+        seed.write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20) ON CONFLICT DO NOTHING;\n")
         assert (done := made.invoke("db.prepare")).code == 0, done.err
         assert (done := made.invoke("db.snapshot", "before")).code == 0, done.err
         yield made
