@@ -12,6 +12,7 @@
     │       └── MissingParent    a file revises one that is not there
     ├── Refused             3    refused for safety, nothing changed
     ├── Busy                4    somebody holds it; safe to retry, nothing changed
+    │   └── InUse                sessions are on the database
     ├── Dirty               5    a run died half-way; needs a decision
     ├── Difference          6    a check found a difference; `code` says which
     ├── Unreachable         7    no server; nothing changed
@@ -184,6 +185,12 @@ class Busy(AegisError):
     default_code = "busy"
 
 
+class InUse(Busy):
+    """Sessions are on a database that must be nobody's for a moment."""
+
+    default_code = "in_use"
+
+
 class Dirty(AegisError):
     """An earlier run died half-way and something of it was committed; a person must decide."""
 
@@ -257,6 +264,7 @@ __all__ = [
     "Failed",
     "Fault",
     "HistoryError",
+    "InUse",
     "Interrupted",
     "LoginRefused",
     "MissingParent",

@@ -74,7 +74,7 @@ class KeptFile:
         Raises:
             OSError: it cannot be kept.
         """
-        make_state(self._state)
+        make_state(self._state, own)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(self.path, self._first(content) + b"\n" + content, mode=0o600, through_link=False, own=own)
 
@@ -139,8 +139,8 @@ def identity(file: File) -> list[int]:
     return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
 
 
-def make_state(state: Path) -> None:
-    """Make `.aegisdb/`, which git ignores.
+def make_state(state: Path, own: Callable[[Path], object] | None = None) -> None:
+    """Make `.aegisdb/`, which git ignores; `own` gives what is new in it to somebody else.
 
     Raises:
         OSError: it cannot be made.
@@ -149,7 +149,7 @@ def make_state(state: Path) -> None:
     state.mkdir(mode=0o711, exist_ok=True)
     ignore = state / ".gitignore"
     if not ignore.exists():
-        replace_file(ignore, "# local state of aegisdb\n*\n")
+        replace_file(ignore, "# local state of aegisdb\n*\n", own=own)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Busy
+from aegisdb.errors import InUse
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import holder
 from aegisdb.postgres.quoting import quote_ident, quote_literal
@@ -52,11 +52,9 @@ def advised() -> Iterator[None]:
     """Say in the error about sessions on a database that there is a flag to end them."""
     try:
         yield
-    except Busy as error:
-        if error.code == "in_use":
-            hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
-            raise error.amended(hint=hint) from None
-        raise
+    except InUse as error:
+        hint = "stop these applications, or add --disconnect to end their sessions; nothing changed"
+        raise error.amended(hint=hint) from None
 
 
 def reopen(conn: Connection, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from aegisdb.errors import Busy
+from aegisdb.errors import Busy, InUse
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import database_properties
 from aegisdb.postgres.connection import connect, moment
@@ -240,8 +240,7 @@ def in_use(conn: Connection, name: str, action: str, *, but: Iterable[int] = ())
             hint=f"in that database: {waiting[0].undo}; or COMMIT PREPARED; nothing changed",
             code="prepared",
         )
-    return Busy(
+    return InUse(
         f"database {name!r} cannot be {action} while sessions are on it" + (f": {named}" if named else ""),
         hint="end these sessions and run it again; nothing changed",
-        code="in_use",
     )

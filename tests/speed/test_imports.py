@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aegisdb.postgres.address import Address
-from aegisdb.postgres.connection import connect
-from aegisdb.postgres.markers import mark
-from tests.invoke import ROOT, environment
+from tests.invoke import ROOT, environment, invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table
+from tests.postgres_server import free_port
 
 HEAVY = {"alembic", "asyncpg", "jinja2", "psycopg", "pydantic", "rich", "ruamel", "sqlalchemy"}
 
 
-@pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Path:
-    """A service with one revision, applied; its caches are warm."""
-    revisions = (Rev(id="a1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),)
-    # from a variable: a registry with a password in it is read anew each time
-    (tmp_path / ".env").write_text(f"TEST_URL={database.url()}\n")
-    return build_monorepo(
-        tmp_path,
-        {"shop": Svc(revisions=revisions)},
-        url="${TEST_URL}",
-        database={"name": database.database, "password": ""},
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A service with one revision on a server of its own: whoever has only a URL needs psycopg from the start."""
+    port = free_port()
+    root = build_monorepo(
+        tmp_path_factory.mktemp("shop"),
+        {"shop": Svc(revisions=(Rev(id="a1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),))},
+        extra={"targets": {"local": {"server": "embedded", "port": port}}},
+        # from a variable: a registry with a password in it is read anew each time
+        database={"password": "${TEST_PASSWORD}"},
     )
+    (root / ".env").write_text("TEST_PASSWORD=pw\n")
+    assert invoke("db.prepare", cwd=root).code == 0
+    yield root
+    assert invoke("db.down", "--volumes", "--yes", cwd=root).code == 0
 
 
 def _imported(root: Path, *words: str, code: int = 0) -> set[str]:
@@ -76,21 +78,15 @@ def test_what_needs_no_database_imports_nothing_heavy(shop: Path, words: tuple[s
 
 
 def test_status_and_nothing_pending_import_nothing_heavy(shop: Path) -> None:
-    applied = _imported(shop, "migrate.apply")
-    assert "psycopg" in applied  # so this test would see it
+    assert "psycopg" in _imported(shop, "db.verify")  # so this test would see it
+    _imported(shop, "migrate.apply")
     for words in (("migrate.status",), ("migrate.status", "--format", "json"), ("migrate.apply",)):
         assert _imported(shop, *words) & HEAVY == set()
 
 
-def test_a_warm_reset_imports_nothing_heavy(shop: Path, database: Address) -> None:
-    with connect(database) as conn:
-        mark(conn, database.database, "test")
-    try:
-        assert "psycopg" in _imported(shop, "db.reset")  # which builds the templates
-        assert _imported(shop, "db.reset") & HEAVY == set()
-    finally:
-        _imported(shop, "db.cache", "--drop")
-        _imported(shop, "db.drop-snapshot", "before-reset")
+def test_a_warm_reset_imports_nothing_heavy(shop: Path) -> None:
+    assert "psycopg" in _imported(shop, "db.reset", "--no-cache")  # which builds everything
+    assert _imported(shop, "db.reset") & HEAVY == set()
 
 
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])

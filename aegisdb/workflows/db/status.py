@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import Problem, Unreachable
+from aegisdb.errors import NoDatabase, Problem, Unreachable
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def db_status(ws: Workspace) -> DbStatusResult:
         with connect(ws.address(), application="aegisdb: db.status") as conn:
             return _up(ws, conn)
     except Unreachable as error:
-        missing = _missing(ws) if error.code == "no_database" else None
+        missing = _missing(ws) if isinstance(error, NoDatabase) else None
         return missing or DbStatusResult(target=ws.target, server=ws.server.kind, state="down", problems=error.problems)
 
 
