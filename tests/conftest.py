@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from aegisdb.postgres.address import Address
+from tests import quick
 from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
 from tests.production import running_production
@@ -25,6 +26,26 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # what an example takes says something about the machine and its other work, nothing about what is tested
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+_GUARD = quick.Guard()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need no server and no child process, before `-m quick` chooses among them."""
+    quick.mark(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Hear what a quick test starts while its fixtures are made."""
+    yield from _GUARD.watch(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hear what a quick test starts while it runs."""
+    yield from _GUARD.watch(item)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ def _is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.child
 def test_what_leads_children_astray_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     astray = ("PGHOST", "PGOPTIONS", "PGSERVICE", "ALEMBIC_CONFIG", "PYTHONPATH", "PYTHONSTARTUP", "DATABASE_URL")
     for name in astray:
@@ -49,6 +50,7 @@ def test_what_leads_children_astray_is_scrubbed(monkeypatch: pytest.MonkeyPatch)
     assert {"PG_COLOR", "PGPORT", "PATH"} <= set(seen)
 
 
+@pytest.mark.child
 def test_arguments_are_never_a_shell_s(tmp_path: Path) -> None:
     odd = "a b; touch x; $(touch y) `touch z` 'q'\nnewline"
     done = processes.run([sys.executable, "-c", "import sys; print(sys.argv[1])", odd], cwd=tmp_path)
@@ -92,6 +94,7 @@ def test_a_child_dies_with_a_killed_parent() -> None:
     assert _is_gone(child)
 
 
+@pytest.mark.child
 def test_a_missing_program_is_our_error() -> None:
     with pytest.raises(Failed) as caught:
         processes.run(["no-such-program-anywhere"])

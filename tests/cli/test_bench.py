@@ -17,6 +17,7 @@ _HISTORY = steps("shop", 12)
 _PLANNED = re.compile(r"(\S+) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \w+ <\S+@\S+>")
 
 
+@pytest.mark.child
 def test_what_is_short_is_asked_again_and_what_is_long_is_not(tmp_path: Path) -> None:
     def contender(name: str, *argv: str) -> Contender:
         return Contender(name, (Command(argv, tmp_path, {"PATH": os.defpath}),))

@@ -33,6 +33,7 @@ RENDERED = {
 }
 
 
+@pytest.mark.child
 @pytest.mark.parametrize("up", WRITTEN.values(), ids=WRITTEN)
 def test_it_is_what_the_worker_renders(tmp_path: Path, up: str) -> None:
     first = Rev(id="s1", up="op.execute('SELECT 1')")

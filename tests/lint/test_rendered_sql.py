@@ -13,6 +13,8 @@ from aegisdb.revisions.parse import Revision
 from tests.lint.judging import context_of
 from tests.monorepo import Rev, Svc, build_monorepo
 
+pytestmark = pytest.mark.child
+
 BLOCK = 'with op.get_context().autocommit_block():\n    op.execute("SELECT 3")'
 ENUM = 'op.create_table("shop_{0}", sa.Column("a", sa.Enum("x", name="shop_mood")))'
 SHOP = Svc(

@@ -11,6 +11,8 @@ from aegisdb.lint import squawk
 from tests.lint.judging import context_of
 from tests.monorepo import Rev, Svc, build_monorepo
 
+pytestmark = pytest.mark.child
+
 WRITTEN = Rev(id="s1", up='op.execute("ALTER TABLE shop_items DROP COLUMN a")')
 RENDERED = Rev(id="s2", up='op.create_index("i", "shop_items", ["a"])')
 

@@ -101,6 +101,7 @@ def test_stopping_it_lets_it_clean_up_and_ends_what_it_started(tmp_path: Path, w
         assert processes_left(token) == []
 
 
+@pytest.mark.child
 def test_one_that_does_not_listen_is_killed(tmp_path: Path, warm: WarmProcess) -> None:
     deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready')\ntime.sleep(600)\n"
     with tempfile.NamedTemporaryFile() as log:

@@ -132,6 +132,7 @@ def test_an_own_schema_is_registered(repository: Path) -> None:
     assert "    schema: old\n" in found["entry"]
 
 
+@pytest.mark.child
 @pytest.mark.parametrize(
     ("path", "name", "told"),
     [
