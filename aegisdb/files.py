@@ -74,6 +74,13 @@ def read_regular(path: Path) -> bytes | None:
         return file.read()
 
 
+def shown(path: Path, root: Path) -> str:
+    """A path as people are told it: from `root` where it is below, else the whole of it."""
+    if not path.is_relative_to(root):
+        path, root = path.resolve(), root.resolve()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
 def _take_over_access(path: Path, handle: int, mode: int | None) -> None:
     try:
         before = path.stat()

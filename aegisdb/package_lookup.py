@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aegisdb.errors import HistoryError
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _FIND = """
 import importlib.machinery, importlib.util, sys
 top, *parts = sys.argv[1].split(".")
@@ -40,3 +41,15 @@ def package_directory(home: Path, runner: tuple[str, ...], package: str) -> Path
             hint=(finished.stderr.strip().splitlines() or ["install the service's environment"])[-1],
         )
     return Path(found[-1])
+
+
+def is_installed(path: Path) -> bool:
+    """Whether a file was put there by pip and the like: the next installation replaces what anybody changes in it."""
+    return not _INSTALLED.isdisjoint(path.parts)
+
+
+def how_to_mend(path: Path, otherwise: str) -> str:
+    """What to do about a file: `otherwise`, unless it is an installed package's."""
+    if is_installed(path):
+        return "the file is an installed package's: another version of the package, or its authors, fix it"
+    return otherwise

@@ -28,7 +28,7 @@ def describe(ws: Workspace, history: History) -> Described | AegisError:
     home, config = history.locations.home, history.locations.ini or history.locations.pyproject
     if config is None:
         return HistoryError(f"{history.service}: no alembic.ini and no pyproject.toml to run env.py with")
-    kept = _DESCRIBED.file(ws.registry.state, _digest(home, config))
+    kept = _DESCRIBED.file(ws.registry.state, _digest(home, config, history.locations.script))
     # what another environment has installed cannot be seen from here, so such a service is asked each time
     known: Described | None = None if service.runner else kept.read_json()
     if known is not None:
@@ -42,13 +42,13 @@ def describe(ws: Workspace, history: History) -> Described | AegisError:
     return found
 
 
-def _digest(home: Path, config: Path) -> str:
+def _digest(home: Path, config: Path, script: Path) -> str:
     """Of everything that the answer depends on: the service's code, its configuration, what is installed here."""
     installed = Path(sysconfig.get_path("purelib"))
     digest = hashlib.sha256(f"{sys.prefix} {home} {installed.stat().st_mtime_ns}".encode())
-    for path in (config, *sources(home)):
+    for path in dict.fromkeys((config, script / "env.py", *sources(home), *sources(script))):
         digest.update(f"\0{path}\0".encode())
-        digest.update(path.read_bytes())
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()[:32]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError, HistoryError
+from aegisdb.files import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ def fails(patient: Patient) -> Iterator[Finding]:
                 check="environment",
                 subject=service,
                 what=f"{service}: {found.message.splitlines()[0]}",
-                evidence=(str(patient.good[service].locations.env_py.relative_to(patient.ws.registry.root)),),
+                evidence=(shown(patient.good[service].locations.env_py, patient.ws.registry.root),),
                 cause="a requirement is not installed in the environment that the service runs in, or env.py fails",
                 command=found.hint,
             )

@@ -8,6 +8,7 @@ from aegisdb.doctor.finding import DIRTY, Finding
 from aegisdb.doctor.missing_revisions import cause_of, missing_parents
 from aegisdb.doctor.server import in_shell
 from aegisdb.errors import AegisError, Difference, HistoryError, MissingParent
+from aegisdb.files import shown
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -280,4 +281,4 @@ def relative(patient: Patient, path: str) -> str:
     import shlex
     from pathlib import Path
 
-    return shlex.quote(str(Path(path).resolve().relative_to(patient.ws.registry.root.resolve())))
+    return shlex.quote(shown(Path(path), patient.ws.registry.root))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError, Failed, HistoryError
+from aegisdb.files import shown
 from aegisdb.processes import run
 from aegisdb.revisions.locate import locate
 from aegisdb.revisions.parse import scan_source
@@ -197,4 +198,4 @@ def _scanned(source: bytes | str, path: Path) -> Revision | None:
 
 
 def _typed(patient: Patient, path: Path) -> str:
-    return shlex.quote(str(path.resolve().relative_to(patient.ws.registry.root.resolve())))
+    return shlex.quote(shown(path, patient.ws.registry.root))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from aegisdb.doctor.env_description import sources
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError
+from aegisdb.files import shown
 from aegisdb.ownership import NOBODY, Owners
+from aegisdb.package_lookup import how_to_mend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,6 +61,7 @@ def _no_metadata(patient: Patient, history: History, tables: Sequence[Defined]) 
         path, name, expression = bases[0]
         lines = f"from {_dotted(path, history.locations.home)} import {name}\\ntarget_metadata = {expression}"
         command = f"sed -i 's/^{_NO_METADATA}$/{lines}/' {typed}"
+    command = how_to_mend(env_py, command)
     return Finding(
         check="no_metadata",
         subject=history.service,
@@ -88,7 +91,7 @@ def _module(patient: Patient, history: History, tables: Sequence[Defined], loade
         " (alembic: no changes detected)",
         evidence=tuple(_told(patient, one) for one in tables),
         cause=cause,
-        command=command,
+        command=how_to_mend(env_py, command),
     )
 
 
@@ -168,4 +171,4 @@ def _dotted(path: Path, home: Path) -> str:
 
 
 def _typed(patient: Patient, path: Path) -> str:
-    return shlex.quote(str(path.resolve().relative_to(patient.ws.registry.root.resolve())))
+    return shlex.quote(shown(path, patient.ws.registry.root))

@@ -13,6 +13,7 @@ from aegisdb.lint import rules as _package
 from aegisdb.lint.finding_cache import Verdicts
 from aegisdb.lint.ignores import Ignore, ignores
 from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
+from aegisdb.package_lookup import how_to_mend
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -71,7 +72,7 @@ def _of_file(file: RevisionFile, context: Context) -> Iterator[Finding]:
                 message=message,
                 path=file.shown,
                 line=line,
-                fix=fix[0] if fix else rule.fix,
+                fix=how_to_mend(file.revision.path, fix[0] if fix else rule.fix),
                 service=file.service,
                 last_line=_last_line(file, line),
             )

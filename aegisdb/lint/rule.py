@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError
+from aegisdb.files import shown
 from aegisdb.lint.steps import Step, steps, walk
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ class Context:
 
     def shown(self, path: Path) -> str:
         """A path relative to services.yaml."""
-        root = self.registry.root
-        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+        return shown(path, self.registry.root)
 
     def good(self) -> Mapping[str, History]:
         """Histories that can be read."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed, TimedOut
+from aegisdb.package_lookup import how_to_mend, is_installed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def revision_error(
     where = f"{revision.path}:{failure.get('line') or revision.line}"
     kind = failure["kind"]
     if kind in {"reads_data", "unrendered"}:
-        return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=failure["hint"], where=where, code=kind)
+        hint = failure["hint"] if not is_installed(revision.path) else f"run it with {_next(history, verb)}"
+        return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=hint, where=where, code=kind)
     if kind in {"unrecorded", "ended_transaction"}:
         text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
         return RevisionFailed(text, hint=failure.get("hint") or _next(history, verb), where=where, code=kind)
@@ -144,9 +146,7 @@ def _grant(failure: dict[str, Any], address: Address) -> str:
 
 
 def _fix(history: History, revision: Revision, verb: str) -> str:
-    if "site-packages" in revision.path.parts:
-        return "the file is an installed package's: another version of the package, or its authors, fix it"
-    return f"fix the file, then {_next(history, verb)}"
+    return how_to_mend(revision.path, f"fix the file, then {_next(history, verb)}")
 
 
 def _next(history: History, verb: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from tests.monorepo import Rev, build_monorepo, table, write_revision
 from tests.postgres_server import free_port
 from tests.running import eventually, rows, versions
 
+Factory = pytest.TempPathFactory
 NOWHERE = Address("127.0.0.1", 1, "aegis", Secret("pw"), "aegis")
 """For projects whose own command lines say where the database is."""
 
@@ -243,6 +245,34 @@ def test_an_env_py_that_does_not_run(healthy: Clinic) -> None:
     assert "no_such_module" in healthy.finding("environment")["what"]
     env_py.write_text(text)
     assert healthy.names() == [], "what was remembered is not what is there"
+
+
+def moved_out(healthy: Clinic, to: Path) -> Path:
+    """The service's Alembic directory outside of the project, as that of an installed package is."""
+    shutil.move(healthy.shop / "alembic", to)
+    ini = healthy.shop / "alembic.ini"
+    ini.write_text(ini.read_text().replace("%(here)s/alembic", str(to)))
+    return to
+
+
+def test_files_outside_of_the_project_are_shown_where_they_are(healthy: Clinic, tmp_path_factory: Factory) -> None:
+    away = moved_out(healthy, tmp_path_factory.mktemp("away") / "lib" / "history")
+    (away / "versions" / "s2.py").rename(away / "versions" / "s2.txt")
+    assert str(away) in healthy.finding("unknown_revision")["command"]
+    (away / "versions" / "s2.txt").rename(away / "versions" / "s2.py")
+    env_py = away / "env.py"
+    text = env_py.read_text()
+    env_py.write_text(text.replace("models.Base.metadata", "None"))
+    assert str(env_py) in healthy.finding("no_metadata")["command"]
+    env_py.write_text("import no_such_module\n" + text)
+    assert healthy.finding("environment")["evidence"] == [str(env_py)]
+
+
+def test_nobody_is_told_to_change_an_installed_env_py(healthy: Clinic, tmp_path_factory: Factory) -> None:
+    away = moved_out(healthy, tmp_path_factory.mktemp("away") / "site-packages")
+    env_py = away / "env.py"
+    env_py.write_text(env_py.read_text().replace("models.Base.metadata", "None"))
+    assert "another version of the package" in healthy.finding("no_metadata")["command"]
 
 
 def test_who_holds_the_writer_lock_and_whether_it_works(healthy: Clinic) -> None:

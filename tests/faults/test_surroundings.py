@@ -23,7 +23,7 @@ def test_24_a_revision_that_reads_is_not_rendered_and_no_half_of_it_printed(tmp_
     ran = invoke("migrate.sql", "--service", "a", cwd=tmp_path)
     assert ran.code == 1, ran.err
     assert "a: a3" in ran.last
-    assert "reads data, cannot be rendered offline" in ran.last
+    assert "reads the database, cannot be rendered offline" in ran.last
     assert "CREATE TABLE" not in ran.out
     assert rows(database, "SELECT to_regclass('a_1')") == [(None,)]
     assert nothing_left(database)

@@ -47,7 +47,7 @@ def test_one_that_reads_data_leaves_the_others_alone(tmp_path: Path) -> None:
     build_monorepo(tmp_path, {"shop": Svc(revisions=(SHOP.revisions[0], reading, Rev(id="s3")))})
     found = _rendered(tmp_path)["shop"]
     assert [revision.id for revision in found.scripts] == ["s1", "s3"]
-    assert [(revision.id, "reads data" in why) for revision, why in found.refused.items()] == [("s2", True)]
+    assert [(revision.id, "reads the database" in why) for revision, why in found.refused.items()] == [("s2", True)]
 
 
 def test_services_come_out_in_the_order_in_which_they_were_asked_for(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_what_reads_data_is_named(tmp_path: Path) -> None:
     assert ran.code == 0
     (note,) = [line for line in ran.out.splitlines() if line.startswith("unsafe DDL was not looked for")]
     assert "services/shop/alembic/versions/s2.py: " in note
-    assert "reads data" in note
+    assert "reads the database" in note
 
 
 def test_without_squawk_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,9 @@ REFUSED = {
     ),
     "driver": ('op.get_bind().exec_driver_sql("UPDATE app_t SET name = %s", ("x",))', "exec_driver_sql"),
     "object": ('op.get_bind().execute(sa.text("UPDATE app_t SET name = :o"), {"o": object()})', "rendered"),
+    "caught": (
+        'try:\n    op.get_bind().execute(sa.text("UPDATE app_t SET name = :who"))\nexcept Exception:\n    pass', ":who",
+    ),
     "default": ("op.get_bind().execute(sa.insert(odd).values(n=1))", "the default of column name"),
 }  # fmt: skip
 READS = {
@@ -82,6 +85,12 @@ READS = {
     "reflect": 'sa.Table("app_t", sa.MetaData(), autoload_with=op.get_bind())',
     "rows": 'op.get_bind().execute(sa.text("SELECT 1")).scalar()',
     "scalar": 'op.get_bind().scalar(sa.text("SELECT 1"))',
+    "first row": 'op.get_bind().execute(sa.text("SELECT 1"))[0]',
+    "how many": 'len(op.get_bind().execute(sa.text("SELECT 1")))',
+    "next": 'next(op.get_bind().execute(sa.text("SELECT 1")))',
+    "caught": 'try:\n    there = sa.inspect(op.get_bind()).has_table("app_t")\nexcept Exception:\n    there = False\n'
+    'if not there:\n    op.execute("SELECT 1")',
+    "caught rows": 'try:\n    op.get_bind().scalar(sa.text("SELECT 1"))\nexcept:\n    pass',
 }  # fmt: skip
 
 
@@ -141,7 +150,7 @@ def test_what_has_no_literal_is_refused_by_name(tmp_path: Path, database: Addres
 @pytest.mark.parametrize("up", READS.values(), ids=READS)
 def test_whatever_looks_into_the_database_is_told_to_read_it(tmp_path: Path, database: Address, up: str) -> None:
     registry, _ = prepare(tmp_path, database, revisions=revisions(up))
-    with session(registry, database, None) as worker, pytest.raises(Failed, match="reads data") as caught:
+    with session(registry, database, None) as worker, pytest.raises(Failed, match="reads the database") as caught:
         rendered(worker)
     assert caught.value.code == "reads_data"
     assert "fix the file" not in caught.value.hint
@@ -163,3 +172,11 @@ def test_what_only_fails_offline_is_not_told_to_be_fixed(tmp_path: Path, databas
         rendered(worker)
     assert caught.value.code == "not_rendered"
     assert "cannot be rendered offline" in caught.value.message
+
+
+def test_nobody_is_told_to_write_into_an_installed_package(tmp_path: Path, database: Address) -> None:
+    up, _ = REFUSED["nothing given"]
+    registry, _ = prepare(tmp_path / "site-packages", database, revisions=revisions(up))
+    with session(registry, database, None) as worker, pytest.raises(Failed) as caught:
+        rendered(worker)
+    assert caught.value.hint == "run it with invoke migrate.apply --service app"

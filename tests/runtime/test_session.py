@@ -133,7 +133,7 @@ def test_fault_24_a_revision_that_reads_is_not_rendered(tmp_path: Path, database
         with pytest.raises(Failed) as caught:
             worker.render_sql((), ("r1", "r2", "r3"), "upgrade")
         assert caught.value.exit_code == 1
-        assert 'app: r3 "move rows" reads data, cannot be rendered offline' in caught.value.message
+        assert 'app: r3 "move rows" reads the database, cannot be rendered offline' in caught.value.message
         assert worker.render_sql((), ("r1",), "upgrade").count("CREATE TABLE app_t") == 1
 
 

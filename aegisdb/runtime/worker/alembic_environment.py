@@ -84,7 +84,8 @@ class GuardedEnvironment(EnvironmentContext):
         super().configure(**wished)
         context = self.get_context()
         driver = self._side.opening["url"].partition(":")[0].partition("+")[2]
-        stand_in: Any = OfflineConnection(context.connection, Script(context.impl, driver))
+        script = self._side.stepper.offline_script = Script(context.impl, driver)
+        stand_in: Any = OfflineConnection(context.connection, script)
         context.connection = context.impl.connection = stand_in
 
 

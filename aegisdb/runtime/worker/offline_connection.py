@@ -15,26 +15,39 @@ if TYPE_CHECKING:
     from .script import Script
 
 
-def reads_data() -> Refusal:
-    """The refusal of a revision whose SQL depends on rows."""
-    return Refusal(
+def reads_data(script: Script) -> Refusal:
+    """The refusal of a revision whose SQL depends on what is in the database."""
+    refusal = Refusal(
         "reads_data",
-        "it reads data, cannot be rendered offline",
+        "it reads the database, cannot be rendered offline",
         "run it with `invoke migrate.apply`",
     )
+    return script.refuse(refusal)
 
 
 class _NoRows:
     """Result of a statement that was written down, not run: any use of it is a read."""
 
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
     def __getattr__(self, name: str) -> Any:
-        raise reads_data()
+        raise reads_data(self._script)
 
     def __iter__(self) -> Any:
-        raise reads_data()
+        raise reads_data(self._script)
+
+    def __next__(self) -> Any:
+        raise reads_data(self._script)
+
+    def __getitem__(self, place: object) -> Any:
+        raise reads_data(self._script)
+
+    def __len__(self) -> int:
+        raise reads_data(self._script)
 
     def __bool__(self) -> bool:
-        raise reads_data()
+        raise reads_data(self._script)
 
 
 class OfflineConnection:
@@ -49,13 +62,17 @@ class OfflineConnection:
     def execute(self, statement: Any, *given: Any, **values: Any) -> _NoRows:
         """Write the statement down, with the values that go with it."""
         values.pop("execution_options", None)
-        self._script.execute(statement, _rows(given, values))
-        return _NoRows()
+        try:
+            rows = _rows(given, values)
+        except Refusal as refusal:
+            raise self._script.refuse(refusal) from None
+        self._script.execute(statement, rows)
+        return _NoRows(self._script)
 
     def exec_driver_sql(self, statement: str, parameters: Any = None, **_: Any) -> _NoRows:
         """Write down what is the driver's."""
         self._script.driver_sql(statement, parameters)
-        return _NoRows()
+        return _NoRows(self._script)
 
     def in_transaction(self) -> bool:
         """Never: Alembic asks before `autocommit_block()`, and writes COMMIT and BEGIN itself."""
@@ -76,12 +93,12 @@ class OfflineConnection:
 
     def __getattr__(self, name: str) -> Any:
         # scalar(), begin(), inspect(): whatever else a real connection has
-        raise reads_data()
+        raise reads_data(self._script)
 
 
 @inspection._inspects(OfflineConnection)  # noqa: SLF001  how SQLAlchemy's own connections say what inspects them
-def _inspected(_: OfflineConnection) -> Any:
-    raise reads_data()
+def _inspected(connection: OfflineConnection) -> Any:
+    raise reads_data(connection._script)  # noqa: SLF001  of this module
 
 
 def _rows(given: tuple[Any, ...], values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

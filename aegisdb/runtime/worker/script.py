@@ -40,20 +40,31 @@ class Script:
         self._impl = impl
         self._driver = driver
         self._given: Mapping[str, Any] = {}
+        self.refused: Refusal | None = None
+        """Why there is no script, also where a revision caught it and went on."""
         dialect = impl.dialect
         dialect._backslash_escapes = False  # noqa: SLF001  older SQLAlchemy doubles them until a server was asked
         dialect.statement_compiler = _compiler(dialect.statement_compiler, self._value)
         impl._exec = self._alembic  # noqa: SLF001  the one way by which Alembic writes
 
+    def refuse(self, refusal: Refusal) -> Refusal:
+        """Remember that there can be no script, and give back the reason to raise."""
+        self.refused = self.refused or refusal
+        return refusal
+
     def execute(self, statement: Any, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Write the statement, once for each row of values."""
         for row in rows or ({},):
-            self._write(self._text(statement, row))
+            try:
+                self._write(self._text(statement, row))
+            except Refusal as refusal:
+                self.refuse(refusal)
+                raise
 
     def driver_sql(self, statement: str, parameters: Any) -> None:
         """Write what goes past SQLAlchemy to the driver."""
         if parameters:
-            raise unrendered("parameters of exec_driver_sql()")
+            raise self.refuse(unrendered("parameters of exec_driver_sql()"))
         self._write(_PERCENT.sub("%", statement) if self._driver in _DOUBLING else statement)
 
     def _alembic(self, construct: Any, *_: Any, **__: Any) -> None:

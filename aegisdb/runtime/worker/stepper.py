@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .channel import Channel, Message
+    from .script import Script
 
 _NONE = "0"  # no transaction
 STEPS = ("upgrade", "downgrade", "stamp", "current")
@@ -52,6 +53,8 @@ class Stepper:
         self._session = SessionState()
         self.overheard = False
         """Whether env.py wants to be told of each step, and so may look at the version table after it."""
+        self.offline_script: Script | None = None
+        """Where an offline run writes."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""
@@ -242,5 +245,16 @@ class Stepper:
         """Steps whose SQL is only written down."""
         for identifier in request["revisions"]:
             self.request = {"op": request["direction"], "revision": identifier, "offline": True}
-            yield self._step(self.request)
+            step = self._step(self.request)
+            step.migration_fn = self._written(step.migration_fn)
+            yield step
         self.request = None
+
+    def _written(self, migration: Any) -> Any:
+        @functools.wraps(migration)
+        def run(**kwargs: Any) -> None:
+            migration(**kwargs)
+            if self.offline_script is not None and self.offline_script.refused is not None:
+                raise self.offline_script.refused  # the revision caught it, and wrote down what it does without
+
+        return run

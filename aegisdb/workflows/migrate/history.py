@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError, Problem, Unreachable
+from aegisdb.files import shown
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
@@ -94,7 +95,7 @@ def _service(ws: Workspace, found: History, applied: tuple[str, ...]) -> Service
             current=r.id in applied,
             head=r.id in found.heads,
             one_way=r.one_way or "",
-            path=str(r.path.relative_to(root)) if r.path.is_relative_to(root) else str(r.path),
+            path=shown(r.path, root),
         )
         for r in found.ordered()
     )

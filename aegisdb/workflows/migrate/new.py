@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
 from aegisdb.errors import Difference, Refused, UsageError
+from aegisdb.files import shown
 from aegisdb.progress import under_way
 from aegisdb.results import Result
 from aegisdb.revisions.folder_lock import folder_lock
@@ -152,9 +153,9 @@ def _written(ws: Workspace, service: str, draft: Draft) -> NewRevisionResult:
         raise AssertionError
     from aegisdb.revisions.parse import scan
 
-    root = ws.registry.root
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    return NewRevisionResult(service=service, path=str(shown), revision=scan(path).id, operations=draft.operations)
+    return NewRevisionResult(
+        service=service, path=shown(path, ws.registry.root), revision=scan(path).id, operations=draft.operations
+    )
 
 
 def _proven(ws: Workspace, result: NewRevisionResult) -> NewRevisionResult:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.status import several_heads
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Failed, HistoryError, NoDatabase, Refused, Unreachable
-from aegisdb.files import replace_file
+from aegisdb.files import replace_file, shown
 from aegisdb.lint.changed_files import default_branch, files_at
 from aegisdb.results import Result
 from aegisdb.revisions.folder_lock import folder_lock
@@ -146,9 +146,8 @@ def _lowest(history: History, head: str, theirs: str) -> Revision:
 
 
 def _moved(ws: Workspace, revision: Revision, onto: str) -> Moved:
-    root = ws.registry.root
-    file = revision.path.relative_to(root) if revision.path.is_relative_to(root) else revision.path
-    return Moved(file=str(file), revision=revision.id, before=" ".join(revision.down), after=onto)
+    file = shown(revision.path, ws.registry.root)
+    return Moved(file=file, revision=revision.id, before=" ".join(revision.down), after=onto)
 
 
 def _write(revision: Revision, onto: str) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
@@ -18,6 +19,7 @@ from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import NoDatabase, Problem, RevisionFailed, UsageError
 from aegisdb.ownership import Owners
+from aegisdb.package_lookup import how_to_mend
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
@@ -250,13 +252,13 @@ def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
                     code="roundtrip",
                     message=f"{proof.service} {proof.revision}: {finding}",
                     where=proof.where,
-                    hint=_hint(finding.code),
+                    hint=_hint(finding.code, Path(proof.where.rpartition(":")[0])),
                 )
 
 
-def _hint(code: str) -> str:
+def _hint(code: str, path: Path) -> str:
     if code in {"left_behind", "not_restored", "downgrade_failed"}:
-        return 'mend downgrade(), or mark the revision `one_way = "reason"`'
+        return how_to_mend(path, 'mend downgrade(), or mark the revision `one_way = "reason"`')
     if code == "foreign_object":
         return "only its owner may change it: move the change into a revision of the owner"
     return ""
