@@ -1,7 +1,7 @@
 r"""SQL files and a shell through psql itself, whose \commands, COPY and :variables nothing else understands.
 
 A file runs with -X (no ~/.psqlrc), ON_ERROR_STOP, in one transaction, and under \restrict, which stops \!, \connect and
-every other command that leaves the file's own SQL.
+every other command that leaves the file's own SQL; psql_commands.py has those that may run.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from aegisdb import processes
 from aegisdb.errors import AegisError, BadInput, Failed, StatementFailed, Unreachable
+from aegisdb.postgres import psql_commands
 from aegisdb.postgres.masking import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aegisdb.postgres.address import Address
 
@@ -83,16 +84,40 @@ def run_file(
     argv = [str(psql), "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-w"]
     if single_transaction:
         argv.append("-1")
-    if restrict and _knows_restrict(psql):
-        argv += ["-c", rf"\restrict {secrets.token_hex(16)}"]
+    key = secrets.token_hex(16) if restrict and _knows_restrict(psql) else ""
+    if key:
+        argv += ["-c", rf"\restrict {key}"]
     began = time.monotonic()
-    with login(address, application=f"aegisdb: {path.name}") as (variables, descriptors):
+    with (
+        login(address, application=f"aegisdb: {path.name}") as (variables, descriptors),
+        _runnable(path, key, restrict=restrict) as (name, more, line),
+    ):
         env = processes.child_environment(variables)
-        argv += ["-f", str(path), *(["-c", last] if last else [])]
-        done = processes.run(argv, cwd=path.parent, env=env, pass_fds=descriptors, timeout=timeout)
+        argv += ["-f", name, *(["-c", last] if last else [])]
+        done = processes.run(argv, cwd=path.parent, env=env, pass_fds=(*descriptors, *more), timeout=timeout)
     if done.returncode:
-        raise _error(done, address, path)
+        raise _error(done, address, path, line)
     return time.monotonic() - began
+
+
+@contextmanager
+def _runnable(path: Path, key: str, *, restrict: bool) -> Iterator[tuple[str, tuple[int, ...], Callable[[int], int]]]:
+    r"""What psql reads, the file itself or a copy in which commands that may run are let through, and the file's lines.
+
+    Raises:
+        StatementFailed: a command may not run, and this psql has no \restrict that would stop it.
+    """
+    text = path.read_bytes().decode(psql_commands.ENCODING)
+    found = psql_commands.commands(text) if restrict else ()
+    refused = next((command for command in found if command.refusal), None)
+    if refused and not key:
+        raise StatementFailed(_not_allowed(refused), where=f"{path}:{1 + text.count(chr(10), 0, refused.start)}")
+    if all(command.refusal for command in found):
+        yield str(path), (), int
+        return
+    copy = psql_commands.guarded(text, found, key)
+    with _unnamed_file(copy.text.encode(psql_commands.ENCODING)) as (name, descriptors):
+        yield name, descriptors, copy.line
 
 
 def shell(address: Address, bindir: Path | None) -> NoReturn:
@@ -145,61 +170,70 @@ def _password_file(address: Address) -> Iterator[tuple[dict[str, str], tuple[int
     if not address.password.reveal():
         yield {}, ()
         return
-    text = _passfile_text(address)
-    descriptor = _anonymous_file(text)
+    with _unnamed_file(_passfile_text(address)) as (name, descriptors):
+        yield {"PGPASSFILE": name}, descriptors
+
+
+@contextmanager
+def _unnamed_file(content: bytes) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """A file that only the child that gets the descriptors can read; with a name in the end where it takes one."""
+    descriptor = _anonymous_file(content)
     if descriptor is not None:
         try:
-            yield {"PGPASSFILE": f"/dev/fd/{descriptor}"}, (descriptor,)
+            yield f"/dev/fd/{descriptor}", (descriptor,)
         finally:
             os.close(descriptor)
         return
     handle, name = tempfile.mkstemp(prefix="aegisdb-")
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        yield {"PGPASSFILE": name}, ()
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        yield name, ()
     finally:
         Path(name).unlink()
 
 
-def _passfile_text(address: Address) -> str:
+def _passfile_text(address: Address) -> bytes:
     escaped = address.password.reveal().replace("\\", "\\\\").replace(":", "\\:")
-    return f"*:*:*:*:{escaped}\n"
+    return f"*:*:*:*:{escaped}\n".encode()
 
 
-def _anonymous_file(text: str) -> int | None:
+def _anonymous_file(content: bytes) -> int | None:
     """A file without a name, so that not even kill -9 leaves it behind; None where the system knows no such thing."""
     if not hasattr(os, "memfd_create"):
         return None
     descriptor: int = os.memfd_create("aegisdb")
     os.fchmod(descriptor, 0o600)
-    os.write(descriptor, text.encode())
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(content)
     return descriptor
 
 
-def _error(done: processes.Finished, address: Address, path: Path) -> AegisError:
+def _error(done: processes.Finished, address: Address, path: Path, number: Callable[[int], int]) -> AegisError:
     stderr = mask(done.stderr, address)
     lines = stderr.splitlines()
-    for number, line in enumerate(lines):
+    for at, line in enumerate(lines):
         if (found := _ERROR.match(line)) and found["severity"].lower() not in {"notice", "warning", "info", "debug"}:
-            return _statement_error(found, lines[number + 1 :], path)
+            return _statement_error(found, lines[at + 1 :], path, number)
     last = lines[-1] if lines else f"exit code {done.returncode}"
     if done.returncode == _EXIT_CONNECTION:
         return Unreachable(f"psql cannot reach {address}: {last.removeprefix('psql: ')}", hint="invoke db.up")
     return StatementFailed(f"psql stopped: {last}", where=str(path))
 
 
-def _statement_error(found: re.Match[str], following: list[str], path: Path) -> StatementFailed:
+def _statement_error(
+    found: re.Match[str], following: list[str], path: Path, number: Callable[[int], int]
+) -> StatementFailed:
     fields = _fields(following)
     state = _SQLSTATE.match(found["text"])
     message = state["text"] if state else found["text"]
-    if "restricted" in message and not state:
-        message = r"the file uses a psql command (such as \! or \connect) that is not allowed in it"
-    if detail := " ".join(fields.get("DETAIL", ())).strip():
-        message += f" ({detail})"
     statement = "\n".join(fields.get("STATEMENT", ())).strip()
     # psql tells the line on which the statement ended
-    line = int(found["line"]) - statement.count("\n")
+    line = number(int(found["line"])) - statement.count("\n")
+    if "restrict" in message and not state:
+        message = _not_allowed(_refused_at(path, line))
+    if detail := " ".join(fields.get("DETAIL", ())).strip():
+        message += f" ({detail})"
     return StatementFailed(
         message,
         sqlstate=state["state"] if state else "",
@@ -207,6 +241,18 @@ def _statement_error(found: re.Match[str], following: list[str], path: Path) -> 
         hint=" ".join(fields.get("HINT", ())).strip(),
         where=f"{path}:{line}",
     )
+
+
+def _refused_at(path: Path, line: int) -> psql_commands.Command | None:
+    text = path.read_bytes().decode(psql_commands.ENCODING)
+    found = (command for command in psql_commands.commands(text) if command.refusal)
+    return next((command for command in found if 1 + text.count("\n", 0, command.start) == line), None)
+
+
+def _not_allowed(command: psql_commands.Command | None) -> str:
+    if command is None:
+        return r"the file uses a psql command (such as \! or \connect) that is not allowed in it"
+    return f"the file uses {command.refusal}, a psql command that is not allowed in it"
 
 
 def _fields(lines: list[str]) -> dict[str, list[str]]:

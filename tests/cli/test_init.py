@@ -133,7 +133,7 @@ def test_compose_init_sql_and_dotenv_are_found(tmp_path: Path) -> None:
     ):
         assert line in text
     said = " ".join(ran.out.split())
-    assert "1.sql uses psql commands" in said
+    assert "1.sql uses \\connect" in said
     assert "3.sh of compose.yaml is no SQL file" in said
     assert "reports of compose.yaml is a PostgreSQL too" in said
     assert "dotenv is the DATABASE_URL of .env" in said

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from aegisdb.postgres import psql_commands
 from aegisdb.workflows.init.compose_database import ComposeDatabase, databases
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _EXTENSION = re.compile(r"CREATE\s+EXTENSION\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?([\w-]+)\"?", re.IGNORECASE)
 _GRAPH = re.compile(r"create_graph\(\s*'([\w-]+)'", re.IGNORECASE)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_PSQL = re.compile(r"^\s*\\(?!restrict|unrestrict)\w", re.MULTILINE)
 _VARIABLE = "DATABASE_URL"
 
 
@@ -94,8 +94,8 @@ def _unsure(tree: Tree, found: list[ComposeDatabase], url: str, default: str) ->
     if url:
         said.append(f"dotenv is the {_VARIABLE} of .env: set `protected: true` if it is no throw-away database")
     for file in found[0].init if found else ():
-        if _PSQL.search((tree.root / file).read_text("utf-8", errors="replace")):
-            said.append(f"{file} uses psql commands: name it under `unrestricted` too if you trust it")
+        if command := psql_commands.refused((tree.root / file).read_bytes().decode(psql_commands.ENCODING)):
+            said.append(f"{file} uses {command.refusal}: name it under `unrestricted` too if you trust it")
     return said
 
 
