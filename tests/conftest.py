@@ -17,6 +17,7 @@ from tests import quick
 from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
 from tests.production import running_production
+from tests.running import begin
 from tests.workflows.project import Project
 
 # started in the background (`nohup`, `&` in a script), a process ignores these, and so would all that a test starts
@@ -79,6 +80,12 @@ def _production_watches(request: pytest.FixtureRequest) -> None:
     """In CI production is there from the first test to the last, whichever tests a process runs."""
     if os.environ.get("CI"):
         request.getfixturevalue("production")
+
+
+@pytest.fixture(autouse=True)
+def _test_begins() -> None:
+    """After fixtures of the session and of the module, before the test's own."""
+    begin()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from aegisdb.postgres.address import Address
 from tests.invoke import command, environment
 from tests.monorepo import Rev
 
+_beginning = [0.0]  # of the test that runs, in seconds since 1970: the server is on this machine, with its clock
 SLEEP = 'op.execute("SELECT pg_sleep(600)")'
 
 
@@ -33,12 +34,21 @@ def versions(database: Address, service: str) -> list[str]:
 
 
 def nothing_left(database: Address) -> bool:
-    """No session of ours in the database, no lock of ours anywhere; a session outlives its client by a moment."""
+    """No session and no lock of ours that began with this test; a session outlives its client by a moment.
+
+    Others may hold some for good on the server that tests share, such as the pool of a fixture that outlives a test.
+    """
+    since = f"a.backend_start >= to_timestamp({_beginning[-1]!r}) AND a.pid <> pg_backend_pid()"
     ours = (
-        "SELECT FROM pg_stat_activity WHERE application_name LIKE 'aegisdb%'",
-        "SELECT FROM pg_locks WHERE locktype = 'advisory'",
+        f"SELECT FROM pg_stat_activity a WHERE a.application_name LIKE 'aegisdb%' AND {since}",
+        f"SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND {since}",
     )
     return eventually(lambda: not any(rows(database, sql) for sql in ours), 30)
+
+
+def begin() -> None:
+    """A test begins: `nothing_left` looks at what came after this moment."""
+    _beginning[:] = [time.time()]
 
 
 def eventually(check: Callable[[], bool], seconds: float = 60) -> bool:
@@ -112,5 +122,13 @@ def gone(processes: set[int]) -> bool:
 
 def sleeping(database: Address, part: str = "pg_sleep(600)") -> bool:
     """Whether some session runs a statement that contains `part`."""
-    query = "SELECT FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid() AND state = 'active'"
-    return bool(rows(database, query.format(part)))
+    return sleepers(database, part) > 0
+
+
+def sleepers(database: Address, part: str = "pg_sleep(600)") -> int:
+    """How many sessions of the database run such a statement."""
+    query = (
+        "SELECT FROM pg_stat_activity WHERE query LIKE '%{}%' AND pid <> pg_backend_pid() AND state = 'active'"
+        " AND datname = current_database()"
+    )
+    return len(rows(database, query.format(part)))

@@ -29,14 +29,14 @@ SERVICES = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its pool keeps sessions with our names: none for tests of other modules
 def shared(server: TestServer) -> Iterator[Address]:
     """PgBouncer in transaction mode."""
     with pgbouncer(server, "transaction") as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its pool keeps sessions with our names: none for tests of other modules
 def keeping(server: TestServer) -> Iterator[Address]:
     """PgBouncer in session mode."""
     with pgbouncer(server, "session") as address:

@@ -19,7 +19,7 @@ from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import apply_histories
 from tests.invoke import invoke
 from tests.monorepo import Rev, Svc, build_monorepo
-from tests.running import SLEEP, children, eventually, gone, nothing_left, rows, running, versions
+from tests.running import SLEEP, children, eventually, gone, nothing_left, rows, running, sleepers, versions
 
 MANY = 10
 MEETING = """
@@ -116,8 +116,7 @@ def test_a_signal_ends_all_of_them_and_rolls_back(
     services = {name: Svc(revisions=history(name, n3=slow.format(name))) for name in "ab"}
     build_monorepo(tmp_path, services, url=database.url())
     with running(tmp_path, "migrate.apply", "--format", "json") as process:
-        both = "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
-        assert eventually(lambda: len(rows(database, both)) == 2)
+        assert eventually(lambda: sleepers(database) == 2)
         started = children(process.pid)
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
