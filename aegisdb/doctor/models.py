@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.doctor.env_description import sources
-from aegisdb.doctor.finding import Finding
+from aegisdb.doctor.finding import NOTICE, Finding
 from aegisdb.errors import AegisError
 from aegisdb.files import shown
 from aegisdb.ownership import NOBODY, Owners
@@ -40,6 +40,8 @@ def unseen(patient: Patient) -> Iterator[Finding]:
         if isinstance(found, AegisError):
             continue
         history = patient.good[service]
+        if found.get("left_out"):
+            yield _no_models(patient, history, found["left_out"])
         tables = defined_tables(history.locations.home, history.locations.script)
         if not found["has_metadata"]:
             yield _no_metadata(patient, history, tables)
@@ -50,6 +52,19 @@ def unseen(patient: Patient) -> Iterator[Finding]:
         missing = [one for one in tables if one.table in own - seen]
         for path in dict.fromkeys(one.path for one in missing):
             yield _module(patient, history, [one for one in missing if one.path == path], set(found["modules"]))
+
+
+def _no_models(patient: Patient, history: History, names: Sequence[str]) -> Finding:
+    env_py = history.locations.env_py
+    return Finding(
+        check="no_metadata",
+        subject=f"{history.service} {' '.join(names)}",
+        what=f"{history.service}: target_metadata has what is no MetaData: {', '.join(names)}",
+        evidence=(shown(env_py, patient.ws.registry.root),),
+        cause="an upgrade never looks at target_metadata; models are compared without these",
+        command=how_to_mend(env_py, f"give their `.metadata` to target_metadata in {_typed(patient, env_py)}"),
+        exit_code=NOTICE,
+    )
 
 
 def _no_metadata(patient: Patient, history: History, tables: Sequence[Defined]) -> Finding:

@@ -37,9 +37,13 @@ class WorkerTimeout(AegisError):
 class Worker:
     """Two pipes and a process; what env.py prints goes to an unnamed temporary file."""
 
-    def __init__(self, home: Path, runner: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, home: Path, runner: tuple[str, ...] | None, left_out: Callable[[list[str]], None] = list.clear
+    ) -> None:
         self.backend_pid = 0
         """Server process of env.py's connection, once it is known."""
+        self._left_out = left_out
+        """Is told what env.py gives as metadata and is none."""
         self._pid = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
@@ -98,6 +102,8 @@ class Worker:
                 self._pid = message["pid"]
             elif message.get("event") == "connected":
                 self.backend_pid = message["backend_pid"]
+            elif message.get("event") == "left out":
+                self._left_out(message["names"])
             else:
                 return message
 

@@ -78,7 +78,7 @@ class Session:
     def start(self, *, ahead: bool = False) -> None:
         """Start the worker without waiting for it; `ahead` lets it run env.py and read the version table already."""
         if self._worker is None:
-            self._worker = Worker(self.history.locations.home, self._runner)
+            self._worker = Worker(self.history.locations.home, self._runner, self._tell_left_out)
             self._opened = self._ahead = False
             with suppress(WorkerEnded):  # waiting for its answer will say why it ended
                 self._worker.send(self._opening)
@@ -260,6 +260,10 @@ class Session:
             self._rows = None
             raise self._failed(answer, worker, revision)
         return answer
+
+    def _tell_left_out(self, names: list[str]) -> None:
+        note = f"of target_metadata, which is no MetaData: {', '.join(names)}"
+        self._options.listen(Event(step="will leave out", subject=self.history.service, note=note))
 
     def _prove(self) -> None:
         if self._options.lock is not None:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 _SHORTEST = 6
 _NAME = re.compile(r"(?:^|_)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key)$", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"^(?:\W*|x+|\*+|\.+|<.*>|\$\{.*\}|%\(.*\)s|:\w+|changeme|change_me)$", re.IGNORECASE)
+_KEYWORDS = frozenset(
+    {"password", "passwd", "pwd", "pass", "secret", "secrets", "token", "tokens", "key", "keys", "apikey"}
+)
+_WORD = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
+_NAME_OF_SOMETHING = re.compile(r"[A-Za-z]+\d{0,2}(?:[_.:/ -]+[A-Za-z]*\d{0,2})*")
+_SQL = re.compile(r"\s*(?:select|insert|update|delete|create|alter|drop|comment|grant|with|do)\s", re.IGNORECASE)
+_TYPE = re.compile(r"(?:string|text|(?:var)?char|boolean|integer|bigint|bytea|bearer)(?:\(\d+\))?", re.IGNORECASE)
 _SHAPES = {
     "a password in a URL": re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:(?P<secret>[^\s@/'\"{]{2,})@", re.IGNORECASE),
     "a password in SQL": re.compile(r"\bPASSWORD\s+'(?P<secret>[^']{2,})'", re.IGNORECASE),
@@ -32,20 +39,38 @@ def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
     del context
     for node in file.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for what, shape in _SHAPES.items():
-                match = shape.search(node.value) if len(node.value) >= _SHORTEST else None
-                if match and not _PLACEHOLDER.match(match["secret"]):
-                    yield node.lineno + node.value.count("\n", 0, match.start()), f"{what} stands here"
+            yield from _shaped(node.lineno, node.value)
         else:
             yield from _named(node)
+
+
+def _shaped(line: int, text: str) -> Iterator[Complaint]:
+    """What looks like a secret wherever it stands."""
+    if len(text) < _SHORTEST:
+        return
+    for what, shape in _SHAPES.items():
+        match = shape.search(text)
+        stands_for_one = _is_no_secret if "password" in what else _PLACEHOLDER.match
+        if match and not stands_for_one(match["secret"]):
+            yield line + text.count("\n", 0, match.start()), f"{what} stands here"
 
 
 def _named(node: ast.AST) -> Iterator[Complaint]:
     """`password = "..."`, `f(token="...")`, `{"secret": "..."}`."""
     for name, value in _pairs(node):
         text = value.value if isinstance(value, ast.Constant) else None
-        if isinstance(text, str) and len(text) >= _SHORTEST and _NAME.search(name) and not _PLACEHOLDER.match(text):
+        if isinstance(text, str) and len(text) >= _SHORTEST and _NAME.search(name) and not _is_no_secret(text):
             yield value.lineno, f"the value of `{name}` stands here"
+
+
+def _is_no_secret(text: str) -> bool:
+    """Whether a text only speaks of a secret: a placeholder, a name of a variable or column, a type, a statement."""
+    if _PLACEHOLDER.match(text) or _SQL.match(text) or _TYPE.fullmatch(text):
+        return True
+    if not _NAME_OF_SOMETHING.fullmatch(text):
+        return False
+    words = {word.lower() for word in _WORD.findall(text)}
+    return not words.isdisjoint(_KEYWORDS) or (text.isupper() and "_" in text)
 
 
 def _pairs(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

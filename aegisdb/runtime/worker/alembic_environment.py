@@ -18,7 +18,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import fast, guard, revision_files, schema_path, version_rows
+from . import fast, guard, metadata, revision_files, schema_path, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
@@ -35,6 +35,7 @@ _DEFAULT_VERSION_TABLE = "alembic_version"
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
 # `inspect.signature` takes milliseconds, in each worker
 _CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
+_OF_MODELS = frozenset({"compare", "models"})
 _READS_TOML = "toml_file" in Config.__init__.__code__.co_varnames
 
 
@@ -50,7 +51,10 @@ class GuardedEnvironment(EnvironmentContext):
         wished = {**{_CONFIGURE[place]: value for place, value in enumerate(args)}, **kwargs}
         self._side.check_version_table(wished)
         wished["transaction_per_migration"] = True
-        self._side.filter = Filter(self._side.opening, wished.get("target_metadata"))
+        wished["target_metadata"], left_out = metadata.sorted_out(wished.get("target_metadata"))
+        if left_out:
+            self._side.left_out(left_out)
+        self._side.filter = Filter(self._side.opening, wished["target_metadata"])
         wished["include_name"] = self._side.filter.name_hook(wished.get("include_name"))
         wished["include_object"] = self._side.filter.object_hook(wished.get("include_object"))
         if self.is_offline_mode():
@@ -165,6 +169,8 @@ class AlembicSide:
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]
         self.filter: Filter | None = None
         self.buffer = io.StringIO()
+        self.operation = ""
+        """The request that is being answered."""
 
     def connected(self, connection: Any) -> None:
         """Prove the connection, settle it, and tell the engine which backend it is."""
@@ -185,6 +191,11 @@ class AlembicSide:
                 f"services.yaml says {self.opening['version_table']}; nothing was run",
                 "make them the same: plain alembic and invoke must read one table",
             )
+
+    def left_out(self, names: tuple[str, ...]) -> None:
+        """Tell of what env.py gives as metadata and is none, where models are looked at."""
+        if self.operation in _OF_MODELS:
+            self.channel.write({"event": "left out", "names": names})
 
     def move(self, opening: Message) -> None:
         """Go on with another database; models and revisions stay loaded."""

@@ -74,6 +74,7 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
     config.set_main_option("sqlalchemy.url", _CANARY + "option")
     script = ScriptDirectory.from_config(config)
     settings = _configured(config, script)
+    settings["target_metadata"], left_out = _beside("metadata").sorted_out(settings.get("target_metadata"))
     url = str(settings.get("url") or "")
     return {
         "version_table": settings.get("version_table") or "alembic_version",
@@ -83,6 +84,7 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
         "modules": _own_modules(home),
         "types": sorted(_types(settings)),
         "has_metadata": settings.get("target_metadata") is not None,
+        "left_out": list(left_out),
         "url_from": next((name for name in ["option", *names] if url.endswith("/" + name)), ""),
         "driver": _driver(Path(script.env_py_location), written, url),
         "files": [str(revision.path) for revision in script.walk_revisions()],
@@ -106,6 +108,18 @@ def _configured(config: Any, script: Any) -> dict[str, Any]:
     except Described as described:
         return described.settings
     raise SystemExit("env.py ended without calling context.configure()")
+
+
+def _beside(name: str) -> Any:
+    """A module of this directory, which is not on the service's path."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(f"_aegisdb_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None  # noqa: S101  it stands beside this file
+    assert spec.loader is not None  # noqa: S101  likewise
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _all_tables(settings: dict[str, Any]) -> list[Any]:

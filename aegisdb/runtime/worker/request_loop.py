@@ -73,6 +73,7 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
         "open": side.move,
         "release": side.release,
     }
+    side.operation = request["op"]
     try:
         handlers.get(request["op"], side.steps)(request)
     except BaseException as error:  # noqa: BLE001  a revision may raise anything, SystemExit included

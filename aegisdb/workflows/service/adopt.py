@@ -232,6 +232,8 @@ def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str]
     if not found["has_metadata"]:
         said = "the tables are those that its revisions create" if tables else "`owns` is empty"
         notes.append(f"env.py gives Alembic no target_metadata: {said}, and migrate.new will find nothing")
+    if found["left_out"]:
+        notes.append(f"no MetaData, left out of target_metadata: {', '.join(found['left_out'])}")
     if not found["url_from"]:
         notes.append("env.py takes its URL from none of the usual places: set `alembic.url_env`, or nothing will run")
     return tables, notes
