@@ -32,6 +32,12 @@ class LockTimeout(RevisionFailed):
     default_code = "lock_timeout"
 
 
+class NoMetadata(BadInput):
+    """A service's env.py gives Alembic no models: its `target_metadata` is None, as `alembic init` writes it."""
+
+    default_code = "no_metadata"
+
+
 class RevisionTimedOut(RevisionFailed):
     """A revision took longer than `--timeout` allows."""
 
@@ -48,6 +54,9 @@ def error_of(
         return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
     if kind == "version_table":
         return BadInput(f"{history.service}: {message}", hint=hint, where=where, code=kind)
+    if kind == NoMetadata.default_code:
+        hint = "set target_metadata to the metadata of the service's models; invoke doctor proposes the lines"
+        return NoMetadata(f"{history.service}: env.py gives Alembic no target_metadata", hint=hint, where=where)
     if failure.get("module"):
         return _missing_module(failure, history, runner)
     if kind == "environment" and failure.get("line"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
+from aegisdb.plain_text import some_of
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
@@ -211,8 +212,10 @@ def _verify(ws: Workspace) -> _Found:
 
     result = verify(ws)
     names = {service.service: 0.0 for service in result.services}
+    without = result.without_models
+    untold = f"; no models to compare: {some_of(without)}" if without else ""
     return _Found(
-        summary=f"{_counted(names, 'service')} against {ws.target}",
+        summary=f"{_counted(names, 'service')} against {ws.target}{untold}",
         names={**names, "database": 0.0},
         problems=result.problems,
     )

@@ -27,7 +27,12 @@ def verify(result: Any) -> Iterator[Block]:
             lines = [one_line(f"  {operation}") for operation in service.models[:MOST]]
             yield Text("\n".join(lines + _more(len(service.models))), verbatim=True)
     if not result.problems:
-        yield Text("models, histories and the live schema are one", "ok")
+        without = result.without_models
+        models = "" if len(without) == len(result.services) else "models, "
+        yield Text(f"{models}histories and the live schema are one", "ok")
+        if without:
+            told = f"models were not compared: env.py gives Alembic no target_metadata: {some_of(without)}"
+            yield Text(f"{told}; invoke doctor proposes the lines", "warn")
 
 
 def _row(service: Any) -> tuple[Cell, ...]:
@@ -36,10 +41,16 @@ def _row(service: Any) -> tuple[Cell, ...]:
         service.service,
         Styled(service.state, state),
         str(service.pending),
-        Styled("not asked", "dim") if service.models is None else _count(service.models, "differ"),
+        _models(service),
         _count(service.drift, "drift"),
         _count(service.tampered, "tampered"),
     )
+
+
+def _models(service: Any) -> Styled:
+    if service.models is None:
+        return Styled("not asked" if service.has_models else "none", "dim")
+    return _count(service.models, "differ")
 
 
 def _count(found: Any, word: str) -> Styled:

@@ -243,6 +243,8 @@ class AlembicSide:
         )
 
         def look(heads: Any, migration: Any) -> list[Any]:
+            if migration.opts["target_metadata"] is None:
+                raise Refusal("no_metadata", f"{self.script.env_py_location} gives Alembic no target_metadata")
             context.run_autogenerate(heads, migration)
             return []
 

@@ -19,6 +19,7 @@ from aegisdb.progress import counted
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
+from aegisdb.runtime.failures import NoMetadata
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
@@ -56,6 +57,8 @@ class ServiceVerdict:
     state: str
     models: tuple[str, ...] | None
     """What autogenerate would propose; None where it was not asked."""
+    has_models: bool = True
+    """Whether env.py gives Alembic any `target_metadata`; without it nothing can be proposed."""
     drift: tuple[Difference, ...]
     tampered: tuple[str, ...]
 
@@ -68,6 +71,11 @@ class VerifyResult(Result):
     others: Mapping[str, tuple[Difference, ...]]
     """Differences by owner: "base", "extension", "nobody"."""
     invalid_indexes: tuple[str, ...]
+
+    @property
+    def without_models(self) -> tuple[str, ...]:
+        """Services whose models were not compared because they have none."""
+        return tuple(row.service for row in self.services if not row.has_models)
 
 
 def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
@@ -163,6 +171,7 @@ class _Verdict:
             pending=len(standing.pending),
             state=standing.state,
             models=models if isinstance(models, tuple) else None,
+            has_models=not isinstance(models, NoMetadata),
             drift=tuple(map(_difference, self._changes.get(name, ()))),
             tampered=self._altered.get(name, ()),
         )
@@ -176,7 +185,9 @@ class _Verdict:
         for change in self._changes.get(name, ()):
             if change.object not in self._invalid():
                 yield _drift_problem(self._ws, name, change)
-        if isinstance(models, AegisError):
+        if isinstance(models, NoMetadata):
+            pass  # a service may well have no models: the row and the summary tell it
+        elif isinstance(models, AegisError):
             yield from models.problems
         else:
             yield from (_models_problem(name, operation) for operation in models)

@@ -92,6 +92,25 @@ def test_everything_as_it_should_be_is_exit_0_with_one_row_a_service(monorepo: P
     ]
 
 
+def test_a_service_without_models_is_told_as_not_compared(monorepo: Path) -> None:
+    env = monorepo / "services/beta/alembic/env.py"
+    env.write_text(env.read_text().replace("target_metadata=models.Base.metadata", "target_metadata=None"))
+    ran = verify(monorepo)
+    assert ran.code == 0, ran.err
+    assert [(s["service"], s["models"], s["has_models"]) for s in ran.json["services"]] == [
+        ("alpha", [], True),
+        ("beta", None, False),
+    ]
+    assert (
+        "models were not compared: env.py gives Alembic no target_metadata: beta;"
+        in invoke("migrate.verify", cwd=monorepo).out
+    )
+    new = invoke("migrate.new", "--service", "beta", "-m", "x", cwd=monorepo)
+    assert new.code == 2
+    assert "error[no_metadata]" in new.err
+    assert "invoke doctor proposes the lines" in new.err
+
+
 def test_what_was_done_by_hand_is_told_by_owner_and_nothing_proposes_to_drop_it(
     monorepo: Path, live: psycopg.Connection[Any]
 ) -> None:
