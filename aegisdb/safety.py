@@ -18,6 +18,7 @@ from aegisdb.postgres.markers import DISPOSABLE, Marker, parse_marker
 from aegisdb.servers import Proof
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from aegisdb.postgres.connection import Connection
@@ -120,13 +121,7 @@ def signals(conn: Connection, said: Told, *, proof: Proof | None = None) -> tupl
 
     A server that is proven to be this project's own (P1, P2) is not asked for roles and replication.
     """
-    found = _copied(said.marker)
-    if proof is None or proof.kind == "P3":
-        recovery, slots, clients, managed = conn.rows(_SERVER_SIGNALS, (list(MANAGED_ROLES),))[0]
-        found += ["the server is a standby in recovery"] * bool(recovery)
-        found += [f"the server has {slots} replication slot(s)"] * bool(slots)
-        found += [f"{clients} replication client(s) are connected"] * bool(clients)
-        found += [f"a hosted service's roles are on the server: {managed}"] * bool(managed)
+    found = _copied(said.marker) + _of_server(conn, proof)
     if proof is None:
         others = [s for s in sessions(conn, said.there.database) if not s.application.startswith(_OURS)]
         found += [f"{len(others)} session(s) of other applications, such as {others[0]}"] if others else []
@@ -154,27 +149,36 @@ def require_disposable(
     """
     said = told(conn, database)
     there = said.there
-    if forbidden := denials(ws, conn, said):
-        raise Refused(
-            f"{verb} on {there.typed} is refused: {'; '.join(forbidden)}",
-            hint="nothing overrides this; use another target",
-            code="protected" if "protected: true" in forbidden[0] else "production",
-        )
+    _require_not_denied(ws, conn, said, verb)
     proof = prove(ws, conn, said)
     if proof is None and not _allowed(ws.registry, there):
         raise _shared(ws.registry, there, verb)
     if against := signals(conn, said, proof=proof):
-        raise Refused(
-            f"{verb} on {there.typed} is refused: {'; '.join(against)}",
-            hint="somebody seems to rely on this database; use another target",
-            code="signal",
-        )
+        raise _signalled(there, verb, against)
     if proof is None:
         _confirm(ws, there, verb)
         return Proof("P3", f"allowed by {ws.registry.state.name}/{ALLOW_FILE} and typed {there.typed}")
     if not (undoable or yes):
         _confirm(ws, there, verb, expected=there.database)
     return proof
+
+
+def require_throw_away_server(ws: Workspace, conn: Connection, *, verb: str) -> None:
+    """Let databases be made beside the target's, which nothing is done to; `conn` is on the maintenance database.
+
+    The target's database must be proven or in the allow-list, or not be there yet, as on a server that CI has just
+    started; nobody is asked, for nothing of anybody's goes.
+
+    Raises:
+        Refused: as `require_disposable`.
+    """
+    said = told(conn, ws.address().database)
+    _require_not_denied(ws, conn, said, verb)
+    proof = prove(ws, conn, said)
+    if proof is None and said.there.oid and not _allowed(ws.registry, said.there):
+        raise _shared(ws.registry, said.there, verb)
+    if against := _of_server(conn, proof):
+        raise _signalled(said.there, verb, against)
 
 
 def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
@@ -198,6 +202,35 @@ def _has_marker_row(conn: Connection) -> bool:
     if conn.value("SELECT to_regclass('aegisdb.marker')") is None:
         return False
     return bool(conn.value(_PRODUCTION_ROW))
+
+
+def _require_not_denied(ws: Workspace, conn: Connection, said: Told, verb: str) -> None:
+    if forbidden := denials(ws, conn, said):
+        raise Refused(
+            f"{verb} on {said.there.typed} is refused: {'; '.join(forbidden)}",
+            hint="nothing overrides this; use another target",
+            code="protected" if "protected: true" in forbidden[0] else "production",
+        )
+
+
+def _of_server(conn: Connection, proof: Proof | None) -> list[str]:
+    """Signs on the server; one that is proven to be this project's own has none."""
+    if proof is not None and proof.kind != "P3":
+        return []
+    recovery, slots, clients, managed = conn.rows(_SERVER_SIGNALS, (list(MANAGED_ROLES),))[0]
+    found = ["the server is a standby in recovery"] * bool(recovery)
+    found += [f"the server has {slots} replication slot(s)"] * bool(slots)
+    found += [f"{clients} replication client(s) are connected"] * bool(clients)
+    found += [f"a hosted service's roles are on the server: {managed}"] * bool(managed)
+    return found
+
+
+def _signalled(there: Reached, verb: str, against: Iterable[str]) -> Refused:
+    return Refused(
+        f"{verb} on {there.typed} is refused: {'; '.join(against)}",
+        hint="somebody seems to rely on this database; use another target",
+        code="signal",
+    )
 
 
 def _copied(marker: Marker | None) -> list[str]:

@@ -132,6 +132,43 @@ def url(ws: Workspace, safe: bool = False) -> Result:
     return workflow.url(ws, safe=safe)
 
 
+@task(
+    help={"safe": "Put *** for the password.", "format": "Output: text (lines for a shell), dotenv or json."},
+    raw=True,
+    formats=("dotenv",),
+)
+def env(ws: Workspace, safe: bool = False, format: str = "text") -> Result:
+    """Print the variables that lead a shell, an application or plain `alembic` to the database, password included.
+
+    Example:
+        eval "$(invoke db.env)"
+        invoke db.env --format dotenv
+    """
+    from aegisdb.workflows.db import env as workflow
+
+    return workflow.env(ws, safe=safe, form=format)
+
+
+@task(
+    help={
+        "seeds": "With the seeds.",
+        "drop": "Drop this one (name or URL) instead, and end the sessions on it.",
+        "safe": "Put *** for the password.",
+    },
+    raw=True,
+)
+def clone(ws: Workspace, seeds: bool = False, drop: str = "", safe: bool = False) -> Result:
+    """Make a fresh database of one's own at head and print its URL; it stays until it is dropped.
+
+    Example:
+        url=$(invoke db.clone --seeds)
+        invoke db.clone --drop "$url"
+    """
+    from aegisdb.workflows.db import clone as workflow
+
+    return workflow.drop_clone(ws, drop) if drop else workflow.clone(ws, seeds=seeds, safe=safe)
+
+
 @task(heading="", raw=True)
 def shell(ws: Workspace) -> Result:
     """Open psql on the database.

@@ -34,6 +34,7 @@ class Options:
     raw: bool = False
     warm: bool = False
     begins: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def flags_of(body: Callable[..., Any], options: Options) -> dict[str, Flag]:
     }
     if options.writes:
         flags["lock_wait"] = Flag("lock_wait", 30.0)
-    return flags | {"target": Flag("target", ""), "format": Flag("format", "text", _FORMATS)}
+    return flags | {"target": Flag("target", ""), "format": Flag("format", "text", (*_FORMATS, *options.formats))}
 
 
 def parse(flags: Mapping[str, Flag], given: Mapping[str, Any], *, command: str) -> dict[str, Any]:

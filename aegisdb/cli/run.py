@@ -140,7 +140,8 @@ def _of_a_bug(error: BaseException) -> dict[str, Any]:
 def _call(command: Command, context: Context, given: dict[str, Any], form: Format, state: dict[str, Any]) -> Result:
     values = parse(command.flags, given, command=command.name)
     target, lock_wait = values.pop("target"), values.pop("lock_wait", None)
-    values.pop("format")
+    if not command.options.formats:
+        values.pop("format")
     if not command.options.workspace:
         return command.body(context, **values)
     ws = _open(target, lock_wait, command.name)

@@ -115,6 +115,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     raw: bool = False,
     warm: bool = False,
     begins: tuple[str, ...] = (),
+    formats: tuple[str, ...] = (),
 ) -> Callable[[Body], AegisTask]:
     """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
 
@@ -129,6 +130,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         raw: the result is printed unmasked and alone.
         warm: it always needs Alembic, whose process is started before anything else is imported.
         begins: databases that it always connects to by psql ("" is the target's own), which is begun as early.
+        formats: what `--format` takes beside text and json; the function gets what was typed as `format`.
     """
     options = Options(
         help=help or {},
@@ -141,6 +143,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         raw=raw,
         warm=warm,
         begins=begins,
+        formats=formats,
     )
     return lambda body: AegisTask(body, options)
 

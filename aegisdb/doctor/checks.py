@@ -16,6 +16,12 @@ CHECKS: tuple[Check, ...] = (
         mends="drops it",
     ),
     Check(
+        name="clone",
+        finds="a database of db.clone, or of a failed test, that nobody has dropped yet (only told)",
+        look=leftovers.clones,
+        needs="server",
+    ),
+    Check(
         name="lock",
         finds="who holds the writer lock; wrong when the holder does nothing any more",
         look=leftovers.writer,

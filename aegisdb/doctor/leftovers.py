@@ -1,4 +1,4 @@
-"""Findings about what other runs left: a held writer lock, scratch databases without a maker."""
+"""Findings about what other runs left: a held writer lock, scratch databases without a maker, kept clones."""
 
 from __future__ import annotations
 
@@ -62,6 +62,22 @@ def orphans(patient: Patient) -> Iterator[Finding]:
             cause="a command was killed with signal 9 before it could drop it",
             command="invoke doctor --fix",
             fix="drop it",
+        )
+
+
+def clones(patient: Patient) -> Iterator[Finding]:
+    """Clones that somebody made or kept and nobody has dropped yet."""
+    from aegisdb.building.clones import kept_clones
+
+    for clone in kept_clones(patient.ws, patient.maintenance):
+        yield Finding(
+            check="clone",
+            subject=clone.name,
+            what=f"database {clone.name} is kept for {clone.made_for}",
+            evidence=(f"made on {clone.made[:19].replace('T', ' ')} UTC by {clone.made_by}, {clone.bytes >> 20} MB",),
+            cause="nobody has dropped it yet",
+            command=f"invoke db.clone --drop {clone.name}, or invoke db.cache --drop for all of them",
+            exit_code=NOTICE,
         )
 
 

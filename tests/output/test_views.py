@@ -111,6 +111,13 @@ def test_what_is_kept_is_summed_up() -> None:
         "aegis__tpl_base_1  template  2026-11-22 15:20:01  10 MB",
         "10 MB in all",
     ]
+    clone = replace(kept, name="aegis__clone_1", kind="clone", made_for="db.clone")
+    both = replace(found, databases=(kept, clone))
+    assert list(layout(blocks_of(both, "db.cache"), width=None, colour=False))[:3] == [
+        "database           kind      made (UTC)            size  for",
+        "aegis__tpl_base_1  template  2026-11-22 15:20:01  10 MB",
+        "aegis__clone_1     clone     2026-11-22 15:20:01  10 MB  db.clone",
+    ]
 
 
 def test_seeds_of_a_failed_reset_look_as_those_of_seed_run() -> None:

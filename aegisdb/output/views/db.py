@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from aegisdb.dry_run import Planned
     from aegisdb.workflows.db.cache import CacheResult
+    from aegisdb.workflows.db.clone import CloneDropResult, CloneResult
     from aegisdb.workflows.db.down import DownResult
+    from aegisdb.workflows.db.env import EnvResult
     from aegisdb.workflows.db.prepare import PrepareResult
     from aegisdb.workflows.db.reset import ResetResult
     from aegisdb.workflows.db.snapshot_space import Snapshot, Space
@@ -46,9 +48,23 @@ def down(result: DownResult) -> Iterator[Block]:
         yield Text("it was not running")
 
 
-def url(result: UrlResult) -> Iterator[Block]:
+def url(result: UrlResult | CloneResult) -> Iterator[Block]:
     """The URL alone, for `psql "$(invoke db.url)"`."""
     yield Text(result.url, verbatim=True)
+
+
+def env(result: EnvResult) -> Iterator[Block]:
+    """Lines for `eval "$(invoke db.env)"`, or for a dotenv file."""
+    from shlex import quote
+
+    for name, value in result.variables.items():
+        yield Text(f"export {name}={quote(value)}" if result.exported else f"{name}={value}", verbatim=True)
+
+
+def clone_dropped(result: CloneDropResult) -> Iterator[Block]:
+    """What is gone."""
+    name = result.database
+    yield Text(f"dropped {name}", "ok") if result.dropped else Text(f"there is no database {name}")
 
 
 def status(result: DbStatusResult) -> Iterator[Block]:
@@ -167,8 +183,10 @@ def cached(result: CacheResult) -> Iterator[Block]:
         yield Text("nothing is kept: the next db.reset builds from the files")
         return
     # the time of a template as it is marked, to the second
-    rows = ((one.name, one.kind, one.made[:19].replace("T", " "), size(one.bytes)) for one in result.databases)
-    yield table(["database", "kind", "made (UTC)", "size#"], rows)
+    rows = [[one.name, one.kind, one.made[:19].replace("T", " "), size(one.bytes)] for one in result.databases]
+    if any(one.made_for for one in result.databases):
+        rows = [[*row, one.made_for] for row, one in zip(rows, result.databases, strict=True)]
+    yield table(["database", "kind", "made (UTC)", "size#", "for"][: len(rows[0])], rows)
     yield Text(f"dropped: {size(result.bytes)} are free" if result.dropped else f"{size(result.bytes)} in all")
 
 
@@ -181,6 +199,9 @@ def restore(result: RestoreResult) -> Iterator[Block]:
 
 VIEWS = {
     "CacheResult": cached,
+    "CloneDropResult": clone_dropped,
+    "CloneResult": url,
+    "EnvResult": env,
     "UpResult": up,
     "DownResult": down,
     "UrlResult": url,

@@ -1,27 +1,33 @@
-"""`db.cache`: the templates that make a reset quick, and the spare copy; all of them may go at any time."""
+"""`db.cache`: templates and the spare copy, which may go at any time, and the clones that somebody made or kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.building.clones import kept_clones
 from aegisdb.building.templates import drop_templates, spare_names, template_names
+from aegisdb.errors import Busy
 from aegisdb.postgres import databases
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
+    from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cached:
-    """One database that is only kept to be copied or taken."""
+    """One database that can be made again."""
 
     name: str
     kind: str
+    """template, spare or clone."""
     made: str
     """UTC; empty for a spare copy."""
     bytes: int
+    made_for: str = ""
+    """Of a clone: the command, or the test that failed in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,9 @@ class CacheResult(Result):
 
 
 def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
-    """List the templates and the spare copy of this project on the target's server; `drop` drops them.
+    """List templates, spare copy and clones of this project on the target's server; `drop` drops them.
+
+    Clones that somebody is connected to stay, and are not listed as dropped.
 
     Raises:
         Busy: one of them is being copied.
@@ -44,8 +52,21 @@ def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
         kept = [Cached(name=n, kind="template", made=m, bytes=size) for n, m, size in template_names(ws, conn)]
         spares = spare_names(ws, conn)
         kept += [Cached(name=name, kind="spare", made="", bytes=size) for name, size in spares.items()]
+        kept += [
+            Cached(name=c.name, kind="clone", made=c.made, bytes=c.bytes, made_for=c.made_for)
+            for c in kept_clones(ws, conn)
+        ]
         if drop:
+            kept = [one for one in kept if one.kind != "clone" or _is_dropped(conn, one.name)]
             for name in spares:
                 databases.drop(conn, name)
             drop_templates(ws, conn)
     return CacheResult(dropped=drop, databases=tuple(kept), bytes=sum(one.bytes for one in kept))
+
+
+def _is_dropped(conn: Connection, name: str) -> bool:
+    try:
+        databases.drop(conn, name)
+    except Busy:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Databases that are cloned from a template for somebody else's use, a script or a test, who may destroy them.
+
+A kept clone outlives its maker: it is named `<project>__clone_<id>`, marked as a test database, and stays until it is
+dropped. A clone of a test run is a scratch database (postgres/scratch.py), which any sweep drops once the run is dead.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import DatabaseClosed, NoDatabase
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres import databases
+from aegisdb.postgres.connection import lightly
+from aegisdb.postgres.markers import read_markers
+from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
+from aegisdb.postgres.replacement import promote
+from aegisdb.postgres.scratch import scratch
+from aegisdb.safety import require_throw_away_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.workspace import Workspace
+
+_INFIX = "__clone_"
+_RANDOM_BYTES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clone:
+    """A kept clone on the server."""
+
+    name: str
+    made: str
+    """UTC."""
+    made_by: str
+    made_for: str
+    """The command, or the test that failed in it."""
+    bytes: int
+
+
+@contextmanager
+def cloning(ws: Workspace, verb: str) -> Iterator[Connection]:
+    """A session on the maintenance database of the target's server, started where it is ours, where clones may be made.
+
+    Raises:
+        Refused: it is not a throw-away server. Unreachable: it does not answer.
+    """
+    with lightly(ws.server.bindir()) if ws.server.own else nullcontext():
+        with suppress(NoDatabase, DatabaseClosed):
+            ws.server.start(ws.listen)
+        with databases.maintenance(ws.address(), application=f"aegisdb: {verb}") as conn:
+            require_throw_away_server(ws, conn, verb=verb)
+            yield conn
+
+
+def make_clone(ws: Workspace, conn: Connection, template: str, *, made_for: str) -> Address:
+    """A kept clone of a template; it has its name only when it is finished."""
+    with scratch(ws.address(), conn, template=template, label="clone") as made:
+        return keep_clone(ws, conn, made, made_for=made_for)
+
+
+def keep_clone(ws: Workspace, conn: Connection, made: Address, *, made_for: str) -> Address:
+    """Make a kept clone of a scratch database that nobody is connected to.
+
+    Raises:
+        Busy: sessions are on it.
+    """
+    name = _prefix(ws) + secrets.token_hex(_RANDOM_BYTES)
+    promote(conn, made.database, name, "test", {"made_for": made_for})
+    return made.with_database(name)
+
+
+def kept_clones(ws: Workspace, conn: Connection) -> tuple[Clone, ...]:
+    """The kept clones of this project on the server, oldest first."""
+    found = read_markers(conn, _prefix(ws))
+    ours = {name: marker for name, marker in found.items() if marker and marker.valid and marker.kind == "test"}
+    sizes = dict(
+        conn.rows("SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = ANY (%s)", (list(ours),))
+    )
+    clones = (
+        Clone(
+            name=name,
+            made=marker.made,
+            made_by=marker.made_by,
+            made_for=marker.facts.get("made_for", ""),
+            bytes=sizes[name],
+        )
+        for name, marker in ours.items()
+        if name in sizes  # somebody may have dropped it
+    )
+    return tuple(sorted(clones, key=lambda clone: clone.made))
+
+
+def _prefix(ws: Workspace) -> str:
+    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(_INFIX) - 2 * _RANDOM_BYTES) + _INFIX
