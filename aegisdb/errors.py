@@ -19,6 +19,8 @@
     │   ├── NotRunning           it is not started
     │   ├── NoAnswer             nothing answers at that host and port
     │   ├── LoginRefused         it answers, but not to this role, password or place
+    │   ├── TlsRefused           the two sides do not agree about TLS
+    │   ├── CertificateRefused   one side does not trust the other's certificate
     │   ├── NoDatabase           it answers, and has no such database
     │   └── DatabaseClosed       it answers, and the database lets nobody in
     └── Interrupted         130 or 143
@@ -228,6 +230,18 @@ class LoginRefused(Unreachable):
     default_code = "login"
 
 
+class TlsRefused(Unreachable):
+    """The server answers, and one side wants TLS as the other has it not."""
+
+    default_code = "tls"
+
+
+class CertificateRefused(Unreachable):
+    """The server answers, and one side does not trust the other's certificate."""
+
+    default_code = "certificate"
+
+
 class NoDatabase(Unreachable):
     """The server answers, and has no database of that name."""
 
@@ -258,6 +272,7 @@ __all__ = [
     "AegisError",
     "BadInput",
     "Busy",
+    "CertificateRefused",
     "DatabaseClosed",
     "Difference",
     "Dirty",
@@ -278,6 +293,7 @@ __all__ = [
     "StatementFailed",
     "Terminated",
     "TimedOut",
+    "TlsRefused",
     "Unreachable",
     "UsageError",
 ]

@@ -85,3 +85,4 @@ def learn_registry(masker: Masker, registry: Registry) -> None:
     masker.learn([database.password], public=[database.user, database.name])
     for target in registry.file.targets.values():
         masker.learn_url(getattr(target, "url", ""))
+        masker.learn_url(getattr(target, "direct_url", ""))

@@ -9,6 +9,7 @@ from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
 
 _DEFAULT_PORT = 5432
+_SECRET = {"sslpassword"}
 
 
 class Secret:
@@ -50,6 +51,8 @@ class Address:
     """libpq parameters of the URL's query, such as sslmode."""
     socket: str = field(default="", compare=False, repr=False)
     """Directory of a Unix socket of the same server that lets this user in without a password; empty for none."""
+    ours: bool = field(default=False, compare=False, repr=False)
+    """`invoke db.up` starts the server: it is embedded or compose, and on this machine."""
 
     @classmethod
     def from_url(cls, url: str) -> Address:
@@ -121,16 +124,17 @@ class Address:
     def url(self, *, driver: str = "") -> str:
         """The full URL WITH the password, for a client or a driver; never print it."""
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return self._compose(scheme, quote(self.password.reveal(), safe=""))
+        return self._compose(scheme, quote(self.password.reveal(), safe=""), self.parameters)
 
     @property
     def masked(self) -> str:
         """The URL with `***` for the password."""
-        return self._compose("postgresql", "***" if self.password.reveal() else "")
+        shown = tuple((name, "***" if name in _SECRET else value) for name, value in self.parameters)
+        return self._compose("postgresql", "***" if self.password.reveal() else "", shown)
 
-    def _compose(self, scheme: str, password: str) -> str:
+    def _compose(self, scheme: str, password: str, parameters: tuple[tuple[str, str], ...]) -> str:
         login = quote(self.user, safe="") + (f":{password}" if password else "")
-        query = "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in self.parameters)
+        query = "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in parameters)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{login}@{host}:{self.port}/{quote(self.database, safe='')}" + (f"?{query}" if query else "")
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from aegisdb import processes
-from aegisdb.errors import AegisError, BadInput, Failed, StatementFailed, Unreachable
-from aegisdb.postgres import psql_commands
+from aegisdb.errors import AegisError, BadInput, Failed, StatementFailed
+from aegisdb.postgres import psql_commands, server_errors
+from aegisdb.postgres.client_programs import find_psql
 from aegisdb.postgres.masking import mask
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def run_file(
     """
     if not os.access(path, os.R_OK):
         raise BadInput(f"cannot read {path}", code="file")
-    psql = binary("psql", bindir)
-    argv = [str(psql), "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-w"]
+    program = find_psql(address, bindir)
+    argv = [str(program.path), "-X", "-q", "-b", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-w"]
     if single_transaction:
         argv.append("-1")
-    key = secrets.token_hex(16) if restrict and _knows_restrict(psql) else ""
+    key = secrets.token_hex(16) if restrict and _knows_restrict(program.path) else ""
     if key:
         argv += ["-c", rf"\restrict {key}"]
     began = time.monotonic()
@@ -92,7 +93,7 @@ def run_file(
         login(address, application=f"aegisdb: {path.name}") as (variables, descriptors),
         _runnable(path, key, restrict=restrict) as (name, more, line),
     ):
-        env = processes.child_environment(variables)
+        env = processes.child_environment({**variables, **program.variables})
         argv += ["-f", name, *(["-c", last] if last else [])]
         done = processes.run(argv, cwd=path.parent, env=env, pass_fds=(*descriptors, *more), timeout=timeout)
     if done.returncode:
@@ -124,17 +125,18 @@ def shell(address: Address, bindir: Path | None) -> NoReturn:
     """Become psql on this database, with the person's own ~/.psqlrc; never returns.
 
     Raises:
-        Failed: psql is not installed.
+        Failed: psql is not installed, or none does what the URL asks.
     """
-    psql = str(binary("psql", bindir))
+    program = find_psql(address, bindir)
+    psql, own = str(program.path), {**_login(address), **program.variables}
     descriptor = _anonymous_file(_passfile_text(address))
     if descriptor is None:
         with _password_file(address) as (variables, _):
-            env = processes.child_environment({**_login(address), **variables})
+            env = processes.child_environment({**own, **variables})
             child = processes.start([psql], env=env, stdin=None)
             raise SystemExit(child.wait())
     os.set_inheritable(descriptor, True)  # noqa: FBT003  its signature
-    env = processes.child_environment({**_login(address), "PGPASSFILE": f"/dev/fd/{descriptor}"})
+    env = processes.child_environment({**own, "PGPASSFILE": f"/dev/fd/{descriptor}"})
     os.execve(psql, [psql], env)  # noqa: S606  no shell is wanted: psql takes the terminal over
 
 
@@ -217,7 +219,7 @@ def _error(done: processes.Finished, address: Address, path: Path, number: Calla
             return _statement_error(found, lines[at + 1 :], path, number)
     last = lines[-1] if lines else f"exit code {done.returncode}"
     if done.returncode == _EXIT_CONNECTION:
-        return Unreachable(f"psql cannot reach {address}: {last.removeprefix('psql: ')}", hint="invoke db.up")
+        return server_errors.of_connecting(done.stderr, address)
     return StatementFailed(f"psql stopped: {last}", where=str(path))
 
 

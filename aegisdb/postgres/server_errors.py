@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import (
     AegisError,
     Busy,
+    CertificateRefused,
     DatabaseClosed,
     LoginRefused,
     NoAnswer,
     NoDatabase,
     Refused,
     StatementFailed,
+    TlsRefused,
     Unreachable,
 )
 from aegisdb.postgres.masking import mask
@@ -32,6 +34,14 @@ _LOGIN = re.compile(
     r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
     r"|not permitted to log in|permission denied for database|authentication method"
 )
+_UNTRUSTED = re.compile(
+    r"certificate verify failed|does not match host name|could not get server's host name from server certificate"
+    r"|server certificate for"
+)
+_CLIENT_CERTIFICATE = re.compile(
+    r"valid client certificate|alert unknown ca|alert (bad certificate|certificate required)"
+)
+_TLS = re.compile(r"\bSSL\b|\bTLS\b|channel binding|certificate")
 _CLOSED = "is not currently accepting connections"
 _SHARED = re.compile("transaction blocks not allowed")  # PgBouncer, in statement mode
 _FULL = re.compile(r"too many clients|connection slots are reserved|too many connections")
@@ -80,7 +90,8 @@ def of_connecting(said: str, address: Address) -> AegisError:
         return LoginRefused(
             f"the server at {_place(address)} refuses the login of {address.user!r} to {address.database!r}: "
             + text.rpartition("FATAL: ")[2].strip().partition("\n")[0],  # psql adds where it got the password
-            hint="check user and password of the target",
+            hint="check user and password of the target"
+            + (", and sslmode in its URL: this was without TLS" if "no encryption" in text else ""),
         )
     if _SHARED.search(text):
         return _shared(address)
@@ -88,8 +99,45 @@ def of_connecting(said: str, address: Address) -> AegisError:
         return Busy(
             f"the server at {_place(address)} has no free connection", hint="run it again", code="too_many_clients"
         )
-    reason = text.rpartition(" failed: ")[2].partition("\n")[0]
-    return NoAnswer(f"no PostgreSQL answers at {_place(address)}: {reason}", hint="invoke db.up")
+    return _of_tls(text, address) or _no_answer(text, address)
+
+
+def _no_answer(text: str, address: Address) -> AegisError:
+    hint = "invoke db.up" if address.ours else "start the server where it runs, or correct the target's URL"
+    return NoAnswer(f"no PostgreSQL answers at {_place(address)}: {_reason(text)}", hint=hint)
+
+
+def _of_tls(text: str, address: Address) -> AegisError | None:
+    """What TLS has to do with it: the server's certificate, ours, or that one side wants it and the other has none."""
+    reason = _reason(text)
+    if _UNTRUSTED.search(text):
+        from aegisdb.postgres.certificates import shown_by
+
+        given = dict(address.parameters)
+        shown = shown_by(given.get("hostaddr") or address.host, address.port)
+        certificate = f"the certificate of the server at {_place(address)}{f' ({shown})' if shown else ''}"
+        return CertificateRefused(
+            f"{certificate} is not trusted: {reason}",
+            hint=f"name the authority that issued it with sslrootcert= (now: {given.get('sslrootcert') or 'none'}),"
+            " and the server by a name that the certificate has",
+        )
+    if _CLIENT_CERTIFICATE.search(text):
+        return CertificateRefused(
+            f"the server at {_place(address)} asks for another certificate of the client: {reason}",
+            hint="name one that it trusts with sslcert= and sslkey= in the URL",
+        )
+    if _TLS.search(reason):
+        return TlsRefused(
+            f"the server at {_place(address)} and the URL do not agree about TLS: {reason}",
+            hint="see sslmode, sslnegotiation and channel_binding in the URL, and what the server offers",
+        )
+    return None
+
+
+def _reason(text: str) -> str:
+    """What libpq says after where it tried, without the places; the last place's where it tried several."""
+    line = next((one for one in reversed(text.splitlines()) if " failed: " in one), text.partition("\n")[0])
+    return line.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().removeprefix("psql: error: ")
 
 
 def _shared(address: Address) -> Refused:

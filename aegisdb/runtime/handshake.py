@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.applied.status import WORKERS
+from aegisdb.postgres.driver_urls import driver_environment, driver_url
 from aegisdb.revisions.locate import alembic_settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def opening(
         "schema": service.schema,
         "owns": list(service.owns),
         "url": driver_url(address, settings.driver),
+        "variables": driver_environment(address, settings.driver),
         "url_env": settings.url_env,
         "socket": {"directory": address.socket, "port": address.port, "uid": os.geteuid()} if address.socket else None,
         "identity": _identity(identity),
@@ -69,16 +71,6 @@ def _identity(identity: Identity | None) -> dict[str, Any]:
         "oid": identity.oid,
         "database": identity.database,
     }
-
-
-def driver_url(address: Address, driver: str) -> str:
-    """The URL for a SQLAlchemy driver; asyncpg has its own word for sslmode and knows none of libpq's others."""
-    if driver != "asyncpg" or not address.parameters:
-        return address.url(driver=driver)
-    from dataclasses import replace
-
-    own = tuple(("ssl", value) for name, value in address.parameters if name == "sslmode")
-    return replace(address, parameters=own).url(driver=driver)
 
 
 def _text(path: Path | None) -> str | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from aegisdb import runners
 from aegisdb.errors import Failed
+from aegisdb.postgres.driver_urls import driver_environment, driver_url
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.progress import Listener, silent, under_way
-from aegisdb.runtime.handshake import driver_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,7 @@ def _call(history: History, service: Service, target: str, address: Address) -> 
     finished = run(
         [*runners.python(service.runner, home), "-c", _CALL, target],
         cwd=home,
-        env=runners.environment(service.runner, home),
+        env=runners.environment(service.runner, home, driver_environment(address, driver)),
         stdin=driver_url(address, driver),
         timeout=_TIMEOUT,
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aegisdb import processes, runners
+from aegisdb.postgres.driver_urls import driver_environment, driver_url
 from aegisdb.postgres.masking import mask
 from aegisdb.seeds.sources import service_directory
 
@@ -77,9 +78,7 @@ def running(
         process = processes.start(
             argv,
             cwd=root,
-            env=_environment(
-                runner, root, {seed.url_env: address.url(driver=seed.driver), **({mark: "1"} if mark else {})}
-            ),
+            env=_environment(runner, root, _database(seed, address) | ({mark: "1"} if mark else {})),
             stdout=log.fileno(),
             stderr=log.fileno(),
         )
@@ -97,12 +96,16 @@ def forked(
     """Run a seed's module as `running` would with `python -m`, without starting Python."""
     root = service_directory(registry, service)
     with tempfile.TemporaryFile() as log:
-        env = _environment(None, root, {seed.url_env: address.url(driver=seed.driver)})
+        env = _environment(None, root, _database(seed, address))
         child = Child(warm.run_module(seed.module, root, env, log.fileno()), log, address)
         try:
             yield child
         finally:
             child.end()
+
+
+def _database(seed: ModuleSeed | HttpSeed, address: Address) -> dict[str, str]:
+    return {**driver_environment(address, seed.driver), seed.url_env: driver_url(address, seed.driver)}
 
 
 def _environment(runner: runners.Runner, root: Path, url: dict[str, str]) -> dict[str, str]:

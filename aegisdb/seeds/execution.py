@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.driver_urls import require_sayable
 from aegisdb.progress import Event, Listener, silent
 from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.results import Result
@@ -95,6 +96,7 @@ def run_seeds(
     done: list[SeedDone] = []
     if not wanted:
         return ()
+    require_sayable(address, [seed.driver for _, seed in wanted if not isinstance(seed, SqlSeed)])
     if sum(isinstance(seed, ModuleSeed) and registry.services[name].runner is None for name, seed in wanted) > 1:
         from aegisdb.runtime.forkserver import warm_process
 

@@ -103,7 +103,7 @@ class ComposeServer:
             raise self._not_running(container)
         database = self._registry.file.database
         host, port = self._published(container)
-        self._found = Address(host, port, database.user, Secret(database.password), database.name)
+        self._found = Address(host, port, database.user, Secret(database.password), database.name, ours=True)
         return self._found
 
     def client_address(self) -> Address:

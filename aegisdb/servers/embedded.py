@@ -177,7 +177,7 @@ class EmbeddedServer:
     @cached_property
     def _login(self) -> Address:
         database = self._registry.file.database
-        return Address("127.0.0.1", self._spec.port, database.user, Secret(database.password), database.name)
+        return Address("127.0.0.1", self._spec.port, database.user, Secret(database.password), database.name, ours=True)
 
     @cached_property
     def _daemon(self) -> Daemon:

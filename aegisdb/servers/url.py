@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
+from aegisdb.postgres.trust import with_files
 from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry, UrlTarget
@@ -87,7 +87,7 @@ class UrlServer:
         from aegisdb.postgres.connection import connect
 
         reached = []
-        for address in (self.client_address(), self._address):
+        for address in (with_files(self.client_address(), self._registry.root, self._where("url")), self._address):
             with connect(address) as conn:
                 reached.append(conn.identity())
         if reached[0].key != reached[1].key:
@@ -99,8 +99,9 @@ class UrlServer:
             )
 
     def bindir(self) -> Path | None:
-        """The wheel's programs, which work with older servers too; None for those on PATH."""
-        return server_directory()
+        """The target's own, else the wheel's programs, which work with older servers too; None for those on PATH."""
+        own = self._spec.bindir
+        return self._registry.root / Path(own).expanduser() if own else server_directory()
 
     def disposable(self, conn: Connection) -> Proof | None:
         """None: nothing about a URL proves that the server is a throw-away one."""
@@ -114,7 +115,8 @@ class UrlServer:
     @cached_property
     def _address(self) -> Address:
         key = "direct_url" if self._spec.direct_url else "url"
-        return self._read(self._spec.direct_url or self._spec.url, key)
+        address = self._read(self._spec.direct_url or self._spec.url, key)
+        return with_files(address, self._registry.root, self._where(key))
 
     def _read(self, url: str, key: str) -> Address:
         address = Address.from_url(url)
@@ -122,7 +124,10 @@ class UrlServer:
             raise BadInput(
                 f"the URL of target {self._target!r} names no {'database' if address.user else 'user'}",
                 hint="write postgresql://user:password@host:port/database",
-                where=f"{self._registry.path.name}: targets.{self._target}.{key}",
+                where=self._where(key),
                 code="url",
             )
         return address
+
+    def _where(self, key: str) -> str:
+        return f"{self._registry.path.name}: targets.{self._target}.{key}"

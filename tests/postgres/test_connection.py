@@ -76,6 +76,9 @@ def test_a_closed_port_is_one_line(server: TestServer) -> None:
         connect(replace(server.address, port=1))
     assert "\n" not in caught.value.message
     assert "127.0.0.1:1" in caught.value.message
+    assert "db.up" not in caught.value.hint  # it starts no server that a URL names
+    with pytest.raises(Unreachable) as caught:
+        connect(replace(server.address, port=1, ours=True))
     assert caught.value.hint == "invoke db.up"
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_no_password_in_arguments_or_files(database: Address, tmp_path: Path) ->
         f"open({str(seen)!r}, 'w').write(repr(sys.argv) + repr(dict(os.environ)) + passfile)\n"
     )
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    run_file(database, _file(tmp_path, "SELECT 1;"), bindir=tmp_path)
+    run_file(replace(database, ours=True), _file(tmp_path, "SELECT 1;"), bindir=tmp_path)
     arguments, _, passfile = seen.read_text().partition("*:*:*:*:")
     assert PASSWORD not in arguments
     assert passfile == f"{PASSWORD}\n"

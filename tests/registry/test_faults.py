@@ -38,7 +38,7 @@ MANY_FAULTS = """\
 5:31 targets.a.port: expected a whole number, found a text
 5:36 targets.a.prot: unknown key -> did you mean port? allowed: server, port, bindir, protected
 6:12 targets.b.url: expected a text, found a number -> put it in quotes
-6:15 targets.b.protectd: unknown key -> did you mean protected? allowed: url, direct_url, protected
+6:15 targets.b.protectd: unknown key -> did you mean protected? allowed: url, direct_url, bindir, protected
 7:6 targets.c: a target has `server: embedded`, `server: compose` or `url: postgresql://...`
 8:1 database.user: this key is missing
 10:9 database.init: expected a list, found a text

@@ -263,6 +263,7 @@ class AlembicSide:
 def _enter(opening: Message) -> None:
     os.chdir(opening["home"])
     sys.path.insert(0, opening["home"])
+    os.environ.update(opening["variables"])
     if opening["url_env"]:
         os.environ[opening["url_env"]] = opening["url"]
 

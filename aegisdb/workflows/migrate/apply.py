@@ -176,7 +176,9 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
 
     warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
 
+    from aegisdb.postgres.driver_urls import require_sayable
     from aegisdb.postgres.side_schema import ensure
+    from aegisdb.revisions.locate import alembic_settings
     from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.history_base import lay_ground
     from aegisdb.runtime.runs import run_recorded
@@ -191,6 +193,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
+        require_sayable(address, [alembic_settings(ws.registry, h.service).driver for h, _ in plan.todo])
         ensure(conn)
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
             plan = plan_apply(ws, conn, service, to)
