@@ -17,6 +17,7 @@ from aegisdb.lint.rendered_sql import Rendering
 from aegisdb.lint.rule import Finding
 from aegisdb.lint.rules.unsafe_ddl import RULE
 from aegisdb.lint.squawk_cache import Answers
+from aegisdb.lint.squawk_ghosts import is_ghost
 from aegisdb.lint.statements import Statement, statements
 from aegisdb.processes import run
 
@@ -165,7 +166,8 @@ def _judge(
             Path(file).write_text(group[key], encoding="utf-8")
         for complaint in _ask(program, list(files), words, root):
             key = files[complaint["file"]]
-            yield key, group[key], complaint
+            if not is_ghost(group[key], complaint):
+                yield key, group[key], complaint
 
 
 def _ask(program: str, files: list[str], words: tuple[str, ...], cwd: Path) -> list[dict[str, Any]]:

@@ -161,6 +161,7 @@ class _Told:
         observed = step.observed or {}
         self._statements = tuple(Statement(**statement) for statement in observed.get("statements", ()))
         self._work = dict(observed.get("work", ()))
+        self._checks = {(check[0], check[1], check[2]): check[3] for check in observed.get("checks", ())}
         self._locks = self._strongest(observed.get("locks", ()))
         self.touched = [r for r in self._locks if before.tables[r].plain not in ignored]
         """Tables that were there before and are locked by more than a look at them, or changed."""
@@ -195,7 +196,7 @@ class _Told:
             statements=self._statements,
             tables=tuple(tables),
             constraints=tuple(
-                sorted(new_constraints(self._before, self._after), key=lambda c: (c.table, c.constraint))
+                sorted(new_constraints(self._before, self._after, self._scanned), key=lambda c: (c.table, c.constraint))
             ),
             invalid_indexes=tuple(sorted(self._after.invalid - self._before.invalid)),
             notes=("ends its transaction by itself: a failure after that leaves it half-applied",)
@@ -203,10 +204,15 @@ class _Told:
             else (),
         )
 
+    def _scanned(self, constraint: int, relation: int, column: str) -> bool:
+        """Whether the statement read the rows that brought it; the whole step where that statement was not seen."""
+        sequential, *_, by_index = self._work.get(relation, (0, 0))
+        return bool(self._checks.get((constraint, relation, column), sequential or by_index))
+
     def _table(self, relation: int, rows: RowCounts) -> Touched:
         was, now = self._before.tables[relation], self._after.tables.get(relation)
         number, exact = rows.of(relation)
-        _, read, inserted, updated, deleted = self._work.get(relation, (0, 0, 0, 0, 0))
+        _, read, inserted, updated, deleted, _ = self._work.get(relation, (0, 0, 0, 0, 0, 0))
         lock = self._locks[relation]
         return Touched(
             table=was.name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.postgres.indexes import invalid_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from aegisdb.postgres.connection import Connection
 
@@ -23,13 +24,21 @@ _CONSTRAINTS = """
 SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated
 FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
 """
-_DEFINITIONS = "SELECT oid::bigint, pg_get_constraintdef(oid) FROM pg_constraint WHERE oid = ANY (%s::oid[])"
+_DEFINITIONS = """
+SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(to_jsonb(o) ->> 'conenforced', 'true')::boolean
+FROM pg_constraint o WHERE o.oid = ANY (%s::oid[])
+"""
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
 """
 _NOT_NULL_ARE_CONSTRAINTS = 180000
-Check = Literal["scans the table", "not checked yet", "builds an index"]
+Check = Literal[
+    "scans the table", "reads no row", "not checked yet", "not enforced", "builds an index", "takes over an index"
+]
+Scanned = Callable[[int, int, str], bool]
+"""Whether a constraint's table was scanned when it came: by its oid, its table and, where it has no oid, its column."""
+_VALID: Mapping[bool, Check] = {True: "scans the table", False: "reads no row"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class NewConstraint:
     constraint: str
     definition: str
     check: Check
-    """What it costs: every row is read, none is, or an index is built over all."""
+    """What it costs, seen from the server: every row is read, none is, or an index is built over all."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,8 @@ class State:
 
     tables: Mapping[int, Table]
     constraints: Mapping[int, _Constraint]
-    definitions: Mapping[int, str]
-    """Of constraints that are new, or newly valid, since the state before."""
+    definitions: Mapping[int, tuple[str, bool]]
+    """Of constraints that are new, or newly valid, since the state before; and whether they are enforced."""
     not_null: frozenset[tuple[int, str]]
     """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
     invalid: frozenset[str]
@@ -85,24 +94,25 @@ def read_state(conn: Connection, before: State | None = None) -> State:
     return State(
         tables={row[0]: Table(*row[1:]) for row in conn.rows(_TABLES)},
         constraints=constraints,
-        definitions=dict(conn.rows(_DEFINITIONS, (new,))) if new else {},
+        definitions={row[0]: (row[1], row[2]) for row in conn.rows(_DEFINITIONS, (new,))} if new else {},
         not_null=frozenset((row[0], row[1]) for row in conn.rows(_NOT_NULL)) if old else frozenset(),
         invalid=frozenset(index.name for index in invalid_indexes(conn)),
     )
 
 
-def new_constraints(before: State, after: State) -> Iterator[NewConstraint]:
+def new_constraints(before: State, after: State, scanned: Scanned) -> Iterator[NewConstraint]:
     """Constraints that are new, or newly valid, on tables that were there before."""
     for identifier, now in after.constraints.items():
         if now.table in before.tables and now.table in after.tables and _is_new(before, identifier, now):
-            table, definition = after.tables[now.table].name, after.definitions[identifier]
-            yield NewConstraint(table=table, constraint=now.name, definition=definition, check=_check(now))
+            definition, enforced = after.definitions[identifier]
+            check = _check(now, enforced=enforced, scanned=scanned(identifier, now.table, ""))
+            table = after.tables[now.table].name
+            yield NewConstraint(table=table, constraint=now.name, definition=definition, check=check)
     for relation, column in sorted(after.not_null - before.not_null):
         if relation in before.tables and relation in after.tables:
-            name = f"{column} NOT NULL"
-            yield NewConstraint(
-                table=after.tables[relation].name, constraint=name, definition=name, check="scans the table"
-            )
+            name, table = f"{column} NOT NULL", after.tables[relation].name
+            check = _VALID[scanned(0, relation, column)]
+            yield NewConstraint(table=table, constraint=name, definition=name, check=check)
 
 
 def _is_new(before: State, identifier: int, now: _Constraint) -> bool:
@@ -110,7 +120,9 @@ def _is_new(before: State, identifier: int, now: _Constraint) -> bool:
     return was is None or was.valid != now.valid
 
 
-def _check(constraint: _Constraint) -> Check:
+def _check(constraint: _Constraint, *, enforced: bool, scanned: bool) -> Check:
     if constraint.kind in "pux":
-        return "builds an index"
-    return "scans the table" if constraint.valid else "not checked yet"
+        return "builds an index" if scanned else "takes over an index"
+    if not enforced:
+        return "not enforced"
+    return _VALID[scanned] if constraint.valid else "not checked yet"

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # lines of one statement
 _BAD = "readers and writers"
+_COSTLY = ("scans the table", "builds an index")
 
 
 def plan(result: Any) -> Iterator[Block]:
     """A heading a revision, what it does to each table, its statements with their time."""
-    if not result.revisions:
+    if not result.revisions and not result.failed:
         yield Text("nothing is pending", "ok")
         return
     why = f" ({result.why})" if result.why else ""
@@ -29,6 +30,8 @@ def plan(result: Any) -> Iterator[Block]:
             f"{revision.service} {revision.revision} {revision.message}  {duration(revision.seconds)}", "heading"
         )
         yield from _one(revision)
+    if result.failed:
+        yield Text(f"rehearsal failed at {result.failed}", "bad")
 
 
 def _one(revision: Any) -> Iterator[Block]:
@@ -38,7 +41,7 @@ def _one(revision: Any) -> Iterator[Block]:
     else:
         yield Text("  touches no table that was there before", "dim")
     for constraint in revision.constraints:
-        style: Style = "ok" if constraint.check == "not checked yet" else "warn"
+        style: Style = "warn" if constraint.check in _COSTLY else "ok"
         yield Text(f"  {constraint.table}: {constraint.constraint} {constraint.check}: {constraint.definition}", style)
     yield from (Text(f"  INVALID index left behind: {name}", "bad") for name in revision.invalid_indexes)
     yield from (Text(f"  {note}", "warn") for note in revision.notes)

@@ -20,9 +20,22 @@ WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _WORK = """
-SELECT relid::bigint, seq_scan::bigint, seq_tup_read::bigint, n_tup_ins::bigint, n_tup_upd::bigint, n_tup_del::bigint
+SELECT relid::bigint, seq_scan::bigint, seq_tup_read::bigint, n_tup_ins::bigint, n_tup_upd::bigint, n_tup_del::bigint,
+    coalesce(idx_scan, 0)::bigint
 FROM pg_stat_xact_all_tables
 """
+_SCANS = (0, 5)
+"""Places of its scans among the counters of a table."""
+_CONSTRAINTS = """
+SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_constraint WHERE conrelid >= 16384
+UNION ALL
+SELECT 0, attrelid::bigint, attname, true FROM pg_attribute
+WHERE current_setting('server_version_num')::int < 180000
+    AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
+"""
+"""NOT NULL is a constraint since PostgreSQL 18; before, it is a property of the column."""
+_MAY_CHECK = re.compile(r"\bALTER\s+(?:FOREIGN\s+)?(?:TABLE|DOMAIN)\b", re.IGNORECASE)
+"""Statements after which one looks which constraints came, and whether their table was scanned for them."""
 _ONLY_OUTSIDE = re.compile(
     r"\bCONCURRENTLY\b|^\s*(?:VACUUM|REINDEX|CLUSTER|CREATE\s+DATABASE|ALTER\s+SYSTEM)\b", re.IGNORECASE
 )
@@ -40,6 +53,8 @@ class Observer:
         self._locks: set[tuple[int, str]] = set()
         self._before: dict[int, tuple[int, ...]] = {}
         self._work: dict[int, list[int]] = {}
+        self._constraints: set[tuple[Any, ...]] = set()
+        self._checks: dict[tuple[int, int, str], bool] = {}
 
     @contextmanager
     def observing(self) -> Iterator[None]:
@@ -69,6 +84,11 @@ class Observer:
     def look(self, connection: Any) -> None:
         """Note the locks that are held and the work that was done since the last look."""
         self._locks.update((row[0], row[1]) for row in statements.rows(connection, _LOCKS))
+        self._count(connection)
+
+    def _count(self, connection: Any) -> set[int]:
+        """Add the work since the last look; the tables that were scanned."""
+        scanned = set()
         now = self._counters(connection)
         for relation, counters in now.items():
             earlier = self._before.get(relation, (0,) * len(counters))
@@ -76,16 +96,27 @@ class Observer:
             # the server adds to its statistics, and so begins at 0 again, when it likes
             gained = [new - old if new >= old else new for new, old in zip(counters, earlier)]  # noqa: B905  Python 3.9
             self._work[relation] = [a + b for a, b in zip(total, gained)]  # noqa: B905  Python 3.9 knows no `strict`
+            if any(gained[place] for place in _SCANS):
+                scanned.add(relation)
         self._before = now
+        return scanned
 
     def report(self) -> Message:
         """All of it, as data."""
         work = {relation: counters for relation, counters in self._work.items() if any(counters)}
-        return {"statements": self._statements, "locks": sorted(self._locks), "work": sorted(work.items())}
+        return {
+            "statements": self._statements,
+            "locks": sorted(self._locks),
+            "work": sorted(work.items()),
+            "checks": [(*constraint, scanned) for constraint, scanned in sorted(self._checks.items())],
+        }
 
     def _start(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if self._in_short_transaction(statement):
             statements.command(connection, "BEGIN")
+        if _MAY_CHECK.search(statement):
+            self._count(connection)
+            self._constraints = self._constraints or set(map(tuple, statements.rows(connection, _CONSTRAINTS)))
         self._began = time.monotonic()
 
     def _end(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _: Any, many: bool) -> None:  # noqa: FBT001  SQLAlchemy's own signature
@@ -97,6 +128,12 @@ class Observer:
                 "outside": self._outside,
             }
         )
+        if _MAY_CHECK.search(statement):
+            scanned = self._count(connection)
+            now = set(map(tuple, statements.rows(connection, _CONSTRAINTS)))
+            for identifier, relation, column, _valid in now - self._constraints:
+                self._checks[identifier, relation, column] = relation in scanned
+            self._constraints = now
         if self._in_short_transaction(statement):
             self.look(connection)
             statements.command(connection, "COMMIT")

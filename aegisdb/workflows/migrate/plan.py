@@ -43,6 +43,8 @@ class PlanResult(Result):
     """COPY or REFERENCE; empty when nothing is pending."""
     why: str = ""
     """Why it was not a copy."""
+    failed: str = ""
+    """Service and revision whose rehearsal failed; none after it was rehearsed."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,17 @@ def plan(ws: Workspace, *, service: str = "", to: str = "", empty: bool = False,
 def _rehearsed(ws: Workspace, conn: Connection, pending: ApplyPlan, stage: _Stage, timeout: float) -> PlanResult:
     found: list[Rehearsal] = []
 
-    def result(problems: tuple[Problem, ...]) -> PlanResult:
-        return PlanResult(revisions=tuple(found), rehearsed_on=stage.kind, why=stage.why, problems=problems)
+    def result(problems: tuple[Problem, ...], failed: str = "") -> PlanResult:
+        revisions = tuple(found)
+        return PlanResult(revisions=revisions, rehearsed_on=stage.kind, why=stage.why, failed=failed, problems=problems)
 
     version_tables = frozenset(Owners(ws.registry).version_tables)
     try:
         found.extend(rehearse(ws, conn, pending.todo, version_tables, timeout=timeout or None))
     except AegisError as error:
-        raise error.amended(result=result(error.problems)) from None
+        every = [f"{history.service} {revision.id}" for history, revisions in pending.todo for revision in revisions]
+        failed = next(iter(every[len(found) :]), "")
+        raise error.amended(result=result(error.problems, failed)) from None
     return result(pending.problems)
 
 

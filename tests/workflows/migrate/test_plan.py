@@ -158,11 +158,22 @@ def test_a_revision_that_fails_is_named_and_what_came_before_is_told(database: A
     assert "fail: f2" in ran.last
     assert "division by zero" in ran.last
     assert [r["revision"] for r in ran.json["result"]["revisions"]] == ["f1"]
+    assert ran.json["result"]["failed"] == "fail f2"
     with psycopg.connect(database.url()) as conn:
         assert conn.execute("SELECT to_regclass('fail_t'), to_regclass('alembic_version_fail')").fetchone() == (
             None,
             None,
         )
+
+
+def test_where_the_first_one_fails_nothing_is_said_to_be_pending_no_more(database: Address, tmp_path: Path) -> None:
+    root = build_monorepo(
+        tmp_path, {"fail": Svc(revisions=(Rev(id="f1", up='op.execute("SELECT 1 / 0")'),))}, url=database.url()
+    )
+    ran = invoke("migrate.plan", cwd=root)
+    assert ran.code == 1
+    assert "nothing is pending" not in ran.out
+    assert "rehearsal failed at fail f1" in ran.out
 
 
 def test_on_postgresql_15_not_null_is_seen_in_the_columns(older: TestServer, tmp_path: Path) -> None:
