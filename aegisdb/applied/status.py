@@ -101,8 +101,8 @@ def _standing(
 
 
 def several_heads(history: History) -> Problem | None:
-    """Two heads are a mistake unless they are labelled branches."""
-    if len(history.heads) < 2:  # noqa: PLR2004  two heads
+    """Two heads are a mistake unless they are labelled branches, or one of them depends on the other."""
+    if len(history.heads) < 2 or len(history.topmost(history.heads)) < 2:  # noqa: PLR2004  two heads
         return None
     heads = [history.revisions[head] for head in history.heads]
     branches = {

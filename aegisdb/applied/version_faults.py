@@ -48,7 +48,8 @@ def doubled(history: History, rows: tuple[str, ...]) -> tuple[str, ...]:
     """Rows that another row revises, directly or not: that one alone would say the same."""
     if len(rows) == 1:
         return ()
-    below = {row: _line(history, row) for row in rows if row in history.revisions}
+    # `depends_on` is left out, for Alembic keeps rows of what a revision depends on
+    below = {row: history.line((row,)) - {row} for row in rows if row in history.revisions}
     return tuple(row for row in rows if any(row in line for other, line in below.items() if other != row))
 
 
@@ -65,18 +66,6 @@ def _doubled(history: History, rows: tuple[str, ...]) -> Problem | None:
         hint=f"look at invoke migrate.log (the journal), then invoke migrate.stamp --service {history.service}"
         f" --revision {right}",
     )
-
-
-def _line(history: History, revision: str) -> set[str]:
-    """Everything that it revises; `depends_on` is left out, for Alembic keeps rows of what a revision depends on."""
-    found: set[str] = set()
-    todo = list(history.revisions[revision].down)
-    while todo:
-        parent = todo.pop()
-        if parent not in found and parent in history.revisions:
-            found.add(parent)
-            todo += history.revisions[parent].down
-    return found
 
 
 def _lost(last: Last, history: History) -> Problem | None:

@@ -79,7 +79,7 @@ def _missing(content: Content, registry: Registry, histories: Mapping[str, Histo
     missing += [
         f"{name} at {', '.join(content.revisions[name]) or 'nothing'} instead of {', '.join(history.heads)}"
         for name, history in histories.items()
-        if set(content.revisions[name]) != set(history.heads)
+        if not history.is_at_head(content.revisions[name])
     ]
     if seeded and any(service.seeds for service in registry.services.values()) and not content.seeds:
         missing.append("seeds")

@@ -32,7 +32,7 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
         RevisionFailed: a revision does not apply; StatementFailed: the base schema does not.
     """
     histories = good_histories(ws.registry)
-    if all(set(applied.get(name, ())) == set(history.heads) for name, history in histories.items()):
+    if all(history.is_at_head(applied.get(name, ())) for name, history in histories.items()):
         return _of_template(ws, "histories")
     with scratch(ws.address(), template=template(ws, "base"), label="schema at the applied revisions") as address:
         fill(ws, address, "histories", revisions=applied)

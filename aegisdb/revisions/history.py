@@ -142,9 +142,30 @@ class History:
     def after(self, applied: Iterable[str], revision: str, *, up: bool) -> tuple[str, ...]:
         """Rows of the version table after one step: the topmost of what is applied then."""
         done = self.ancestors(applied)
-        now = done | {revision} if up else done - {revision}
+        return self.topmost(done | {revision} if up else done - {revision})
+
+    def topmost(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those that none of the others revises or depends on, in order: the rows that say the same as all of them.
+
+        Alembic keeps no row of a revision on which another applied one depends, though it is a head.
+        """
+        now = self.ancestors(ids)
         covered = {parent for identifier in now for parent in self._parents[identifier]}
         return tuple(sorted(now - covered))
+
+    def line(self, ids: Iterable[str]) -> frozenset[str]:
+        """The given revisions and everything that they revise; what they only depend on is left out."""
+        return self._reach(ids, {identifier: revision.down for identifier, revision in self.revisions.items()})
+
+    def beside_rows(self, before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
+        """Rows of before that may stay beside those of after: others depend on them, and none revises them."""
+        stay = [row for row in before if row not in after]
+        return tuple(row for row in stay if row in self.ancestors(after) - self.line(after)) if stay else ()
+
+    def is_at_head(self, applied: Iterable[str]) -> bool:
+        """Whether these rows of the version table say that every revision is applied, and nothing else."""
+        rows, heads = set(applied), set(self.heads)
+        return rows == heads or (rows <= self.revisions.keys() and heads <= self.ancestors(rows))
 
     def resolve(self, text: str, applied: Iterable[str] = ()) -> tuple[str, ...]:
         """Revision ids for what a person types: `head`, `base`, an abbreviation, `label@head`, `+1`, `REV-2`.

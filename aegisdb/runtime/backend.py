@@ -110,7 +110,7 @@ class Backend:
 
         with self._connect() as conn:
             rows = read_versions(conn, [history])[history.service]
-        if sorted(rows) != sorted(expected):
+        if history.unknown(rows) or history.topmost(rows) != history.topmost(expected):
             raise RevisionFailed(
                 f"{history.service}: {revision.id} ended without being recorded: "
                 f"the version table says {', '.join(rows) or 'nothing'}",

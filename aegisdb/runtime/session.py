@@ -149,7 +149,8 @@ class Session:
 
         `purge` empties the version table first, so rows that no file explains do not matter.
         """
-        answer = self._ask({"op": "stamp", "revisions": list(revisions), "purge": purge})
+        # given a revision and one that depends on it, Alembic writes whichever comes first
+        answer = self._ask({"op": "stamp", "revisions": list(self.history.topmost(revisions)), "purge": purge})
         if not answer["checked"]:
             return self.current()
         self._rows = tuple(answer["rows"])
@@ -209,15 +210,17 @@ class Session:
         subject = f"{self.history.service} {revision.id}"
         self._options.listen(Event(step=direction, subject=subject))
         request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
+        request["beside"] = self.history.beside_rows(before, after)
         if direction == "downgrade":
             request["down"] = list(revision.down)  # which may be others than the file says today
+            request["needs"] = list(revision.depends_on)
         self._prove()
         if self._options.journal:
             request |= {"digest": revision.digest, "source": revision.source}
         answer = self._ask(request, revision)
         if not answer["checked"]:
             self._backend.require_rows(self.history, revision, after)
-        self._rows = after
+        self._rows = tuple(answer["rows"]) if answer["checked"] else after
         done = StepDone(
             service=self.history.service,
             revision=revision.id,

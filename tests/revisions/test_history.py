@@ -116,3 +116,25 @@ def test_two_thousand_revisions_are_no_matter() -> None:
     long = history(rev("r0"), *(rev(f"r{n}", f"r{n - 1}") for n in range(1, 2000)))
     assert long.heads == ("r1999",)
     assert len(long.pending(("r999",))) == 1000
+
+
+DEPENDS = history(rev("a1"), rev("b1", needs=("a1",)))
+
+
+def test_a_head_on_which_another_depends_needs_no_row() -> None:
+    assert DEPENDS.heads == ("a1", "b1")
+    assert DEPENDS.topmost(DEPENDS.heads) == ("b1",)
+    assert [rows for rows in ((), ("a1",), ("b1",), ("a1", "b1"), ("b1", "zz")) if DEPENDS.is_at_head(rows)] == [
+        ("b1",),
+        ("a1", "b1"),
+    ]
+    assert not LINE.is_at_head(("c",))
+    assert LINE.is_at_head(("d",))
+    assert DIAMOND.topmost(("b", "c")) == ("b", "c")
+
+
+def test_a_row_stays_beside_what_depends_on_it_and_never_beside_what_revises_it() -> None:
+    more = history(rev("a1"), rev("a2", "a1"), rev("b1", needs=("a1",)), rev("b2", "b1"))
+    assert more.beside_rows(("a1", "b1"), ("b2",)) == ("a1",)
+    assert more.beside_rows(("a1",), ("a2",)) == ()
+    assert more.beside_rows(("a1", "b1"), ("a2", "b1")) == ()

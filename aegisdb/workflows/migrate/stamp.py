@@ -57,7 +57,7 @@ def stamp(
     command = ws.command or "migrate.stamp"
     with ws.writing(command), ws.connect() as conn:
         before = read_versions(conn, [history])[service]
-        wanted = history.resolve(revision, before)
+        wanted = history.topmost(history.resolve(revision, before))
         _refuse_half_applied(conn, service)
         if force and not dry_run:
             from aegisdb.safety import require_disposable
