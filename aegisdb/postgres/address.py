@@ -7,9 +7,11 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.url_hosts import read_hosts, redirected
+from aegisdb.postgres.url_parameters import require_known
 
-_DEFAULT_PORT = 5432
 _SECRET = {"sslpassword"}
+_OF_SEVERAL = {"target_session_attrs", "load_balance_hosts"}
 
 
 class Secret:
@@ -51,6 +53,8 @@ class Address:
     """libpq parameters of the URL's query, such as sslmode."""
     socket: str = field(default="", compare=False, repr=False)
     """Directory of a Unix socket of the same server that lets this user in without a password; empty for none."""
+    others: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports of the URL to try after the first one; `UrlServer` settles on one of all."""
     ours: bool = field(default=False, compare=False, repr=False)
     """`invoke db.up` starts the server: it is embedded or compose, and on this machine."""
 
@@ -67,22 +71,25 @@ class Address:
         hint = (
             "write postgresql://user:password@host:port/database with @ / # [ % in the password as %40 %2F %23 %5B %25"
         )
-        try:
-            parts = urlsplit(url)
-            port = parts.port or _DEFAULT_PORT
-        except ValueError:
-            raise BadInput("the database URL cannot be read", hint=hint, code="url") from None
-        scheme = parts.scheme.split("+")[0]
+        scheme = url.partition("://")[0].split("+")[0]
         if scheme not in {"postgresql", "postgres"}:
             raise BadInput("the database URL does not start with postgresql://", hint=hint, code="url")
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise BadInput("the database URL cannot be read", hint=hint, code="url") from None
         if parts.netloc.count("@") > 1 or parts.fragment or "@" in parts.path:
             raise BadInput("the database URL has a character that must be encoded", hint=hint, code="url")
+        login, _, hosts = parts.netloc.rpartition("@")
+        user, _, password = login.partition(":")
+        (host, port), *others = read_hosts(hosts, hint)
         address = cls(
-            host=unquote(parts.hostname or "localhost"),
+            host=host,
             port=port,
-            user=unquote(parts.username or ""),
-            password=Secret(unquote(parts.password or "")),
+            user=unquote(user),
+            password=Secret(unquote(password)),
             database=unquote(parts.path.lstrip("/")),
+            others=tuple(others),
         )
         return address._with_parameters(parse_qsl(parts.query, keep_blank_values=True))
 
@@ -90,7 +97,7 @@ class Address:
         """The query's parameters, where those that libpq lets override the URL's own text become that text.
 
         Raises:
-            BadInput: a port that is no number.
+            BadInput: a word that libpq does not know, a port that is no number, or lists that do not fit.
             Refused: `service`, whose file could name another server than the URL does; it is never read.
         """
         given = dict(query)
@@ -100,18 +107,40 @@ class Address:
                 hint="write host, port and database into the URL, without ?service=",
                 code="url_service",
             )
-        port = given.pop("port", "") or str(self.port)
-        if not port.isdecimal():
-            raise BadInput("the port in the database URL is no number", code="url")
+        require_known(given)
+        places = redirected([(self.host, self.port), *self.others], given.pop("host", ""), given.pop("port", ""))
+        if len(places) > 1 and given.get("hostaddr"):
+            raise BadInput("the database URL has several hosts and a hostaddr", hint="write one of them", code="url")
         return replace(
             self,
-            host=given.pop("host", "") or self.host,
-            port=int(port),
+            host=places[0][0],
+            port=places[0][1],
+            others=tuple(places[1:]),
             user=given.pop("user", "") or self.user,
             password=Secret(given.pop("password", "") or self.password.reveal()),
             database=given.pop("dbname", "") or self.database,
             parameters=tuple(given.items()),
         )
+
+    @property
+    def hosts(self) -> str:
+        """All hosts in libpq's way, a list with commas."""
+        return ",".join(host for host, _ in self.places)
+
+    @property
+    def ports(self) -> str:
+        """A port for each host, in the same way."""
+        return ",".join(str(port) for _, port in self.places)
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Each host with its port, in the order in which they are tried."""
+        return ((self.host, self.port), *self.others)
+
+    def settled(self, host: str, port: int) -> Address:
+        """The one of several hosts that was reached, which answers `target_session_attrs` from now on."""
+        kept = tuple((name, value) for name, value in self.parameters if name not in _OF_SEVERAL)
+        return replace(self, host=host, port=port, others=(), parameters=kept)
 
     def with_database(self, name: str) -> Address:
         """The same login on the same server, another database."""
@@ -134,15 +163,19 @@ class Address:
 
     def _compose(self, scheme: str, password: str, parameters: tuple[tuple[str, str], ...]) -> str:
         login = quote(self.user, safe="") + (f":{password}" if password else "")
+        where = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.places)
+        if any(host.startswith("/") for host, _ in self.places):
+            # a socket's directory stands in the query: libpq, SQLAlchemy and asyncpg all read that
+            where, parameters = "", (("host", self.hosts), ("port", self.ports), *parameters)
         query = "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in parameters)
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{login}@{host}:{self.port}/{quote(self.database, safe='')}" + (f"?{query}" if query else "")
+        return f"{scheme}://{login}@{where}/{quote(self.database, safe='')}" + (f"?{query}" if query else "")
 
     def __str__(self) -> str:
         # hostaddr decides where a connection goes, so it is shown whenever it is given
-        reached = dict(self.parameters).get("hostaddr", "")
-        host = f"{self.host}[{reached}]" if reached else self.host
-        return f"{self.user}@{host}:{self.port}/{self.database}"
+        if reached := dict(self.parameters).get("hostaddr", ""):
+            return f"{self.user}@{self.host}[{reached}]:{self.port}/{self.database}"
+        places = ",".join(f"{host}:{port}" for host, port in self.places)
+        return f"{self.user}@{places}/{self.database}"
 
 
 def nowhere() -> Address:

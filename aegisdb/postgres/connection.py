@@ -140,6 +140,10 @@ class Connection(ABC):
     def close(self) -> None:
         """End the session."""
 
+    def settled(self) -> Address:
+        """The address of the host that this session reached, of several."""
+        return self.address
+
     def stay(self) -> None:
         """Let no timeout of idle sessions end this one, which waits for work that goes on elsewhere.
 

@@ -155,8 +155,8 @@ def _login(address: Address) -> dict[str, str]:
         for key, value in address.parameters
         if value and key != "application_name"
     }
-    host, port = address.socket or address.host, str(address.port)
-    own = {"PGHOST": host, "PGPORT": port, "PGUSER": address.user, "PGDATABASE": address.database}
+    host = address.socket or address.hosts
+    own = {"PGHOST": host, "PGPORT": address.ports, "PGUSER": address.user, "PGDATABASE": address.database}
     return {"PGCONNECT_TIMEOUT": "5", "LC_MESSAGES": "C", **given, **own}
 
 

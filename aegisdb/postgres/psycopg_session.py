@@ -112,6 +112,10 @@ class DriverConnection(Connection):
         value = result.get_value(0, 0) if result is not None and result.ntuples else None
         return int(value) if value is not None else None
 
+    def settled(self) -> Address:
+        """As `Connection.settled`."""
+        return self.address.settled(self._raw.info.host, self._raw.info.port)
+
     def stay(self) -> None:
         """As `Connection.stay`."""
         self.execute(
@@ -161,8 +165,8 @@ def open_session(address: Address, *, application: str, timeout: float) -> Drive
     """A session of psycopg; arguments and errors are those of `connection.connect`."""
     parameters: dict[str, Any] = {
         **dict(address.parameters),
-        "host": address.socket or address.host,
-        "port": address.port,
+        "host": address.socket or address.hosts,
+        "port": address.ports,
         "user": address.user,
         "dbname": address.database,
         "application_name": application.encode()[:_APPLICATION_BYTES].decode(errors="ignore"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import (
     AegisError,
+    BadInput,
     Busy,
     CertificateRefused,
     DatabaseClosed,
@@ -42,6 +43,12 @@ _CLIENT_CERTIFICATE = re.compile(
     r"valid client certificate|alert unknown ca|alert (bad certificate|certificate required)"
 )
 _TLS = re.compile(r"\bSSL\b|\bTLS\b|channel binding|certificate")
+_UNPASSED = re.compile(r"unsupported startup parameter(?: in options)?: *([\w.]+)")  # PgBouncer
+_BAD_VALUE = re.compile(
+    r"invalid \w+ value: .*|invalid integer value .*|weak sslmode .*|invalid (?:port number|connection option).*"
+    r"|could not (?:match|load) .*"
+)
+_OTHER_KIND = re.compile(r"session is (?:not )?read-only|server is (?:not )?in hot standby mode")
 _CLOSED = "is not currently accepting connections"
 _SHARED = re.compile("transaction blocks not allowed")  # PgBouncer, in statement mode
 _FULL = re.compile(r"too many clients|connection slots are reserved|too many connections")
@@ -99,12 +106,35 @@ def of_connecting(said: str, address: Address) -> AegisError:
         return Busy(
             f"the server at {_place(address)} has no free connection", hint="run it again", code="too_many_clients"
         )
-    return _of_tls(text, address) or _no_answer(text, address)
+    return _of_url(text, address) or _of_tls(text, address) or _no_answer(text, address)
 
 
 def _no_answer(text: str, address: Address) -> AegisError:
+    wanted = dict(address.parameters).get("target_session_attrs")
+    if wanted and _OTHER_KIND.search(text):
+        return NoAnswer(
+            f"no server at {_place(address)} is what target_session_attrs={wanted} asks for: {_reason(text)}",
+            hint="correct that parameter or the hosts of the URL, or choose another --target",
+        )
     hint = "invoke db.up" if address.ours else "start the server where it runs, or correct the target's URL"
     return NoAnswer(f"no PostgreSQL answers at {_place(address)}: {_reason(text)}", hint=hint)
+
+
+def _of_url(text: str, address: Address) -> AegisError | None:
+    """What is wrong with the URL itself, by libpq's or a pooler's word."""
+    if found := _UNPASSED.search(text):
+        return BadInput(
+            f"the pooler at {_place(address)} takes no {found[1]} from a database URL",
+            hint=f"leave it out (a setting can be the role's own: ALTER ROLE ... SET), or {DIRECT}",
+            code="url",
+        )
+    if found := _BAD_VALUE.search(text):
+        return BadInput(
+            f"the database URL of {address} cannot be used: {found[0]}",
+            hint="correct that parameter; nothing was contacted",
+            code="url",
+        )
+    return None
 
 
 def _of_tls(text: str, address: Address) -> AegisError | None:
@@ -149,4 +179,4 @@ def _shared(address: Address) -> Refused:
 
 
 def _place(address: Address) -> str:
-    return f"{address.host}:{address.port}"
+    return ", ".join(f"{host}:{port}" for host, port in address.places)

@@ -33,7 +33,7 @@ class UrlServer:
 
     def label(self) -> str:
         """`user@host:port/database`."""
-        return str(self._address)
+        return str(self._given)
 
     def start(self, listen: Listener) -> Address:
         """Only check that it answers, that the role logs in and that it is new enough.
@@ -63,7 +63,7 @@ class UrlServer:
         """
         what = "its data is not ours to delete" if destroy else "it is not ours to stop"
         raise Refused(
-            f"target {self._target!r} is a server named by a URL ({self._address}): {what}",
+            f"target {self._target!r} is a server named by a URL ({self._given}): {what}",
             hint="stop it where it runs; embedded and compose targets can be stopped here",
             code="not_ours",
         )
@@ -73,7 +73,13 @@ class UrlServer:
         return True
 
     def address(self) -> Address:
-        """The URL's address, the direct one where there are two; unchecked: connecting tells whether it answers."""
+        """The URL's address, the direct one where there are two; unchecked: connecting tells whether it answers.
+
+        Of several hosts it is the one that answers, and as `target_session_attrs` says.
+
+        Raises:
+            Unreachable: none of several hosts does.
+        """
         return self._address
 
     def client_address(self) -> Address:
@@ -113,10 +119,20 @@ class UrlServer:
         return ()
 
     @cached_property
-    def _address(self) -> Address:
+    def _given(self) -> Address:
         key = "direct_url" if self._spec.direct_url else "url"
         address = self._read(self._spec.direct_url or self._spec.url, key)
         return with_files(address, self._registry.root, self._where(key))
+
+    @cached_property
+    def _address(self) -> Address:
+        if not self._given.others:
+            return self._given
+        # all sessions of a command go to one server, also when another one comes up while it runs
+        from aegisdb.postgres.connection import connect
+
+        with connect(self._given) as conn:
+            return conn.settled()
 
     def _read(self, url: str, key: str) -> Address:
         address = Address.from_url(url)

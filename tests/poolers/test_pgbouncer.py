@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,13 @@ def test_a_pool_that_is_too_small_says_so(shop: Path, server: TestServer, databa
         ran = typed(shop, address.with_database(database.database), "migrate.apply", "--format", "json")
     assert codes(ran) == (3, ["pool_size"]), ran.err
     assert rows(database, "SELECT to_regclass('shop_items')") == [(None,)]
+
+
+def test_a_parameter_that_the_pooler_does_not_pass_on_is_bad_input(
+    shop: Path, database: Address, keeping: Address
+) -> None:
+    pooler = replace(keeping.with_database(database.database), parameters=(("options", "-cwork_mem=7MB"),))
+    for words in (("migrate.status",), ("db.status",), ("migrate.apply",), ("deploy.apply",)):
+        ran = typed(shop, pooler, *words, "--format", "json")
+        assert codes(ran) == (2, ["url"]), (words, ran.err)
+        assert "options" in ran.last

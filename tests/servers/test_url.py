@@ -81,3 +81,38 @@ def test_as_typed(tmp_path: Path, server: TestServer) -> None:
     for words in (("db.down",), ("db.down", "--volumes"), ("db.down", "--volumes", "--yes")):
         ran = invoke(*words, cwd=tmp_path, env=shared)
         assert (ran.code, ran.last.split()[0]) == (3, "error[not_ours]")
+
+
+def test_one_of_several_hosts_serves_a_whole_command(tmp_path: Path, database: Address) -> None:
+    dead = free_port()
+    hosts = f"127.0.0.1:{dead},127.0.0.1:{database.port}"
+    url = database.url().replace(f"127.0.0.1:{database.port}", hosts)
+    server = server_of(tmp_path, f"{url}?target_session_attrs=read-write")
+    assert hosts in server.label()
+    assert server.address() == database
+    assert server.client_address().url() == f"{url}?target_session_attrs=read-write"
+    with pytest.raises(Unreachable, match="target_session_attrs=standby") as caught:
+        server_of(tmp_path, f"{url}?target_session_attrs=standby").address()
+    assert "no PostgreSQL answers" not in caught.value.message
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{dead}, 127.0.0.1:1: ") as caught:
+        server_of(tmp_path, f"postgresql://a:b@127.0.0.1:{dead},127.0.0.1:1/c").address()
+    assert "db.up" not in caught.value.hint
+
+
+@pytest.mark.parametrize("query", ["sslmode=banana", "target_session_attrs=x", "keepalives_idle=x"])
+def test_a_value_that_libpq_cannot_use_is_bad_input(tmp_path: Path, database: Address, query: str) -> None:
+    with pytest.raises(BadInput, match=query.partition("=")[0]) as caught:
+        server_of(tmp_path, f"{database.url()}?{query}").start(silent)
+    assert caught.value.code == "url"
+
+
+@pytest.mark.parametrize("query", ["schema=public", "pgbouncer=true", "connection_limit=1"])
+def test_another_clients_word_is_2_and_contacts_nothing(tmp_path: Path, query: str) -> None:
+    (tmp_path / "services.yaml").write_text(
+        "version: 1\nproject: aegis\ntargets: {t: {server: embedded}}\n"
+        "database: {name: aegis, user: aegis, password: x}\n"
+    )
+    url = {"DATABASE_URL": f"postgresql://a:b@127.0.0.1:{free_port()}/c?{query}"}
+    for words in (("migrate.status",), ("db.status",), ("db.wait", "--timeout", "60"), ("deploy.apply",)):
+        ran = invoke(*words, cwd=tmp_path, env=url)
+        assert (ran.code, ran.last.split()[0]) == (2, "error[url]"), ran.err
