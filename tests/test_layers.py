@@ -25,6 +25,7 @@ LAYERS = (
     "aegisdb.workflows.deploy",
     "aegisdb.workflows.seed",
     "aegisdb.workflows.service",
+    "aegisdb.models",
     "aegisdb.drift",
     "aegisdb.proofs",
     "aegisdb.pictures",

@@ -25,6 +25,11 @@ def base_schema(ws: Workspace) -> Fingerprint:
     return _of_template(ws, "base")
 
 
+def schema_at_head(ws: Workspace) -> Fingerprint:
+    """The fingerprint of what the histories build to their heads."""
+    return _of_template(ws, "histories")
+
+
 def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerprint:
     """The fingerprint of what the histories build at these revisions, by service.
 
@@ -33,7 +38,7 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
     """
     histories = good_histories(ws.registry)
     if all(history.is_at_head(applied.get(name, ())) for name, history in histories.items()):
-        return _of_template(ws, "histories")
+        return schema_at_head(ws)
     with scratch(ws.address(), template=template(ws, "base"), label="schema at the applied revisions") as address:
         fill(ws, address, "histories", revisions=applied)
         with connect(address) as conn:

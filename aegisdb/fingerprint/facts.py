@@ -63,10 +63,15 @@ class Change:
             return f"added {self.object}: {self.after}"
         if self.kind == "removed":
             return f"removed {self.object}: {self.before}"
+        gone, come = self.sides()
+        return f"{self.kind} {self.object}: {gone} -> {come}"
+
+    def sides(self) -> tuple[str, str]:
+        """The facts before that are no facts after, and the other way round; "nothing" for none."""
         old, new = self.before.split("; "), self.after.split("; ")
         gone = "; ".join(fact for fact in old if fact not in new)
         come = "; ".join(fact for fact in new if fact not in old)
-        return f"{self.kind} {self.object}: {_excerpt(gone, come)} -> {_excerpt(come, gone)}"
+        return _excerpt(gone, come), _excerpt(come, gone)
 
 
 _LONGEST = 240  # characters of one side: function bodies are long

@@ -15,10 +15,10 @@ from aegisdb.runtime.failures import LockTimeout, error_of, given_up, not_starte
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_options import RECORDED, StepOptions
-from aegisdb.runtime.step_results import Direction, Draft, StepDone
+from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, draft, models_built
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
@@ -156,9 +156,17 @@ class Session:
         self._rows = tuple(answer["rows"])
         return self._rows
 
-    def check(self) -> tuple[str, ...]:
-        """What autogenerate would propose now, in words."""
-        return tuple(self._ask({"op": "compare", "message": "check"})["operations"])
+    def check(self) -> Draft:
+        """What autogenerate would propose now; nothing is written."""
+        return draft(self._ask({"op": "compare", "message": "check"}))
+
+    def build_models(self, owned: Mapping[str, Iterable[tuple[str, str]]]) -> ModelsBuilt:
+        """Put what the models say in the place of these objects of the service; the database is not usable afterwards.
+
+        `owned` has the schema and name of its "tables", "types" and "sequences" in the database.
+        """
+        answer = self._ask({"op": "models", "owned": {kind: [*names] for kind, names in owned.items()}})
+        return models_built(answer)
 
     def autogenerate(self, message: str, *, allow_drop: bool = False, head: str = "head") -> Draft:
         """Write the revision that makes the database equal to the models; no file when nothing differs.
@@ -166,13 +174,7 @@ class Session:
         No file either when it would drop something and `allow_drop` is not given: `drops` then says what.
         """
         request = {"op": "compare", "message": message, "write": True, "allow_drop": allow_drop, "head": head}
-        answer = self._ask(request)
-        return Draft(
-            path=Path(answer["path"]) if answer["path"] else None,
-            operations=tuple(answer["operations"]),
-            drops=tuple(answer["drops"]),
-            compared=answer["compared"],
-        )
+        return draft(self._ask(request))
 
     def empty(self, message: str, *, head: str = "head") -> Draft:
         """Write an empty revision; the database is not contacted."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 Direction = Literal["upgrade", "downgrade"]
 
@@ -37,3 +37,40 @@ class Draft:
     """Those operations that lose data."""
     compared: int = 0
     """Own tables that were compared."""
+
+
+def draft(answer: Mapping[str, Any]) -> Draft:
+    """The worker's answer."""
+    return Draft(
+        path=Path(answer["path"]) if answer["path"] else None,
+        operations=tuple(answer["operations"]),
+        drops=tuple(answer["drops"]),
+        compared=answer["compared"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsBuilt:
+    """What a service's models declare, beside the objects that they made in a database; names are "schema.name"."""
+
+    tables: tuple[str, ...]
+    """Those that were looked at: the service owns them, and env.py keeps none of them from Alembic."""
+    hidden: tuple[str, ...]
+    """Other tables of the metadata."""
+    named: frozenset[tuple[str, str, str]]
+    """Schema, table and name of constraints and indexes that have a name of their own."""
+    failed: Mapping[str, str]
+    """Tables that could not be built, and why; "" where types could not."""
+    classes: Mapping[str, tuple[str, str]]
+    """The class of a table, and its module's file."""
+
+
+def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
+    """The worker's answer."""
+    return ModelsBuilt(
+        tables=tuple(map(".".join, answer["tables"])),
+        hidden=tuple(map(".".join, answer["hidden"])),
+        named=frozenset((schema, table, name) for schema, table, name in answer["named"]),
+        failed={one["table"]: one["message"] for one in answer["failed"]},
+        classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
+    )

@@ -30,7 +30,7 @@ CRM = (Rev(id="c1", up=table("crm_people"), down='op.execute("DROP TABLE crm_peo
 MODELS = """
 class Item(Base):
     __tablename__ = "shop_items"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     price: Mapped[int | None]
 """
 PEOPLE = MODELS.split("    price", maxsplit=1)[0].replace("Item", "Person").replace("shop_items", "crm_people")

@@ -94,7 +94,7 @@ def test_a_bad_revision_fails_its_stages_and_no_other(shop: Project, tmp_path: P
 def test_a_clean_run(shop: Project) -> None:
     home = shop.root / "services" / "shop"
     (home / "seed.sql").write_text("INSERT INTO shop_items VALUES (1, 10) ON CONFLICT (id) DO NOTHING;\n")
-    columns = "id = sa.Column(sa.BigInteger, primary_key=True)\n    price = sa.Column(sa.Integer)"
+    columns = "id = sa.Column(sa.BigInteger, primary_key=True, autoincrement=False)\n    price = sa.Column(sa.Integer)"
     with (home / "models.py").open("a") as models:
         models.write(f'class Item(Base):\n    __tablename__ = "shop_items"\n    {columns}\n')
     assert shop.invoke("db.prepare", timeout=_PATIENCE).code == 0

@@ -23,7 +23,7 @@ def verify(result: Any) -> Iterator[Block]:
             yield Text("\n".join(map(one_line, _lines(changes))), verbatim=True)
     for service in result.services:
         if service.models:
-            yield Text(f"{service.service}: models that no revision follows", "heading")
+            yield Text(f"{service.service}: models and histories differ", "heading")
             lines = [one_line(f"  {operation}") for operation in service.models[:MOST]]
             yield Text("\n".join(lines + _more(len(service.models))), verbatim=True)
     if not result.problems:

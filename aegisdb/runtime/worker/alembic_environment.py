@@ -22,7 +22,9 @@ from . import fast, guard, metadata, revision_files, schema_path, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
+from .model_build import ModelBuild
 from .offline_connection import OfflineConnection
+from .on_demand import OnDemand
 from .script import Script
 from .stepper import Stepper
 
@@ -127,29 +129,6 @@ class Heads(HeadMaintainer):
         return True
 
 
-class OnDemand(dict[str, Any]):
-    """`config.attributes`: an env.py that insists on `["connection"]` gets one, one that only asks for it does not."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url=url)
-        self._url = url
-
-    def __missing__(self, key: str) -> Any:
-        if key != "connection":
-            raise KeyError(key)
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
-
-        self[key] = create_engine(self._url.replace("+asyncpg:", "+psycopg:", 1), poolclass=NullPool).connect()
-        return self[key]
-
-    def close(self) -> None:
-        """Close what was made on demand."""
-        made = self.pop("connection", None)
-        if made is not None:
-            made.close()
-
-
 class AlembicSide:
     """One service and one database: its configuration, its scripts, and runs of its env.py."""
 
@@ -243,14 +222,34 @@ class AlembicSide:
         )
 
         def look(heads: Any, migration: Any) -> list[Any]:
-            if migration.opts["target_metadata"] is None:
-                raise Refusal("no_metadata", f"{self.script.env_py_location} gives Alembic no target_metadata")
+            self._compared(migration).look_at(migration.connection)
             context.run_autogenerate(heads, migration)
             return []
 
         self.run(look, as_sql=False, template_args=context.template_args, revision_context=context)
         compared = self.filter.compared if self.filter else 0
         self.channel.write({"ok": True, "compared": compared, **revision_files.proposal(context, request)})
+
+    def _compared(self, migration: Any) -> Filter:
+        if self.filter is None or migration.opts["target_metadata"] is None:
+            raise Refusal("no_metadata", f"{self.script.env_py_location} gives Alembic no target_metadata")
+        return self.filter
+
+    def models(self, request: Message) -> None:
+        """Build what the models say in this database, which is thrown away afterwards."""
+        answer: Message = {}
+
+        def build(_heads: Any, migration: Any) -> list[Any]:
+            connection = migration.connection
+            answer.update(ModelBuild(connection, self._compared(migration), request).run())
+            transaction = connection.get_transaction()
+            # one that env.py began it also ends
+            if transaction is not None and not migration._in_external_transaction:  # noqa: SLF001  see Stepper._release
+                transaction.commit()
+            return []
+
+        self.run(build, as_sql=False)
+        self.channel.write({"ok": True, **answer})
 
     def empty(self, request: Message) -> None:
         """Write an empty revision file."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from . import statements
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .channel import Message
 
+_DEFAULT_SCHEMA = "public"
+_PARTITIONS = """
+SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relispartition AND c.relkind IN ('r', 'p')
+"""
 _FOREIGN_SCHEMAS = ("aegisdb", "ag_catalog", "information_schema", "pg_catalog")
 
 
@@ -24,10 +31,16 @@ class Filter:
         self._patterns = opening["owns"]
         self._schema = opening["schema"]
         self._version_tables = frozenset(opening["version_tables"])
-        collection = metadata if isinstance(metadata, (list, tuple)) else [metadata]
-        tables = [table for one in collection if one is not None for table in one.tables.values()]
+        several = metadata if isinstance(metadata, (list, tuple)) else [metadata]
+        self.collection = [one for one in several if one is not None]
+        """Each metadata that env.py gives to Alembic."""
+        tables = [table for one in self.collection for table in one.tables.values()]
         self._declared = {table.name for table in tables}
         self._schemas = {table.schema for table in tables} | {None, self._schema}
+        self._own_name: Callable[..., bool] | None = None
+        self._own_object: Callable[..., bool] | None = None
+        self._default = _DEFAULT_SCHEMA
+        self._partitions: frozenset[tuple[str, str]] = frozenset()
         self.compared = 0
         """How many own tables were looked at."""
 
@@ -39,16 +52,49 @@ class Filter:
             return True
         if not self._patterns:
             return table in self._declared
-        qualified = f"{schema}.{table}" if schema else table
+        qualified = f"{schema or _DEFAULT_SCHEMA}.{table}"
         return any(fnmatchcase(table, pattern) or fnmatchcase(qualified, pattern) for pattern in self._patterns)
+
+    def look_at(self, connection: Any) -> None:
+        """Learn which tables of the database are partitions: they follow their parent, and no model is missing."""
+        rows = statements.rows(connection, _PARTITIONS)
+        self._partitions = frozenset((schema, name) for schema, name in rows)
+        self._default = connection.dialect.default_schema_name or _DEFAULT_SCHEMA
+
+    def wants(self, table: Any) -> bool:
+        """Whether autogenerate would look at this table of the models."""
+        if not self.owns(table.name, table.schema):
+            return False
+        return self._own_object is None or bool(self._own_object(table, table.name, "table", False, None))  # noqa: FBT003  Alembic's call
+
+    def looks_at(self, schema: str, name: str, connection: Any, translated: Mapping[Any, Any]) -> bool:
+        """Whether autogenerate would look at a table of the database that no model has."""
+        default = connection.dialect.default_schema_name
+        if schema not in {translated.get(one, one) or default for one in self._schemas}:
+            return False
+        given = None if schema == default else schema
+        if not self.owns(name, given):
+            return False
+        parents = {"schema_name": given, "schema_qualified_table_name": f"{given}.{name}" if given else name}
+        if self._own_name is not None and not self._own_name(name, "table", parents):
+            return False
+        if self._own_object is None:
+            return True
+        from sqlalchemy import MetaData, Table
+
+        table = Table(name, MetaData(), schema=given, autoload_with=connection)
+        return bool(self._own_object(table, name, "table", True, None))  # noqa: FBT003  Alembic's call
 
     def name_hook(self, own: Callable[..., bool] | None) -> Callable[..., bool]:
         """`include_name` for Alembic; `own` is the one that env.py set."""
+        self._own_name = own
 
         def include_name(name: str | None, type_: str, parent_names: Any) -> bool:
             if type_ == "schema" and (name in _FOREIGN_SCHEMAS or name not in self._schemas):
                 return False
             if type_ == "table" and not self.owns(name or "", parent_names.get("schema_name")):
+                return False
+            if type_ == "table" and (parent_names.get("schema_name") or self._default, name) in self._partitions:
                 return False
             return own is None or bool(own(name, type_, parent_names))
 
@@ -56,6 +102,7 @@ class Filter:
 
     def object_hook(self, own: Callable[..., bool] | None) -> Callable[..., bool]:
         """`include_object` for Alembic; `own` is the one that env.py set."""
+        self._own_object = own
 
         def include_object(item: Any, name: str | None, type_: str, reflected: bool, other: Any) -> bool:  # noqa: FBT001  Alembic's signature
             if type_ == "table":

@@ -69,6 +69,7 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
     handlers = {
         "render": side.render,
         "compare": side.compare,
+        "models": side.models,
         "empty": side.empty,
         "open": side.move,
         "release": side.release,

@@ -88,16 +88,32 @@ def _made(ws: Workspace, history: History, message: str, *, empty: bool, allow_d
             hint="bring the model back, or say --allow-drop",
             code="drop",
         )
-    return NewRevisionResult(service=service, why=_why(history, draft))
+    return _without_file(ws, history, draft.compared)
+
+
+def _without_file(ws: Workspace, history: History, compared: int, *, planned: bool = False) -> NewRevisionResult:
+    """Autogenerate writes nothing: do models and history agree, as two databases?"""
+    from aegisdb.models.comparison import ModelsCompared, compare_models
+    from aegisdb.models.problems import models_problems
+
+    service = history.service
+    found = compare_models(ws, (history,))[service]
+    if not isinstance(found, ModelsCompared):
+        raise found
+    problems = tuple(models_problems(ws.registry, service, found))
+    why = _why(history, compared) if not problems else "autogenerate has no operation for what differs"
+    return NewRevisionResult(service=service, why=why, planned=planned, problems=problems)
 
 
 def _planned(ws: Workspace, history: History, *, empty: bool) -> NewRevisionResult:
     found: tuple[str, ...] = ()
     if not empty:
         with _session_at_head(ws, history) as session:
-            found = session.check()
-    why = "" if found or empty else "models and history agree"
-    return NewRevisionResult(service=history.service, operations=found, why=why, planned=True)
+            draft = session.check()
+        found = draft.operations
+        if not found:
+            return _without_file(ws, history, draft.compared, planned=True)
+    return NewRevisionResult(service=history.service, operations=found, planned=True)
 
 
 def _checked(message: str) -> str:
@@ -168,10 +184,10 @@ def _proven(ws: Workspace, result: NewRevisionResult) -> NewRevisionResult:
     return replace(result, proven=not found.problems, problems=found.problems, lint=linted)
 
 
-def _why(history: History, draft: Draft) -> str:
-    if draft.compared == 0:
+def _why(history: History, compared: int) -> str:
+    if compared == 0:
         return (
             f"env.py's target_metadata has no table that {history.service} owns:"
             " are its models imported there, and listed under `owns` in services.yaml?"
         )
-    return f"models and history agree ({draft.compared} tables compared)"
+    return f"models and history agree ({compared} tables compared)"

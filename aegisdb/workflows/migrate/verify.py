@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import read_standings
-from aegisdb.building import template
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
-from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
+from aegisdb.errors import AegisError, HistoryError, Problem
+from aegisdb.models.comparison import ModelsCompared, compare_models
+from aegisdb.models.problems import models_problems, told
 from aegisdb.ownership import NOBODY
-from aegisdb.postgres.connection import connect
-from aegisdb.postgres.scratch import scratch
-from aegisdb.progress import counted
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.failures import NoMetadata
 from aegisdb.runtime.forkserver import warm_process
-from aegisdb.runtime.session import Session
-from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +24,12 @@ if TYPE_CHECKING:
     from aegisdb.applied.status import Standing
     from aegisdb.drift.schema_drift import Drift
     from aegisdb.fingerprint import Change
-    from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
-_ORDER = ("unknown_revision", "tampered", "foreign_key", "invalid_index", "drift", "base_schema", "models", "pending")
+_ORDER = (
+    *("unknown_revision", "tampered", "foreign_key", "invalid_index", "drift", "base_schema"),
+    *("unowned_model", "not_compared", "models", "pending"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +52,7 @@ class ServiceVerdict:
     pending: int
     state: str
     models: tuple[str, ...] | None
-    """What autogenerate would propose; None where it was not asked."""
+    """What the models have otherwise than the histories; None where they were not compared."""
     has_models: bool = True
     """Whether env.py gives Alembic any `target_metadata`; without it nothing can be proposed."""
     drift: tuple[Difference, ...]
@@ -96,33 +92,9 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
         found = None if broken else drift(ws, conn, applied)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
     wanted = [name for name in standings if service in {"", name}]
-    models = {} if broken else _models(ws, [standings[name] for name in wanted])
+    asked = () if broken else [h for name in wanted if (h := standings[name].history) is not None]
+    models = compare_models(ws, asked)
     return _Verdict(ws, standings, found, altered, models, frozenset(unexplained)).result(wanted, service)
-
-
-def _models(ws: Workspace, standings: list[Standing]) -> dict[str, tuple[str, ...] | AegisError]:
-    """What autogenerate proposes for a database that is at head: the live one is not touched by any env.py."""
-    histories = [standing.history for standing in standings if standing.history is not None]
-    if not histories:
-        return {}
-    with scratch(ws.address(), template=template(ws, "histories"), label="models against histories") as address:
-        with connect(address) as conn:
-            identity = conn.identity()
-
-        def check(history: History) -> tuple[str, ...] | AegisError:
-            try:
-                with Session(
-                    ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)
-                ) as session:
-                    return session.check()
-            except Interrupted:
-                raise
-            except AegisError as error:
-                return error
-
-        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-            found = counted(ws.listen, "models", pool.map(check, histories), len(histories))
-            return dict(zip((h.service for h in histories), found, strict=True))
 
 
 class _Verdict:
@@ -134,7 +106,7 @@ class _Verdict:
         standings: Mapping[str, Standing],
         found: Drift | None,
         altered: Mapping[str, tuple[str, ...]],
-        models: Mapping[str, tuple[str, ...] | AegisError],
+        models: Mapping[str, ModelsCompared | AegisError],
         unexplained: frozenset[str],
     ) -> None:
         self._ws = ws
@@ -170,14 +142,14 @@ class _Verdict:
             head=standing.history.heads if standing.history else (),
             pending=len(standing.pending),
             state=standing.state,
-            models=models if isinstance(models, tuple) else None,
+            models=told(self._ws.registry, name, models) if isinstance(models, ModelsCompared) else None,
             has_models=not isinstance(models, NoMetadata),
             drift=tuple(map(_difference, self._changes.get(name, ()))),
             tampered=self._altered.get(name, ()),
         )
 
     def _of_service(self, name: str) -> Iterator[Problem]:
-        standing, models = self._standings[name], self._models.get(name, ())
+        standing, models = self._standings[name], self._models.get(name, ModelsCompared())
         if standing.problem is not None:
             yield standing.problem
         for revision in self._altered.get(name, ()):
@@ -190,7 +162,7 @@ class _Verdict:
         elif isinstance(models, AegisError):
             yield from models.problems
         else:
-            yield from (_models_problem(name, operation) for operation in models)
+            yield from models_problems(self._ws.registry, name, models)
         if standing.behind is not None:
             yield standing.behind
 
@@ -237,14 +209,6 @@ def _tampered_problem(standing: Standing, revision: str) -> Problem:
         message=f"{standing.service}: the code of {revision} is not what was applied",
         where=f"{file.path}:{file.line}",
         hint=f"restore the file (invoke migrate.log --show {revision}) and write a new revision",
-    )
-
-
-def _models_problem(service: str, operation: str) -> Problem:
-    return Problem(
-        code="models",
-        message=f"{service}: models and histories differ: {operation}",
-        hint=f'invoke migrate.new --service {service} -m "..."',
     )
 
 

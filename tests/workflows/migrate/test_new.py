@@ -21,17 +21,17 @@ CREATE TABLE ag_catalog.ag_thing (id bigint);
 USER_TABLE = """
 class User(Base):
     __tablename__ = "crm_users"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
 """
 
 ORDERS = """
 # the owner of crm_users is another service: a stub for the foreign key
-users = sa.Table("crm_users", Base.metadata, sa.Column("id", sa.BigInteger, primary_key=True))
+users = sa.Table("crm_users", Base.metadata, sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False))
 
 
 class Order(Base):
     __tablename__ = "shop_orders"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     customer: Mapped[int | None] = mapped_column(sa.ForeignKey("crm_users.id"))
 """
 
@@ -39,7 +39,7 @@ ITEMS = """
 
 class Item(Base):
     __tablename__ = "shop_items"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
 """
 
 CREATE_ORDERS = table("shop_orders", "customer bigint REFERENCES crm_users")

@@ -16,7 +16,7 @@ from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
 MODELS = """
 class Thing(Base):
     __tablename__ = "alpha_t"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     name: Mapped[str | None] = mapped_column(sa.Text)
 """
 ALPHA = Svc(
@@ -42,12 +42,12 @@ BETA = Svc(
     models="""
 class Alpha(Base):
     __tablename__ = "alpha_t"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
 
 
 class Other(Base):
     __tablename__ = "beta_t"
-    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     alpha_id: Mapped[int | None] = mapped_column(sa.ForeignKey("alpha_t.id", name="beta_fk"))
 """,
 )

@@ -1,0 +1,1 @@
+"""What the models of a service say, built and compared with what its history builds."""

@@ -1,0 +1,63 @@
+"""What is told of models that differ, that nobody owns, or that could not be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Problem
+from aegisdb.models.comparison import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.models.comparison import LostModel, ModelsCompared
+    from aegisdb.registry.types import Registry
+
+_DIFFER = "models and histories differ: "
+
+
+def models_problems(registry: Registry, service: str, found: ModelsCompared) -> Iterator[Problem]:
+    """One problem for each difference, each model that is lost, and each that PostgreSQL does not take."""
+    yield from (lost_problem(registry, service, model) for model in found.lost)
+    for table, reason in found.not_built.items():
+        yield Problem(
+            code="not_compared",
+            message=f"{service}: {f'table {table}' if table else 'a type'} of the models was not compared:"
+            f" PostgreSQL does not build it: {reason}",
+            where=table,
+            hint="mend the model, or let env.py's include_object leave the table out",
+        )
+    for change in found.changes:
+        yield Problem(
+            code="models",
+            message=f"{service}: {_DIFFER}{words(change)}",
+            where=change.object,
+            hint=f'invoke migrate.new --service {service} -m "..."',
+        )
+
+
+def told(registry: Registry, service: str, found: ModelsCompared) -> tuple[str, ...]:
+    """The same in words, one line each, without the service's name and without what to do."""
+    lines = [problem.message.removeprefix(f"{service}: ") for problem in models_problems(registry, service, found)]
+    return tuple(line.removeprefix(_DIFFER) for line in lines)
+
+
+def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
+    """The problem of one model that no revision can be written for."""
+    file = Path(model.file) if model.file else None
+    shown = str(file.relative_to(registry.root)) if file and file.is_relative_to(registry.root) else model.file
+    defined = f" (class {model.cls})" if model.cls else ""
+    name = model.table.rpartition(".")[2]
+    if model.owner:
+        why = "env.py keeps it from Alembic, and no revision makes it"
+        hint = f"let include_object in env.py of {service} pass {name}"
+    else:
+        why = "nobody owns it"
+        hint = f"add `{name}` to services.{service}.owns in {registry.path.name}"
+    return Problem(
+        code="unowned_model",
+        message=f"{service}: {why}: table {model.table}{defined} of the models",
+        where=shown or model.table,
+        hint=hint,
+    )

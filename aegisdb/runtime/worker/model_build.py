@@ -1,0 +1,172 @@
+"""Builds what a service's models say in a database that has every history at head: own tables go, `create_all` comes.
+
+What others made, and what models have no word for (functions, extensions, schemas), stays from the histories, so that
+a default may call a function that a revision made.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ARRAY, Enum, Table
+from sqlalchemy.sql.elements import conv
+
+from .error_report import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .autogenerate_filter import Filter
+    from .channel import Message
+
+_Named = tuple[str, str]
+"""Schema and name."""
+
+
+class ModelBuild:
+    """One build, on the connection that env.py opened; `request` says what the service owns at head."""
+
+    def __init__(self, connection: Any, filter_: Filter, request: Message) -> None:
+        self._connection = connection
+        self._filter = filter_
+        self._owned = {kind: {tuple(name) for name in names} for kind, names in request["owned"].items()}
+        self._translated = connection.get_execution_options().get("schema_translate_map") or {}
+        self._quote = connection.dialect.identifier_preparer.quote_identifier
+        self._all = [table for metadata in filter_.collection for table in metadata.tables.values()]
+        self._wanted = [table for table in self._all if filter_.wants(table)]
+
+    def run(self) -> Message:
+        """Build; answer with what the models declare, what they leave open, and what could not be built."""
+        for kind, names in (
+            ("TABLE", [*self._tables_to_drop()]),
+            ("TYPE", [*self._declared(self._types(), "types")]),
+            ("SEQUENCE", [*self._declared(self._sequences(), "sequences")]),
+        ):
+            if names:
+                listed = ", ".join(f"{self._quote(schema)}.{self._quote(name)}" for schema, name in names)
+                self._connection.exec_driver_sql(f"DROP {kind} IF EXISTS {listed} CASCADE".replace("%", "%%"))
+        failed = self._create()
+        return {
+            "tables": sorted(map(self._place, self._wanted)),
+            "hidden": sorted(map(self._place, {*self._all} - {*self._wanted})),
+            "named": [*self._explicit_names()],
+            "failed": failed,
+            "classes": dict(self._classes()),
+        }
+
+    def _place(self, item: Any) -> _Named:
+        schema = self._translated.get(item.schema, item.schema)
+        return schema or self._connection.dialect.default_schema_name or "public", str(item.name)
+
+    def _tables_to_drop(self) -> Iterator[_Named]:
+        """Own tables at head, but for those that env.py keeps from Alembic."""
+        known = {self._place(table): table for table in self._all}
+        wanted = set(self._wanted)
+        for place in sorted(self._owned["tables"]):
+            if place in known:
+                if known[place] in wanted:
+                    yield place
+            elif self._filter.looks_at(place[0], place[1], self._connection, self._translated):
+                yield place
+
+    def _declared(self, items: Iterable[Any], kind: str) -> Iterator[_Named]:
+        return (place for place in dict.fromkeys(map(self._place, items)) if place in self._owned[kind])
+
+    def _types(self) -> Iterator[Any]:
+        """Types with a name of the wanted tables, that PostgreSQL has objects for."""
+        for table in self._wanted:
+            for column in table.columns:
+                yield from _named_types(column.type, self._connection.dialect)
+
+    def _sequences(self) -> Iterator[Any]:
+        for metadata in self._filter.collection:
+            yield from metadata._sequences.values()  # noqa: SLF001  there is no public name for them
+
+    def _create(self) -> list[Message]:
+        """Create all at once, and one by one where that fails, to know which."""
+        try:
+            with self._connection.begin_nested():
+                for metadata in self._filter.collection:
+                    self._create_types()
+                    metadata.create_all(self._connection, checkfirst=True)
+        except Exception:  # noqa: BLE001  types and events of a service may raise anything
+            return [*self._create_each()]
+        return []
+
+    def _create_types(self) -> None:
+        # `create_type=False` leaves it to the history; which values it has the models say all the same
+        for kind in self._types():
+            if self._place(kind) in self._owned["types"]:
+                kind.create(self._connection, checkfirst=True)
+
+    def _create_each(self) -> Iterator[Message]:
+        try:
+            with self._connection.begin_nested():
+                self._create_types()
+        except Exception as error:  # noqa: BLE001  see above
+            yield {"table": "", **_why(error)}
+        wanted = set(self._wanted)
+        for metadata in self._filter.collection:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tables that need each other in turn have no order
+                ordered = metadata.sorted_tables
+            for table in ordered:
+                try:
+                    with self._connection.begin_nested():
+                        metadata.create_all(self._connection, tables=[table], checkfirst=True)
+                except Exception as error:  # noqa: BLE001  see above
+                    if table in wanted:
+                        yield {"table": ".".join(self._place(table)), **_why(error)}
+
+    def _explicit_names(self) -> Iterator[tuple[str, str, str]]:
+        """Schema, table and name of what the models call by a name of their own; all else the server names."""
+        preparer = self._connection.dialect.identifier_preparer
+        for table in self._wanted:
+            for item in chain(table.constraints, table.indexes):
+                if _has_own_name(item, table):
+                    name = getattr(preparer, "format_index" if item in table.indexes else "format_constraint")(item)
+                    yield (*self._place(table), str(name or item.name))
+
+    def _classes(self) -> Iterator[tuple[str, list[str]]]:
+        """The class of each table, and the file that defines it."""
+        mapping = sys.modules.get("sqlalchemy.orm.mapper")
+        if mapping is None:
+            return  # tables without classes
+        registries = mapping._all_registries()  # noqa: SLF001  there is no public name for them
+        mappers = [mapper for registry in registries for mapper in registry.mappers]
+        for mapper in mappers:
+            if isinstance(mapper.local_table, Table):
+                module = sys.modules.get(mapper.class_.__module__)
+                place = ".".join(self._place(mapper.local_table))
+                yield place, [mapper.class_.__name__, str(getattr(module, "__file__", "") or "")]
+
+
+def _named_types(kind: Any, dialect: Any) -> Iterator[Any]:
+    if isinstance(kind, ARRAY):
+        yield from _named_types(kind.item_type, dialect)
+        return
+    native = kind.dialect_impl(dialect)
+    native = getattr(native, "impl_instance", native)
+    if native is not kind and isinstance(native, ARRAY):
+        yield from _named_types(native, dialect)
+    elif getattr(native, "create", None) and getattr(native, "name", None):
+        if isinstance(native, Enum) and not native.native_enum:
+            return
+        yield native
+
+
+def _has_own_name(item: Any, table: Any) -> bool:
+    if not isinstance(item.name, str):
+        return False
+    if not isinstance(item.name, conv):
+        return True
+    # a convention that holds the name that was given
+    kind = {"check_constraint": "ck"}.get(item.__visit_name__, "")
+    return "constraint_name" in str(table.metadata.naming_convention.get(kind, ""))
+
+
+def _why(error: Exception) -> Message:
+    return {"message": describe(error, kind="environment")["message"]}

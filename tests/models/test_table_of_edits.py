@@ -1,0 +1,79 @@
+"""Each single edit of a model is told by the object's name, and what changes nothing in the database is not told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.invoke import Ran, invoke
+from tests.models.edits import EDITS, EQUAL, Edit
+from tests.monorepo import Rev, Svc, build_monorepo, write
+
+_GROUP = 25
+_MAKE = "import before\nbefore.Base.metadata.create_all(op.get_bind())"
+_DROP = "import before\nbefore.Base.metadata.drop_all(op.get_bind())"
+# the session's database takes some time, and each group makes two dozen of them
+pytestmark = pytest.mark.timeout(600)
+
+
+def groups(edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
+    return [edits[place : place + _GROUP] for place in range(0, len(edits), _GROUP)]
+
+
+class Shop:
+    """A monorepo with one service an edit: its history makes what its models said before."""
+
+    def __init__(self, root: Path, database: Address, edits: tuple[Edit, ...]) -> None:
+        self.root = root
+        self.edits = {f"e{number}": edit for number, edit in enumerate(edits)}
+        # Alembic loads a revision from its path, and `before` from the service's folder
+        services = {name: Svc(revisions=(Rev(id=f"{name}1", up=_MAKE, down=_DROP),)) for name in self.edits}
+        build_monorepo(root, services, url=database.url())
+        for name, edit in self.edits.items():
+            for module in ("before", "models"):
+                self.write(name, module, edit.before)
+
+    def write(self, service: str, module: str, text: str) -> None:
+        write(self.root / "services" / service / f"{module}.py", self.told(service, text))
+
+    def told(self, service: str, text: str) -> str:
+        return text.replace("T_", f"{service}_")
+
+    def edit(self) -> None:
+        for name, edit in self.edits.items():
+            self.write(name, "models", edit.after)
+
+    def invoke(self, *words: str) -> Ran:
+        return invoke(*words, "--format", "json", cwd=self.root, timeout=500)
+
+    def messages(self) -> dict[str, list[str]]:
+        """What `migrate.verify` tells of the models, by the edit's name."""
+        ran = self.invoke("migrate.verify")
+        told: dict[str, list[str]] = {edit.name: [] for edit in self.edits.values()}
+        for error in ran.json["errors"]:
+            service = error["message"].partition(":")[0]
+            told[self.edits[service].name].append(f"{error['code']} {error['message']}")
+        assert ran.code == (6 if any(told.values()) else 0), ran.err
+        return told
+
+
+@pytest.mark.parametrize("edits", groups(EDITS), ids=lambda edits: edits[0].name)
+def test_each_edit_is_told(tmp_path: Path, database: Address, edits: tuple[Edit, ...]) -> None:
+    shop = Shop(tmp_path, database, edits)
+    assert shop.invoke("migrate.apply").code == 0
+    assert {name: told for name, told in shop.messages().items() if told} == {}
+    shop.edit()
+    told = shop.messages()
+    for service, edit in shop.edits.items():
+        named = shop.told(service, edit.names)
+        assert any(line.startswith("models ") and named in line for line in told[edit.name]), (edit.name, told)
+
+
+@pytest.mark.parametrize("edits", groups(EQUAL), ids=lambda edits: edits[0].name)
+def test_what_changes_nothing_is_not_told(tmp_path: Path, database: Address, edits: tuple[Edit, ...]) -> None:
+    shop = Shop(tmp_path, database, edits)
+    assert shop.invoke("migrate.apply").code == 0
+    shop.edit()
+    assert {name: told for name, told in shop.messages().items() if told} == {}
