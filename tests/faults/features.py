@@ -640,9 +640,9 @@ MUTATIONS = (
     Mutation(
         30,
         "verify: models are not compared with the live database",
-        "workflows/migrate/verify.py",
-        'label="models against histories") as address:\n',
-        'label="models against histories"):\n        address = ws.address()\n',
+        "models/comparison.py",
+        "        self._head = schema_at_head(ws)\n",
+        "        with ws.connect() as conn:\n            self._head = read(conn)\n",
         (_FITS,),
     ),
     Mutation(
