@@ -63,7 +63,8 @@ def test_the_plan_of_a_revision_names_its_operations(shop: Project) -> None:
     models = shop.root / "services" / "shop" / "models.py"
     models.write_text(
         models.read_text() + "\n\nclass Item(Base):\n    __tablename__ = 'shop_items'\n"
-        "    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)\n    price: Mapped[int | None]\n"
+        "    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)\n"
+        "    price: Mapped[int | None]\n"
         "    colour: Mapped[str | None]\n"
     )
     written = files(shop)
