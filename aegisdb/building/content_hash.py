@@ -101,12 +101,12 @@ def _local_imports(home: str, names: Iterable[str]) -> set[str]:
 
 
 def _seed_inputs(registry: Registry) -> Iterable[bytes]:
-    from aegisdb.seeds import Sources, seed_name
+    from aegisdb.seeds import Sources
 
     with Sources(registry) as sources:
         for name, service in registry.services.items():
             for seed in service.seeds:
-                yield f"{name} {seed_name(seed)} {sources.digest(name, seed)}".encode()
+                yield f"{name} {seed.label} {sources.digest(name, seed)}".encode()
 
 
 def _below(directory: str, known: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:

@@ -176,4 +176,4 @@ def _leave(ws: Workspace, conn: Connection, lines: list[str]) -> None:
 
 def can_wait(ws: Workspace) -> bool:
     """Whether something may be left to a psql in the background."""
-    return ws.server.kind != "url" and psql.installed(ws.server.bindir()) and psql.keeps_password_in_memory()
+    return ws.server.managed and psql.installed(ws.server.bindir()) and psql.keeps_password_in_memory()

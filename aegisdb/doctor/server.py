@@ -39,7 +39,7 @@ def down(patient: Patient) -> Iterator[Finding]:
     error = patient.unreachable
     if error is None:
         return
-    may_start = patient.ws.server.kind != "url" and isinstance(error, NotRunning | NoAnswer)
+    may_start = patient.ws.server.managed and isinstance(error, NotRunning | NoAnswer)
     command = f"invoke db.up --target {patient.ws.target}" if may_start else error.hint
     yield Finding(
         check="no_database" if isinstance(error, NoDatabase) else "server_down",

@@ -84,5 +84,5 @@ def learn_registry(masker: Masker, registry: Registry) -> None:
     database = registry.file.database
     masker.learn([database.password], public=[database.user, database.name])
     for target in registry.file.targets.values():
-        masker.learn_url(getattr(target, "url", ""))
-        masker.learn_url(getattr(target, "direct_url", ""))
+        for url in target.urls():
+            masker.learn_url(url)

@@ -10,9 +10,10 @@ from aegisdb.registry import cache
 from aegisdb.registry.build import build_file
 from aegisdb.registry.draft import Draft, Located, place
 from aegisdb.registry.interpolation import Interpolation, Variables
+from aegisdb.registry.kinds import TARGETS
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.rules import meaning_problems
-from aegisdb.registry.types import ENV_TARGET, Registry, Unset, UrlTarget
+from aegisdb.registry.types import ENV_TARGET, Registry, Unset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
     default, source = file.default_target or next(iter(file.targets)), "default_target"
     if url := variables.get("DATABASE_URL"):
         direct = variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL") or ""
-        file = replace(file, targets={**file.targets, ENV_TARGET: UrlTarget(url=url, direct_url=direct)})
+        file = replace(file, targets={**file.targets, ENV_TARGET: TARGETS.build({"url": url, "direct_url": direct})})
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):
         default, source = wished, "AEGIS_TARGET"

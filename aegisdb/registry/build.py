@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegisdb.registry.types import (
-    AlembicSettings,
-    ComposeTarget,
-    Database,
-    EmbeddedTarget,
-    HttpSeed,
-    ModuleSeed,
-    RegistryFile,
-    Seed,
-    Service,
-    SnapshotLimits,
-    SqlSeed,
-    TargetSpec,
-    UrlTarget,
-)
+from aegisdb.registry.kinds import SEEDS, TARGETS
+from aegisdb.registry.types import AlembicSettings, Database, RegistryFile, Service, SnapshotLimits
 
 
 def build_file(plain: dict[str, Any]) -> RegistryFile:
     """The registry's content; `plain` has passed all checks."""
     content = dict(plain)
-    content["targets"] = {name: _target(target) for name, target in plain["targets"].items()}
+    content["targets"] = {name: TARGETS.build(target) for name, target in plain["targets"].items()}
     content["database"] = Database(**_with_tuples(plain["database"]))
     content["services"] = {name: _service(service) for name, service in plain.get("services", {}).items()}
     if "snapshots" in plain:
@@ -36,19 +23,9 @@ def _with_tuples(plain: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
 
 
-def _target(plain: dict[str, Any]) -> TargetSpec:
-    kinds: dict[str, type[TargetSpec]] = {"embedded": EmbeddedTarget, "compose": ComposeTarget}
-    return kinds.get(plain.get("server", ""), UrlTarget)(**_with_tuples(plain))
-
-
-def _seed(plain: dict[str, Any]) -> Seed:
-    kind = ModuleSeed if "module" in plain else HttpSeed if "http" in plain else SqlSeed
-    return kind(**_with_tuples(plain))
-
-
 def _service(plain: dict[str, Any]) -> Service:
     content = _with_tuples(plain)
-    content["seeds"] = tuple(_seed(seed) for seed in plain.get("seeds", ()))
+    content["seeds"] = tuple(SEEDS.build(seed) for seed in plain.get("seeds", ()))
     if plain.get("alembic"):
         content["alembic"] = AlembicSettings(**_with_tuples(plain["alembic"]))
     return Service(**content)

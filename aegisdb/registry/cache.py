@@ -62,9 +62,13 @@ def _passwords(plain: dict[str, Any]) -> Iterator[str]:
     """Texts in which a password is written out, outside of any `${VAR:-default}`."""
     yield re.sub(_VARIABLE, "", plain["database"].get("password", ""))
     for target in plain["targets"].values():
-        yield "".join(re.findall(_LITERAL, re.sub(_VARIABLE, "", target.get("url", ""))))
+        yield from _in_urls(target)
     for service in plain.get("services", {}).values():
         for seed in service.get("seeds", ()):
-            for field in ("http", "serve", "ready"):
-                text = seed.get(field) or ""
-                yield "".join(re.findall(_LITERAL, re.sub(_VARIABLE, "", text)))
+            yield from _in_urls(seed)
+
+
+def _in_urls(entry: dict[str, Any]) -> Iterator[str]:
+    for text in entry.values():
+        if isinstance(text, str):
+            yield "".join(re.findall(_LITERAL, re.sub(_VARIABLE, "", text)))

@@ -20,12 +20,12 @@ STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 class Choice:
     """Annotation of a union: `pick` names the variant of a value, or None; `message` says what there is to choose.
 
-    `hint` may guess what was meant.
+    `hint` may guess what was meant. What only a faulty file needs is asked for when there is one.
     """
 
     pick: Callable[[Any], str | None]
-    variants: Mapping[str, Any]
-    message: str
+    variants: Callable[[], Mapping[str, Any]]
+    message: Callable[[], str]
     hint: Callable[[Any], str] = lambda value: ""  # noqa: ARG005 - the signature of a real hint
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -34,10 +34,10 @@ class Choice:
 
         del source
         return core_schema.tagged_union_schema(
-            {tag: handler.generate_schema(variant) for tag, variant in self.variants.items()},
+            {tag: handler.generate_schema(variant) for tag, variant in self.variants().items()},
             discriminator=self.pick,
             custom_error_type="choice",
-            custom_error_message=self.message,
+            custom_error_message=self.message(),
         )
 
 

@@ -7,29 +7,31 @@ import re
 from pathlib import Path
 from typing import Any
 
+from aegisdb.registry.kinds import SEEDS, TARGETS
+
 PAGE = Path("docs") / "registry.md"
 BEGIN, END = "<!-- keys: made by `python -m aegisdb.registry.schema` -->", "<!-- /keys -->"
 
-_SECTIONS = {
-    "": "Top level",
-    "EmbeddedTarget": "`targets.NAME` with `server: embedded`",
-    "ComposeTarget": "`targets.NAME` with `server: compose`",
-    "UrlTarget": "`targets.NAME` with `url`",
-    "Database": "`database`",
-    "SnapshotLimits": "`snapshots`",
-    "Service": "`services.NAME`",
-    "AlembicSettings": "`services.NAME.alembic`",
-    "ModuleSeed": "`seeds` with `module`",
-    "HttpSeed": "`seeds` with `http`",
-    "SqlSeed": "`seeds` with `sql`",
-}
+
+def _sections() -> dict[str, str]:
+    """Headings by the names of the classes, in the page's order."""
+    return {
+        "": "Top level",
+        **{kind.__name__: kind.HEADING for kind in TARGETS.all().values()},
+        "Database": "`database`",
+        "SnapshotLimits": "`snapshots`",
+        "Service": "`services.NAME`",
+        "AlembicSettings": "`services.NAME.alembic`",
+        **{kind.__name__: kind.HEADING for kind in SEEDS.all().values()},
+    }
 
 
 def with_tables(page: str, schema: dict[str, Any]) -> str:
     """The page with fresh tables between its markers."""
-    missing = set(schema["$defs"]) - set(_SECTIONS)
+    sections = _sections()
+    missing = set(schema["$defs"]) - set(sections)
     assert not missing, f"add {missing} to the sections of {__name__}"  # noqa: S101 - for the author of a new class
-    parts = [_section(title, schema["$defs"][name] if name else schema) for name, title in _SECTIONS.items()]
+    parts = [_section(title, schema["$defs"][name] if name else schema) for name, title in sections.items()]
     between = f"{BEGIN}\n{''.join(parts)}{END}"
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _match: between, page, flags=re.DOTALL)
 

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.registry.kinds import SEEDS, TARGETS
 from aegisdb.registry.lookup import elements, is_text, items, texts
 from aegisdb.registry.problems import Problem
 
@@ -76,7 +77,8 @@ def path_problems(plain: Any, root: Path) -> Iterator[Problem]:
     """Every path that is absolute, leaves the tree, or names nothing."""
     tree = Tree(root)
     for key, _name, target in items(plain, "targets"):
-        for place, text in texts(target, "file"):
+        kind = TARGETS.of(target)
+        for place, text in (one for name in (kind.PATHS if kind else ()) for one in texts(target, name)):
             # told when the target is used: a registry may name a compose file that only some checkouts have
             yield from tree.problems((*key, *place), "", text, "")
     for key, text in texts(plain, "database", "init"):
@@ -115,6 +117,7 @@ def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterato
         if not (place == ("base",) and re.fullmatch(_CALLABLE, text)):
             yield from tree.problems((*key, *place), "", text, "file")
     for place, seed in elements(service, "seeds"):
-        for field in ("sql", "inputs"):
+        kind_of_seed = SEEDS.of(seed)
+        for field in kind_of_seed.PATHS if kind_of_seed else ():
             for inner, text in texts(seed, field):
                 yield from tree.problems((*key, *place, *inner), path, text, "file")

@@ -113,7 +113,7 @@ def _choice_of(kind: Any) -> Choice | None:
 
 def _inside(kind: Any, part: str | int) -> Any:
     if choice := _choice_of(kind):
-        return choice.variants[str(part)]
+        return choice.variants()[str(part)]
     if is_dataclass(kind):
         return get_type_hints(kind, include_extras=True)[str(part)]
     arguments = get_args(kind)

@@ -12,12 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from aegisdb.errors import BadInput, Refused, UsageError
+from aegisdb.errors import BadInput, UsageError
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.postgres.address import Address
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
-from aegisdb.registry.seed_types import HttpSeed, ModuleSeed, Seed, SqlSeed
-from aegisdb.registry.target_types import ComposeTarget, EmbeddedTarget, TargetSpec, UrlTarget
+from aegisdb.registry.kinds import SEEDS, TARGETS, Seed, Target
 
 if TYPE_CHECKING:
     from aegisdb.registry.owners import Owners
@@ -26,24 +24,22 @@ __all__ = [
     "ENV_TARGET",
     "AlembicSettings",
     "Base",
-    "ComposeTarget",
     "Database",
-    "EmbeddedTarget",
-    "HttpSeed",
-    "ModuleSeed",
     "Registry",
     "RegistryFile",
-    "Seed",
     "Service",
     "SnapshotLimits",
-    "SqlSeed",
-    "TargetSpec",
     "Unset",
-    "UrlTarget",
 ]
 
 ENV_TARGET = "env"
 """Name of the target that DATABASE_URL makes."""
+
+
+AnyTarget = Annotated[
+    Target, Choice(TARGETS.pick, TARGETS.variants, lambda: TARGETS.message("a target has"), TARGETS.hint)
+]
+AnySeed = Annotated[Seed, Choice(SEEDS.pick, SEEDS.variants, lambda: SEEDS.message("a seed has one of"), SEEDS.hint)]
 
 
 def _pick_base(value: Any) -> str | None:
@@ -96,8 +92,8 @@ Base = Annotated[
     str | tuple[str, ...],
     Choice(
         _pick_base,
-        {"<text>": str, "<list>": tuple[str, ...]},
-        "base is a SQL file, a list of SQL files, or `module:function`",
+        lambda: {"<text>": str, "<list>": tuple[str, ...]},
+        lambda: "base is a SQL file, a list of SQL files, or `module:function`",
     ),
 ]
 
@@ -118,7 +114,7 @@ class Service:
     """Names and shell patterns of the tables (and other objects) that it owns."""
     after: tuple[str, ...] = ()
     """Services that migrate before it; foreign keys add to it."""
-    seeds: tuple[Seed, ...] = ()
+    seeds: tuple[AnySeed, ...] = ()
     """Seeds in order."""
     schema: str | None = None
     """Its own schema: search_path and version table live there."""
@@ -150,7 +146,7 @@ class RegistryFile:
     """Version of this format."""
     project: str
     """Name of the project."""
-    targets: dict[str, TargetSpec]
+    targets: dict[str, AnyTarget]
     """Databases to work on, by name."""
     database: Database
     """What the database is called, who owns it, and what a new one gets."""
@@ -224,7 +220,7 @@ class Registry:
                     code="unset_variable",
                 )
 
-    def target(self, name: str) -> TargetSpec:
+    def target(self, name: str) -> Target:
         """The target `name`, with every value that it needs.
 
         Raises:
@@ -236,24 +232,8 @@ class Registry:
             raise _unknown("target", name, self.file.targets)
         self.require("targets", name)
         spec = self.file.targets[name]
-        if isinstance(spec, UrlTarget):
-            self._readable(name, spec)
-        else:
-            self.require("database")
+        spec.require(self, name)
         return spec
-
-    def _readable(self, name: str, spec: UrlTarget) -> None:
-        source, where = "DATABASE_URL" if name == ENV_TARGET else f"target {name}", self.path.name
-        try:
-            address = Address.from_url(spec.url)
-            if spec.direct_url:
-                source = "DATABASE_URL_DIRECT" if name == ENV_TARGET else f"{source}: direct_url"
-                address = Address.from_url(spec.direct_url)
-        except (BadInput, Refused) as error:
-            raise type(error)(f"{source}: {error.message}", hint=error.hint, where=where, code=error.code) from None
-        if not address.database:
-            hint = "write postgresql://user:password@host:port/database"
-            raise BadInput(f"{source}: the database URL names no database", hint=hint, where=where, code="url")
 
     def service(self, name: str) -> Service:
         """The service `name`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aegisdb.seeds.execution import SeedRunResult, run_seed, run_seeds, seeds_of
 from aegisdb.seeds.ledger import SeedDone
-from aegisdb.seeds.sources import Sources, seed_digest, seed_files, seed_name
+from aegisdb.seeds.sources import Sources, seed_digest, seed_files
 
 __all__ = [
     "SeedDone",
@@ -14,6 +14,5 @@ __all__ = [
     "run_seeds",
     "seed_digest",
     "seed_files",
-    "seed_name",
     "seeds_of",
 ]

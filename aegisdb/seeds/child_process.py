@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from aegisdb import processes, runners
 from aegisdb.postgres.driver_urls import driver_environment, driver_url
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from aegisdb.postgres.address import Address
-    from aegisdb.registry.types import HttpSeed, ModuleSeed, Registry
+    from aegisdb.registry.types import Registry
     from aegisdb.runtime.forkserver import ForkedModule, WarmProcess
 
 _TAIL_BYTES = 8192
@@ -28,6 +28,18 @@ _TAIL_LINES = 12
 
 
 P = TypeVar("P", "subprocess.Popen[bytes]", "ForkedModule")
+
+
+class Connecting(Protocol):
+    """A seed whose program is given the database's URL in a variable."""
+
+    @property
+    def url_env(self) -> str:
+        """The variable."""
+
+    @property
+    def driver(self) -> str:
+        """SQLAlchemy's driver in the URL; empty for plain postgresql://."""
 
 
 class Child(Generic[P]):
@@ -62,7 +74,7 @@ class Child(Generic[P]):
 def running(
     registry: Registry,
     service: str,
-    seed: ModuleSeed | HttpSeed,
+    seed: Connecting,
     argv: list[str],
     address: Address,
     *,
@@ -91,20 +103,20 @@ def running(
 
 @contextmanager
 def forked(
-    warm: WarmProcess, registry: Registry, service: str, seed: ModuleSeed, address: Address
+    warm: WarmProcess, registry: Registry, service: str, seed: Connecting, module: str, address: Address
 ) -> Iterator[Child[ForkedModule]]:
     """Run a seed's module as `running` would with `python -m`, without starting Python."""
     root = service_directory(registry, service)
     with tempfile.TemporaryFile() as log:
         env = _environment(None, root, _database(seed, address))
-        child = Child(warm.run_module(seed.module, root, env, log.fileno()), log, address)
+        child = Child(warm.run_module(module, root, env, log.fileno()), log, address)
         try:
             yield child
         finally:
             child.end()
 
 
-def _database(seed: ModuleSeed | HttpSeed, address: Address) -> dict[str, str]:
+def _database(seed: Connecting, address: Address) -> dict[str, str]:
     return {**driver_environment(address, seed.driver), seed.url_env: driver_url(address, seed.driver)}
 
 

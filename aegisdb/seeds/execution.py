@@ -10,12 +10,12 @@ from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.driver_urls import require_sayable
 from aegisdb.progress import Event, Listener, silent
-from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 from aegisdb.results import Result
 from aegisdb.seeds import fills, ledger
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.ledger import SeedDone
-from aegisdb.seeds.sources import seed_digest, seed_name, service_directory
+from aegisdb.seeds.run import SeedRun
+from aegisdb.seeds.sources import seed_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.locks import WriterLock
+    from aegisdb.registry.kinds import Seed
     from aegisdb.registry.types import Registry
 
 
@@ -55,13 +56,21 @@ def run_seed(
     Raises:
         BadInput, Unreachable, Refused: nothing changed. Failed: the message says what is in its tables now.
     """
-    name = seed_name(seed)
+    name = seed.label
     listen(Event(step="seed", subject=f"{service}: {name}"))
     for table in seed.fills:
         fills.read_name(table)
     digest, began = seed_digest(registry, service, seed), time.monotonic()
     try:
-        _dispatch(registry, service, seed, address, bindir, listen)
+        where = SeedRun(
+            registry=registry,
+            service=service,
+            address=address,
+            deadline=Deadline(seed.timeout),
+            bindir=bindir,
+            listen=listen,
+        )
+        seed.run(where)
         counts = _rows_now(registry, service, seed, address)
         fills.require_filled(counts, seed.fills, f"{name} of {service}")
     except Failed as error:
@@ -96,8 +105,8 @@ def run_seeds(
     done: list[SeedDone] = []
     if not wanted:
         return ()
-    require_sayable(address, [seed.driver for _, seed in wanted if not isinstance(seed, SqlSeed)])
-    if sum(isinstance(seed, ModuleSeed) and registry.services[name].runner is None for name, seed in wanted) > 1:
+    require_sayable(address, [driver for _, seed in wanted for driver in seed.drivers()])
+    if sum(seed.RUNS_PYTHON and registry.services[name].runner is None for name, seed in wanted) > 1:
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(registry)  # one start of Python for all of them
@@ -123,7 +132,7 @@ def _run_and_record(
 @contextmanager
 def _partial(done: list[SeedDone], wanted: tuple[tuple[str, Seed], ...]) -> Iterator[None]:
     """An error of the next seed also says what ran before it and what did not start."""
-    names = [f"{service}: {seed_name(seed)}" for service, seed in wanted]
+    names = [f"{service}: {seed.label}" for service, seed in wanted]
     now = len(done)
 
     def so_far() -> SeedRunResult:
@@ -142,26 +151,6 @@ def _partial(done: list[SeedDone], wanted: tuple[tuple[str, Seed], ...]) -> Iter
         raise error.amended(result=so_far()) from None
 
 
-def _dispatch(
-    registry: Registry, service: str, seed: Seed, address: Address, bindir: Path | None, listen: Listener
-) -> None:
-    deadline = Deadline(seed.timeout)
-    match seed:
-        case ModuleSeed():
-            from aegisdb.seeds.module_seed import run_module
-
-            run_module(registry, service, seed, address, deadline)
-        case HttpSeed():
-            from aegisdb.seeds.http_seed import run_http
-
-            run_http(registry, service, seed, address, deadline, listen)
-        case SqlSeed():
-            from aegisdb.postgres import psql
-
-            path = service_directory(registry, service) / seed.sql
-            psql.run_file(address, path, bindir=bindir, timeout=seed.timeout)
-
-
 def _rows_now(registry: Registry, service: str, seed: Seed, address: Address) -> dict[str, int]:
     """Rows in the tables that the seed fills, after it ran."""
     from aegisdb.postgres.connection import connect
@@ -175,8 +164,8 @@ def _rows_now(registry: Registry, service: str, seed: Seed, address: Address) ->
 
 
 def _with_state(error: Failed, registry: Registry, service: str, seed: Seed, address: Address) -> Failed:
-    """The error with the seed's name and what its tables hold now; a SQL seed was undone as a whole."""
-    if isinstance(seed, SqlSeed):
+    """The error with the seed's name and what its tables hold now; one that is all or nothing was undone."""
+    if seed.ALL_OR_NOTHING:
         state = "nothing of it was kept (one transaction)"
     else:
         try:
@@ -184,7 +173,7 @@ def _with_state(error: Failed, registry: Registry, service: str, seed: Seed, add
         except Failed:
             state = "the database does not answer any more"
     headline, _, detail = error.message.partition("\n")
-    what = f"{seed_name(seed)} of {service}"
+    what = f"{seed.label} of {service}"
     headline = headline if what in headline else f"{what}: {headline}"
     return error.amended(
         message=f"{headline}; {state}" + (f"\n{detail}" if detail else ""),

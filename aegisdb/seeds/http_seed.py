@@ -5,18 +5,17 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, TimedOut
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event, under_way
 from aegisdb.seeds import port_holders
-from aegisdb.seeds.child_process import Child, indented, running
+from aegisdb.seeds.child_process import Child, Connecting, indented, running
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.http_answer import complaint, excerpt
 from aegisdb.seeds.http_request import Endpoint, listens, read_endpoint, send
-from aegisdb.seeds.sources import seed_name, service_directory
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.progress import Listener
-    from aegisdb.registry.types import HttpSeed, Registry
+    from aegisdb.seeds.run import SeedRun
 
     Server = Child[subprocess.Popen[bytes]]
 
@@ -35,9 +34,26 @@ _PROBE_SECONDS = 5.0
 _OTHER_PORT = "stop it, for the seed starts one of its own, or give the seed another port (aegisdb explain seed)"
 
 
-def run_http(
-    registry: Registry, service: str, seed: HttpSeed, address: Address, deadline: Deadline, listen: Listener
-) -> None:
+class HttpSeed(Connecting, Protocol):
+    """A request, and how its server is started and known; `seed_kinds.http` says what each means."""
+
+    @property
+    def http(self) -> str: ...  # noqa: D102
+
+    @property
+    def serve(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def ready(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def remote(self) -> bool: ...  # noqa: D102
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+
+
+def run_http(run: SeedRun, seed: HttpSeed) -> None:
     """Send the request, to what already listens or to a server started for it and stopped afterwards.
 
     Raises:
@@ -48,22 +64,22 @@ def run_http(
         Busy: `serve` cannot have the port before the deadline; nothing was sent.
         Failed: status, redirect, error body, deadline, or the server did not start; its last lines are in the message.
     """
-    endpoint = _checked(seed, service)
-    with _server(registry, service, seed, endpoint, address, deadline, listen) as child:
+    endpoint = _checked(seed, run.service)
+    with _server(run, seed, endpoint) as child:
         reason, code = "", "seed_http"
         try:
-            reason = complaint(send(endpoint, deadline))
+            reason = complaint(send(endpoint, run.deadline))
         except Failed as error:
             reason, code = error.message, error.code
         if reason:
-            raise Failed(mask(f"{seed_name(seed)} of {service} {reason}{_log(child)}", address), code=code)
+            raise Failed(mask(f"{seed.label} of {run.service} {reason}{_log(child)}", run.address), code=code)
 
 
 def _checked(seed: HttpSeed, service: str) -> Endpoint:
     endpoint = read_endpoint(seed.http)
     if not endpoint.local and (seed.serve or not seed.remote):
         raise BadInput(
-            f"{seed_name(seed)} of {service} goes to another machine",
+            f"{seed.label} of {service} goes to another machine",
             hint="seeds go to localhost; `remote: true` (without `serve:`) in services.yaml allows another host",
             code="remote_seed",
         )
@@ -71,15 +87,8 @@ def _checked(seed: HttpSeed, service: str) -> Endpoint:
 
 
 @contextmanager
-def _server(
-    registry: Registry,
-    service: str,
-    seed: HttpSeed,
-    endpoint: Endpoint,
-    address: Address,
-    deadline: Deadline,
-    listen: Listener,
-) -> Iterator[Server | None]:
+def _server(run: SeedRun, seed: HttpSeed, endpoint: Endpoint) -> Iterator[Server | None]:
+    service, address, deadline, listen = run.service, run.address, run.deadline, run.listen
     if not seed.serve:
         _refuse_other_database(seed, address, deadline)
         yield None
@@ -93,19 +102,19 @@ def _server(
         if _await_port(service, seed, endpoint, address, deadline, listen) == "ours":
             yield None
             return
-        argv = _argv(registry, service, seed)
+        argv = _argv(run, seed.serve)
         with (
             under_way(listen, "serve", service, seed.serve),
-            running(registry, service, seed, argv, address, mark=port_holders.MARK) as child,
+            running(run.registry, service, seed, argv, address, mark=port_holders.MARK) as child,
         ):
             if _wait_until_ready(service, seed, endpoint, address, child, deadline):
                 yield child
                 return
 
 
-def _argv(registry: Registry, service: str, seed: HttpSeed) -> list[str]:
-    runner, home = registry.services[service].runner, service_directory(registry, service)
-    argv = shlex.split(seed.serve or "")
+def _argv(run: SeedRun, serve: str) -> list[str]:
+    runner, home = run.runner, run.home
+    argv = shlex.split(serve)
     is_python = argv[:1] == ["python"]
     return [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
 

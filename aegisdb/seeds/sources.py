@@ -1,4 +1,4 @@
-"""What a seed is made of: its name, the files it comes from and the hash over them."""
+"""What a seed is made of: the files it comes from and the hash over them."""
 
 from __future__ import annotations
 
@@ -6,34 +6,20 @@ import ast
 import hashlib
 import json
 import os
-import re
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import BadInput
 from aegisdb.file_cache import Kind, Remembered
-from aegisdb.registry.types import HttpSeed, ModuleSeed, Seed, SqlSeed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from aegisdb.registry.kinds import Seed
     from aegisdb.registry.types import Registry
 
 _IMPORTS = Kind("cache/imports.json")
-_APPLICATION = re.compile(r"^(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*$")
-
-
-def seed_name(seed: Seed) -> str:
-    """How tables, errors and the ledger call a seed: kind and what it runs."""
-    match seed:
-        case ModuleSeed():
-            return f"module {seed.module}"
-        case HttpSeed():
-            return f"http {seed.http}"
-        case SqlSeed():
-            return f"sql {seed.sql}"
 
 
 class Sources:
@@ -65,11 +51,8 @@ class Sources:
     def files(self, service: str, seed: Seed) -> tuple[Path, ...]:
         """As `seed_files`."""
         root = service_directory(self._registry, service)
-        if isinstance(seed, SqlSeed):
-            return (_existing(root / seed.sql, service, seed),)
-        found = {_existing(root / name, service, seed) for name in seed.inputs}
-        module = seed.module if isinstance(seed, ModuleSeed) else _served_module(seed)
-        if module:
+        found = {_existing(root / name, service, seed) for name in seed.files()}
+        if module := seed.code():
             self._collect(root, module, found)
         return tuple(sorted(found))
 
@@ -115,18 +98,12 @@ def service_directory(registry: Registry, service: str) -> Path:
 def _existing(path: Path, service: str, seed: Seed) -> Path:
     if not path.is_file():
         raise BadInput(
-            f"{seed_name(seed)} of {service} needs a file that is not there: {path.name}",
+            f"{seed.label} of {service} needs a file that is not there: {path.name}",
             hint="correct the seed's entry in services.yaml or restore the file",
             where=str(path),
             code="file",
         )
     return path
-
-
-def _served_module(seed: HttpSeed) -> str:
-    words = shlex.split(seed.serve or "")
-    applications = [found["module"] for word in words if (found := _APPLICATION.match(word))]
-    return applications[0] if applications else ""
 
 
 def _own_names(root: Path) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The targets' servers: embedded, compose, url. `server_for` gives the one that a target names."""
+"""The targets' servers. `server_for` gives the one that a target names; `aegisdb/target_kinds` has the kinds."""
 
 from __future__ import annotations
 
@@ -19,20 +19,10 @@ def server_for(registry: Registry, target: str) -> Server:
         BadInput: no such target.
     """
     from aegisdb.errors import BadInput
-    from aegisdb.registry.types import ComposeTarget, EmbeddedTarget
 
     spec = registry.file.targets.get(target)
     if spec is None:
         known = ", ".join(registry.file.targets)
         raise BadInput(f"no target {target!r} in {registry.path.name}", hint=f"targets: {known}", code="target")
-    if isinstance(spec, EmbeddedTarget):
-        from aegisdb.servers.embedded import EmbeddedServer
-
-        return EmbeddedServer(registry, target, spec)
-    if isinstance(spec, ComposeTarget):
-        from aegisdb.servers.compose import ComposeServer
-
-        return ComposeServer(registry, target, spec)
-    from aegisdb.servers.url import UrlServer
-
-    return UrlServer(registry, target, spec)
+    server: Server = spec.make_server(registry, target)
+    return server

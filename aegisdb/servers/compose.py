@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Protocol
 
 from aegisdb.errors import BadInput, Failed, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
-    from aegisdb.registry.types import ComposeTarget, Registry
+    from aegisdb.registry.types import Registry
 
 _PORT = "5432/tcp"
 _READY_WAIT = 180.0
@@ -31,13 +31,28 @@ _POLL = 0.1
 _LOG_LINES = "12"
 
 
+class Spec(Protocol):
+    """What services.yaml says about the target, as `target_kinds` explains it."""
+
+    @property
+    def file(self) -> str: ...  # noqa: D102
+
+    @property
+    def service(self) -> str: ...  # noqa: D102
+
+    @property
+    def flush(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 class ComposeServer:
     """The PostgreSQL service of a compose file, with what else the file starts."""
 
-    kind: Literal["compose"] = "compose"
+    kind = "compose"
+    managed = True
+    found_at_once = False
     own = True
 
-    def __init__(self, registry: Registry, target: str, spec: ComposeTarget) -> None:
+    def __init__(self, registry: Registry, target: str, spec: Spec) -> None:
         self._registry = registry
         self._target = target
         self._spec = spec

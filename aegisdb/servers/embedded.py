@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from aegisdb.errors import BadInput, LoginRefused, NotRunning, Unreachable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
-    from aegisdb.registry.types import EmbeddedTarget, Registry
+    from aegisdb.registry.types import Registry
     from aegisdb.servers.state import State
 
 _LOCK_WAIT = 180.0
@@ -44,13 +44,25 @@ _TAKEN_OVER = (
 )
 
 
+class Spec(Protocol):
+    """What services.yaml says about the target, as `target_kinds` explains it."""
+
+    @property
+    def port(self) -> int: ...  # noqa: D102
+
+    @property
+    def bindir(self) -> str | None: ...  # noqa: D102
+
+
 class EmbeddedServer:
     """The embedded server of one target."""
 
-    kind: Literal["embedded"] = "embedded"
+    kind = "embedded"
+    managed = True
+    found_at_once = True
     own = True
 
-    def __init__(self, registry: Registry, target: str, spec: EmbeddedTarget) -> None:
+    def __init__(self, registry: Registry, target: str, spec: Spec) -> None:
         self._registry = registry
         self._target = target
         self._spec = spec

@@ -28,8 +28,16 @@ class Server(Protocol):
     """The server of one target."""
 
     @property
-    def kind(self) -> Literal["embedded", "compose", "url"]:
-        """Which of the three it is."""
+    def kind(self) -> str:
+        """The word by which services.yaml chooses it."""
+
+    @property
+    def managed(self) -> bool:
+        """Whether it is started and stopped here."""
+
+    @property
+    def found_at_once(self) -> bool:
+        """Whether `address` asks nobody: no other program and no server."""
 
     @property
     def own(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Protocol
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
@@ -14,19 +14,34 @@ from aegisdb.servers.wheels import server_directory
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
-    from aegisdb.registry.types import Registry, UrlTarget
+    from aegisdb.registry.types import Registry
     from aegisdb.servers.server import Proof
 
 _OLDEST = 140000
 
 
+class Spec(Protocol):
+    """What services.yaml says about the target, as `target_kinds` explains it."""
+
+    @property
+    def url(self) -> str: ...  # noqa: D102
+
+    @property
+    def direct_url(self) -> str: ...  # noqa: D102
+
+    @property
+    def bindir(self) -> str | None: ...  # noqa: D102
+
+
 class UrlServer:
     """The server that a URL names."""
 
-    kind: Literal["url"] = "url"
+    kind = "url"
+    managed = False
+    found_at_once = True
     own = False
 
-    def __init__(self, registry: Registry, target: str, spec: UrlTarget) -> None:
+    def __init__(self, registry: Registry, target: str, spec: Spec) -> None:
         self._registry = registry
         self._target = target
         self._spec = spec

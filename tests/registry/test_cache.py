@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aegisdb.registry import load
-from aegisdb.registry.types import UrlTarget
+from aegisdb.target_kinds.url import UrlTarget
 from tests.registry.registries import SOUND, edited, faults, read, write
 
 CACHE = Path(".aegisdb") / "cache" / "registry.json"

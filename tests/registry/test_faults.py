@@ -34,19 +34,19 @@ default_target: locl
 MANY_FAULTS = """\
 1:10 version: expected 1
 2:10 project: expected a text, found a number -> put it in quotes
-4:10 targets.local: a target has `server: embedded`, `server: compose` or `url: postgresql://...` -> did you mean embedded?
+4:10 targets.local: a target has `server: compose`, `server: embedded` or `url: postgresql://...` -> did you mean embedded?
 5:31 targets.a.port: expected a whole number, found a text
 5:36 targets.a.prot: unknown key -> did you mean port? allowed: server, port, bindir, protected
 6:12 targets.b.url: expected a text, found a number -> put it in quotes
 6:15 targets.b.protectd: unknown key -> did you mean protected? allowed: url, direct_url, bindir, protected
-7:6 targets.c: a target has `server: embedded`, `server: compose` or `url: postgresql://...`
+7:6 targets.c: a target has `server: compose`, `server: embedded` or `url: postgresql://...`
 8:1 database.user: this key is missing
 10:9 database.init: expected a list, found a text
 10:9 database.init: no file x -> create it, or correct the path
 12:3 services.shop.path: this key is missing
 13:5 services.shop.pth: unknown key -> did you mean path? allowed: path, alembic, runner, owns, after, seeds, schema, base, stamp
 14:11 services.shop.base: base is a SQL file, a list of SQL files, or `module:function`
-16:9 services.shop.seeds[0]: a seed has one of `module: package.name`, `http: POST URL` or `sql: FILE` -> did you mean module?
+16:9 services.shop.seeds[0]: a seed has one of `http: POST URL`, `module: package.name` or `sql: FILE` -> did you mean module?
 17:30 services.shop.seeds[1].timeout: expected a number, found a text
 18:13 services.shop.after[0]: no service is called 'stok' -> did you mean stock? services: shop, stock
 19:3 services.stock: expected a mapping (key: value), found nothing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aegisdb.errors import BadInput, Refused, UsageError
-from aegisdb.registry.types import UrlTarget
+from aegisdb.target_kinds.url import UrlTarget
 from aegisdb.workspace import open_workspace
 from tests.registry.registries import edited, read, write
 

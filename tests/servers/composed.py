@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aegisdb.registry.types import ComposeTarget
 from aegisdb.servers.compose import ComposeServer
+from aegisdb.target_kinds.compose import ComposeTarget
 from tests.postgres_server import PASSWORD, free_port
 from tests.servers.projects import REPOSITORY, registry
 

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aegisdb.registry.types import ComposeTarget, Database, EmbeddedTarget, Registry, RegistryFile, UrlTarget
+from aegisdb.registry.types import Database, Registry, RegistryFile
 from aegisdb.servers.embedded import EmbeddedServer
+from aegisdb.target_kinds.compose import ComposeTarget
+from aegisdb.target_kinds.embedded import EmbeddedTarget
+from aegisdb.target_kinds.url import UrlTarget
 from tests.postgres_server import PASSWORD, free_port
 
 REPOSITORY = Path(__file__).parents[2]

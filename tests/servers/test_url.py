@@ -10,9 +10,9 @@ from aegisdb.errors import BadInput, Refused, Unreachable
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.progress import silent
-from aegisdb.registry.types import UrlTarget
 from aegisdb.servers import server_for
 from aegisdb.servers.url import UrlServer
+from aegisdb.target_kinds.url import UrlTarget
 from tests.invoke import invoke
 from tests.postgres_server import PASSWORD, TestServer, free_port
 from tests.servers.projects import registry

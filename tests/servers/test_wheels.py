@@ -13,9 +13,9 @@ import pytest
 
 from aegisdb.errors import BadInput
 from aegisdb.progress import Event, silent
-from aegisdb.registry.types import EmbeddedTarget
 from aegisdb.servers import wheels
 from aegisdb.servers.embedded import EmbeddedServer
+from aegisdb.target_kinds.embedded import EmbeddedTarget
 from tests.postgres_server import BIN, free_port
 from tests.servers.projects import data_of, embedded, home_of, registry
 

@@ -37,7 +37,7 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
         Refused: a URL's server; or no proof for `volumes`, or the typed name was wrong.
         Busy: a writer holds the database's lock.
     """
-    if ws.server.kind == "url":
+    if not ws.server.managed:
         ws.server.stop(destroy=volumes)  # which refuses
     if not volumes:
         if address := _address(ws):
@@ -55,7 +55,7 @@ def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
     Raises:
         Refused: a URL's server.
     """
-    if ws.server.kind == "url":
+    if not ws.server.managed:
         ws.server.stop(destroy=volumes)  # which refuses
     runs = _address(ws) is not None
     steps = [f"stop the {ws.server.kind} server {ws.server.label()}"] if runs else []

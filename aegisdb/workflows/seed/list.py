@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.results import Result
-from aegisdb.seeds import ledger, seed_digest, seed_name, seeds_of
+from aegisdb.seeds import ledger, seed_digest, seeds_of
 from aegisdb.workflows.seed.run import seeding_services
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aegisdb.registry.types import Registry, Seed
+    from aegisdb.registry.kinds import Seed
+    from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
 State = Literal["never run", "current", "changed"]
@@ -52,7 +53,7 @@ def seed_list(ws: Workspace, *, service: str = "") -> SeedListResult:
 
 
 def _listed(registry: Registry, service: str, seed: Seed, runs: dict[tuple[str, str], ledger.LedgerRow]) -> ListedSeed:
-    name = seed_name(seed)
+    name = seed.label
     last = runs.get((service, name))
     if last is None:
         return ListedSeed(service=service, seed=name, state="never run")

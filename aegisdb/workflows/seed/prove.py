@@ -9,12 +9,12 @@ from aegisdb.errors import Problem
 from aegisdb.progress import Event
 from aegisdb.proofs.second_run import look, what_changed
 from aegisdb.results import Result
-from aegisdb.seeds import run_seed, seed_name, seeds_of
+from aegisdb.seeds import run_seed, seeds_of
 from aegisdb.workflows.seed.run import require_at_head, seeding_services
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
-    from aegisdb.registry.types import Seed
+    from aegisdb.registry.kinds import Seed
     from aegisdb.workspace import Workspace
 
 
@@ -57,13 +57,13 @@ def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
 
 def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
     bindir = ws.server.bindir()
-    ws.listen(Event(step="prove", subject=f"{service}: {seed_name(seed)}"))
+    ws.listen(Event(step="prove", subject=f"{service}: {seed.label}"))
     first = run_seed(ws.registry, service, seed, clone, bindir=bindir)
     before = look(clone)
     second = run_seed(ws.registry, service, seed, clone, bindir=bindir)
     differences = what_changed(before, look(clone))
     seconds = first.seconds + second.seconds
-    ws.listen(Event(step="prove", subject=f"{service}: {seed_name(seed)}", seconds=seconds))
+    ws.listen(Event(step="prove", subject=f"{service}: {seed.label}", seconds=seconds))
     return ProvenSeed(
         service=service, seed=first.seed, idempotent=not differences, seconds=seconds, differences=differences
     )

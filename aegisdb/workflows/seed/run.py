@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import Difference
 from aegisdb.results import Result
-from aegisdb.seeds import SeedRunResult, run_seeds, seed_name, seeds_of
+from aegisdb.seeds import SeedRunResult, run_seeds, seeds_of
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
@@ -25,7 +25,7 @@ class SeedPlan(Result):
 def plan_seeds(ws: Workspace, *, service: str = "") -> SeedPlan:
     """The seeds that would run, in order; contacts nothing."""
     services = seeding_services(ws.registry, service)
-    return SeedPlan(seeds=tuple(f"{name}: {seed_name(seed)}" for name, seed in seeds_of(ws.registry, services)))
+    return SeedPlan(seeds=tuple(f"{name}: {seed.label}" for name, seed in seeds_of(ws.registry, services)))
 
 
 def seed_run(ws: Workspace, *, service: str = "", dry_run: bool = False) -> SeedRunResult | SeedPlan:

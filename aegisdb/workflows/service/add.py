@@ -133,12 +133,11 @@ def _url(registry: Registry) -> str:
     """What plain `alembic` uses without DATABASE_URL. A password only where services.yaml shows it as a default."""
     from aegisdb.postgres.address import Address, Secret
     from aegisdb.registry.cache import draft_of
-    from aegisdb.registry.types import EmbeddedTarget
 
     database = registry.file.database
     raw = draft_of(registry.path, registry.path.read_bytes()).plain["database"].get("password", "")
     default = _DEFAULT.fullmatch(raw)
-    ports = [target.port for target in registry.file.targets.values() if isinstance(target, EmbeddedTarget)]
+    ports = [port for target in registry.file.targets.values() if (port := target.local_port()) is not None]
     password = Secret(default["default"] if default else "")
     address = Address("localhost", ports[0] if ports else 5432, database.user, password, database.name)
     return address.url().replace("%", "%%")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
-    from aegisdb.registry.types import Seed, Service
+    from aegisdb.registry.types import Service
     from aegisdb.workspace import Workspace
 
 
@@ -45,11 +45,6 @@ def _listed(name: str, service: Service) -> ListedService:
         version_table=service.alembic.version_table if service.alembic else "",
         owns=service.owns,
         after=service.after,
-        seeds=tuple(_seed(seed) for seed in service.seeds),
+        seeds=tuple(seed.what for seed in service.seeds),
         runner=" ".join(service.runner or ()),
     )
-
-
-def _seed(seed: Seed) -> str:
-    # each kind of seed has exactly one attribute of its kind's name
-    return next(str(getattr(seed, kind)) for kind in ("module", "http", "sql") if hasattr(seed, kind))

@@ -1,0 +1,40 @@
+"""Where a seed runs, and for how long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aegisdb import runners
+    from aegisdb.postgres.address import Address
+    from aegisdb.progress import Listener
+    from aegisdb.registry.types import Registry
+    from aegisdb.seeds.deadline import Deadline
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedRun:
+    """One run of one seed."""
+
+    registry: Registry
+    service: str
+    address: Address
+    """The database that it fills."""
+    deadline: Deadline
+    bindir: Path | None
+    """Where psql is; None for PATH."""
+    listen: Listener
+
+    @property
+    def home(self) -> Path:
+        """The service's folder."""
+        return self.registry.root / self.registry.services[self.service].path
+
+    @property
+    def runner(self) -> runners.Runner:
+        """How the service's environment is reached."""
+        return self.registry.services[self.service].runner

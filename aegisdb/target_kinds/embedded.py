@@ -1,0 +1,55 @@
+"""Targets with `server: embedded`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.registry.kinds import Target
+from aegisdb.registry.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aegisdb.registry.document import Key
+    from aegisdb.registry.types import Registry
+    from aegisdb.servers.server import Server
+
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedTarget(Target):
+    """PostgreSQL 18 with AGE and pgvector from a wheel, on 127.0.0.1, data under `.aegisdb/`."""
+
+    EXAMPLE = "server: embedded"
+    HEADING = "`targets.NAME` with `server: embedded`"
+
+    server: Literal["embedded"]
+    """Kind of server."""
+    port: int = 5432
+    """Wished port; when it is taken a free one is used and remembered."""
+    bindir: str | None = None
+    """Directory of PostgreSQL's own programs to use instead of the wheel's."""
+    protected: bool = False
+    """Never run a destructive task here, whatever is confirmed."""
+
+    @classmethod
+    def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
+        """A port that is none."""
+        port = plain.get("port")
+        if isinstance(port, int) and not 1 <= port <= _MAX_PORT:
+            yield Problem((*key, "port"), f"a port is a number from 1 to {_MAX_PORT}")
+
+    def local_port(self) -> int:
+        """The wished port."""
+        return self.port
+
+    def make_server(self, registry: Registry, name: str) -> Server:
+        """The server under `.aegisdb/servers`."""
+        from aegisdb.servers.embedded import EmbeddedServer
+
+        return EmbeddedServer(registry, name, self)
+
+
+KIND = EmbeddedTarget

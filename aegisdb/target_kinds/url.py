@@ -1,0 +1,60 @@
+"""Targets with `url:`, and the one that DATABASE_URL makes."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import BadInput, Refused
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.address import Address
+from aegisdb.registry.kinds import Target
+from aegisdb.registry.types import ENV_TARGET
+
+if TYPE_CHECKING:
+    from aegisdb.registry.types import Registry
+    from aegisdb.servers.server import Server
+
+
+@dataclass(frozen=True, kw_only=True)
+class UrlTarget(Target):
+    """Any PostgreSQL 14 or newer by its URL."""
+
+    EXAMPLE = "url: postgresql://..."
+    HEADING = "`targets.NAME` with `url`"
+
+    url: str = field(repr=False)
+    """postgresql://user:password@host:port/database, usually from `${VAR}`."""
+    direct_url: str = field(default="", repr=False)
+    """The same database past a pooler: all sessions of the suite go there, `url` is what `db.url` prints."""
+    bindir: str | None = None
+    """Directory of a psql to use first, where it does what the URL asks (TLS)."""
+    protected: bool = False
+    """Never run a destructive task here, whatever is confirmed."""
+
+    def require(self, registry: Registry, name: str) -> None:
+        """Refuse a URL that cannot be read, or names no database; raises as `Target.require`."""
+        source, where = "DATABASE_URL" if name == ENV_TARGET else f"target {name}", registry.path.name
+        try:
+            address = Address.from_url(self.url)
+            if self.direct_url:
+                source = "DATABASE_URL_DIRECT" if name == ENV_TARGET else f"{source}: direct_url"
+                address = Address.from_url(self.direct_url)
+        except (BadInput, Refused) as error:
+            raise type(error)(f"{source}: {error.message}", hint=error.hint, where=where, code=error.code) from None
+        if not address.database:
+            hint = "write postgresql://user:password@host:port/database"
+            raise BadInput(f"{source}: the database URL names no database", hint=hint, where=where, code="url")
+
+    def urls(self) -> tuple[str, ...]:
+        """Both."""
+        return self.url, self.direct_url
+
+    def make_server(self, registry: Registry, name: str) -> Server:
+        """The server that the URL names."""
+        from aegisdb.servers.url import UrlServer
+
+        return UrlServer(registry, name, self)
+
+
+KIND = UrlTarget
