@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import HistoryError
 from aegisdb.files import shown
 from aegisdb.lint.steps import Step, steps, walk
+from aegisdb.revisions.downgrades import function_of
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
@@ -69,7 +70,7 @@ class RevisionFile:
 
     def function(self, name: str) -> ast.FunctionDef | None:
         """A function of the file's top level."""
-        return next((n for n in self.tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+        return function_of(self.tree, name)
 
 
 @dataclass(frozen=True, kw_only=True)

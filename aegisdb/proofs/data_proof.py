@@ -107,7 +107,7 @@ class DataProver:
     def _one(
         self, session: Session, conn: Connection, history: History, revision: Revision, *, prove: bool
     ) -> RevisionProof:
-        if revision.one_way is not None:
+        if revision.one_way is not None or self._ws.registry.services[history.service].one_way:
             return describe(history, revision, "one way")
         before = self._contents(conn) if prove else Contents({}, {})
         code = "data_downgrade_failed"

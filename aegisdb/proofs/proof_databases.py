@@ -67,6 +67,9 @@ class Ground:
         self._stages = 0
         self._kept: str | None = None
         self._session: Session | None = None
+        self._served = 0
+        """Databases that the process of the session has seen."""
+        self._fresh = False
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
@@ -90,12 +93,29 @@ class Ground:
             yield Stage(session, conn, beside)
             session.release()
 
+    def renew(self) -> bool:
+        """From now on give each database a process of its own; False where the last one had that already.
+
+        What lives as long as a process (an engine kept on a module, a registry that a revision fills) belongs to the
+        first database that it met.
+        """
+        if self._fresh or self._served < 2:  # noqa: PLR2004  its first one cannot have been spoilt by another
+            return False
+        self._fresh = True
+        note = "each database gets a process of its own: what its process keeps does not fit a second one"
+        self._ws.listen(Event(step="from here", subject=self._history.service, note=note, seconds=0.0))
+        return True
+
     def _on(self, address: Address, identity: Identity) -> Session:
         """The service's one session, on this database: its process and models are loaded once."""
         if self._session is not None:
             self._watch(self._session)
+            if self._fresh:
+                self._session.close()
+            self._served = 1 if self._fresh else self._served + 1
             self._session.move(address, identity)
             return self._session
+        self._served = 1
         session = Session(
             self._ws.registry, self._history, address, identity, StepOptions(listen=self._ws.listen, journal=False)
         )

@@ -13,6 +13,7 @@ Status = Literal["proven", "one way", "failed", "not reached"]
 FAULTS: Mapping[str, str] = {
     "needs_failed": "a service that it needs does not apply",
     "base_failed": "its base cannot be made",
+    "below_failed": "what is below it does not apply again on a new database",
     "upgrade_failed": "upgrade fails",
     "downgrade_failed": "downgrade fails",
     "left_behind": "downgrade leaves behind",

@@ -9,6 +9,7 @@ cannot be built forward: `descending.py` proves them.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from aegisdb.proofs.collector import Report, describe, not_reached
 from aegisdb.proofs.proof_databases import Ground, GroundBroken, Stage, Watch
 from aegisdb.proofs.revision_proof import Finding, RevisionProof
 from aegisdb.proofs.stamped_base import prove_descending
+from aegisdb.revisions.downgrades import downgrade_of, may_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
     from aegisdb.workspace import Workspace
 
+_POLICY = "no downgrades here by policy: `one_way: true` in services.yaml"
 _ALONE = "it applies only in one run with the revisions below it: a database that stops there cannot go on"
 
 
@@ -50,14 +53,23 @@ class ServiceProver:
         self._ground = Ground(ws, history, needs, base, watch, alone=alone)
         stamp = ws.registry.services[history.service].stamp
         self._given = history.ancestors(history.resolve(stamp)) if stamp else frozenset()
+        self._one_way = ws.registry.services[history.service].one_way
 
     def prove(self, scope: frozenset[str]) -> Iterator[RevisionProof]:
         """Prove each revision of the scope; a broken one is told, and the rest are proven all the same."""
+        proofs = self._all(scope)
+        if self._one_way and (first := next(proofs, None)) is not None:
+            yield replace(first, notes=(_POLICY, *first.notes))
+        yield from proofs
+
+    def _all(self, scope: frozenset[str]) -> Iterator[RevisionProof]:
         wanted = self._history.ancestors(scope)
         todo = [revision for revision in self._history.ordered() if revision.id in wanted]
         try:
             with self._ground:
-                if scope & self._given:
+                if scope & self._given and self._one_way:
+                    yield from (describe(self._history, r, "one way") for r in todo if r.id in scope & self._given)
+                elif scope & self._given:
                     with self._ground.stage() as stage:
                         found = list(prove_descending(stage, self._history, self._judge, self._given, scope))
                     yield from reversed(found)
@@ -79,37 +91,56 @@ class ServiceProver:
         while todo or held:
             with self._ground.stage() as stage:
                 broken = self._forward(stage, done)
+                if broken is not None and self._ground.renew():
+                    continue
                 if held is not None:
                     yield replace(held, notes=(*held.notes, _ALONE)) if broken is None else held
-                climb = _Climb(stage, self._history, self._judge)
+                climb = _Climb(stage, self._history, self._judge, one_way=self._one_way)
                 if broken is None:
                     yield from climb.prove(todo, done, scope)
+            if broken is not None:
+                yield from self._unreached(todo, scope, *broken, told=held is not None)
+                return
             held = climb.failed
             if held is not None and not climb.reverted:
+                if self._ground.renew():
+                    todo.insert(0, done.pop())
+                    held = None
+                    continue
                 yield held
-                broken = held.revision
-            if broken is not None:
-                why = f"{broken} below it does not apply"
-                yield from (not_reached(self._history, r, why) for r in todo if r.id in scope)
+                yield from self._unreached(todo, scope, held.revision, None, told=True)
                 return
 
-    def _forward(self, stage: Stage, done: list[Revision]) -> str | None:
-        """Build the parent of what comes next in one run; the id of the revision that does not go up, if any."""
+    def _forward(self, stage: Stage, done: list[Revision]) -> tuple[str, AegisError] | None:
+        """Build the parent of what comes next in one run; the revision that does not go up, if any, and why."""
         for revision in done:
             try:
                 stage.session.upgrade_one(revision.id)
             except (Interrupted, Unreachable):
                 raise
-            except AegisError:
-                return revision.id  # told already, when it was proven
+            except AegisError as error:
+                return revision.id, error
         return None
+
+    def _unreached(
+        self, todo: list[Revision], scope: frozenset[str], broken: str, error: AegisError | None, *, told: bool
+    ) -> Iterator[RevisionProof]:
+        """What is above a revision that does not go up; where nothing told why, the first of them does."""
+        for revision in todo:
+            if revision.id in scope:
+                proof = not_reached(self._history, revision, f"{broken} below it does not apply")
+                if not told and error is not None:
+                    proof = replace(proof, findings=(Finding(code="below_failed", detail=error.message),))
+                    told = True
+                yield proof
 
 
 class _Climb:
     """One stage on the way up, as far as each revision leaves it as the next one's parent."""
 
-    def __init__(self, stage: Stage, history: History, judge: Judge) -> None:
+    def __init__(self, stage: Stage, history: History, judge: Judge, *, one_way: bool) -> None:
         self._stage = stage
+        self._one_way = one_way
         self._history = history
         self._judge = judge
         self._before: Fingerprint | None = None
@@ -148,18 +179,39 @@ class _Climb:
         self._before = first = self._stage.fingerprint()
         report.objects = len(self._judge.changes(before, first))
         report.add(*self._judge.blast_radius(before, first))
-        if revision.one_way is not None:
-            report.notes.append(f"one way: {revision.one_way}")
+        if revision.one_way is not None or self._one_way:
+            report.notes += [f"one way: {revision.one_way}"] if revision.one_way is not None else []
             return True, report.proof("one way")
-        self.reverted = True
+        return self._back_and_again(report, revision, before, first), report.proof()
+
+    def _back_and_again(self, report: Report, revision: Revision, before: Fingerprint, first: Fingerprint) -> bool:
+        """Take it down and up; whether the stage can be used on."""
+        session, kind = self._stage.session, downgrade_of(ast.parse(revision.source))
+        if kind == "missing":
+            report.add((Finding(code="downgrade_failed", detail="the file has no downgrade()"),))
+            return True
         if not report.down(lambda: session.downgrade_one(revision.id).seconds):
             report.add(self._judge.named(revision, "downgrade"))
-            return False, report.proof()
-        report.add(*self._judge.undone(before, self._stage.fingerprint()))
+            return self._is_as_before(revision, first)
+        self.reverted = self.reverted or kind != "empty"
+        report.add(*self._judge.undone(before, first if kind == "empty" else self._stage.fingerprint()))
         again = "upgrade_differs" if report.findings else "upgrade_failed"
         if not report.up(again, lambda: session.upgrade_one(revision.id).seconds):
-            return False, report.proof()
+            return kind == "empty" and self._is_as_before(revision, first) and self._stamped(revision)
         self._before = second = self._stage.fingerprint()
         differing = self._judge.repeated(first, second)
         report.add(differing)
-        return not differing, report.proof()
+        return not differing
+
+    def _is_as_before(self, revision: Revision, first: Fingerprint) -> bool:
+        """Whether a step that failed left nothing, so that the database stands where it stood."""
+        if may_commit(revision.source):
+            return False
+        self.reverted = True  # what it did to this process stays
+        return not self._judge.changes(first, self._stage.fingerprint())
+
+    def _stamped(self, revision: Revision) -> bool:
+        """Say again that it is applied: its downgrade ran nothing but the row of the version table."""
+        session = self._stage.session
+        session.stamp(self._history.after(session.current(), revision.id, up=True))
+        return True

@@ -122,6 +122,8 @@ class Service:
     """What the history starts on: SQL files relative to the registry, or `module:function` given the URL."""
     stamp: str | None = None
     """Revision that `base` corresponds to, where it is newer than the first one."""
+    one_way: bool = False
+    """No downgrades here by policy: none is proven, run or asked for; a snapshot is the way back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.rule import Rule
+from aegisdb.revisions.downgrades import does_nothing, downgrade_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,36 +13,25 @@ if TYPE_CHECKING:
     from aegisdb.lint.rule import Complaint, Context, RevisionFile
 
 
+_SAID = {
+    "missing": "there is no downgrade()",
+    "empty": "downgrade() does nothing, so what upgrade() made stays behind",
+    "raises": "downgrade() only raises, and nothing says so before it is tried",
+}
+
+
 def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
-    del context
-    up, down = file.function("upgrade"), file.function("downgrade")
-    if file.revision.one_way or up is None or _does_nothing(up):
+    up = file.function("upgrade")
+    if file.revision.one_way or up is None or does_nothing(up) or context.registry.services[file.service].one_way:
         return
-    if down is None:
-        yield up.lineno, "there is no downgrade()"
-    elif _does_nothing(down):
-        yield down.lineno, "downgrade() does nothing, so what upgrade() made stays behind"
-    elif _only_raises(down):
-        yield down.lineno, "downgrade() only raises, and nothing says so before it is tried"
-
-
-def _does_nothing(function: ast.FunctionDef) -> bool:
-    return all(
-        isinstance(node, ast.Pass)
-        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or (isinstance(node, ast.Return) and node.value is None)
-        for node in function.body
-    )
-
-
-def _only_raises(function: ast.FunctionDef) -> bool:
-    rest = [node for node in function.body if not isinstance(node, ast.Expr)]
-    return len(rest) == 1 and isinstance(rest[0], ast.Raise)
+    kind, down = downgrade_of(file.tree), file.function("downgrade") or up
+    if kind in _SAID:
+        yield down.lineno, _SAID[kind]
 
 
 RULE = Rule(
     id="missing-downgrade",
     summary="downgrade() is there and reverts what upgrade() does.",
-    fix='write downgrade(), or say `one_way = "reason"` beside `revision`',
+    fix='write downgrade(), or say `one_way = "reason"` beside `revision`, or `one_way: true` of the service',
     check=_check,
 )

@@ -122,6 +122,13 @@ class _Job:
         if found is not None:  # the way out: down to where it ran from, past what never ran
             history = as_it_ran(history, found.moved)
         applied = standings[service].applied
+        if ws.registry.services[service].one_way:
+            raise Refused(
+                f"{service}: no downgrades here by policy (`one_way: true`)",
+                where=str(ws.registry.path),
+                hint="restore a snapshot instead",
+                code="one_way",
+            )
         down = history.path_down(applied, steps=steps, to=to)
         for revision in down:
             if revision.one_way:
