@@ -76,6 +76,11 @@ def describe(history: History, revision: Revision, status: Status) -> RevisionPr
     )
 
 
+def fault(code: str, detail: str) -> Finding:
+    """One thing that is wrong, with what was said of it."""
+    return Finding(code=code, detail=detail)
+
+
 def failure(code: str, history: History, revision: Revision, error: AegisError) -> Finding:
     """A step that failed; which revision it was is told elsewhere."""
     detail = error.message.removeprefix(f'{history.service}: {revision.id} "{revision.message}": ')

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Unreachable
-from aegisdb.proofs.collector import Report, describe, not_reached
+from aegisdb.proofs.collector import Report, describe, fault, not_reached
 from aegisdb.proofs.proof_databases import Ground, GroundBroken, Stage, Watch
 from aegisdb.proofs.revision_proof import Finding, RevisionProof
 from aegisdb.proofs.stamped_base import prove_descending
@@ -130,7 +130,7 @@ class ServiceProver:
             if revision.id in scope:
                 proof = not_reached(self._history, revision, f"{broken} below it does not apply")
                 if not told and error is not None:
-                    proof = replace(proof, findings=(Finding(code="below_failed", detail=error.message),))
+                    proof = replace(proof, findings=(fault("below_failed", error.message),))
                     told = True
                 yield proof
 
@@ -188,7 +188,7 @@ class _Climb:
         """Take it down and up; whether the stage can be used on."""
         session, kind = self._stage.session, downgrade_of(ast.parse(revision.source))
         if kind == "missing":
-            report.add((Finding(code="downgrade_failed", detail="the file has no downgrade()"),))
+            report.add((fault("downgrade_failed", "the file has no downgrade()"),))
             return True
         if not report.down(lambda: session.downgrade_one(revision.id).seconds):
             report.add(self._judge.named(revision, "downgrade"))
