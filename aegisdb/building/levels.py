@@ -125,7 +125,8 @@ def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[st
 
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
-    apply_histories(ws.registry, address, identity, to=revisions, options=StepOptions(listen=ws.listen))
+    options = StepOptions(listen=ws.listen)
+    apply_histories(ws.registry, address, identity, to=revisions, live=ws.address(), options=options)
 
 
 def _seeds(ws: Workspace, address: Address) -> None:

@@ -53,7 +53,12 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
         with connect(address) as there_conn:
             identity = there_conn.identity()
         apply_histories(
-            ws.registry, address, identity, services=order[there:], options=StepOptions(listen=ws.listen, journal=False)
+            ws.registry,
+            address,
+            identity,
+            services=order[there:],
+            live=ws.address(),
+            options=StepOptions(listen=ws.listen, journal=False),
         )
         promote_template(conn, address.database, names[-1], "ground")
     keep_grounds(ws, conn)

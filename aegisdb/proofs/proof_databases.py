@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -55,8 +55,16 @@ class Ground:
     """Makes stages of one service, all alike; a context manager, because the ground of later ones is kept."""
 
     def __init__(
-        self, ws: Workspace, history: History, needs: tuple[str, ...], template: str, watch: Watch, *, alone: bool
+        self,
+        ws: Workspace,
+        history: History,
+        needs: Mapping[str, tuple[str, ...]],
+        template: str,
+        watch: Watch,
+        *,
+        alone: bool,
     ) -> None:
+        """`needs`: what is to be applied first, by service the revisions to reach."""
         self._ws = ws
         self._alone = alone
         self._history = history
@@ -148,7 +156,14 @@ class Ground:
         with connect(address, application="aegisdb: roundtrip") as conn:
             if self._needs:
                 try:
-                    apply_histories(ws.registry, address, conn.identity(), services=self._needs, options=UNRECORDED)
+                    apply_histories(
+                        ws.registry,
+                        address,
+                        conn.identity(),
+                        to=self._needs,
+                        live=ws.address(),
+                        options=UNRECORDED,
+                    )
                 except RevisionFailed as error:
                     raise GroundBroken("needs_failed", error) from None
             try:

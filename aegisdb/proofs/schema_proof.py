@@ -21,7 +21,7 @@ from aegisdb.proofs.stamped_base import prove_descending
 from aegisdb.revisions.downgrades import downgrade_of, may_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.fingerprint import Fingerprint
     from aegisdb.proofs.judgement import Judge
@@ -40,20 +40,24 @@ class ServiceProver:
         self,
         ws: Workspace,
         history: History,
-        needs: tuple[str, ...],
+        needs: Mapping[str, tuple[str, ...]],
         base: str,
         judge: Judge,
         watch: Watch,
         *,
         alone: bool,
     ) -> None:
-        """`alone`: nothing else is proven meanwhile, so that fingerprints may take a second processor."""
+        """`needs`: as of `Ground`, where revisions of this very service count as made before what is proven.
+
+        `alone`: nothing else is proven meanwhile, so that fingerprints may take a second processor.
+        """
         self._history = history
         self._judge = judge
         self._ground = Ground(ws, history, needs, base, watch, alone=alone)
         stamp = ws.registry.services[history.service].stamp
         self._given = history.ancestors(history.resolve(stamp)) if stamp else frozenset()
         self._one_way = ws.registry.services[history.service].one_way
+        self._below = history.ancestors(needs.get(history.service, ()))
 
     def prove(self, scope: frozenset[str]) -> Iterator[RevisionProof]:
         """Prove each revision of the scope; a broken one is told, and the rest are proven all the same."""
@@ -73,7 +77,7 @@ class ServiceProver:
                     with self._ground.stage() as stage:
                         found = list(prove_descending(stage, self._history, self._judge, self._given, scope))
                     yield from reversed(found)
-                yield from self._ascend([r for r in todo if r.id not in self._given], scope)
+                yield from self._ascend([r for r in todo if r.id not in self._given | self._below], scope)
         except GroundBroken as broken:
             yield from self._broken_ground([r for r in todo if r.id in scope], broken)
 

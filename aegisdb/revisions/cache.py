@@ -139,8 +139,8 @@ class KeptSummary:
     @cached_property
     def summary(self) -> Summary:
         """It."""
-        digest, references, imports = json.loads(self._together)
-        return Summary(digest, references, tuple(imports))
+        digest, references, imports, requires = json.loads(self._together)
+        return Summary(digest, references, tuple(imports), requires)
 
 
 class KeptHistories:
@@ -193,12 +193,13 @@ def facts_of(revision: Revision, place: int) -> list[Any]:
         r.digest,
         r.references,
         r.imports,
+        r.requires,
     ]
 
 
 def revived(facts: list[Any], path: str) -> Revision:
     """The revision of `facts_of`."""
-    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports = facts
+    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports, requires = facts
     revision = object.__new__(Revision)
     # as unpickling does: a frozen dataclass sets each field by a call, half of the time for tens of thousands
     vars(revision).update(
@@ -213,6 +214,7 @@ def revived(facts: list[Any], path: str) -> Revision:
         digest=digest,
         references=tuple(references),
         imports=tuple(imports),
+        requires=tuple(requires),
     )
     return revision
 

@@ -77,6 +77,12 @@ def waits(
     return found
 
 
+def share_names(registry: Registry, one: tuple[str, Revision], other: tuple[str, Revision]) -> bool:
+    """Whether revisions of two services name the same thing of one of them, foreign keys included."""
+    words = set.intersection(*({w.lower() for w in _WORD.findall(r.source)} for _, r in (one, other)))
+    return any({one[0], other[0]} & registry.owners.of_word(word) for word in words)
+
+
 def _read(registry: Registry, history: History, steps: tuple[Revision, ...]) -> _Text:
     settings = registry.services[history.service]
     words: set[str] = set()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
-_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way")
+_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way", "requires")
 _NO_CODE = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _REFERENT_ARGUMENT = 2  # op.create_foreign_key(name, source, REFERENT, ...)
 
@@ -42,6 +42,8 @@ class Revision:
     """Tables that its foreign keys point at, as far as the text tells."""
     imports: tuple[str, ...] = ()
     """Top-level names of the modules that it imports, sorted."""
+    requires: tuple[str, ...] = ()
+    """Revisions of other services that must be applied before it, as `service@revision`."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -97,6 +99,7 @@ def scan_source(source: bytes | str, path: Path) -> Revision:
         digest=code.digest,
         references=tuple(dict.fromkeys(code.references())),
         imports=tuple(sorted(set(code.imports()))),
+        requires=_texts(values.get("requires")),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aegisdb.revisions.parse import Revision
 
@@ -20,6 +20,8 @@ class Summary(NamedTuple):
     """Tables that they refer to, each with the name of the first file that does."""
     imports: tuple[str, ...]
     """Names of the modules that they import."""
+    requires: Mapping[str, Sequence[str]] = {}
+    """By id, for those that say `requires`: which revisions of other services come first."""
 
 
 class Kept(Protocol):
@@ -35,9 +37,12 @@ def summarized(revisions: Iterable[Revision]) -> Summary:
     digest = hashlib.sha256()
     references: dict[str, str] = {}
     imports: dict[str, None] = {}
+    requires: dict[str, Sequence[str]] = {}
     for revision in revisions:
         digest.update(f"{revision.id} {revision.digest}\n".encode())
         for table in revision.references:
             references.setdefault(table, revision.path.name)
         imports |= dict.fromkeys(revision.imports)
-    return Summary(digest.hexdigest(), references, tuple(imports))
+        if revision.requires:
+            requires[revision.id] = revision.requires
+    return Summary(digest.hexdigest(), references, tuple(imports), requires)

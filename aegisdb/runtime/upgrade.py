@@ -7,10 +7,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.revisions.independence import waits
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
+from aegisdb.revisions.order import waits as waits_of_files
+from aegisdb.revisions.sequence import joined, sequence
 from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.parallel import Lanes
 from aegisdb.runtime.session import Session
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+    from aegisdb.revisions.sequence import Waits
     from aegisdb.runtime.step_results import StepDone
 
 Steps = tuple["History", tuple["Revision", ...]]
@@ -47,11 +51,13 @@ def apply_histories(
     *,
     to: Mapping[str, tuple[str, ...]] | None = None,
     services: Iterable[str] | None = None,
+    live: Address | None = None,
     options: StepOptions = RECORDED,
 ) -> tuple[StepDone, ...]:
     """Bring a database to head, or to the revisions of `to` (a service that `to` leaves out gets nothing).
 
-    The caller holds the lock and answers for safety.
+    The caller holds the lock and answers for safety. What ran in the database `live` is done in the order that it had
+    there, where revisions of two services touch the same things.
 
     Raises:
         HistoryError: a history is broken; RevisionFailed and others: as `Session.upgrade_one`.
@@ -69,7 +75,8 @@ def apply_histories(
         lay_ground(registry, conn, [histories[name] for name in order], listen=options.listen)
         applied = read_versions(conn, histories.values())
     todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
-    with Sessions(registry, address, identity, options) as sessions:
+    waits_there = waits_of_life(registry, live, [h for h, _ in todo]) if live is not None and len(todo) > 1 else {}
+    with Sessions(registry, address, identity, options, waits_there) as sessions:
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
 
 
@@ -82,6 +89,18 @@ def _pending(
     return tuple(revision for revision in history.pending(applied) if revision.id in wanted)
 
 
+def in_order(registry: Registry, todo: Sequence[Steps], waits_there: Waits) -> list[Steps]:
+    """These steps, a service more than once where its revisions wait for those of others.
+
+    Raises:
+        BadInput: revisions need each other in a circle.
+    """
+    histories = {history.service: history for history, _ in todo}
+    if len(histories) < 2:  # noqa: PLR2004  two of them
+        return list(todo)
+    return sequence(todo, joined(waits_of_files(registry, histories), waits_there))
+
+
 class Sessions:
     """Workers of several services: the next one starts while the one before still works.
 
@@ -90,9 +109,16 @@ class Sessions:
     """
 
     def __init__(
-        self, registry: Registry, address: Address, identity: Identity, options: StepOptions = RECORDED
+        self,
+        registry: Registry,
+        address: Address,
+        identity: Identity,
+        options: StepOptions = RECORDED,
+        waits_there: Waits | None = None,
     ) -> None:
+        """`waits_there`: what else steps wait for, besides what their files say."""
         self._registry = registry
+        self._waits_there = waits_there or {}
         self._address = address
         self._observe = options.observe
         self._make = partial(Session, registry, address=address, identity=identity, options=options)
@@ -115,15 +141,17 @@ class Sessions:
         return self._lanes.at_work if self._lanes is not None else self._at_work
 
     def upgrade(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
-        """Do the steps; each is yielded when it is committed."""
+        """Do the steps, in the order that `in_order` has; each is yielded when it is committed."""
+        listed = in_order(self._registry, todo, self._waits_there)
         width = 1 if self._observe or len(todo) < 2 or sum(len(steps) for _, steps in todo) < _WORTH_IT else _width()  # noqa: PLR2004
-        if width == 1:
-            yield from self._one_by_one(todo)
+        if width == 1 or listed != list(todo):
+            yield from self._one_by_one(listed)
             return
         self._lanes = Lanes(todo, waits(self._registry, todo, self._names()), self._session, width)
         yield from self._lanes.upgrade()
 
     def _one_by_one(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
+        services = [history.service for history, _ in todo]
         for index, (history, steps) in enumerate(todo):
             self._at_work = (history.service,)
             session = self._session(history)
@@ -131,7 +159,8 @@ class Sessions:
                 self._session(todo[index + 1][0])
             for revision in steps:
                 yield session.upgrade_one(revision.id)
-            session.close()
+            if history.service not in services[index + 1 :]:
+                session.close()
         self._at_work = ()
 
     def _names(self) -> set[str]:

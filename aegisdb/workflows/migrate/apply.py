@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.requirements import refuse_unmet
 from aegisdb.applied.status import read_standings
 from aegisdb.errors import AegisError, Difference, Dirty, HistoryError, Interrupted, Problem, UsageError
 from aegisdb.results import Result
@@ -123,6 +124,7 @@ def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyP
             todo.append((good[name], steps))
         else:
             at_head.append(name)
+    refuse_unmet(conn, ws.registry, good, todo)
     problems = tuple(s.problem for s in standings.values() if s.problem is not None)
     return ApplyPlan(tuple(todo), tuple(at_head), problems)
 

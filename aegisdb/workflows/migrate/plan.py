@@ -18,6 +18,7 @@ from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.forkserver import warm_process
+from aegisdb.runtime.upgrade import in_order
 from aegisdb.workflows.migrate.apply import plan_apply
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _rehearsed(ws: Workspace, conn: Connection, pending: ApplyPlan, stage: _Stag
     try:
         found.extend(rehearse(ws, conn, pending.todo, version_tables, timeout=timeout or None))
     except AegisError as error:
-        every = [f"{history.service} {revision.id}" for history, revisions in pending.todo for revision in revisions]
+        steps = in_order(ws.registry, pending.todo, {})
+        every = [f"{history.service} {revision.id}" for history, revisions in steps for revision in revisions]
         failed = next(iter(every[len(found) :]), "")
         raise error.amended(result=result(error.problems, failed)) from None
     return result(pending.problems)

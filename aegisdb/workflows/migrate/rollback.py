@@ -143,9 +143,11 @@ class _Job:
     def losses(self, ws: Workspace, conn: Connection, session: Session) -> tuple[Loss, ...]:
         from aegisdb.applied.data_loss import losses
         from aegisdb.applied.dependents import refuse_dependents
+        from aegisdb.applied.requirements import refuse_required
 
         dropped = self._dropped(session)
         others = {name: (s.history, s.applied) for name, s in self.standings.items() if s.history is not None}
+        refuse_required(ws.registry, self.history.service, {revision.id for revision in self.down}, others)
         refuse_dependents(conn, ws.registry, self.history.service, dropped, others)
         return losses(conn, dropped)
 

@@ -24,6 +24,7 @@ from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
 from aegisdb.proofs.schema_proof import ServiceProver
+from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
@@ -101,6 +102,7 @@ class _Run:
         self._histories = histories
         self._sessions: list[Session] = []
         self._stopped = threading.Event()
+        self._turns = Turns.of(ws, histories)
 
     def schema(self, order: list[str], scope: Scope) -> dict[str, ServiceProof]:
         """Services side by side, and parts of long histories; an error or Ctrl-C ends the others before it goes on."""
@@ -128,6 +130,8 @@ class _Run:
         Each begins with the last one of the part before, so that every revision is met where one below it has been
         taken down and up again, as in one piece.
         """
+        if turns := self._turns.of_service(name, scope):
+            return turns
         listed = [revision.id for revision in self._histories[name].ordered() if revision.id in scope]
         if count < 2 or len(listed) < _WORTH_PARTS or self._ws.registry.services[name].stamp:  # noqa: PLR2004
             return [scope]
@@ -148,18 +152,19 @@ class _Run:
     def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
         began = time.monotonic()
         history = self._histories[name]
-        needs = tuple(sorted(all_needs(self._ws.registry, self._histories, name)))
-        needs, start = self._ground(needs, base)
+        needs, start = self._turns.before(name, scope), base
+        if needs is None:
+            needs, start = self._ground(sorted(all_needs(self._ws.registry, self._histories, name)), base)
         prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
         found = tuple(prover.prove(scope))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 
-    def _ground(self, needs: tuple[str, ...], base: str) -> tuple[tuple[str, ...], str]:
+    def _ground(self, needs: list[str], base: str) -> tuple[dict[str, tuple[str, ...]], str]:
         """What is left to migrate before the proof, and the template to start on."""
         try:
-            return (), ground(self._ws, needs)
+            return {}, ground(self._ws, needs)
         except RevisionFailed:
-            return needs, base  # the proof meets it again, and tells it
+            return {name: self._histories[name].heads for name in needs}, base  # the proof meets it again, and tells it
 
     def _watch(self, session: Session) -> None:
         self._sessions.append(session)
