@@ -19,6 +19,7 @@ LAYERS = (
     "aegisdb.cli",
     "aegisdb.output",
     "aegisdb.doctor",
+    "aegisdb.testing",
     "aegisdb.workflows",
     "aegisdb.workflows.db",
     "aegisdb.workflows.migrate",
