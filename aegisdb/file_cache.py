@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     File = os.DirEntry[str] | Path
 
+STATE = ".aegisdb"
+"""The name of the directory of local state, beside services.yaml."""
 _FORMAT = 1
 _ANY_BUILD = "-"
 _SETTLED = 2.0  # seconds: a file changed later than this may change again within its timestamp's resolution
@@ -145,8 +149,14 @@ def make_state(state: Path, own: Callable[[Path], object] | None = None) -> None
     Raises:
         OSError: it cannot be made.
     """
-    # the embedded server may run as another user and must pass through
-    state.mkdir(mode=0o711, exist_ok=True)
+    user = os.geteuid()
+    with suppress(FileExistsError):
+        # the server that root starts runs as another user and must pass through
+        state.mkdir(mode=0o700 if user else 0o711)
+    found = state.lstat()
+    if user and stat.S_ISDIR(found.st_mode) and found.st_uid == user and found.st_mode & 0o077:
+        with suppress(OSError):
+            state.chmod(0o700)  # an earlier build let others pass
     ignore = state / ".gitignore"
     if not ignore.exists():
         replace_file(ignore, "# local state of aegisdb\n*\n", own=own)

@@ -6,6 +6,8 @@ import ast
 import importlib
 import os
 import pkgutil
+import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import aegisdb
 from aegisdb.file_cache import Kind
 from tests.damages import DAMAGES
 from tests.invoke import ROOT
+from tests.servers.projects import NOBODY, as_ordinary_user, python
 
 
 def kinds() -> dict[str, Kind]:
@@ -101,3 +104,23 @@ def _writes(tree: ast.Module) -> bool:
             ):
                 return True
     return False
+
+
+_MAKE = "from pathlib import Path\nfrom aegisdb.file_cache import make_state\nmake_state(Path(sys.argv[1]))"
+
+
+@pytest.mark.parametrize("before", [None, 0o755])
+def test_local_state_is_its_owners_alone(before: int | None) -> None:
+    """As an ordinary user, and where an earlier build has let others pass; root's server must pass, so 0711 stays."""
+    with tempfile.TemporaryDirectory() as open_to_all:
+        root = Path(open_to_all)
+        if before is not None:
+            (root / ".aegisdb").mkdir()
+            (root / ".aegisdb").chmod(before)
+        for path in (root, *root.iterdir()) if os.geteuid() == 0 else ():
+            os.chown(path, NOBODY, NOBODY)
+        done = as_ordinary_user(python(_MAKE, str(root / ".aegisdb")))
+        if "ModuleNotFoundError" in done.stderr or "PermissionError" in done.stderr:
+            pytest.skip("an ordinary user cannot run this Python")
+        assert done.returncode == 0, done.stderr
+        assert stat.S_IMODE((root / ".aegisdb").stat().st_mode) == 0o700

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.doctor import databases, env_py, histories, leftovers, missing_revisions, models, objects, server
+from aegisdb.doctor import accounts, databases, env_py, histories, leftovers, missing_revisions, models, objects, server
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -128,6 +128,12 @@ CHECKS: tuple[Check, ...] = (
         look=objects.drifted,
     ),
     Check(name="unowned", finds="an object that nobody owns", look=objects.unowned),
+    Check(
+        name="public_password",
+        finds="the server's password stands in services.yaml, and others have accounts on this machine (only told)",
+        look=accounts.public_password,
+        needs="nothing",
+    ),
     Check(
         name="left_over",
         finds="PG*, ALEMBIC_CONFIG, PYTHONPATH and the like are set in this shell (only told)",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aegisdb.registry.types import Registry
 
@@ -32,6 +33,7 @@ class Masker:
     def __init__(self) -> None:
         self._secrets: set[str] = set()
         self._known: re.Pattern[str] | None = None
+        self._coming: Callable[[], Iterable[str]] | None = None
 
     def learn(self, secrets: Iterable[str], *, public: Iterable[str] = ()) -> None:
         """Hide these texts from now on, in every spelling that a URL or an ini file gives them.
@@ -45,6 +47,10 @@ class Masker:
         longest_first = sorted(spellings, key=lambda text: (-len(text), text))
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
+    def learn_later(self, find: Callable[[], Iterable[str]]) -> None:
+        """Hide what this finds whenever something is printed: secrets that the command itself may make."""
+        self._coming = find
+
     def learn_url(self, url: str) -> None:
         """Hide the password of a URL, readable or not."""
         try:
@@ -56,6 +62,8 @@ class Masker:
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
+        if self._coming is not None and (new := set(self._coming()) - self._secrets):
+            self.learn(new)
         if self._known is not None:
             text = self._known.sub(MASK, text)
         lowered = text.lower()
@@ -86,3 +94,6 @@ def learn_registry(masker: Masker, registry: Registry) -> None:
     for target in registry.file.targets.values():
         for url in target.urls():
             masker.learn_url(url)
+    drawn = [partial(target.own_password, registry, name) for name, target in registry.file.targets.items()]
+    if drawing := [find for find in drawn if find() is not None]:
+        masker.learn_later(lambda: filter(None, (find() for find in drawing)))

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.file_cache import Kind
+from aegisdb.file_cache import STATE, Kind
 from aegisdb.registry.draft import Draft
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def keep(path: Path, content: bytes, draft: Draft) -> None:
 
 
 def _kept(path: Path, content: bytes) -> KeptFile:
-    return _FILE.file(path.parent / ".aegisdb", key=hashlib.sha256(content).hexdigest())
+    return _FILE.file(path.parent / STATE, key=hashlib.sha256(content).hexdigest())
 
 
 def _read(kept: KeptFile) -> Draft | None:

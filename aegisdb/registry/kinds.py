@@ -65,6 +65,16 @@ class Target(Entry):
         """URLs with a password in them, to be hidden wherever they appear."""
         return ()
 
+    def own_password(self, registry: Any, name: str) -> str | None:
+        """The password that is drawn for it, empty before it is; None for one that has that of `database`."""
+        del registry, name
+        return None
+
+    def way_to_own_password(self, name: str) -> str:
+        """What to do so that its password stands in no file of git; empty where that is not decided here."""
+        del name
+        return ""
+
     def local_port(self) -> int | None:
         """The port on this machine that services.yaml gives it."""
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from aegisdb.errors import BadInput, UsageError
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.file_cache import STATE
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
 from aegisdb.registry.kinds import SEEDS, TARGETS, Seed, Target
 
@@ -193,7 +194,7 @@ class Registry:
     @property
     def state(self) -> Path:
         """The git-ignored directory of local state, `.aegisdb/`."""
-        return self.root / ".aegisdb"
+        return self.root / STATE
 
     @property
     def services(self) -> dict[str, Service]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.file_cache import STATE
 from aegisdb.files import replace_file
 
 if TYPE_CHECKING:
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
 
 
 def write_report(path: Path, text: str) -> None:
-    """Write a report, with the directories that it needs; a file of that name is replaced."""
+    """Write a report, with the directories that it needs; a file of that name is replaced.
+
+    One in the local state is its owner's alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, text)
+    replace_file(path, text, mode=0o600 if path.parent.name == STATE else None)
 
 
 def append_report(path: Path, text: str) -> None:

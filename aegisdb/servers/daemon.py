@@ -56,7 +56,8 @@ class Daemon:
         process = postmaster.find_process(noted.pid) if noted else None
         if noted is None or process is None:
             return None
-        ours = postmaster.is_postmaster(process, self.cluster.path, noted, ticks=self._ticks_of(noted.pid))
+        programs, ticks = self.cluster.binaries.directory, self._ticks_of(noted.pid)
+        ours = postmaster.is_postmaster(process, self.cluster.path, noted, programs=programs, ticks=ticks)
         return noted if ours else None
 
     def socket(self, noted: PidFile) -> str:
@@ -141,7 +142,8 @@ class Daemon:
         if noted is None:
             return False
         for number, wait in ((signal.SIGINT, _STOP_WAIT), (signal.SIGQUIT, _KILL_WAIT)):
-            if not postmaster.send(noted, self.cluster.path, number, ticks=self._ticks_of(noted.pid)):
+            programs, ticks = self.cluster.binaries.directory, self._ticks_of(noted.pid)
+            if not postmaster.send(noted, self.cluster.path, number, programs=programs, ticks=ticks):
                 return True
             if self._ends(noted.pid, wait):
                 return True
@@ -192,7 +194,7 @@ class Daemon:
         if not noted.exists():
             return
         deadline = time.monotonic() + _ORPHAN_WAIT
-        while users := postmaster.processes_in(self.cluster.path):
+        while users := postmaster.processes_in(self.cluster.path, self.cluster.binaries.directory):
             if time.monotonic() > deadline:
                 raise Unreachable(
                     f"processes that this command did not start work in {self.cluster.path}: "

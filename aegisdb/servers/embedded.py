@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
 
 from aegisdb.errors import BadInput, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
@@ -25,8 +24,9 @@ from aegisdb.servers.account import account_for, project_owner
 from aegisdb.servers.binaries import Binaries, find_binaries
 from aegisdb.servers.cluster import Cluster
 from aegisdb.servers.daemon import Daemon
+from aegisdb.servers.drawn_password import draw, require_password
 from aegisdb.servers.server import Proof
-from aegisdb.servers.state import exclusive, make_directories, read_state
+from aegisdb.servers.state import exclusive, home_of, make_directories, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,6 +53,9 @@ class Spec(Protocol):
     @property
     def bindir(self) -> str | None: ...  # noqa: D102
 
+    @property
+    def draw_password(self) -> bool: ...  # noqa: D102
+
 
 class EmbeddedServer:
     """The embedded server of one target."""
@@ -66,8 +69,7 @@ class EmbeddedServer:
         self._registry = registry
         self._target = target
         self._spec = spec
-        # a target's name is a key of YAML: any text
-        self._home = registry.state / "servers" / quote(target, safe="").replace(".", "%2E")
+        self._home = home_of(registry, target)
         self._answered: tuple[object, int, Address] | None = None
         """What its pid file was when it answered last, its pid and the address."""
 
@@ -88,6 +90,8 @@ class EmbeddedServer:
         """
         self._require_extensions()
         with self._locked(listen):
+            if self._spec.draw_password:
+                draw(self._home, project_owner(self._registry.root))
             running = self._daemon.running()
             if running is not None and self._daemon.comes_up(running.pid):
                 self._daemon.repair_state(running)
@@ -186,15 +190,17 @@ class EmbeddedServer:
         data = self._home / str(self._binaries.major)
         return Cluster(data, self._binaries, account_for(self._registry.root, data))
 
-    @cached_property
+    @property
     def _login(self) -> Address:
         database = self._registry.file.database
-        return Address("127.0.0.1", self._spec.port, database.user, Secret(database.password), database.name, ours=True)
+        drawn = self._spec.draw_password
+        password = require_password(self._home, self._target) if drawn else database.password
+        return Address("127.0.0.1", self._spec.port, database.user, Secret(password), database.name, ours=True)
 
     @cached_property
     def _daemon(self) -> Daemon:
         owner = project_owner(self._registry.root)
-        return Daemon(self._cluster, self._home, owner, self._spec.port, self._login.user)
+        return Daemon(self._cluster, self._home, owner, self._spec.port, self._registry.file.database.user)
 
     @contextmanager
     def _locked(self, listen: Listener) -> Iterator[None]:

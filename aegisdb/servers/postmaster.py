@@ -15,6 +15,7 @@ from pathlib import Path
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.files import read_regular
 
+_PROGRAM = "postgres"
 _START_TOLERANCE = 60.0
 """Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""
 
@@ -40,7 +41,8 @@ class Process:
     """Seconds since 1970, by the wall clock of now."""
     ticks: int
     """A start time that no setting of the clock changes."""
-    program: str | None
+    program: Path | None
+    """Its executable file; after an upgrade of the wheel that may be gone."""
     directory: Path | None
     argv: tuple[str, ...]
 
@@ -84,21 +86,30 @@ def _is_alive_on_linux(pid: int) -> bool:
         return False
 
 
-def is_postmaster(process: Process, data: Path, noted: PidFile, *, ticks: int | None = None) -> bool:
+def is_postmaster(
+    process: Process, data: Path, noted: PidFile, *, programs: Path | None = None, ticks: int | None = None
+) -> bool:
     """Whether this is the server of `data` that wrote `noted`; `ticks` is its start time if we started it."""
     in_time = process.ticks == ticks or abs(process.started - noted.started) < _START_TOLERANCE
-    return in_time and works_in(process, data)
+    return in_time and works_in(process, data, programs)
 
 
-def works_in(process: Process, data: Path) -> bool:
-    """Whether this is a postgres (server or backend) of `data`."""
+def works_in(process: Process, data: Path, programs: Path | None = None) -> bool:
+    """Whether this is a postgres (server or backend) of `data`; `programs` is the directory of those in use.
+
+    One of another directory, which was in use when it was started, shows by its arguments or by the title that
+    PostgreSQL gives to its backends.
+    """
     if process.program is None or process.directory is None:
         return process.uid == data.stat().st_uid and _argument_names(process.argv, data)
-    # after an upgrade of the wheel the kernel adds " (deleted)"
-    return process.program.startswith("postgres") and _same(process.directory, data)
+    if process.program.name != _PROGRAM or not _same(process.directory, data):
+        return False
+    if programs is not None and _same(process.program, programs / _PROGRAM):
+        return True
+    return _argument_names(process.argv, data) or any(word.startswith(f"{_PROGRAM}: ") for word in process.argv[:1])
 
 
-def processes_in(data: Path) -> tuple[int, ...]:
+def processes_in(data: Path, programs: Path | None = None) -> tuple[int, ...]:
     """Pids of every postgres that works in `data`, whoever started it."""
     if sys.platform == "linux":
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
@@ -107,7 +118,7 @@ def processes_in(data: Path) -> tuple[int, ...]:
 
         pids = psutil.pids()
     found = (find_process(pid) for pid in pids)
-    return tuple(process.pid for process in found if process is not None and works_in(process, data))
+    return tuple(process.pid for process in found if process is not None and works_in(process, data, programs))
 
 
 def spawn(argv: list[str], log: Path, environment: dict[str, str]) -> int:
@@ -134,7 +145,7 @@ def reap(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def send(noted: PidFile, data: Path, number: int, *, ticks: int | None = None) -> bool:
+def send(noted: PidFile, data: Path, number: int, *, programs: Path | None = None, ticks: int | None = None) -> bool:
     """Signal the server of `data`; False when it is gone or the pid is not its own any more."""
     try:
         handle = _hold(noted.pid)
@@ -142,7 +153,7 @@ def send(noted: PidFile, data: Path, number: int, *, ticks: int | None = None) -
         return False
     try:
         process = find_process(noted.pid)
-        if process is None or not is_postmaster(process, data, noted, ticks=ticks):
+        if process is None or not is_postmaster(process, data, noted, programs=programs, ticks=ticks):
             return False
         if sys.platform == "linux" and handle is not None:
             signal.pidfd_send_signal(handle, number)
@@ -187,10 +198,11 @@ def _state(stat: str) -> list[str]:
     return stat.rpartition(")")[2].split()
 
 
-def _look_inside(proc: Path) -> tuple[str | None, Path | None]:
+def _look_inside(proc: Path) -> tuple[Path | None, Path | None]:
     try:
         (proc / "cwd").stat()
-        return (proc / "exe").readlink().name, proc / "cwd"
+        program = (proc / "exe").readlink()
+        return program.with_name(program.name.removesuffix(" (deleted)")), proc / "cwd"
     except OSError:
         return None, None
 
@@ -213,7 +225,7 @@ def _from_psutil(pid: int) -> Process | None:
         with found.oneshot():
             started = found.create_time()
             uid, argv = found.uids().effective, tuple(found.cmdline())
-            program, directory = Path(found.exe()).name, Path(found.cwd())
+            program, directory = Path(found.exe()), Path(found.cwd())
     except psutil.AccessDenied:
         return None
     except psutil.NoSuchProcess:
@@ -222,7 +234,7 @@ def _from_psutil(pid: int) -> Process | None:
 
 
 def _argument_names(argv: tuple[str, ...], data: Path) -> bool:
-    if not argv or not Path(argv[0]).name.startswith("postgres") or "-D" not in argv[:-1]:
+    if not argv or Path(argv[0]).name != _PROGRAM or "-D" not in argv[:-1]:
         return False
     return _same(Path(argv[argv.index("-D") + 1]), data)
 

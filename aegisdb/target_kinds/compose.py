@@ -44,6 +44,10 @@ class ComposeTarget(Target):
             for place, text in texts(plain, field):
                 yield from match(NAME, (*key, *place), text, "not usable as the name of a compose service", NAME_HINT)
 
+    def way_to_own_password(self, name: str) -> str:
+        """Take it from a file that git ignores; the volume keeps the one that it was made with."""
+        return f"set the variable of `database.password` in .env, then invoke db.reset --volumes --target {name}"
+
     def make_server(self, registry: Registry, name: str) -> Server:
         """The container's server."""
         from aegisdb.servers.compose import ComposeServer

@@ -31,6 +31,8 @@ class EmbeddedTarget(Target):
     """Wished port; when it is taken a free one is used and remembered."""
     bindir: str | None = None
     """Directory of PostgreSQL's own programs to use instead of the wheel's."""
+    draw_password: bool = False
+    """Draw the role's password into `.aegisdb/`, for its owner alone, instead of taking the one of `database`."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed."""
 
@@ -40,6 +42,22 @@ class EmbeddedTarget(Target):
         port = plain.get("port")
         if isinstance(port, int) and not 1 <= port <= _MAX_PORT:
             yield Problem((*key, "port"), f"a port is a number from 1 to {_MAX_PORT}")
+
+    def own_password(self, registry: Registry, name: str) -> str | None:
+        """What `db.up` has drawn, as far as this user may read it."""
+        if not self.draw_password:
+            return None
+        from aegisdb.servers.drawn_password import read_password
+        from aegisdb.servers.state import home_of
+
+        try:
+            return read_password(home_of(registry, name))
+        except OSError:
+            return ""
+
+    def way_to_own_password(self, name: str) -> str:
+        """Have one drawn."""
+        return f"set `draw_password: true` on target {name} in services.yaml, then invoke db.up"
 
     def local_port(self) -> int:
         """The wished port."""

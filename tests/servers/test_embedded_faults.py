@@ -19,7 +19,7 @@ from aegisdb.progress import silent
 from aegisdb.servers import postmaster
 from aegisdb.servers.embedded import EmbeddedServer
 from tests.invoke import invoke
-from tests.postgres_server import TestServer, free_port
+from tests.postgres_server import BIN, TestServer, free_port
 from tests.servers.projects import START, data_of, embedded, home_of, python, write_registry
 
 
@@ -88,6 +88,28 @@ def test_a_pid_that_a_stranger_has_now_is_neither_believed_nor_signalled(
     finally:
         stranger.kill()
         stranger.wait()
+
+
+@pytest.mark.parametrize("name", ["postgres_exporter", "postgres"])
+def test_a_stranger_in_the_data_directory_with_such_a_name_is_not_signalled(
+    made: EmbeddedServer, tmp_path: Path, name: str
+) -> None:
+    """What a process is says the file of its program, not how its name begins."""
+    program = tmp_path / name
+    shutil.copy(shutil.which("sleep") or "", program)
+    stranger = subprocess.Popen([program, "600"], cwd=data_of(tmp_path))
+    try:
+        process = postmaster.find_process(stranger.pid)
+        assert process is not None
+        assert not postmaster.works_in(process, data_of(tmp_path), BIN)
+        assert stranger.pid not in postmaster.processes_in(data_of(tmp_path), BIN)
+        forge_pid_file(data_of(tmp_path), stranger.pid, int(time.time()))
+        assert not made.stop()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert still_has_its_table(made)
 
 
 def test_the_pid_of_another_projects_postgres_is_not_signalled(
