@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.postgres.quoting import quote_ident
+from aegisdb.revisions.downgrades import function_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))?'
+_QUOTED = re.compile(r'"(?:[^"]|"")+"')
 _DROP_TABLE = re.compile(rf"\bDROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?({_NAME}(?:\s*,\s*{_NAME})*)", re.IGNORECASE)
 _ALTER = re.compile(rf"\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?({_NAME})([^;]*)", re.IGNORECASE)
 _DROP_COLUMN = re.compile(rf"\bDROP\s+(?:COLUMN\s+)?(?!CONSTRAINT\b)(?:IF\s+EXISTS\s+)?({_NAME})", re.IGNORECASE)
@@ -31,6 +33,12 @@ class Dropped:
     """As SQL spells it."""
     column: str = ""
 
+    def within(self, schema: str | None) -> Dropped:
+        """The same, with the schema in which a service's unqualified names stand."""
+        if not schema or "." in _QUOTED.sub("", self.table):
+            return self
+        return Dropped(f"{quote_ident(schema)}.{self.table}", self.column)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
@@ -43,20 +51,17 @@ class Loss:
     """False where the number is the planner's estimate."""
 
 
-def dropped_by_sql(sql: str) -> tuple[Dropped, ...]:
-    """Tables and columns that a script drops."""
+def dropped_by_sql(sql: str, schema: str | None) -> tuple[Dropped, ...]:
+    """Tables and columns that a script drops; unqualified names stand in `schema`, where there is one."""
     plain = re.sub(r"--[^\n]*", "", sql)
-    return tuple(dict.fromkeys(_in_sql(plain)))
+    return tuple(dict.fromkeys(dropped.within(schema) for dropped in _in_sql(plain)))
 
 
-def dropped_by_source(revisions: Iterable[Revision]) -> tuple[Dropped, ...]:
+def dropped_by_source(revisions: Iterable[Revision], schema: str | None) -> tuple[Dropped, ...]:
     """The same from the text of `downgrade()`; sees only names that are written out."""
-    found: dict[Dropped, None] = {}
-    for revision in revisions:
-        for node in ast.parse(revision.source).body:
-            if isinstance(node, ast.FunctionDef) and node.name == "downgrade":
-                found |= dict.fromkeys(_in_tree(node))
-    return tuple(found)
+    functions = (function_of(ast.parse(revision.source), "downgrade") for revision in revisions)
+    found = (dropped for function in functions if function is not None for dropped in _in_tree(function))
+    return tuple(dict.fromkeys(dropped.within(schema) for dropped in found))
 
 
 def losses(conn: Connection, dropped: Iterable[Dropped]) -> tuple[Loss, ...]:
@@ -90,9 +95,14 @@ def _in_tree(function: ast.FunctionDef) -> Iterator[Dropped]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             if node.func.attr == "drop_table" and texts:
-                yield Dropped(quote_ident(texts[0]))
+                yield Dropped(quote_ident(texts[0])).within(_schema(node))
             elif node.func.attr == "drop_column" and len(texts) >= _DROP_COLUMN_ARGUMENTS:
-                yield Dropped(quote_ident(texts[0]), quote_ident(texts[1]))
+                yield Dropped(quote_ident(texts[0]), quote_ident(texts[1])).within(_schema(node))
+
+
+def _schema(call: ast.Call) -> str | None:
+    given = [word.value for word in call.keywords if word.arg == "schema" and isinstance(word.value, ast.Constant)]
+    return str(given[0].value) if given and given[0].value else None
 
 
 def _folded(name: str) -> str:

@@ -93,7 +93,7 @@ def _something_is_there(conn: Connection, history: History, applied: tuple[str, 
     from aegisdb.applied.data_loss import dropped_by_source
 
     below = [history.revisions[identifier] for identifier in history.ancestors(applied)]
-    tables = [dropped.table for dropped in dropped_by_source(below) if not dropped.column]
+    tables = [dropped.table for dropped in dropped_by_source(below, history.schema) if not dropped.column]
     return bool(tables) and bool(conn.value(_ANY, (tables,)))
 
 

@@ -116,7 +116,7 @@ def judge(ws: Workspace, conn: Connection, history: History, half: InFlight) -> 
 
     before, after = _rehearsed(ws, conn, history, half)
     owners = Owners(ws.registry)
-    touched = {c.object for c in diff(before, after) if c.kind != "reordered" and not owners.is_version_table(c)}
+    touched = {c.object for c in diff(before, after) if not c.is_remark and not owners.is_version_table(c)}
     live = read(conn).only(touched.__contains__)
     states = (state.only(touched.__contains__) for state in (after, before))
     return Judged(*(tuple(without_parts(diff(state, live))) for state in states))

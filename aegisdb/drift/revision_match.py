@@ -102,4 +102,4 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
 def _changes(owners: Owners, service: str, expected: Fingerprint, live: Fingerprint) -> tuple[Change, ...]:
     owned = {key for key, owner in owners.owners(expected, live).items() if owner == service}
     changes = diff(expected.only(owned.__contains__), live.only(owned.__contains__))
-    return tuple(c for c in changes if c.kind != "reordered" and not owners.is_version_table(c))
+    return tuple(c for c in changes if not c.is_remark and not owners.is_version_table(c))

@@ -43,7 +43,7 @@ def drift(
     """
     owners = Owners(ws.registry, base_schema(ws))
     expected, live = schema_at(ws, applied), live or read(conn)
-    changes = [c for c in diff(expected, live) if c.kind != "reordered" and not owners.is_version_table(c)]
+    changes = [c for c in diff(expected, live) if not c.is_remark and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)
     for change in without_parts(tuple(changes)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint.facts import Change
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from aegisdb.fingerprint.facts import Fingerprint
 
 _COLUMN_ORDER = "column order "
+_NAMED = re.compile(
+    r"""((?:^|;\ )not\ null)\ named\ (?: "(?:[^"]|"")*_not_null\d*" | [^\ ";]*_not_null\d* )""", re.VERBOSE
+)
+"""NOT NULL with a name as PostgreSQL gives it, also to a column that had another name then."""
 
 
 def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
@@ -30,7 +35,8 @@ def _change(key: str, before: Fingerprint, after: Fingerprint) -> Change | None:
         return Change(kind="added", object=key, after=new or "", relation=relation)
     if new is None:
         return Change(kind="removed", object=key, before=old, relation=relation)
-    return Change(kind="changed", object=key, before=old, after=new, relation=relation)
+    renamed = key.startswith("column ") and _NAMED.sub(r"\1", old) == _NAMED.sub(r"\1", new)
+    return Change(kind="renamed" if renamed else "changed", object=key, before=old, after=new, relation=relation)
 
 
 def _reordered(key: str, old: str | None, new: str | None, relation: str) -> Change | None:

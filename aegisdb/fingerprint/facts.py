@@ -39,7 +39,7 @@ class Fingerprint:
         return Fingerprint({key: facts for key, facts in self.facts.items() if wanted(key)}, self.relations)
 
 
-Kind = Literal["added", "removed", "changed", "reordered"]
+Kind = Literal["added", "removed", "changed", "reordered", "renamed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,8 @@ class Change:
 
     `reordered` is for the columns of a table that exist on both sides in another relative order: the one thing
     that PostgreSQL cannot undo (a dropped column that comes back comes last), so it is a remark and not a fault.
+    `renamed` is for a NOT NULL that only has another name, and both names are PostgreSQL's own (from 18): it names the
+    constraint after the column as it is called at that moment, and keeps the name. It is a remark as well.
     """
 
     kind: Kind
@@ -56,6 +58,11 @@ class Change:
     after: str = ""
     relation: str = ""
     """The relation that it hangs on, empty for none."""
+
+    @property
+    def is_remark(self) -> bool:
+        """Whether it is worth knowing and not wrong."""
+        return self.kind in {"reordered", "renamed"}
 
     def __str__(self) -> str:
         """One line, with only the facts that differ: `changed column public.skills.priority: default 0 -> nothing`."""

@@ -49,7 +49,7 @@ def differences(
     return tuple(
         change
         for change in diff(before, after)
-        if change.kind != "reordered" and not _is_of_history_alone(change, before.facts)
+        if not change.is_remark and not _is_of_history_alone(change, before.facts)
     )
 
 

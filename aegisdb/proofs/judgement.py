@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from aegisdb.runtime.step_results import Direction
 
 
+_REMARKS = {
+    "reordered": "a column that comes back comes last ({0.before} -> {0.after})",
+    "renamed": "NOT NULL comes back under another name, as PostgreSQL named it ({0.before} -> {0.after})",
+}
 _RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
@@ -49,17 +53,17 @@ class Judge:
         return foreign_acts(revision, direction, self._owners, self._service)
 
     def undone(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-        """What the downgrade left behind or did not restore; columns that came back in another place are a note."""
+        """What the downgrade left behind or did not restore; other places and names of NOT NULL are notes."""
         changes = self.changes(before, after)
-        findings = (self._undone(change) for change in without_parts(changes) if change.kind != "reordered")
-        return tuple(findings), _reordered(changes)
+        findings = (self._undone(change) for change in without_parts(changes) if not change.is_remark)
+        return tuple(findings), _remarks(changes)
 
     def repeated(self, first: Fingerprint, second: Fingerprint) -> tuple[Finding, ...]:
         """What the second upgrade made different from the first."""
         return tuple(
             Finding(code="upgrade_differs", object=change.object, detail=str(change))
             for change in without_parts(self.changes(first, second))
-            if change.kind != "reordered"
+            if not change.is_remark
         )
 
     def _is_foreign(self, change: Change, owner: str) -> bool:
@@ -84,9 +88,5 @@ def _is_relation(change: Change) -> bool:
     return change.object in {f"{kind} {change.relation}" for kind in _RELATIONS}
 
 
-def _reordered(changes: tuple[Change, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"{change.object}: a column that comes back comes last ({change.before} -> {change.after})"
-        for change in changes
-        if change.kind == "reordered"
-    )
+def _remarks(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    return tuple(f"{change.object}: {_REMARKS[change.kind].format(change)}" for change in changes if change.is_remark)

@@ -158,8 +158,8 @@ class _Job:
             sql = session.render_sql(self.applied, tuple(revision.id for revision in self.down), "downgrade")
         except Failed:
             # a downgrade that reads data, or an env.py without an offline part: its text must do
-            return dropped_by_source(self.down)
-        return dropped_by_sql(sql)
+            return dropped_by_source(self.down, self.history.schema)
+        return dropped_by_sql(sql, self.history.schema)
 
 
 def _tell(ws: Workspace, losses: Sequence[Loss]) -> None:

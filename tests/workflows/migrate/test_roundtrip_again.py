@@ -1,4 +1,4 @@
-"""What a roundtrip need not build again, and what it must: databases for broken downgrades, processes that remember."""
+"""What a roundtrip need not build again and what it must; what PostgreSQL itself cannot bring back is a remark."""
 
 from __future__ import annotations
 
@@ -120,3 +120,24 @@ def test_no_downgrades_by_policy_is_told_once(tmp_path: Path, database: Address)
     assert invoke("migrate.apply", cwd=tmp_path).code == 0
     refused = invoke("migrate.rollback", "--service", "app", "--yes", cwd=tmp_path)
     assert (refused.code, "error[one_way]" in refused.err) == (3, True)
+
+
+def test_not_null_that_comes_back_under_the_name_of_another_column_is_a_remark(
+    tmp_path: Path, database: Address
+) -> None:
+    first = Rev(
+        id="a1",
+        up='op.execute("CREATE TABLE app_1 (old int NOT NULL, named int CONSTRAINT must_be NOT NULL)")',
+        down='op.execute("DROP TABLE app_1")',
+    )
+    up = 'op.alter_column("app_1", "old", new_column_name="new", nullable=True)'
+    down = 'op.alter_column("app_1", "new", nullable=False)\nop.alter_column("app_1", "new", new_column_name="old")'
+    forgets = Rev(
+        id="a3",
+        up='op.alter_column("app_1", "named", nullable=True)',
+        down='op.alter_column("app_1", "named", nullable=False)',
+    )
+    _, found = proofs(tmp_path, database, first, Rev(id="a2", up=up, down=down), forgets)
+    assert [proof["status"] for proof in found] == ["proven", "proven", "failed"]
+    assert "NOT NULL comes back under another name" in found[1]["notes"][0]
+    assert "must_be" in found[2]["findings"][0]["detail"]
