@@ -148,15 +148,18 @@ def test_a_target_of_a_new_kind(registry: Path) -> None:
     [
         ("lines: a.txt", "lines: b.txt", "services.shop.seeds[0].lines: no file b.txt"),
         ("lines: a.txt", "lines: a.exe", "services.shop.seeds[0].lines: no text"),
-        ("lines: a.txt", "lnies: a.txt", "`http: POST URL`, `lines: FILE`, `module: package.name` or `sql: FILE`"),
-        ("server: cloud", "server: clod", "`server: cloud`, `server: compose`, `server: embedded` or `url: postgresql"),
+        ("lines: a.txt", "lnies: a.txt", "a seed has one of"),
+        ("server: cloud", "server: clod", "a target has"),
     ],
 )
 def test_their_faults(registry: Path, old: str, new: str, told: str) -> None:
     registry.write_text(registry.read_text().replace(old, new))
     with pytest.raises(RegistryError) as raised:
         load(registry, {})
-    assert told in "\n".join(fault.message for fault in raised.value.faults)
+    messages = [fault.message for fault in raised.value.faults if told in fault.message]
+    assert messages
+    if told.startswith("a "):
+        assert all("`lines: FILE`" in message or "`server: cloud`" in message for message in messages)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "aegisdb").rglob("*.py")), ids=lambda path: path.stem)

@@ -7,16 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from aegisdb.registry.kinds import Target
 from aegisdb.registry.types import Database, Registry, RegistryFile
 from aegisdb.servers.embedded import EmbeddedServer
-from aegisdb.target_kinds.compose import ComposeTarget
 from aegisdb.target_kinds.embedded import EmbeddedTarget
-from aegisdb.target_kinds.url import UrlTarget
 from tests.postgres_server import PASSWORD, free_port
 
 REPOSITORY = Path(__file__).parents[2]
 NOBODY = 65534
-Spec = EmbeddedTarget | ComposeTarget | UrlTarget
 
 START = """
 from pathlib import Path
@@ -27,7 +25,7 @@ print(embedded(Path(sys.argv[1]), port=int(sys.argv[2])).start(silent).port)
 """Code for `python()` that starts the server of a project on a port."""
 
 
-def registry(root: Path, spec: Spec, *, user: str = "aegis", password: str = PASSWORD) -> Registry:
+def registry(root: Path, spec: Target, *, user: str = "aegis", password: str = PASSWORD) -> Registry:
     """A registry with the one target `t`."""
     root.mkdir(parents=True, exist_ok=True)
     database = Database(name="aegis", user=user, password=password)
