@@ -90,7 +90,12 @@ class GuardedEnvironment(EnvironmentContext):
         super().configure(**wished)
         context = self.get_context()
         driver = self._side.opening["url"].partition(":")[0].partition("+")[2]
-        script = self._side.stepper.offline_script = Script(context.impl, driver)
+        script = self._side.stepper.offline_script = Script(
+            context.impl,
+            driver,
+            context._version,
+            self._side.opening["schema"] or "",
+        )
         stand_in: Any = OfflineConnection(context.connection, script)
         context.connection = context.impl.connection = stand_in
 

@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from . import session_state
 from .error_report import Refusal
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def unrendered(what: str) -> Refusal:
 class Script:
     """Writes the statements of one offline run through Alembic's `impl`, in place of its `_exec`."""
 
-    def __init__(self, impl: Any, driver: str) -> None:
+    def __init__(self, impl: Any, driver: str, version_table: Any = None, schema: str = "") -> None:
+        self._boundary = session_state.Boundary(impl, version_table, schema)
         self._impl = impl
         self._driver = driver
         self._given: Mapping[str, Any] = {}
@@ -54,6 +56,7 @@ class Script:
 
     def execute(self, statement: Any, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Write the statement, once for each row of values."""
+        self._boundary.see(statement)
         for row in rows or ({},):
             try:
                 self._write(self._text(statement, row))
@@ -74,6 +77,7 @@ class Script:
         end = self._impl.command_terminator
         # behind a comment the semicolon would belong to it
         newline = "\n" if "--" in text.rpartition("\n")[2] else ""
+        self._boundary.read(text)
         self._impl.static_output(text.strip() + newline + end)
 
     def _text(self, statement: Any, row: Mapping[str, Any]) -> str:

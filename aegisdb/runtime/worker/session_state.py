@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from . import statements
+from .schema_path import quoted
 
 _SETTINGS = (
     "search_path", "role", "session_authorization", "session_replication_role", "row_security", "check_function_bodies",
@@ -35,6 +36,45 @@ STATE = "md5(concat_ws('|', {}, pg_my_temp_schema(), {}, {}))".format(
     "(SELECT count(*) FROM pg_cursors WHERE is_holdable)",
 )
 """SQL for the state of the session, as one text."""
+
+
+_LEAVES = re.compile(
+    r"""(?:\A|[;$'(]|\bBEGIN\b|\bTHEN\b|\bELSE\b|\bLOOP\b)\s*(?:
+        SET\s+(?!LOCAL\b|CONSTRAINTS\b|TRANSACTION\b) | RESET\b | LOAD\b | LISTEN\b | PREPARE\s+(?!TRANSACTION\b)
+        | CREATE\s+(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?\b | DECLARE\b.*\bWITH\s+HOLD\b
+    ) | \bset_config\s*\( | \bpg_(?:try_)?advisory_lock | \bINTO\s+TEMP""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""Texts that may leave something in their session; one too many costs a statement in a script."""
+
+
+class Boundary:
+    """The end of each revision in a script, where what it left in the session is taken away again."""
+
+    def __init__(self, impl: Any, version_table: Any, schema: str) -> None:
+        self._impl = impl
+        self._table = version_table
+        self._path = f"SET search_path TO {quoted(schema)}" if schema else ""
+        self._leaves = self._over = False
+        self._commit = impl.emit_commit
+        impl.emit_commit = self._end
+
+    def see(self, statement: Any) -> None:
+        """Note a statement: the last of a revision moves the version table."""
+        self._over = self._over or (self._table is not None and getattr(statement, "table", None) is self._table)
+
+    def read(self, text: str) -> None:
+        """Note what a statement says."""
+        self._leaves = self._leaves or bool(_LEAVES.search(text))
+
+    def _end(self) -> None:
+        self._commit()
+        if self._over and self._leaves:
+            for text in ("DISCARD ALL", self._path):
+                if text:
+                    self._impl.static_output(text + self._impl.command_terminator)
+            self._leaves = False
+        self._over = False
 
 
 class SessionState:

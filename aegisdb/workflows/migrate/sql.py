@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import NoDatabase
+from aegisdb.errors import Failed, NoDatabase
 from aegisdb.postgres.address import nowhere
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.results import Result
@@ -51,6 +51,7 @@ def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: boo
         return SqlResult(
             sql=f"-- {service}: nothing is {path.nothing}\n", service=service, applied=applied, revisions=()
         )
+    _require_whole(ws, history, applied)
     with Session(
         ws.registry, history, nowhere() if start else ws.address(), None, StepOptions(listen=ws.listen, journal=False)
     ) as session:
@@ -88,6 +89,19 @@ def _path(history: History, applied: tuple[str, ...], to: str, *, down: bool) ->
     return _Path("upgrade" if up else "downgrade", ids, rows)
 
 
+def _require_whole(ws: Workspace, history: History, applied: tuple[str, ...]) -> None:
+    """Refuse a script that would begin where `base:` makes something first."""
+    base = ws.registry.services[history.service].base
+    if base is None or applied:
+        return
+    stamp = ws.registry.services[history.service].stamp
+    raise Failed(
+        f"{history.service} begins with {base if isinstance(base, str) else ', '.join(base)}, which no script has",
+        hint=f"run that first, then the script of --from {stamp}" if stamp else "invoke migrate.apply",
+        code="unrendered",
+    )
+
+
 def _from(ws: Workspace, service: str, start: str) -> tuple[History, tuple[str, ...]]:
     alembic_settings(ws.registry, service)
     if start:
@@ -116,6 +130,8 @@ def _heading(history: History, applied: tuple[str, ...], path: _Path) -> str:
         f"-- {history.service}: {' '.join(applied) or 'base'} -> {' '.join(path.ends) or 'base'}, {count}",
         r"\set ON_ERROR_STOP on",
     ]
+    if history.schema and not applied:
+        lines.append(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(history.schema)};")
     if history.schema:
         lines.append(f"SET search_path TO {quote_ident(history.schema)};")
     return "\n".join(lines) + "\n\n"
