@@ -93,7 +93,7 @@ class GuardedEnvironment(EnvironmentContext):
         script = self._side.stepper.offline_script = Script(
             context.impl,
             driver,
-            context._version,
+            context._version,  # noqa: SLF001  no other name for its table
             self._side.opening["schema"] or "",
         )
         stand_in: Any = OfflineConnection(context.connection, script)
