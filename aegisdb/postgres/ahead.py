@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError
 from aegisdb.postgres import psql, psql_session
-from aegisdb.postgres.connection import CONNECT_TIMEOUT
+from aegisdb.postgres.session import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,9 @@ def begin(address: Address, *, bindir: Path | None) -> None:
     if any(one.address == address for one in _waiting):
         return
     if psql.keeps_password_in_memory() and psql.installed(bindir):
-        _waiting.append(
-            psql_session.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT)
-        )
+        begun = psql_session.begin_session(address, bindir=bindir, application="aegisdb", timeout=CONNECT_TIMEOUT)
+        begun.kept_by = leave
+        _waiting.append(begun)
 
 
 def leave(session: PipedConnection) -> None:
@@ -58,7 +58,9 @@ def session(
             waiting.close()  # a new one says what is wrong now
         else:
             return waiting
-    return psql_session.open_session(address, bindir=bindir, application=application, timeout=timeout)
+    opened = psql_session.open_session(address, bindir=bindir, application=application, timeout=timeout)
+    opened.kept_by = leave
+    return opened
 
 
 def pids(address: Address) -> list[int]:

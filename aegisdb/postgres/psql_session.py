@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb import processes
 from aegisdb.postgres import psql, server_errors
-from aegisdb.postgres.connection import Connection, begin_looking
-from aegisdb.postgres.quoting import quote_literal
+from aegisdb.postgres.quoting import filled
+from aegisdb.postgres.session import Connection, begin_looking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.errors import AegisError
@@ -57,6 +57,7 @@ class PipedConnection(Connection):
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  made with pipes
         self._process, self._input = process, process.stdin
         self._output, self._errors = process.stdout, process.stderr
+        self.kept_by: Callable[[PipedConnection], None] = PipedConnection.close
         self._depth = 0
         self._lines_said = 0
         self._owed: list[Said] = []
@@ -65,7 +66,7 @@ class PipedConnection(Connection):
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
         """As `Connection.execute`."""
-        self._ask(_filled(sql, params))
+        self._ask(filled(sql, params))
 
     def execute_soon(self, sql: str) -> None:
         """As `Connection.execute_soon`; does not wait until the session is connected either."""
@@ -78,7 +79,7 @@ class PipedConnection(Connection):
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As `Connection.rows`; columns may have equal names, and it is a query that can stand in FROM."""
-        query = _filled(sql, params)
+        query = filled(sql, params)
         (answer,) = self._ask(f"SELECT coalesce(array_to_json(array_agg(q)), '[]') FROM (\n{query}\n) q", query)  # noqa: S608  a query of ours
         return [tuple(_plain(value) for _, value in row or ()) for row in json.loads(answer, object_pairs_hook=_Pairs)]
 
@@ -131,14 +132,12 @@ class PipedConnection(Connection):
         """Go on as a session of this application; raises as `settle`, also where it was ended since it was left."""
         if application != self._application or not self._owed:
             self._application = application
-            self.execute_soon(_filled("SELECT set_config('application_name', %s, false)", (application,)))
+            self.execute_soon(filled("SELECT set_config('application_name', %s, false)", (application,)))
         self.settle()
 
     def leave(self) -> None:
         """As `Connection.leave`."""
-        from aegisdb.postgres import ahead
-
-        ahead.leave(self)
+        self.kept_by(self)
 
     def close(self) -> None:
         """End the session and its psql."""
@@ -276,20 +275,6 @@ def _started(address: Address, *, bindir: Path | None, application: str, timeout
         except BaseException:
             session.close()
             raise
-
-
-def _filled(sql: str, params: Sequence[Any]) -> str:
-    if not params:
-        return sql
-    return sql % tuple(_literal(value) for value in params)
-
-
-def _literal(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, list):
-        return f"ARRAY[{', '.join(map(_literal, value))}]" if value else "'{}'"
-    return str(value) if isinstance(value, int | float) else quote_literal(value)
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -14,14 +14,14 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from aegisdb.postgres import server_errors
-from aegisdb.postgres.connection import IDENTITY, Connection, begin_looking
+from aegisdb.postgres.session import IDENTITY, Connection, begin_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
-    from aegisdb.postgres.connection import Between
+    from aegisdb.postgres.session import Between
 
 _APPLICATION_BYTES = 63
 

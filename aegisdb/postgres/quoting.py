@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from aegisdb.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer names silently (NAMEDATALEN - 1), so two long names could become one."""
@@ -38,3 +43,16 @@ def quote_literal(text: str) -> str:
 def cut_name(name: str, limit: int) -> str:
     """The longest start of the name that fits into `limit` bytes and does not end inside a character."""
     return name.encode()[:limit].decode(errors="ignore")
+
+
+def filled(sql: str, params: Sequence[Any]) -> str:
+    """A statement whose `%s` are literals."""
+    return sql % tuple(map(_literal, params)) if params else sql
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]" if value else "'{}'"
+    return str(value) if isinstance(value, int | float) else quote_literal(value)
