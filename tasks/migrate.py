@@ -66,21 +66,29 @@ def roundtrip(
     help={
         "allow_drop": "Write the revision although it drops a table or a column.",
         "empty": "Write a revision without operations.",
+        "owns": "Add models that nobody owns to `owns` of the service in services.yaml.",
     },
     writes=True,
     warm=True,
 )
 def new(
-    ws: Workspace, service: str, message: str, empty: bool = False, allow_drop: bool = False, dry_run: bool = False
+    ws: Workspace,
+    service: str,
+    message: str,
+    empty: bool = False,
+    allow_drop: bool = False,
+    owns: bool = False,
+    dry_run: bool = False,
 ) -> Result:
     """Write the next revision of a service from its models, then prove it on a scratch database.
 
     Example:
         invoke migrate.new --service orchestration-engine -m "add priority to skills"
     """
-    from aegisdb.workflows.migrate.new import new_revision
+    from aegisdb.workflows.migrate.new import NewOptions, new_revision
 
-    return new_revision(ws, service, message, empty=empty, allow_drop=allow_drop, dry_run=dry_run)
+    options = NewOptions(empty=empty, allow_drop=allow_drop, owns=owns)
+    return new_revision(ws, service, message, options, dry_run=dry_run)
 
 
 @task(writes=True, warm=True)

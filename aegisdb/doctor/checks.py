@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from aegisdb.doctor import accounts, databases, env_py, histories, leftovers, missing_revisions, models, objects, server
+from aegisdb.doctor import (
+    accounts,
+    databases,
+    env_py,
+    histories,
+    leftovers,
+    missing_revisions,
+    model_differences,
+    models,
+    objects,
+    server,
+)
 from aegisdb.doctor.finding import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -113,6 +124,19 @@ CHECKS: tuple[Check, ...] = (
         " or it has no target_metadata (`no_metadata`)",
         look=models.unseen,
         needs="nothing",
+    ),
+    Check(
+        name="unowned_model",
+        finds="a model that no `owns` names, or that env.py keeps from Alembic: no revision is ever written for it;"
+        " or one that PostgreSQL does not build (`not_compared`)",
+        look=model_differences.lost,
+        needs="server",
+    ),
+    Check(
+        name="models",
+        finds="models that differ from what the revisions build; `invoke migrate.verify` tells each difference",
+        look=model_differences.differ,
+        needs="server",
     ),
     Check(
         name="invalid_index",

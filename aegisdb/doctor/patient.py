@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, HistoryError, LoginRefused, NoDatabase, Unreachable
+from aegisdb.errors import AegisError, Failed, HistoryError, LoginRefused, NoDatabase, Unreachable
 from aegisdb.progress import counted
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from aegisdb.applied.status import Standing
     from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.models.results import ModelsCompared
     from aegisdb.ownership import Owners
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
@@ -85,6 +86,18 @@ class Patient:
         from aegisdb.ownership import Owners
 
         return Owners(self.ws.registry, base_schema(self.ws))
+
+    @cached_property
+    def compared(self) -> Mapping[str, ModelsCompared | AegisError]:
+        """The models of every service against the histories; nothing where a history is broken or does not build."""
+        from aegisdb.models.comparison import compare_models
+
+        if len(self.good) < len(self.histories):
+            return {}
+        try:
+            return compare_models(self.ws, [*self.good.values()])
+        except Failed:
+            return {}
 
     @cached_property
     def _fits(self) -> dict[str, Mapping[Applied, tuple[Change, ...]] | AegisError]:

@@ -7,9 +7,9 @@ fingerprints of both are compared.
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
@@ -17,49 +17,28 @@ from aegisdb.drift.expected_schema import base_schema, schema_at_head
 from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fingerprint import read
 from aegisdb.fingerprint.keys import parse, relation_name
+from aegisdb.models.kept import KeptComparisons
 from aegisdb.models.normal_form import differences, is_partition
+from aegisdb.models.results import LostModel, ModelsCompared
 from aegisdb.ownership import NOBODY, Owners
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import counted
 from aegisdb.proofs.judgement import without_parts
+from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.fingerprint import Fingerprint
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import ModelsBuilt
     from aegisdb.workspace import Workspace
 
 _TYPES = frozenset({"type", "domain"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class LostModel:
-    """A model that makes no table in any history, because no `owns` names it or because env.py hides it."""
-
-    table: str
-    cls: str
-    file: str
-    owner: str
-    """Empty: nobody; else the service itself, whose env.py keeps it from Alembic."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelsCompared:
-    """One service's models: what differs, and what could not be compared."""
-
-    changes: tuple[Change, ...] = ()
-    """From the histories to the models."""
-    lost: tuple[LostModel, ...] = ()
-    not_built: Mapping[str, str] = field(default_factory=dict)
-    """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""
-    tables: int = 0
-    """How many of its tables were compared."""
 
 
 def compare_models(ws: Workspace, histories: Sequence[History]) -> dict[str, ModelsCompared | AegisError]:
@@ -70,28 +49,30 @@ def compare_models(ws: Workspace, histories: Sequence[History]) -> dict[str, Mod
     """
     if not histories:
         return {}
-    comparison = _Comparison(ws)
+    source = template(ws, "histories")
+    kept = KeptComparisons(ws.registry, source)
+    known = {history.service: found for history in histories if (found := kept.get(history))}
+    asked = [history for history in histories if history.service not in known]
+    made = _compare(ws, _Comparison(ws, source, kept), asked) if asked else {}
+    return {history.service: known.get(history.service) or made[history.service] for history in histories}
+
+
+def _compare(
+    ws: Workspace, comparison: _Comparison, histories: Sequence[History]
+) -> dict[str, ModelsCompared | AegisError]:
+    warm_process(ws.registry)
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         found = counted(ws.listen, "models", pool.map(comparison.tried, histories), len(histories))
         return dict(zip((history.service for history in histories), found, strict=True))
 
 
-def words(change: Change) -> str:
-    """A difference as a person says it; the object comes first."""
-    if change.kind == "added":
-        return f"{change.object} is in the models and in no revision: {change.after}"
-    if change.kind == "removed":
-        return f"{change.object} is made by revisions and in no model: {change.before}"
-    gone, come = change.sides()
-    return f"{change.object}: the revisions make it {gone}, the models {come}"
-
-
 class _Comparison:
     """The histories at head, read once for all services."""
 
-    def __init__(self, ws: Workspace) -> None:
+    def __init__(self, ws: Workspace, source: str, kept: KeptComparisons) -> None:
         self._ws = ws
-        self._template = template(ws, "histories")
+        self._template = source
+        self._kept = kept
         self._head = schema_at_head(ws)
         self._owners = Owners(ws.registry, base_schema(ws))
         self._owner_at_head = self._owners.owners(self._head)
@@ -106,18 +87,21 @@ class _Comparison:
             return error
 
     def _compared(self, history: History) -> ModelsCompared:
+        since = time.time()
         built, models = self._built(history)
         own = _Own(self._ws.registry, history.service, built)
         whose = self._owners.owners(self._head, models)
         failed = set(built.failed)
         parts = [self._part(found, whose, own) for found in (self._head, models)]
         changes = differences(parts[0], parts[1], built.named)
-        return ModelsCompared(
+        found = ModelsCompared(
             changes=without_parts(tuple(c for c in changes if c.relation.replace('"', "") not in failed)),
             lost=tuple(self._lost(history.service, built)),
             not_built=built.failed,
             tables=len(built.tables),
         )
+        self._kept.keep(history, built.loaded, found, since)
+        return found
 
     def _built(self, history: History) -> tuple[ModelsBuilt, Fingerprint]:
         ws = self._ws

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
-from aegisdb.models.comparison import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.models.comparison import LostModel, ModelsCompared
+    from aegisdb.fingerprint import Change
+    from aegisdb.models.results import LostModel, ModelsCompared
     from aegisdb.registry.types import Registry
 
 _DIFFER = "models and histories differ: "
@@ -48,16 +48,25 @@ def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
     file = Path(model.file) if model.file else None
     shown = str(file.relative_to(registry.root)) if file and file.is_relative_to(registry.root) else model.file
     defined = f" (class {model.cls})" if model.cls else ""
-    name = model.table.rpartition(".")[2]
     if model.owner:
         why = "env.py keeps it from Alembic, and no revision makes it"
-        hint = f"let include_object in env.py of {service} pass {name}"
+        hint = f"let include_object in env.py of {service} pass {model.name}"
     else:
         why = "nobody owns it"
-        hint = f"add `{name}` to services.{service}.owns in {registry.path.name}"
+        hint = f"add `{model.name}` to services.{service}.owns in {registry.path.name} (migrate.new --owns does)"
     return Problem(
         code="unowned_model",
         message=f"{service}: {why}: table {model.table}{defined} of the models",
         where=shown or model.table,
         hint=hint,
     )
+
+
+def words(change: Change) -> str:
+    """A difference as a person says it; the object comes first."""
+    if change.kind == "added":
+        return f"{change.object} is in the models and in no revision: {change.after}"
+    if change.kind == "removed":
+        return f"{change.object} is made by revisions and in no model: {change.before}"
+    gone, come = change.sides()
+    return f"{change.object}: the revisions make it {gone}, the models {come}"

@@ -25,7 +25,7 @@ _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 def entry_text(name: str, entry: Mapping[str, Any], indent: int) -> str:
     """The entry in block style, values in flow style, as this repository writes them."""
     pad = " " * indent
-    lines = [f"{pad}{_scalar(name)}:"]
+    lines = [f"{pad}{scalar(name)}:"]
     lines += [f"{pad}{pad or '  '}{key}: {_flow(value)}" for key, value in entry.items()]
     return "\n".join(lines) + "\n"
 
@@ -35,10 +35,11 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_flow(child)}" for key, child in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_flow, value)) + "]"
-    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+    return scalar(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
+    """The text as YAML, quoted where it could be read as something else."""
     # a JSON string is a YAML string
     plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)

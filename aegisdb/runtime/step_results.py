@@ -50,6 +50,16 @@ def draft(answer: Mapping[str, Any]) -> Draft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a worker had imported when it answered."""
+
+    files: tuple[str, ...]
+    """Those of no installed package."""
+    places: tuple[str, ...]
+    """Where packages are installed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelsBuilt:
     """What a service's models declare, beside the objects that they made in a database; names are "schema.name"."""
 
@@ -63,6 +73,7 @@ class ModelsBuilt:
     """Tables that could not be built, and why; "" where types could not."""
     classes: Mapping[str, tuple[str, str]]
     """The class of a table, and its module's file."""
+    loaded: Loaded
 
 
 def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
@@ -73,4 +84,5 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         named=frozenset((schema, table, name) for schema, table, name in answer["named"]),
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
+        loaded=Loaded(files=tuple(answer["loaded"]["files"]), places=tuple(answer["loaded"]["places"])),
     )

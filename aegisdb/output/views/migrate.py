@@ -136,7 +136,7 @@ def resolved(result: Any) -> Iterator[Block]:
 def new(result: Any) -> Iterator[Block]:
     """The file and what is in it, or why there is none."""
     if result.why:
-        yield Text(f"nothing to do: {result.why}", "ok")
+        yield Text(result.why, "bad") if result.problems else Text(f"nothing to do: {result.why}", "ok")
         return
     yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)

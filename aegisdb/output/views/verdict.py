@@ -84,6 +84,7 @@ def owners(result: Any) -> Iterator[Block]:
     pairs: list[tuple[str, Cell]] = [("contested", f"{c.object}: {', '.join(c.services)}") for c in result.contested]
     pairs += [("names nothing", Styled(f"{o.pattern} of {o.service}", "warn")) for o in result.orphaned]
     pairs += [("nobody's", Styled(key, "bad")) for key in result.unowned]
+    pairs += [("model of nobody's", Styled(f"{m.table} {m.cls}".rstrip(), "bad")) for m in result.models]
     if pairs:
         yield Fields(tuple(pairs))
     else:

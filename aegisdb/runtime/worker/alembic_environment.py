@@ -22,6 +22,7 @@ from . import fast, guard, metadata, revision_files, schema_path, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
+from .loaded import loaded
 from .model_build import ModelBuild
 from .offline_connection import OfflineConnection
 from .on_demand import OnDemand
@@ -246,6 +247,7 @@ class AlembicSide:
 
         def build(_heads: Any, migration: Any) -> list[Any]:
             connection = migration.connection
+            self.script.get_heads()  # as autogenerate does: revisions may import models that env.py does not
             answer.update(ModelBuild(connection, self._compared(migration), request).run())
             transaction = connection.get_transaction()
             # one that env.py began it also ends
@@ -254,7 +256,7 @@ class AlembicSide:
             return []
 
         self.run(build, as_sql=False)
-        self.channel.write({"ok": True, **answer})
+        self.channel.write({"ok": True, **answer, "loaded": loaded()})
 
     def empty(self, request: Message) -> None:
         """Write an empty revision file."""

@@ -34,15 +34,21 @@ class Filter:
         several = metadata if isinstance(metadata, (list, tuple)) else [metadata]
         self.collection = [one for one in several if one is not None]
         """Each metadata that env.py gives to Alembic."""
-        tables = [table for one in self.collection for table in one.tables.values()]
-        self._declared = {table.name for table in tables}
-        self._schemas = {table.schema for table in tables} | {None, self._schema}
         self._own_name: Callable[..., bool] | None = None
         self._own_object: Callable[..., bool] | None = None
         self._default = _DEFAULT_SCHEMA
         self._partitions: frozenset[tuple[str, str]] = frozenset()
         self.compared = 0
         """How many own tables were looked at."""
+
+    @property
+    def _tables(self) -> list[Any]:
+        # not kept: modules that are imported later, as revisions are, may define more
+        return [table for one in self.collection for table in one.tables.values()]
+
+    @property
+    def _schemas(self) -> set[str | None]:
+        return {table.schema for table in self._tables} | {None, self._schema}
 
     def owns(self, table: str, schema: str | None) -> bool:
         """Whether the service owns this table."""
@@ -51,7 +57,7 @@ class Filter:
         if self._schema and schema in (None, self._schema):
             return True
         if not self._patterns:
-            return table in self._declared
+            return any(table == one.name for one in self._tables)
         qualified = f"{schema or _DEFAULT_SCHEMA}.{table}"
         return any(fnmatchcase(table, pattern) or fnmatchcase(qualified, pattern) for pattern in self._patterns)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
-from aegisdb.errors import Difference, Refused, UsageError
+from aegisdb.errors import AegisError, Difference, Refused, UsageError
 from aegisdb.files import shown
 from aegisdb.progress import under_way
 from aegisdb.results import Result
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.lint import Finding
+    from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_results import Draft
@@ -45,13 +47,27 @@ class NewRevisionResult(Result):
     """Nothing was written; `operations` are what the file would have."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewOptions:
+    """How the revision is written."""
+
+    empty: bool = False
+    """Without operations; needs no server."""
+    allow_drop: bool = False
+    """Also where it drops a table or column."""
+    owns: bool = False
+    """Add models that nobody owns to `owns` of the service, in services.yaml."""
+
+
+PLAIN = NewOptions()
+
+
 def new_revision(
-    ws: Workspace, service: str, message: str, *, empty: bool = False, allow_drop: bool = False, dry_run: bool = False
+    ws: Workspace, service: str, message: str, options: NewOptions = PLAIN, *, dry_run: bool = False
 ) -> NewRevisionResult:
     """Write the next revision of a service; the live database is neither needed at head nor touched.
 
-    Autogenerate compares the models with a scratch database at head. `empty` writes a file without operations and
-    needs no server. `dry_run` only says which operations the file would have.
+    The models are compared with a scratch database at head. `dry_run` only says which operations the file would have.
 
     Raises:
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
@@ -60,11 +76,15 @@ def new_revision(
     alembic_settings(ws.registry, service)
     text = _checked(message)
     if dry_run:
-        return _planned(ws, _with_one_head(ws, service), empty=empty)
+        return _planned(ws, _with_one_head(ws, service), empty=options.empty)
     home = ws.registry.root / ws.registry.services[service].path
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
-        made = _made(ws, _with_one_head(ws, service), text, empty=empty, allow_drop=allow_drop)
-    return made if empty or made.why else _proven(ws, made)
+        history = _with_one_head(ws, service)
+        if options.empty:
+            return _written(ws, service, _empty(ws, history, text))
+        ws = _with_owned(ws, history) if options.owns else ws
+        made = _lost(ws, history) or _made(ws, history, text, allow_drop=options.allow_drop)
+    return made if made.why else _proven(ws, made)
 
 
 def _with_one_head(ws: Workspace, service: str) -> History:
@@ -74,10 +94,42 @@ def _with_one_head(ws: Workspace, service: str) -> History:
     return history
 
 
-def _made(ws: Workspace, history: History, message: str, *, empty: bool, allow_drop: bool) -> NewRevisionResult:
+def _compared(ws: Workspace, history: History) -> ModelsCompared:
+    from aegisdb.models.comparison import compare_models
+
+    found = compare_models(ws, (history,))[history.service]
+    if isinstance(found, AegisError):
+        raise found
+    return found
+
+
+def _with_owned(ws: Workspace, history: History) -> Workspace:
+    """The workspace in which the service owns its models that nobody owned; services.yaml says so from now on."""
+    from aegisdb.files import replace_file
+    from aegisdb.registry import load
+    from aegisdb.registry.owns import with_owned
+
+    names = [model.name for model in _compared(ws, history).lost if not model.owner]
+    if not names:
+        return ws
+    path = ws.registry.path
+    replace_file(path, with_owned(path, history.service, names), durable=True)
+    return replace(ws, registry=load(path, os.environ))
+
+
+def _lost(ws: Workspace, history: History) -> NewRevisionResult | None:
+    """The result where a model is nobody's or env.py hides it: whoever reads the file would think it whole."""
+    from aegisdb.models.problems import lost_problem
+
     service = history.service
-    if empty:
-        return _written(ws, service, _empty(ws, history, message))
+    problems = tuple(lost_problem(ws.registry, service, model) for model in _compared(ws, history).lost)
+    if not problems:
+        return None
+    return NewRevisionResult(service=service, why="no revision was written", problems=problems)
+
+
+def _made(ws: Workspace, history: History, message: str, *, allow_drop: bool) -> NewRevisionResult:
+    service = history.service
     draft = _autogenerate(ws, history, message, allow_drop=allow_drop)
     if draft.path is not None:
         return _written(ws, service, draft)
@@ -93,14 +145,10 @@ def _made(ws: Workspace, history: History, message: str, *, empty: bool, allow_d
 
 def _without_file(ws: Workspace, history: History, compared: int, *, planned: bool = False) -> NewRevisionResult:
     """Autogenerate writes nothing: do models and history agree, as two databases?"""
-    from aegisdb.models.comparison import ModelsCompared, compare_models
     from aegisdb.models.problems import models_problems
 
     service = history.service
-    found = compare_models(ws, (history,))[service]
-    if not isinstance(found, ModelsCompared):
-        raise found
-    problems = tuple(models_problems(ws.registry, service, found))
+    problems = tuple(models_problems(ws.registry, service, _compared(ws, history)))
     why = _why(history, compared) if not problems else "autogenerate has no operation for what differs"
     return NewRevisionResult(service=service, why=why, planned=planned, problems=problems)
 
@@ -108,6 +156,8 @@ def _without_file(ws: Workspace, history: History, compared: int, *, planned: bo
 def _planned(ws: Workspace, history: History, *, empty: bool) -> NewRevisionResult:
     found: tuple[str, ...] = ()
     if not empty:
+        if lost := _lost(ws, history):
+            return replace(lost, planned=True)
         with _session_at_head(ws, history) as session:
             draft = session.check()
         found = draft.operations

@@ -9,14 +9,14 @@ from aegisdb.applied.status import read_standings
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
 from aegisdb.errors import AegisError, HistoryError, Problem
-from aegisdb.models.comparison import ModelsCompared, compare_models
+from aegisdb.models.comparison import compare_models
 from aegisdb.models.problems import models_problems, told
+from aegisdb.models.results import ModelsCompared
 from aegisdb.ownership import NOBODY
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.failures import NoMetadata
-from aegisdb.runtime.forkserver import warm_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +80,6 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     Raises:
         Unreachable: no server or no database; RevisionFailed: a history does not build any more.
     """
-    warm_process(ws.registry)
     histories = read_histories(ws.registry)
     if service:
         alembic_settings(ws.registry, service)

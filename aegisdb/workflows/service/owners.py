@@ -10,8 +10,13 @@ from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Problem
 from aegisdb.fingerprint import read
 from aegisdb.fingerprint.keys import parse
+from aegisdb.models.comparison import compare_models
+from aegisdb.models.problems import lost_problem
+from aegisdb.models.results import LostModel, ModelsCompared
 from aegisdb.ownership import NOBODY, Owners, orphaned_claims
 from aegisdb.results import Result
+from aegisdb.revisions.history import History
+from aegisdb.revisions.load import read_histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,10 +53,14 @@ class OwnersResult(Result):
     contested: tuple[Contested, ...]
     orphaned: tuple[Orphaned, ...]
     unowned: tuple[str, ...]
+    models: tuple[LostModel, ...] = ()
+    """Models for which no revision is ever written."""
 
 
 def owners(ws: Workspace) -> OwnersResult:
-    """Tell the owner of every object of the live database. Exit 6 for contested and unowned ones; orphaned are told.
+    """Tell the owner of every object of the live database and of the models; orphaned entries are told.
+
+    Exit 6 for what is contested or unowned.
 
     Raises:
         Unreachable: no server or no database.
@@ -67,15 +76,29 @@ def owners(ws: Workspace) -> OwnersResult:
             owned[whose[key]] = (*owned.get(whose[key], ()), key)
     contested = tuple(_contested(known, live, standing))
     unowned = tuple(key for key in standing if whose[key] == NOBODY)
+    models = tuple(_lost_models(ws))
     problems = [_contested_problem(one) for one in contested] + [_unowned_problem(key) for key in unowned]
+    problems += [lost_problem(ws.registry, service, model) for service, model in models]
     return OwnersResult(
         owned=dict(sorted(owned.items())),
         counts=dict(sorted(Counter(owner or "nobody" for owner in whose.values()).items())),
         contested=contested,
         orphaned=tuple(Orphaned(service=c.service, pattern=c.pattern) for c in orphaned_claims(known, live)),
         unowned=unowned,
+        models=tuple(model for _, model in models),
         problems=tuple(problems),
     )
+
+
+def _lost_models(ws: Workspace) -> Iterator[tuple[str, LostModel]]:
+    """What no revision is written for, by service, as far as its env.py runs."""
+    histories = read_histories(ws.registry)
+    good = [history for history in histories.values() if isinstance(history, History)]
+    if len(good) < len(histories):
+        return
+    for service, found in compare_models(ws, good).items():
+        if isinstance(found, ModelsCompared):
+            yield from ((service, model) for model in found.lost)
 
 
 def unowned_objects(known: Owners, live: Fingerprint) -> tuple[str, ...]:

@@ -1,0 +1,40 @@
+"""What a comparison of models finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.fingerprint import Change
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostModel:
+    """A model that makes no table in any history, because no `owns` names it or because env.py hides it."""
+
+    table: str
+    cls: str
+    file: str
+    owner: str
+    """Empty: nobody; else the service itself, whose env.py keeps it from Alembic."""
+
+    @property
+    def name(self) -> str:
+        """The table's name without its schema."""
+        return self.table.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsCompared:
+    """One service's models: what differs, and what could not be compared."""
+
+    changes: tuple[Change, ...] = ()
+    """From the histories to the models."""
+    lost: tuple[LostModel, ...] = ()
+    not_built: Mapping[str, str] = field(default_factory=dict)
+    """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""
+    tables: int = 0
+    """How many of its tables were compared."""
