@@ -27,6 +27,7 @@ READERS = {
     "cache/lint.json": ("migrate.lint --all",),
     "cache/squawk.json": ("migrate.lint --all",),
     "cache/described/{name}.json": ("doctor",),
+    "cache/models/{name}.json": ("migrate.verify", "doctor"),
     "fingerprints/{name}.json": ("migrate.verify", "db.verify", "db.diagram"),
     "refusals/{name}.json": ("db.verify",),
     "last-roundtrip.json": ("report",),
