@@ -113,7 +113,7 @@ class Workspace:
         is wrong is left for them to be told. With `proving`, a session on the maintenance database comes in with the
         password.
         """
-        if not self.server.found_at_once or "psycopg" in sys.modules:
+        if not (self.server.own and self.server.found_at_once) or "psycopg" in sys.modules:
             return
         from aegisdb.postgres import ahead
         from aegisdb.postgres.databases import MAINTENANCE
