@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import digest_chain
-from aegisdb.building.templates import alone, ground_name, holds, keep_grounds, promote_template, template
+from aegisdb.building.templates import (
+    FilesChanged,
+    alone,
+    ground_name,
+    holds,
+    keep_grounds,
+    promote_template,
+    template,
+)
 from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
@@ -30,18 +38,24 @@ def ground(ws: Workspace, services: Collection[str]) -> str:
 
     Raises:
         RevisionFailed: one of them does not apply; Busy: another process builds the same for too long.
+        FilesChanged: revisions were changed meanwhile.
     """
     base = template(ws, "base")
-    histories = good_histories(ws.registry)
-    order = [name for name in service_order(ws.registry, histories) if name in services]
+    order = [name for name in service_order(ws.registry, good_histories(ws.registry)) if name in services]
     if not order:
         return base
-    names = [ground_name(ws, digest) for digest in digest_chain(ws.registry, base, [histories[name] for name in order])]
+    names = _names(ws, base, order)
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
         if not holds(conn, names[-1]):
             with alone(ws, names[-1]):
                 _make(ws, conn, base, order, names)
     return names[-1]
+
+
+def _names(ws: Workspace, base: str, order: list[str]) -> list[str]:
+    """One for each beginning of the order, of the files as they are now."""
+    histories = good_histories(ws.registry)
+    return [ground_name(ws, digest) for digest in digest_chain(ws.registry, base, [histories[name] for name in order])]
 
 
 def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: list[str]) -> None:
@@ -60,5 +74,7 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
             live=ws.address(),
             options=StepOptions(listen=ws.listen, journal=False),
         )
+        if _names(ws, base, order) != names:
+            raise FilesChanged
         promote_template(conn, address.database, names[-1], "ground")
     keep_grounds(ws, conn)

@@ -8,11 +8,12 @@ session in it would make every clone wait.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import level_hashes
 from aegisdb.building.levels import LEVELS, fill
+from aegisdb.errors import Busy
 from aegisdb.postgres import databases
 from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker, read_markers
@@ -35,6 +36,20 @@ KEPT = 6
 
 _BUILD_WAIT = 900.0  # seconds for another process that builds the same template
 _INFIX = "__tpl_"
+TRIES = 3
+"""How often something is built anew because what it was built from was changed meanwhile."""
+
+
+class FilesChanged(Busy):
+    """The name that was to be given is that of other files than those that were built."""
+
+    default_code = "files_changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "files that the database is built from were changed while it was built",
+            hint="run it again when nobody changes them; nothing changed",
+        )
 
 
 def template(
@@ -45,13 +60,21 @@ def template(
     `conn` is a session on the maintenance database, `histories` what the registry has, where the caller has them.
 
     Raises:
-        What `levels.build` raises; Busy: another process builds the same template for too long.
+        What `levels.build` raises; Busy: another process builds the same template for too long. FilesChanged: what it
+        is built from was changed meanwhile; where the caller gave no `histories`, again and again.
     """
+    for _ in range(TRIES if histories is None else 0):
+        with suppress(FilesChanged):
+            return _template(ws, upto, conn, None)
+    return _template(ws, upto, conn, histories)
+
+
+def _template(ws: Workspace, upto: Level, conn: Connection | None, histories: Mapping[str, History] | None) -> str:
     if upto == "seeds":
         upto = _last_level(ws)
     if conn is None:
         with databases.maintenance(ws.address(), application="aegisdb: templates") as own:
-            return template(ws, upto, own, histories)
+            return _template(ws, upto, own, histories)
     names = _names(ws, conn, upto, histories)
     if not holds(conn, names[upto]):
         if upto != "base":
@@ -142,6 +165,8 @@ def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level)
     began = time.monotonic()
     with scratch(ws.address(), template=source, label=f"template {upto}") as address:
         fill(ws, address, upto)
+        if _names(ws, conn, upto, None)[upto] != names[upto]:
+            raise FilesChanged
         promote_template(conn, address.database, names[upto], upto)
     ws.listen(Event(step="template", subject=upto, seconds=time.monotonic() - began))
     drop_templates(ws, conn, keep=KEPT)

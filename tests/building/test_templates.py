@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 
 from aegisdb.building import build, template
 from aegisdb.building.templates import KEPT, template_names
-from aegisdb.errors import StatementFailed, Unreachable
+from aegisdb.errors import Busy, StatementFailed, Unreachable
 from aegisdb.fingerprint import read
 from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
-from aegisdb.progress import Event
+from aegisdb.progress import Event, Listener
+from aegisdb.workflows.db.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
 from tests.workflows.project import INIT, Project, project
 
@@ -116,3 +118,69 @@ def test_their_number_is_bounded(shop: Project) -> None:
         kept = template_names(_open(shop), conn)
     assert len(kept) == KEPT
     assert latest in {name for name, _, _ in kept}
+
+
+LATER = """from alembic import op
+revision = "a3"
+down_revision = "a2"
+def upgrade(): op.execute("ALTER TABLE shop_items ADD colour text")
+def downgrade(): op.execute("ALTER TABLE shop_items DROP colour")
+"""
+
+
+def _appears(shop: Project, at: str, heard: list[str]) -> Listener:
+    """A listener that puts a revision into the service's folder when it is told of this step for the first time."""
+
+    def listen(event: Event) -> None:
+        told = f"{event.step} {event.subject}"
+        if told.startswith(at) and at not in heard:
+            heard.append(at)
+            _file(shop).write_text(LATER)
+
+    return listen
+
+
+def _file(shop: Project) -> Path:
+    return shop.root / "services/shop/alembic/versions/a3.py"
+
+
+def _revision(address: Address) -> object:
+    with connect(address) as conn:
+        return conn.value("SELECT version_num FROM alembic_version_shop")
+
+
+@pytest.mark.parametrize("at", ["template base", "upgrade shop", "seed shop"])
+def test_a_template_is_never_named_after_other_files_than_it_was_built_from(shop: Project, at: str) -> None:
+    """A pull, a checkout or a migrate.new may come at any moment; what is kept would be wrong for ever."""
+    heard: list[str] = []
+    ws = open_workspace(cwd=shop.root, environ=shop.env, listen=_appears(shop, at, heard))
+    later = template(ws, "seeds")
+    assert heard == [at]
+    with scratch(shop.address, template=later) as copy:
+        assert _revision(copy) == "a3"
+    _file(shop).unlink()
+    earlier = template(_open(shop), "seeds")
+    assert earlier != later
+    with scratch(shop.address, template=earlier) as copy:
+        assert _revision(copy) == "a2"
+
+
+@pytest.mark.parametrize("at", ["template base", "upgrade shop", "seed shop"])
+def test_a_reset_beside_which_a_revision_appears_has_it(shop: Project, at: str) -> None:
+    heard: list[str] = []
+    reset(open_workspace(cwd=shop.root, environ=shop.env, listen=_appears(shop, at, heard)))
+    assert heard == [at]
+    assert _revision(shop.address) == "a3"
+
+
+def test_files_that_never_rest_are_said(shop: Project) -> None:
+    seed = shop.root / "services/shop/seed.sql"
+
+    def listen(event: Event) -> None:
+        if event.step == "seed":
+            seed.write_text(f"{seed.read_text()}-- {time.monotonic_ns()}\n")
+
+    with pytest.raises(Busy, match="changed while it was built") as busy:
+        reset(open_workspace(cwd=shop.root, environ=shop.env, listen=listen))
+    assert (busy.value.code, busy.value.exit_code) == ("files_changed", 4)
+    assert shop.orphans() == ()

@@ -10,6 +10,7 @@ from aegisdb.background import meanwhile
 from aegisdb.building import fill, spare, template
 from aegisdb.building.inspection import inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base
+from aegisdb.building.templates import TRIES, FilesChanged
 from aegisdb.errors import AegisError, Failed, Interrupted
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.replacement import replace_live
@@ -53,7 +54,7 @@ def put_in_place(
             meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts,
             meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
         ):
-            source = None if no_cache else template(ws, level, conn, histories)
+            source, histories = (None, histories) if no_cache else _template(ws, conn, level, histories)
         content = look.take(source) if look else None
         if look and content:
             with _dropped_unless_taken(conn, look.name):
@@ -69,6 +70,18 @@ def put_in_place(
     doomed = [former, look.spoiled if look else ""]
     spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=filter(None, doomed))
     return content
+
+
+def _template(
+    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History]
+) -> tuple[str, Mapping[str, History]]:
+    """The template's name, and the histories that are in it: files may change while it is built."""
+    for _ in range(TRIES - 1):
+        try:
+            return template(ws, level, conn, histories), histories
+        except FilesChanged:
+            histories = good_histories(ws.registry)
+    return template(ws, level, conn, histories), histories
 
 
 def complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
