@@ -87,6 +87,8 @@ class AlembicSettings:
     """Environment variable from which the service's env.py reads its URL."""
     script_location: str | None = None
     """`package:dir` for a history inside an installed package, or a directory."""
+    x: dict[str, str] = field(default_factory=dict)
+    """What env.py gets from `context.get_x_argument()`, as from `alembic -x NAME=VALUE`."""
 
 
 Base = Annotated[

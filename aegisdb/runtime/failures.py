@@ -8,9 +8,11 @@ from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed, TimedOut
 from aegisdb.package_lookup import how_to_mend, is_installed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
+from aegisdb.runtime import usual_traps
 
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
+    from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
 
@@ -67,7 +69,12 @@ def error_of(
     name = failure.get("error", "")
     if name and name not in {"CommandError", "Refusal"} and not failure.get("sqlstate"):
         lines[0] += f" ({name})"
-    hint = hint or _grant(failure, address) or failure.get("server_hint", "")
+    hint = (
+        hint
+        or _grant(failure, address)
+        or failure.get("server_hint", "")
+        or usual_traps.of_environment(failure, history)
+    )
     return Failed("\n".join(lines), hint=hint, where=where, code=kind)
 
 
@@ -98,7 +105,7 @@ def not_started(history: History, output: str, runner: runners.Runner) -> AegisE
 
 
 def revision_error(
-    failure: dict[str, Any], history: History, revision: Revision, verb: str, address: Address
+    failure: dict[str, Any], registry: Registry, history: History, revision: Revision, verb: str, address: Address
 ) -> AegisError:
     """The error for a failing revision, under 15 lines with everything that is needed to mend it."""
     named = _named(history, revision)
@@ -121,7 +128,11 @@ def revision_error(
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)
     hint = (
-        _grant(failure, address) or _HINTS.get(sqlstate) or failure.get("server_hint") or _fix(history, revision, verb)
+        _grant(failure, address)
+        or usual_traps.of_revision(failure, registry, history, revision)
+        or _HINTS.get(sqlstate)
+        or failure.get("server_hint")
+        or _fix(history, revision, verb)
     )
     error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     return error("\n".join(lines), hint=hint, where=where)

@@ -288,7 +288,9 @@ class Session:
     def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
         named = self.history.revisions.get(answer.get("revision", "")) or revision
         if answer["kind"] in _OF_REVISION and named is not None:
-            error = revision_error(answer, self.history, named, answer.get("action", "the step"), self._address)
+            error = revision_error(
+                answer, self._registry, self.history, named, answer.get("action", "the step"), self._address
+            )
         else:
             error = error_of(answer, self.history, worker.output(), self._address, self._runner)
         if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
@@ -307,7 +309,7 @@ class Session:
             failure = {"kind": "environment", "message": "the process ended without an answer"}
             return error_of(failure, self.history, output, self._address)
         failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
-        error = revision_error(failure, self.history, revision, verb, self._address)
+        error = revision_error(failure, self._registry, self.history, revision, verb, self._address)
         self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
         return error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from argparse import Namespace
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -280,7 +281,7 @@ def _config(opening: Message) -> Config:
     files: dict[str, Any] = {"file_": ini}
     if opening["pyproject"] and _READS_TOML:
         files["toml_file"] = opening["pyproject"]
-    config = Config(**files)
+    config = Config(**files, cmd_opts=Namespace(x=opening["x"]) if opening["x"] else None)
     if opening["script_location"]:
         config.set_main_option("script_location", opening["script_location"].replace("%", "%%"))
     config.set_main_option("sqlalchemy.url", opening["url"].replace("%", "%%"))

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
+from aegisdb.postgres.connection import connect
 from aegisdb.progress import Event
 from aegisdb.proofs.second_run import look, what_changed
 from aegisdb.results import Result
 from aegisdb.seeds import run_seed, seeds_of
+from aegisdb.seeds.sequences import Behind, sequences_behind
 from aegisdb.workflows.seed.run import require_at_head, seeding_services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aegisdb.postgres.address import Address
     from aegisdb.registry.kinds import Seed
     from aegisdb.workspace import Workspace
@@ -27,6 +31,8 @@ class ProvenSeed:
     idempotent: bool
     seconds: float
     differences: tuple[str, ...] = ()
+    behind: tuple[Behind, ...] = ()
+    """Sequences that are behind their column in the tables that it fills."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,27 +58,53 @@ def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
     require_at_head(ws.registry, live)
     with scratch(live, template=live.database, label="seed.prove", wait=ws.lock_wait) as clone:
         proven = tuple(_prove(ws, name, seed, clone) for name, seed in seeds_of(ws.registry, services))
-    return SeedProveResult(seeds=proven, problems=tuple(_problem(seed) for seed in proven if not seed.idempotent))
+    problems = [problem for seed in proven for problem in _problems(seed)]
+    return SeedProveResult(seeds=proven, problems=tuple(problems))
 
 
 def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
     bindir = ws.server.bindir()
     ws.listen(Event(step="prove", subject=f"{service}: {seed.label}"))
+    behind_before = _behind(clone)
     first = run_seed(ws.registry, service, seed, clone, bindir=bindir)
     before = look(clone)
     second = run_seed(ws.registry, service, seed, clone, bindir=bindir)
     differences = what_changed(before, look(clone))
     seconds = first.seconds + second.seconds
     ws.listen(Event(step="prove", subject=f"{service}: {seed.label}", seconds=seconds))
+    filled = {name.replace('"', "").rpartition(".")[2] for name in seed.fills}
+    behind = tuple(
+        one
+        for one in _behind(clone)
+        if one not in behind_before or one.table.replace('"', "").rpartition(".")[2] in filled
+    )
     return ProvenSeed(
-        service=service, seed=first.seed, idempotent=not differences, seconds=seconds, differences=differences
+        service=service,
+        seed=first.seed,
+        idempotent=not differences,
+        seconds=seconds,
+        differences=differences,
+        behind=behind,
     )
 
 
-def _problem(seed: ProvenSeed) -> Problem:
-    return Problem(
-        code="not_idempotent",
-        message=f"{seed.seed} of {seed.service} changed something when it ran again: {'; '.join(seed.differences)}",
-        hint="insert with ON CONFLICT, or look before you insert; invoke seed.prove again",
-        where=seed.service,
-    )
+def _behind(clone: Address) -> tuple[Behind, ...]:
+    with connect(clone, application="aegisdb: seed.prove") as conn:
+        return sequences_behind(conn)
+
+
+def _problems(seed: ProvenSeed) -> Iterator[Problem]:
+    if not seed.idempotent:
+        yield Problem(
+            code="not_idempotent",
+            message=f"{seed.seed} of {seed.service} changed something when it ran again: {'; '.join(seed.differences)}",
+            hint="insert with ON CONFLICT, or look before you insert; invoke seed.prove again",
+            where=seed.service,
+        )
+    for behind in seed.behind:
+        yield Problem(
+            code="sequence_behind",
+            message=f"{seed.seed} of {seed.service} leaves a sequence behind: {behind}, so an insert will collide",
+            hint=f"end the seed with {behind.mending}",
+            where=seed.service,
+        )

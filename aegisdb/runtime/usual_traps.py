@@ -1,0 +1,107 @@
+"""Mistakes that many make once, each known by what the server or Alembic says: what to write instead."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
+
+_LONGEST_ID = 32  # of Alembic's version_num
+_MISSING = re.compile(
+    r'^(?P<kind>type|relation|operator class|function) "?(?P<name>[^"(]+)"?(?:\(.*\))? does not exist'
+)
+_NAMES_MISSING = frozenset({"42704", "42883", "42P01", "3F000"})
+_BIND = re.compile(r"A value is required for bind parameter '(?P<name>\w+)'")
+_EXTENSION_OF = {
+    **dict.fromkeys(("vector", "halfvec", "sparsevec"), "vector"),
+    **{name: name for name in ("citext", "hstore", "ltree", "cube")},
+}
+_OF_AGE = re.compile(r"graphid|agtype|create_graph|create_[ve]label|\bcypher\b|ag_\w+")
+_HOOK = re.compile(
+    r"Could not find entrypoint console_scripts\.(?P<tool>[\w.-]+)|No such file or directory: '(?P<file>[^']+)'"
+)
+_LOAD = "begin the function with op.execute(\"LOAD 'age'\"): each revision may have a session of its own"
+_AG_CATALOG = (
+    "AGE's objects are in ag_catalog: write `SET LOCAL search_path = ag_catalog, public` first, or ag_catalog.NAME"
+)
+
+
+def of_revision(failure: Mapping[str, Any], registry: Registry, history: History, revision: Revision) -> str:
+    """The hint for a failing revision; "" where it is none of these."""
+    message, sqlstate = failure.get("message", ""), failure.get("sqlstate", "")
+    if found := _BIND.search(message):
+        name = found["name"]
+        return rf"SQLAlchemy takes :{name} for a parameter: write \:{name}, or op.get_bind().exec_driver_sql(...)"
+    if "unhandled cypher(cstring)" in message:
+        return _LOAD
+    if sqlstate == "22001" and len(revision.id) > _LONGEST_ID:
+        return (
+            f"the revision id has {len(revision.id)} characters and the version table takes {_LONGEST_ID}: shorten"
+            " `revision` (and `down_revision` of the next one)"
+        )
+    if failure.get("error") == "AssertionError" and "autocommit_block" in revision.source:
+        return (
+            "env.py holds a transaction of its own, and an autocommit_block has none to leave: engine.connect()"
+            f" instead of engine.begin() in {history.locations.env_py}"
+        )
+    missing = _MISSING.match(message) if sqlstate in _NAMES_MISSING else None
+    return _of_missing(missing["kind"], missing["name"], registry, history, revision) if missing else ""
+
+
+def of_environment(failure: Mapping[str, Any], history: History) -> str:
+    """The hint for a failing env.py, or a hook after it."""
+    found = _HOOK.search(failure.get("message", ""))
+    if found and (found["tool"] or str(failure.get("at", "")).partition(":")[0].endswith("subprocess.py")):
+        return (
+            "the revision file is written; its post-write hook is not there: install"
+            f" {found['tool'] or found['file']} in the service's environment, or take it out of post_write_hooks"
+        )
+    if failure.get("error") in {"KeyError", "TypeError", "IndexError", "ValueError"} and failure.get("line"):
+        lines = history.locations.env_py.read_text(encoding="utf-8", errors="replace").splitlines()
+        if any("get_x_argument" in line for line in lines[: int(failure["line"])]):
+            return (
+                "env.py asks for arguments of `alembic -x`: give them under `alembic:` in services.yaml, as"
+                " `x: {NAME: VALUE}`"
+            )
+    return ""
+
+
+def _of_missing(kind: str, name: str, registry: Registry, history: History, revision: Revision) -> str:
+    schema, _, plain = name.rpartition(".")
+    if plain == history.version_table:
+        return (
+            "the revision leaves a search_path in which the version table is not found; a dump does: take its"
+            " set_config('search_path', ...) out"
+        )
+    if schema:
+        return ""
+    if _OF_AGE.search(plain):
+        return _AG_CATALOG
+    if kind == "relation" and (owner := registry.owners.of_table(name)) not in {"", history.service}:
+        return _of_another(owner, plain, registry, history)
+    return _of_search(kind, plain, history, revision)
+
+
+def _of_another(owner: str, table: str, registry: Registry, history: History) -> str:
+    if owner in registry.services[history.service].after:
+        return f"{table} is {owner}'s: `requires` in the revision says for which revision of {owner} it waits"
+    return f"{table} is {owner}'s: write `after: [{owner}]` under {history.service}"
+
+
+def _of_search(kind: str, name: str, history: History, revision: Revision) -> str:
+    if history.schema:
+        return (
+            f"with `schema: {history.schema}` the search_path is that schema alone: write public.{name} for what is in"
+            " public"
+        )
+    if kind == "type" and re.search(rf"""\bname\s*=\s*["']{re.escape(name)}["']""", revision.source):
+        return f'adding a column makes no type: sa.Enum(..., name="{name}").create(op.get_bind()) comes first'
+    if name in _EXTENSION_OF:
+        return f"CREATE EXTENSION IF NOT EXISTS {_EXTENSION_OF[name]} comes first, in an init file or a revision before"
+    return ""
