@@ -51,8 +51,8 @@ class Run:
             self._ending.callback(self._stocks[level].close)
         return self._stocks[level]
 
-    def take(self, level: Level, *, more: int = 0) -> Database:
-        """A database for a test, of which `more` will follow.
+    def take(self, level: Level, *, more: int | None = None) -> Database:
+        """A database for a test; `more` tells how many tests with one of their own will follow.
 
         Where not even the first one can be made, the reason is told for each test, and nothing is tried again.
 

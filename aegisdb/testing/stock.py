@@ -50,6 +50,7 @@ class Stock:
         self._ahead = ahead
         self._template = ""
         self._given = False
+        self._more = 0
         self._conn: Connection | None = None  # the thread's own
         self._thread: threading.Thread | None = None
         # all below is only touched while this is held
@@ -67,18 +68,19 @@ class Stock:
         """Whether a clone was ever taken."""
         return self._given
 
-    def take(self, *, more: int) -> Address:
-        """A fresh clone; `more` others are expected to be taken after it.
+    def take(self, *, more: int | None = None) -> Address:
+        """A fresh clone; `more` others are expected to be taken after it, else as many as before.
 
         Raises:
             Refused: clones may not be made there. What `template` raises.
         """
+        self._more = self._more if more is None else min(more, self._ahead)
         for _ in range(_BUILDS):
             if not self._template:
                 with cloning(self._ws, "pytest") as conn:
                     self._template = template(self._ws, self._level, conn)
             try:
-                return self._take(min(more, self._ahead))
+                return self._take()
             except _TemplateGone:
                 self._template = ""
         raise Failed("the template of the tests' databases is dropped as soon as it is built")
@@ -116,9 +118,9 @@ class Stock:
         if self._thread is not None:
             self._thread.join()
 
-    def _take(self, more: int) -> Address:
+    def _take(self) -> Address:
         with self._changed:
-            self._expected = 1 + more
+            self._expected = 1 + self._more
             self._failure = None
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="aegisdb: clones", daemon=True)
@@ -131,7 +133,7 @@ class Stock:
             self._given = True
             made = self._ready.popleft()
             self._lent[made.address.database] = made
-            self._expected = more
+            self._expected = self._more
             self._changed.notify_all()
         return made.address
 

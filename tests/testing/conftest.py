@@ -52,13 +52,13 @@ class Child:
 @pytest.fixture
 def child(pytester: pytest.Pytester, database: Address, monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
     """A project with one service on the tests' server, and no tests yet."""
-    _leave_only(monkeypatch)
+    leave_only(monkeypatch)
     monkeypatch.setenv(URL_NAME, database.url())
     with project(pytester.path, database) as made:
         yield Child(pytester, made)
 
 
-def _leave_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def leave_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take out of the environment what leads elsewhere; a child of pytest's own has what remains."""
     kept = environment()
     for name in set(os.environ) - set(kept):
