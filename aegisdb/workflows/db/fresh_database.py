@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.background import meanwhile
@@ -12,6 +12,7 @@ from aegisdb.building.inspection import inspect, require_complete
 from aegisdb.building.levels import LEVELS, complete_base
 from aegisdb.building.templates import TRIES, FilesChanged
 from aegisdb.errors import AegisError, Failed, Interrupted
+from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import databases, side_schema
 from aegisdb.postgres.replacement import replace_live
 from aegisdb.postgres.scratch import scratch
@@ -32,56 +33,104 @@ KEPT_AS = "before-reset"
 """The snapshot that the old database becomes."""
 
 
-def put_in_place(
-    ws: Workspace,
-    conn: Connection,
-    level: Level,
-    histories: Mapping[str, History],
-    *,
-    there: bool,
-    no_cache: bool,
-    look: spare.Look | None,
-    disconnect: bool = False,
-) -> Content:
-    """Build the fresh database, put it in the place of the one that is `there`, and say what it has."""
-    live = ws.address().database
-    kept_as, later = snapshot_database(live, KEPT_AS), spare.can_wait(ws)
-    replace = partial(replace_live, conn, live, drop_later=later, carry=True, disconnect=disconnect)
-    with _state_told(live if there else ""), look or nullcontext():
-        if there:
-            ws.begin("")
-        with (
-            meanwhile(lambda: _journal_before(ws, histories) if there else {}) as facts,
-            meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
-        ):
-            source, histories = (None, histories) if no_cache else _template(ws, conn, level, histories)
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The database that is wanted under the live name."""
+
+    ws: Workspace
+    conn: Connection
+    """On the maintenance database; it holds the lock of who replaces."""
+    level: Level
+    histories: Mapping[str, History]
+    there: bool = False
+    """Whether it replaces one, which is kept as a snapshot."""
+    cached: bool = True
+    """Whether it may come from a template."""
+    disconnect: bool = False
+    """Whether sessions of other applications are ended."""
+
+    @property
+    def live(self) -> str:
+        """Its name."""
+        return self.ws.address().database
+
+    def take(self, name: str, facts: Mapping[str, str]) -> str:
+        """Give the finished database `name` the live name; returns what is to be dropped when there is time."""
+        return replace_live(
+            self.conn,
+            self.live,
+            name,
+            snapshot_database(self.live, KEPT_AS),
+            facts,
+            drop_later=spare.can_wait(self.ws),
+            carry=True,
+            disconnect=self.disconnect,
+        )
+
+
+def put_in_place(wanted: Wanted, look: spare.Look | None) -> Content:
+    """Put a fresh database in the place of the live one: the spare copy that `look` looks into, or one that is built.
+
+    Returns:
+        What it has.
+    """
+    with _state_told(wanted.live if wanted.there else ""), look or nullcontext():
+        wanted, source, facts = _prepared(wanted, look)
         content = look.take(source) if look else None
         if look and content:
-            with _dropped_unless_taken(conn, look.name):
-                former = replace(look.name, kept_as, facts[0])
+            former = _replace_with_spare(wanted, look.name, facts)
         else:
-            with scratch(ws.address(), conn, template=source, label="reset", sweeping=not later) as new:
-                if source is None:
-                    for each in LEVELS[: LEVELS.index(level) + 1]:
-                        fill(ws, new, each)
-                    histories = good_histories(ws.registry)  # as they were when it was filled
-                content = _verify(ws, new, level, histories)
-                former = replace(new.database, kept_as, facts[0])
-    doomed = [former, look.spoiled if look else ""]
-    spare.make_ahead(ws, conn, source if level == "seeds" else None, drop=filter(None, doomed))
+            content, former = _replace_with_build(wanted, source, facts)
+    doomed = filter(None, [former, look.spoiled if look else ""])
+    spare.make_ahead(wanted.ws, wanted.conn, source if wanted.level == "seeds" else None, drop=doomed)
     return content
 
 
-def _template(
-    ws: Workspace, conn: Connection, level: Level, histories: Mapping[str, History]
-) -> tuple[str, Mapping[str, History]]:
+def _prepared(wanted: Wanted, look: spare.Look | None) -> tuple[Wanted, str | None, Mapping[str, str]]:
+    """The template to clone, if any, with the histories that are in it, and what the database was that goes."""
+    ws, histories = wanted.ws, wanted.histories
+    if wanted.there:
+        ws.begin("")
+    with (
+        meanwhile(lambda: _journal_before(ws, histories) if wanted.there else {}) as facts,
+        meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
+    ):
+        source, histories = _template(wanted) if wanted.cached else (None, histories)
+    return replace(wanted, histories=histories), source, facts[0]
+
+
+def _template(wanted: Wanted) -> tuple[str, Mapping[str, History]]:
     """The template's name, and the histories that are in it: files may change while it is built."""
+    histories = wanted.histories
     for _ in range(TRIES - 1):
         try:
-            return template(ws, level, conn, histories), histories
+            return template(wanted.ws, wanted.level, wanted.conn, histories), histories
         except FilesChanged:
-            histories = good_histories(ws.registry)
-    return template(ws, level, conn, histories), histories
+            histories = good_histories(wanted.ws.registry)
+    return template(wanted.ws, wanted.level, wanted.conn, histories), histories
+
+
+def _replace_with_spare(wanted: Wanted, name: str, facts: Mapping[str, str]) -> str:
+    """Two renames. The copy's journal says already that it was taken: where it cannot be, it is dropped."""
+    try:
+        return wanted.take(name, facts)
+    except AegisError:
+        if not wanted.conn.closed:
+            databases.drop(wanted.conn, name, force=True)
+        raise
+
+
+def _replace_with_build(wanted: Wanted, source: str | None, facts: Mapping[str, str]) -> tuple[Content, str]:
+    """Clone the template, or build from nothing, beside the live database; verified before it takes its place."""
+    ws, histories = wanted.ws, wanted.histories
+    sweeping = not spare.can_wait(ws)
+    with scratch(ws.address(), wanted.conn, template=source, label="reset", sweeping=sweeping) as new:
+        if source is None:
+            for each in LEVELS[: LEVELS.index(wanted.level) + 1]:
+                fill(ws, new, each)
+            histories = good_histories(ws.registry)  # as they were when it was filled
+        content = _verify(ws, new, wanted.level, histories)
+        return content, wanted.take(new.database, facts)
 
 
 def complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
@@ -108,17 +157,6 @@ def _journal_before(ws: Workspace, histories: Mapping[str, History]) -> dict[str
             return facts_about(conn, ws.registry, histories.values())
     except AegisError as error:
         return {"note": f"could not be read when it was replaced: {error.message}"}
-
-
-@contextmanager
-def _dropped_unless_taken(conn: Connection, name: str) -> Iterator[None]:
-    """Its journal says that it was taken; where it was not, another one is made."""
-    try:
-        yield
-    except AegisError:
-        if not conn.closed:
-            databases.drop(conn, name, force=True)
-        raise
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.safety import denials, prove, require_disposable, told
 from aegisdb.workflows.db.contents import Made, made_of
-from aegisdb.workflows.db.fresh_database import KEPT_AS, complete_in_place, put_in_place
+from aegisdb.workflows.db.fresh_database import KEPT_AS, Wanted, complete_in_place, put_in_place
 from aegisdb.workflows.db.snapshots import snapshot_database
 
 if TYPE_CHECKING:
@@ -103,9 +103,16 @@ def reset(
                 content, kept = complete_in_place(ws, address, level), False
             else:
                 kept = there and not volumes
-                content = put_in_place(
-                    ws, conn, level, histories, there=kept, no_cache=no_cache, look=look, disconnect=disconnect
+                wanted = Wanted(
+                    ws=ws,
+                    conn=conn,
+                    level=level,
+                    histories=histories,
+                    there=kept,
+                    cached=not no_cache,
+                    disconnect=disconnect,
                 )
+                content = put_in_place(wanted, look)
     return _result(ws, content, proof, began, kept=kept)
 
 
@@ -129,7 +136,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
             if time.monotonic() - began > _FRESH:
                 histories = good_histories(ws.registry)
             level: Level = "histories" if no_seed else "seeds"
-            content = put_in_place(ws, conn, level, histories, there=False, no_cache=False, look=look)
+            content = put_in_place(Wanted(ws=ws, conn=conn, level=level, histories=histories), look)
     return _result(ws, content, proof, began, kept=False)
 
 
