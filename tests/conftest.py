@@ -12,13 +12,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from tests import quick
 from tests.base_schema import INIT_FILES, run_sql
 from tests.postgres_server import TestServer, start_server
 from tests.production import running_production
 from tests.running import begin
-from tests.workflows.project import Project
+from tests.workflows.project import Project, project
 
 # started in the background (`nohup`, `&` in a script), a process ignores these, and so would all that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -118,3 +119,19 @@ def base_database(server: TestServer, base_template: str) -> Iterator[Address]:
     yield server.address.with_database(name)
     with psycopg.connect(server.address.url(), autocommit=True) as conn:
         conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    """A project on a database of this test's own, which is empty; modules whose tests need more of it override this."""
+    with project(tmp_path, database) as made:
+        yield made
+
+
+@pytest.fixture
+def unmade_shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+    """A project whose database does not exist yet."""
+    with project(tmp_path, database, kind=None) as made:
+        with databases.maintenance(database) as conn:
+            databases.drop(conn, database.database)
+        yield made

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from aegisdb.building.content_hash import level_hashes
-from aegisdb.postgres.address import Address
 from aegisdb.workspace import open_workspace
-from tests.workflows.project import Project, project
+from tests.workflows.project import Project
 
 EVERY = ("base", "histories", "seeds")
 SERVICE = "services/shop"
@@ -21,16 +18,15 @@ BESIDE = ("alembic/versions/rows.sql", "alembic/versions/deep/rows.sql", "alembi
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        revision = made.root / VERSIONS / "a2.py"
-        revision.write_text(revision.read_text().replace("from alembic", "import money, prices\nfrom alembic", 1))
-        for name in ("money.py", "unused.py", "prices/__init__.py", "prices/table.py", *BESIDE):
-            (path := made.root / SERVICE / name).parent.mkdir(exist_ok=True)
-            path.write_text("# nothing yet\n")
-        (made.root / SERVICE / "prices" / "gone").symlink_to("nowhere")
-        os.mkfifo(made.root / SERVICE / "prices" / "pipe")
-        yield made
+def shop(shop: Project) -> Project:
+    revision = shop.root / VERSIONS / "a2.py"
+    revision.write_text(revision.read_text().replace("from alembic", "import money, prices\nfrom alembic", 1))
+    for name in ("money.py", "unused.py", "prices/__init__.py", "prices/table.py", *BESIDE):
+        (path := shop.root / SERVICE / name).parent.mkdir(exist_ok=True)
+        path.write_text("# nothing yet\n")
+    (shop.root / SERVICE / "prices" / "gone").symlink_to("nowhere")
+    os.mkfifo(shop.root / SERVICE / "prices" / "pipe")
+    return shop
 
 
 def _hashes(shop: Project) -> dict[str, str]:

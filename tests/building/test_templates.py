@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,7 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event, Listener
 from aegisdb.workflows.db.reset import reset
 from aegisdb.workspace import Workspace, open_workspace
-from tests.workflows.project import INIT, Project, project
-
-
-@pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        yield made
+from tests.workflows.project import INIT, Project
 
 
 def _open(shop: Project, events: list[Event] | None = None) -> Workspace:

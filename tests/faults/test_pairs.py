@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from aegisdb.postgres.address import Address
 from tests.running import eventually, nothing_left, running
-from tests.workflows.project import Project, project
+from tests.workflows.project import Project
 
 ROUNDS = int(os.environ.get("AEGISDB_ROUNDS") or (3 if os.environ.get("CI") else 1))
 WRITERS = (
@@ -34,14 +31,13 @@ pending, so a seed does not run."""
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
+def shop(shop: Project) -> Project:
     """A project that is at head, with a snapshot of that."""
-    with project(tmp_path, database) as made:
-        seed = made.root / "services" / "shop" / "seed.sql"
-        seed.write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20) ON CONFLICT DO NOTHING;\n")
-        assert (done := made.invoke("db.prepare")).code == 0, done.err
-        assert (done := made.invoke("db.snapshot", "before")).code == 0, done.err
-        yield made
+    seed = shop.root / "services" / "shop" / "seed.sql"
+    seed.write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20) ON CONFLICT DO NOTHING;\n")
+    assert (done := shop.invoke("db.prepare")).code == 0, done.err
+    assert (done := shop.invoke("db.snapshot", "before")).code == 0, done.err
+    return shop
 
 
 @pytest.mark.slow

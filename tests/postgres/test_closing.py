@@ -5,21 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psycopg
-import pytest
 
 from aegisdb.postgres import closing, databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
-from tests.workflows.project import Project, project
-
-
-@pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        yield made
+from tests.workflows.project import Project
 
 
 @contextmanager

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from aegisdb.postgres import databases
 from tests.lint.repository import commit
 from tests.monorepo import Rev, write_revision
-from tests.postgres_server import PASSWORD, TestServer
-from tests.workflows.project import Project, project
+from tests.postgres_server import PASSWORD
+from tests.workflows.project import Project
 
 pytestmark = pytest.mark.timeout(900)
 _PATIENCE = 400  # seconds: on a loaded machine a run of all stages takes long
@@ -21,19 +19,10 @@ STAGES = ["lint", "heads", "roundtrip", "verify", "seed.prove", "deploy.prove"]
 
 
 @pytest.fixture
-def shop(tmp_path: Path, server: TestServer) -> Iterator[Project]:
-    """A project whose database does not exist yet."""
-    address = server.address.with_database(f"ci_{abs(hash(tmp_path)):x}")
-    with databases.maintenance(address) as conn:
-        databases.create(conn, address.database)
-    with project(tmp_path, address) as made:
-        with databases.maintenance(address) as conn:
-            databases.drop(conn, address.database)
-        commit(tmp_path)
-        yield made
-        with databases.maintenance(address) as conn:
-            for name in made.databases():
-                databases.drop(conn, name, force=True)
+def shop(unmade_shop: Project) -> Project:
+    """A project under git whose database does not exist yet."""
+    commit(unmade_shop.root)
+    return unmade_shop
 
 
 def rows(shop: Project) -> list[str]:

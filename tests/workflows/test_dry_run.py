@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
-from tests.workflows.project import Project, project
+from tests.workflows.project import Project
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        made.write("first")
-        yield made
+def shop(shop: Project) -> Project:
+    shop.write("first")
+    return shop
 
 
 def files(shop: Project) -> dict[str, str]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from tests.browser import measure, needs_chromium, screenshot
 from tests.postgres_server import PASSWORD
-from tests.workflows.project import Project, project
+from tests.workflows.project import Project
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        ran = made.invoke("migrate.apply")
-        assert ran.code == 0, ran.err
-        yield made
+def shop(shop: Project) -> Project:
+    ran = shop.invoke("migrate.apply")
+    assert ran.code == 0, ran.err
+    return shop
 
 
 def test_the_page_says_what_the_commands_say(shop: Project) -> None:

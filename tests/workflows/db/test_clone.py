@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,12 +15,6 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.servers.wheels import server_directory
 from tests.workflows.project import Project, project
-
-
-@pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        yield made
 
 
 def exists(shop: Project, name: str) -> bool:

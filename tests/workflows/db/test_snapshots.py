@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,15 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import Connection, connect
 from aegisdb.registry import load
 from aegisdb.workflows.db.snapshots import facts_about
-from tests.workflows.project import Project, project
+from tests.workflows.project import Project
 
 CYPHER = "SELECT n::text FROM ag_catalog.cypher('wells', $$ {} $$) AS (n ag_catalog.agtype)"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        made.write("first")
-        yield made
+def shop(shop: Project) -> Project:
+    shop.write("first")
+    return shop
 
 
 def _cypher(conn: Connection, query: str) -> list[str]:

@@ -5,25 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aegisdb.postgres import databases
-from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.locks import writer_lock
 from tests.invoke import command, environment
 from tests.postgres_server import PASSWORD
-from tests.workflows.project import Project, project
-
-
-@pytest.fixture
-def shop(tmp_path: Path, database: Address) -> Iterator[Project]:
-    with project(tmp_path, database) as made:
-        yield made
+from tests.workflows.project import Project
 
 
 def test_it_shows_what_is_there(shop: Project) -> None:
