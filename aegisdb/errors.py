@@ -36,6 +36,8 @@ from aegisdb.fast_dataclass import dataclass
 from aegisdb.results import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aegisdb.results import Result
 
 BUG_EXIT_CODE = 70
@@ -65,6 +67,8 @@ class AegisError(Exception):
         self.where = where
         self.code = code or self.default_code
         self.result = result
+        self.service = ""
+        """Whose history could not be built, where that is what failed."""
 
     def amended(self, *, message: str = "", hint: str = "", result: Result | None = None) -> Self:
         """The same error with another message, hint or result, to be raised in its place; what is left out stays."""
@@ -89,6 +93,26 @@ class AegisError(Exception):
 
 class Failed(AegisError):
     """Something was tried and failed; the message names the state that it left."""
+
+
+class BrokenServices(Failed):
+    """Some services cannot be built; each of them says why.
+
+    Attributes:
+        errors: by service.
+    """
+
+    default_code = "broken_services"
+
+    def __init__(self, errors: Mapping[str, AegisError], *, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = dict(errors)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with each of them, and last what can be done without them."""
+        each = tuple(problem for error in self.errors.values() for problem in error.problems)
+        return (*each, *super().problems)
 
 
 class TimedOut(Failed):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from aegisdb.progress import Listener, silent
 from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from aegisdb.postgres.address import Address
@@ -75,6 +76,10 @@ class Workspace:
             with conn.kept():
                 require_one_server(conn)
         return conn
+
+    def without(self, services: Iterable[str]) -> Workspace:
+        """The same for a registry without these services."""
+        return replace(self, registry=self.registry.without(services))
 
     def glance(self) -> AbstractContextManager[Connection]:
         """A session for a few looks at the target's database, cheap to open.

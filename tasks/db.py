@@ -54,6 +54,7 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
         "no_seed": "Stop after the migrations.",
         "no_cache": "Build from nothing instead of cloning a template.",
         "disconnect": "End the sessions that others have on the database.",
+        "without": "Services to leave out, with commas between.",
     },
     writes=True,
     begins=("postgres", ""),
@@ -64,6 +65,7 @@ def reset(
     no_seed: bool = False,
     no_cache: bool = False,
     disconnect: bool = False,
+    without: str = "",
     dry_run: bool = False,
     yes: bool = False,
 ) -> Result:
@@ -74,12 +76,14 @@ def reset(
     Example:
         invoke db.reset
         invoke db.reset --volumes --yes
+        invoke db.reset --without billing,reports
     """
     from aegisdb.workflows.db import reset as workflow
 
     if dry_run:
-        return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes)
-    return workflow.reset(ws, volumes=volumes, no_seed=no_seed, no_cache=no_cache, disconnect=disconnect, yes=yes)
+        return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes, without=without)
+    options = {"volumes": volumes, "no_seed": no_seed, "no_cache": no_cache, "disconnect": disconnect, "yes": yes}
+    return workflow.reset(ws, **options, without=without)
 
 
 @task(help={"no_seed": "Run no seeds."}, writes=True)

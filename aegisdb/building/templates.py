@@ -86,6 +86,12 @@ def _template(ws: Workspace, upto: Level, conn: Connection | None, histories: Ma
     return names[upto]
 
 
+def has_template(ws: Workspace, upto: Level) -> bool:
+    """Whether an up-to-date template of this level is there, so that nothing need be built."""
+    with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
+        return holds(conn, _names(ws, conn, upto, None)[upto])
+
+
 def newest_template(ws: Workspace, conn: Connection) -> str:
     """The template with all levels that was built last, whatever went into it; empty without one."""
     found = read_markers(conn, f"{_prefix(ws)}{_last_level(ws)}_")

@@ -196,12 +196,11 @@ def stamp(patient: Patient, finding: Finding) -> None:
 
 
 def does_not_build(patient: Patient) -> Iterator[Finding]:
-    """Pending histories that fail on a new database, so that nothing can be compared with them."""
-    for service, standing in patient.standings.items():
-        if standing.state != "pending":
-            continue
-        error = patient.fits(service)
-        if isinstance(error, AegisError) and not isinstance(error, HistoryError):
+    """Histories that fail on a new database, so that nothing can be compared with them."""
+    found = {name: patient.fits(name) for name, standing in patient.standings.items() if standing.state == "pending"}
+    for service, error in {**found, **patient.built.errors}.items():
+        # an env.py that does not run at all is a finding of its own
+        if isinstance(error, AegisError) and not isinstance(error, HistoryError) and not _is_told(patient, service):
             yield Finding(
                 check="does_not_build",
                 subject=service,
@@ -210,6 +209,11 @@ def does_not_build(patient: Patient) -> Iterator[Finding]:
                 cause="the history does not run on a new database with the base schema",
                 command=f"invoke migrate.roundtrip --service {service}",
             )
+
+
+def _is_told(patient: Patient, service: str) -> bool:
+    told = patient.described.get(service)
+    return isinstance(told, AegisError) and not isinstance(told, HistoryError)
 
 
 def tampered(patient: Patient) -> Iterator[Finding]:

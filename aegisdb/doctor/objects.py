@@ -47,10 +47,9 @@ def drifted(patient: Patient) -> Iterator[Finding]:
     """Objects that differ from what the applied revisions build, where no other check says why."""
     from aegisdb.drift.schema_drift import drift
 
-    if len(patient.good) < len(patient.histories):
-        return  # told as broken_history; what cannot be built cannot be compared
+    built = patient.built  # what cannot be built cannot be compared, and is told as such
     applied = {name: standing.applied for name, standing in patient.standings.items()}
-    found = drift(patient.ws, patient.conn, applied, patient.live)
+    found = drift(patient.ws, patient.conn, applied, patient.live, built=built.ws)
     told = _told_elsewhere(patient)
     for owner, changes in sorted(found.changes.items()):
         rest = [one for one in changes if one.object not in told and (owner != NOBODY or one.kind != "added")]

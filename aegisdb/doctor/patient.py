@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from aegisdb.applied.status import Standing
+    from aegisdb.building.buildable import Buildable
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.models.results import ModelsCompared
     from aegisdb.ownership import Owners
@@ -71,6 +72,13 @@ class Patient:
         from aegisdb.applied.status import read_standings
 
         return read_standings(self.database, self.histories)
+
+    @cached_property
+    def built(self) -> Buildable:
+        """What can be built of the histories."""
+        from aegisdb.building.buildable import buildable
+
+        return buildable(self.ws)
 
     @cached_property
     def live(self) -> Fingerprint:

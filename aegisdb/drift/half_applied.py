@@ -38,12 +38,14 @@ def refusal(ws: Workspace, conn: Connection, service: str, problem: Problem) -> 
 def committed(ws: Workspace, conn: Connection, service: str) -> tuple[str, ...]:
     """Objects of the service that are not as its applied revisions build them; the half-applied one is not run."""
     from aegisdb.applied.status import read_standings
+    from aegisdb.building.buildable import needed_only
     from aegisdb.drift.schema_drift import drift
     from aegisdb.revisions.load import good_histories
 
     try:
-        standings = read_standings(conn, good_histories(ws.registry))
-        found = drift(ws, conn, {name: standing.applied for name, standing in standings.items()})
+        built = needed_only(ws, service)
+        standings = read_standings(conn, good_histories(built.registry))
+        found = drift(ws, conn, {name: standing.applied for name, standing in standings.items()}, built=built)
     except AegisError as error:
         return (f"cannot be told ({error.message.splitlines()[0]})",)
     return tuple(f"{change.kind} {change.object}" for change in found.changes.get(service, ()))
@@ -151,6 +153,7 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
     """The schema before and after the step, on a scratch database at the applied revisions."""
     from aegisdb.applied.version_tables import read_versions
     from aegisdb.building import fill, template
+    from aegisdb.building.buildable import needed_only
     from aegisdb.fingerprint import read
     from aegisdb.postgres.connection import connect
     from aegisdb.postgres.scratch import scratch
@@ -159,6 +162,7 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
     from aegisdb.runtime.step_options import StepOptions
 
     try:
+        ws = needed_only(ws, history.service)
         histories = good_histories(ws.registry)
         rows = read_versions(conn, histories.values())
         applied = {name: tuple(r for r in rows[name] if r in h.revisions) for name, h in histories.items()}

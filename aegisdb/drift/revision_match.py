@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import read_standings
 from aegisdb.building import template
+from aegisdb.building.buildable import needed_only
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Difference
 from aegisdb.fingerprint import Fingerprint, diff, read
@@ -76,6 +77,7 @@ def _hint(history: History, fitting: list[str], best: str, distance: int) -> str
 
 def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str, ...], Fingerprint]:
     """The schema after each revision of the service, on a scratch database where the others are as applied here."""
+    ws = needed_only(ws, history.service)
     histories = good_histories(ws.registry)
     standings = read_standings(conn, histories)
     others = {

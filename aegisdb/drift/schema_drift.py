@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.drift.expected_schema import base_schema, schema_at
 from aegisdb.fingerprint import diff, read
-from aegisdb.ownership import Owners
+from aegisdb.ownership import NOBODY, Owners
 from aegisdb.proofs.judgement import without_parts
 
 if TYPE_CHECKING:
@@ -32,9 +32,16 @@ class Drift:
 
 
 def drift(
-    ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]], live: Fingerprint | None = None
+    ws: Workspace,
+    conn: Connection,
+    applied: Mapping[str, tuple[str, ...]],
+    live: Fingerprint | None = None,
+    *,
+    built: Workspace | None = None,
 ) -> Drift:
     """Compare the database of `conn` (or `live`, read from it before) with what these revisions build elsewhere.
+
+    `built` has the services that are built, where that is not all of them: of the others nothing is compared.
 
     The order of columns is left out: it depends on how often a table was changed back and forth.
 
@@ -42,10 +49,18 @@ def drift(
         RevisionFailed: an applied revision does not build any more.
     """
     owners = Owners(ws.registry, base_schema(ws))
-    expected, live = schema_at(ws, applied), live or read(conn)
+    building = built or ws
+    expected, live = schema_at(building, applied), live or read(conn)
     changes = [c for c in diff(expected, live) if not c.is_remark and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)
     for change in without_parts(tuple(changes)):
         grouped[whose[change.object]].append(change)
-    return Drift({owner: tuple(found) for owner, found in grouped.items()}, live, owners)
+    for name in ws.registry.services.keys() - building.registry.services.keys():
+        grouped.pop(name, None)
+        settings = ws.registry.services[name]
+        if (
+            settings.alembic and not settings.owns and not settings.schema
+        ):  # what it made is nobody's, as far as names tell
+            grouped[NOBODY] = [change for change in grouped[NOBODY] if change.kind != "added"]
+    return Drift({owner: tuple(found) for owner, found in grouped.items() if found}, live, owners)

@@ -41,19 +41,24 @@ if TYPE_CHECKING:
 _TYPES = frozenset({"type", "domain"})
 
 
-def compare_models(ws: Workspace, histories: Sequence[History]) -> dict[str, ModelsCompared | AegisError]:
+def compare_models(
+    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None
+) -> dict[str, ModelsCompared | AegisError]:
     """Compare the models of these services with the histories at head, by service; what cannot be loaded is an error.
+
+    `whole` knows all owners, where `ws` has only some of the services.
 
     Raises:
         RevisionFailed: a history does not build.
     """
     if not histories:
         return {}
+    knowing = whole or ws
     source = template(ws, "histories")
-    kept = KeptComparisons(ws.registry, source)
+    kept = KeptComparisons(knowing.registry, source)
     known = {history.service: found for history in histories if (found := kept.get(history))}
     asked = [history for history in histories if history.service not in known]
-    made = _compare(ws, _Comparison(ws, source, kept), asked) if asked else {}
+    made = _compare(ws, _Comparison(ws, knowing, source, kept), asked) if asked else {}
     return {history.service: known.get(history.service) or made[history.service] for history in histories}
 
 
@@ -69,12 +74,12 @@ def _compare(
 class _Comparison:
     """The histories at head, read once for all services."""
 
-    def __init__(self, ws: Workspace, source: str, kept: KeptComparisons) -> None:
+    def __init__(self, ws: Workspace, knowing: Workspace, source: str, kept: KeptComparisons) -> None:
         self._ws = ws
         self._template = source
         self._kept = kept
         self._head = schema_at_head(ws)
-        self._owners = Owners(ws.registry, base_schema(ws))
+        self._owners = Owners(knowing.registry, base_schema(ws))
         self._owner_at_head = self._owners.owners(self._head)
 
     def tried(self, history: History) -> ModelsCompared | AegisError:

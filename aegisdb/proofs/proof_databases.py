@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from aegisdb.errors import Failed, Interrupted, RevisionFailed
+from aegisdb.errors import Failed, Interrupted
 from aegisdb.fingerprint import read
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
@@ -164,7 +164,9 @@ class Ground:
                         live=ws.address(),
                         options=UNRECORDED,
                     )
-                except RevisionFailed as error:
+                except Failed as error:
+                    if not error.service:
+                        raise
                     raise GroundBroken("needs_failed", error) from None
             try:
                 lay_ground(ws.registry, conn, [self._history], bindir=ws.server.bindir(), listen=ws.listen)

@@ -6,8 +6,8 @@ attribute docstrings being the descriptions). Values that may hold `${VAR}` are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -209,6 +209,18 @@ class Registry:
         from aegisdb.registry.owners import Owners
 
         return Owners(self.services)
+
+    def without(self, names: Iterable[str]) -> Registry:
+        """The same without these services, also where others come `after` them."""
+        gone = frozenset(names)
+        if not gone:
+            return self
+        services = {
+            name: replace(service, after=tuple(other for other in service.after if other not in gone))
+            for name, service in self.services.items()
+            if name not in gone
+        }
+        return replace(self, file=replace(self.file, services=services))
 
     def require(self, *key: str | int) -> None:
         """Refuse when a value at or below `key` of services.yaml needs a variable that is not set.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.applied.version_tables import read_versions
+from aegisdb.errors import AegisError
 from aegisdb.revisions.independence import waits
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
@@ -76,8 +78,18 @@ def apply_histories(
         applied = read_versions(conn, histories.values())
     todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
     waits_there = waits_of_life(registry, live, [h for h, _ in todo]) if live is not None and len(todo) > 1 else {}
-    with Sessions(registry, address, identity, options, waits_there) as sessions:
+    with Sessions(registry, address, identity, options, waits_there) as sessions, _named(sessions):
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
+
+
+@contextmanager
+def _named(sessions: Sessions) -> Iterator[None]:
+    """Let an error say whose history failed."""
+    try:
+        yield
+    except AegisError as error:
+        error.service = error.service or "".join(sessions.at_work[:1])
+        raise
 
 
 def _pending(

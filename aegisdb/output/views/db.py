@@ -118,6 +118,8 @@ def reset(result: ResetResult) -> Iterator[Block]:
     yield table(["made", "", ""], ([made.kind, Styled(made.name, "name"), made.what] for made in result.made))
     yield Text("")
     yield Text(f"database {result.database} is fresh and verified", "ok")
+    if result.without:
+        yield Text(f"left out: {', '.join(result.without)}", "warn")
     if result.flushed:
         yield Text(f"emptied: {', '.join(result.flushed)}")
     if result.undo:

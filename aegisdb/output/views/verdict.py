@@ -54,6 +54,8 @@ def _models(service: Any) -> Styled:
 
 
 def _count(found: Any, word: str) -> Styled:
+    if found is None:
+        return Styled("not asked", "dim")
     return Styled(f"{len(found)} {word}", "bad") if found else Styled("ok", "ok")
 
 

@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
 from aegisdb.building.levels import require_unnamed
-from aegisdb.errors import Busy, DatabaseClosed, NoDatabase, NotRunning, Refused
+from aegisdb.errors import (
+    AegisError,
+    Busy,
+    DatabaseClosed,
+    HistoryError,
+    NoDatabase,
+    NotRunning,
+    Refused,
+    UsageError,
+)
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead, closing, databases
 from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.locks import holder_name, replacing_lock
 from aegisdb.results import Result
-from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.load import good_histories, read_histories
 from aegisdb.safety import denials, prove, require_disposable, told
 from aegisdb.workflows.db.contents import Made, made_of
 from aegisdb.workflows.db.fresh_database import KEPT_AS, Wanted, complete_in_place, put_in_place
@@ -52,6 +61,8 @@ class ResetResult(Result):
     """Redis services that were emptied."""
     seconds: float
     made: tuple[Made, ...]
+    without: tuple[str, ...] = ()
+    """Services that were left out, as was asked for."""
 
 
 def reset(
@@ -62,6 +73,7 @@ def reset(
     no_cache: bool = False,
     disconnect: bool = False,
     yes: bool = False,
+    without: str = "",
 ) -> ResetResult:
     """Replace the target's database by a fresh one.
 
@@ -72,12 +84,15 @@ def reset(
         no_cache: build from nothing instead of cloning a template.
         disconnect: end the sessions of other applications on the database.
         yes: do not ask before `volumes` destroys; serves only a database that is proven to be disposable.
+        without: names of services to leave out, with commas between.
 
     Raises:
+        BrokenServices: what stands in the way, each of them, and how to go on without.
         Refused: the database is not disposable. Busy: sessions are on it, or another writer works on it.
         StatementFailed, RevisionFailed or a seed's error: the old database is as it was, the new one is gone.
     """
     began = time.monotonic()
+    ws, left_out = leave_out(ws, without)
     histories = _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     if volumes:
@@ -112,8 +127,9 @@ def reset(
                     cached=not no_cache,
                     disconnect=disconnect,
                 )
-                content = put_in_place(wanted, look)
-    return _result(ws, content, proof, began, kept=kept)
+                with _all_broken_told(ws):
+                    content = put_in_place(wanted, look)
+    return _result(ws, content, proof, began, kept=kept, without=left_out)
 
 
 def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
@@ -140,11 +156,36 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
     return _result(ws, content, proof, began, kept=False)
 
 
-def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False) -> Planned:
+def leave_out(ws: Workspace, without: str) -> tuple[Workspace, tuple[str, ...]]:
+    """The workspace without these services, and their names.
+
+    Raises:
+        UsageError: no such service, or one that stays needs it.
+    """
+    from aegisdb.revisions.order import service_needs
+
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in without.split(",")))))
+    for name in names:
+        ws.registry.service(name)
+    found = read_histories(ws.registry) if names else {}
+    for name, history in found.items():
+        needed = [] if name in names or isinstance(history, HistoryError) else service_needs(ws.registry, history)
+        if missing := [other for other in needed if other in names]:
+            raise UsageError(
+                f"{name} needs {', '.join(missing)}, so it cannot be built without",
+                hint=f"leave it out too: --without {','.join((*names, name))}",
+            )
+    return ws.without(names), names
+
+
+def plan_reset(
+    ws: Workspace, *, volumes: bool = False, no_seed: bool = False, yes: bool = False, without: str = ""
+) -> Planned:
     """What `reset` would build, replace and drop; raises what it would, as far as that can be known before."""
     from aegisdb.dry_run import Planned
     from aegisdb.workflows.db.down import plan_down
 
+    ws, left_out = leave_out(ws, without)
     _require_files(ws)
     level: Level = "histories" if no_seed else "seeds"
     steps = list(plan_down(ws, volumes=True).steps) if volumes else []
@@ -153,7 +194,8 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
     except NotRunning:
         return Planned(steps=(*steps, f"start the {ws.server.kind} server", f"build a database up to {level}"))
     live, kept = address.database, snapshot_database(address.database, KEPT_AS)
-    steps.append(f"build a database up to {level}, beside the live one")
+    but = f" without {', '.join(left_out)}" if left_out else ""
+    steps.append(f"build a database up to {level}{but}, beside the live one")
     with databases.maintenance(address, application="aegisdb: db.reset") as conn:
         there = databases.exists(conn, live) and not volumes
         proof = _allow(ws, conn, live, yes=yes, there=there)
@@ -165,10 +207,32 @@ def plan_reset(ws: Workspace, *, volumes: bool = False, no_seed: bool = False, y
 
 
 def _require_files(ws: Workspace) -> dict[str, History]:
-    """What is wrong with the files is found before anything is contacted."""
-    histories = good_histories(ws.registry)
+    """What is wrong with the files is found before anything is contacted.
+
+    Raises:
+        BrokenServices: histories cannot be read; with all of them.
+    """
+    try:
+        histories = good_histories(ws.registry)
+    except HistoryError as error:
+        from aegisdb.building.buildable import all_broken
+
+        raise all_broken(ws, error) or error from None
     require_unnamed(ws)
     return histories
+
+
+@contextmanager
+def _all_broken_told(ws: Workspace) -> Iterator[None]:
+    """Where one service's history stops the build, say which others would, and how to go on without them."""
+    try:
+        yield
+    except AegisError as error:
+        if not error.service:
+            raise
+        from aegisdb.building.buildable import all_broken
+
+        raise all_broken(ws, error) or error from None
 
 
 @contextmanager
@@ -178,7 +242,9 @@ def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
         yield
 
 
-def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: bool) -> ResetResult:
+def _result(
+    ws: Workspace, content: Content, proof: str, began: float, *, kept: bool, without: tuple[str, ...] = ()
+) -> ResetResult:
     return ResetResult(
         database=ws.address().database,
         proof=proof,
@@ -187,6 +253,7 @@ def _result(ws: Workspace, content: Content, proof: str, began: float, *, kept: 
         flushed=ws.server.flush(),
         seconds=time.monotonic() - began,
         made=made_of(ws.registry, content),
+        without=without,
     )
 
 

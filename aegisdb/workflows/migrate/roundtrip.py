@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.building import template
+from aegisdb.building.buildable import Buildable, needed_only, without_unreadable
 from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
-from aegisdb.errors import NoDatabase, Problem, RevisionFailed, UsageError
+from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
 from aegisdb.ownership import Owners
 from aegisdb.package_lookup import how_to_mend
 from aegisdb.proofs.data_proof import DataProver, DataScope
@@ -25,7 +26,7 @@ from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
 from aegisdb.proofs.schema_proof import ServiceProver
 from aegisdb.proofs.turns import Turns
-from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
 from aegisdb.runtime.forkserver import warm_process
@@ -62,11 +63,12 @@ def roundtrip(
     Exit 6 when a revision is not clean.
 
     Raises:
-        HistoryError, Unreachable; RevisionFailed: a service that another one needs does not apply.
+        HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
     """
     began = time.monotonic()
     warm_process(ws.registry)
-    histories = good_histories(ws.registry)
+    parts = Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
+    ws, histories = parts.ws, good_histories(parts.ws.registry)
     if only is None:
         words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
     else:
@@ -81,7 +83,7 @@ def roundtrip(
         scope=words,
         with_data=with_data,
         seconds=time.monotonic() - began,
-        problems=tuple(_problems(found)),
+        problems=(*_problems(found), *(problem for error in parts.errors.values() for problem in error.problems)),
     )
     _keep(ws, result)
     return result
@@ -163,7 +165,9 @@ class _Run:
         """What is left to migrate before the proof, and the template to start on."""
         try:
             return {}, ground(self._ws, needs)
-        except RevisionFailed:
+        except Failed as error:
+            if not error.service:
+                raise
             return {name: self._histories[name].heads for name in needs}, base  # the proof meets it again, and tells it
 
     def _watch(self, session: Session) -> None:

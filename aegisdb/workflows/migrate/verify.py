@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import read_standings
+from aegisdb.building.buildable import buildable
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
 from aegisdb.errors import AegisError, HistoryError, Problem
@@ -55,8 +56,10 @@ class ServiceVerdict:
     """What the models have otherwise than the histories; None where they were not compared."""
     has_models: bool = True
     """Whether env.py gives Alembic any `target_metadata`; without it nothing can be proposed."""
-    drift: tuple[Difference, ...]
-    tampered: tuple[str, ...]
+    drift: tuple[Difference, ...] | None
+    """None where the schema was not compared: it is not known what the applied revisions build."""
+    tampered: tuple[str, ...] | None
+    """None where its files cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,23 +80,28 @@ class VerifyResult(Result):
 def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     """Compare models, histories and the live schema; only reads the live database. Exit 6 on any difference.
 
+    A service that cannot be read or built is a row that says why, and the others are compared all the same. With
+    `service` only that one and what it needs is built.
+
     Raises:
-        Unreachable: no server or no database; RevisionFailed: a history does not build any more.
+        Unreachable: no server or no database.
     """
     histories = read_histories(ws.registry)
     if service:
         alembic_settings(ws.registry, service)
     with ws.connect() as conn:
         standings = read_standings(conn, histories)
-        broken = any(isinstance(history, HistoryError) for history in histories.values())
+        parts = buildable(ws, service=service)
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
         applied = {name: standing.applied for name, standing in standings.items()}
-        found = None if broken else drift(ws, conn, applied)
+        found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
     wanted = [name for name in standings if service in {"", name}]
-    asked = () if broken else [h for name in wanted if (h := standings[name].history) is not None]
-    models = compare_models(ws, asked)
-    return _Verdict(ws, standings, found, altered, models, frozenset(unexplained)).result(wanted, service)
+    asked = [h for name in wanted if name not in parts.errors and (h := standings[name].history) is not None]
+    models = {**compare_models(parts.ws, asked, whole=ws), **parts.errors}
+    return _Verdict(ws, standings, found, altered, models, frozenset({*unexplained, *parts.errors})).result(
+        wanted, service
+    )
 
 
 class _Verdict:
@@ -103,7 +111,7 @@ class _Verdict:
         self,
         ws: Workspace,
         standings: Mapping[str, Standing],
-        found: Drift | None,
+        found: Drift,
         altered: Mapping[str, tuple[str, ...]],
         models: Mapping[str, ModelsCompared | AegisError],
         unexplained: frozenset[str],
@@ -112,8 +120,9 @@ class _Verdict:
         self._standings = standings
         self._altered = altered
         self._models = models
-        self._changes = dict(found.changes) if found else {}
-        self._live = found.live if found else None
+        self._changes = dict(found.changes)
+        self._live = found.live
+        self._unexplained = unexplained
         # what cannot be built cannot be compared
         for name in unexplained:
             self._changes.pop(name, None)
@@ -143,8 +152,8 @@ class _Verdict:
             state=standing.state,
             models=told(self._ws.registry, name, models) if isinstance(models, ModelsCompared) else None,
             has_models=not isinstance(models, NoMetadata),
-            drift=tuple(map(_difference, self._changes.get(name, ()))),
-            tampered=self._altered.get(name, ()),
+            drift=None if name in self._unexplained else tuple(map(_difference, self._changes.get(name, ()))),
+            tampered=self._altered.get(name, ()) if standing.history else None,
         )
 
     def _of_service(self, name: str) -> Iterator[Problem]:
@@ -158,6 +167,8 @@ class _Verdict:
                 yield _drift_problem(self._ws, name, change)
         if isinstance(models, NoMetadata):
             pass  # a service may well have no models: the row and the summary tell it
+        elif isinstance(models, HistoryError):
+            pass  # it is the standing's own problem
         elif isinstance(models, AegisError):
             yield from models.problems
         else:
@@ -166,8 +177,6 @@ class _Verdict:
             yield standing.behind
 
     def _invalid(self) -> tuple[str, ...]:
-        if self._live is None:
-            return ()
         marks = {"index": "; invalid", "constraint": "; invalid index"}
         return tuple(
             key
