@@ -109,7 +109,7 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | None,
     stdin: str | None = None,
     pass_fds: Sequence[int] = (),
     check: bool = False,
@@ -117,7 +117,8 @@ def run(
 ) -> Finished:
     """Run a child to its end and capture its output as text.
 
-    Whatever interrupts the wait (Ctrl-C, SIGTERM, `timeout` seconds) stops the child's whole group first. Without a
+    Every caller says how long it waits at most; None is for what a person's own SQL or code may take. Whatever
+    interrupts the wait (Ctrl-C, SIGTERM, `timeout` seconds) stops the child's whole group first. Without a
     `death_signal` the child is made without copying this process, which takes longer than `git` does for an answer.
 
     Raises:

@@ -45,6 +45,7 @@ def test_what_leads_children_astray_is_scrubbed(monkeypatch: pytest.MonkeyPatch)
     seen = processes.run(
         [sys.executable, "-c", "import os; print(' '.join(os.environ))"],
         env=processes.child_environment({"PGPORT": "1"}),
+        timeout=60,
     ).stdout.split()
     assert not set(astray) & set(seen)
     assert {"PG_COLOR", "PGPORT", "PATH"} <= set(seen)
@@ -53,7 +54,7 @@ def test_what_leads_children_astray_is_scrubbed(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.child
 def test_arguments_are_never_a_shell_s(tmp_path: Path) -> None:
     odd = "a b; touch x; $(touch y) `touch z` 'q'\nnewline"
-    done = processes.run([sys.executable, "-c", "import sys; print(sys.argv[1])", odd], cwd=tmp_path)
+    done = processes.run([sys.executable, "-c", "import sys; print(sys.argv[1])", odd], cwd=tmp_path, timeout=60)
     assert done.stdout == f"{odd}\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -97,5 +98,5 @@ def test_a_child_dies_with_a_killed_parent() -> None:
 @pytest.mark.child
 def test_a_missing_program_is_our_error() -> None:
     with pytest.raises(Failed) as caught:
-        processes.run(["no-such-program-anywhere"])
+        processes.run(["no-such-program-anywhere"], timeout=60)
     assert "no-such-program-anywhere" in caught.value.message

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
 
 _EXIT_CONNECTION = 2
+_ANSWER = 10.0  # seconds for what psql says of itself
 _ERROR = re.compile(r"^psql:(?P<file>.+?):(?P<line>\d+): (?P<severity>[^:\s]+): +(?P<text>.*)$")
 _SQLSTATE = re.compile(r"^(?P<state>[0-9A-Z]{5}): (?P<text>.*)$")
 _FIELD = re.compile(r"^(?:psql:.+?:\d+: )?(DETAIL|HINT|STATEMENT|CONTEXT|LOCATION|LINE \d+|QUERY|SCHEMA NAME): ?(.*)$")
@@ -143,7 +144,7 @@ def shell(address: Address, bindir: Path | None) -> NoReturn:
 @cache
 def _knows_restrict(psql: Path) -> bool:
     # 18.0, 17.6, 16.10, 15.14, 14.19 and 13.22 brought it; asking is surer than a list of versions
-    asked = processes.run([psql, "-X", "--help=commands"])
+    asked = processes.run([psql, "-X", "--help=commands"], timeout=_ANSWER)
     return r"\restrict" in asked.stdout
 
 

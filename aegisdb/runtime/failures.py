@@ -155,6 +155,15 @@ def out_of_time(history: History, revision: Revision | None, seconds: float, blo
     return RevisionTimedOut(f"{named} {took}; {blockers}", where=where, hint=hint)
 
 
+def not_ready(history: History, seconds: float) -> Failed:
+    """The error for an env.py that was stopped before its first step, where nobody gave a `--timeout`."""
+    return TimedOut(
+        f"{history.service}: env.py was not ready after {seconds:g} s and was stopped",
+        hint="it waits for something while it is imported or connects; allow more with --timeout SECONDS",
+        where=str(history.locations.env_py),
+    )
+
+
 def _named(history: History, revision: Revision) -> str:
     return f'{history.service}: {revision.id} "{revision.message}"'
 

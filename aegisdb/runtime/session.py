@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 from aegisdb.postgres.locks import LockLost
 from aegisdb.progress import Event
 from aegisdb.runtime.backend import Backend
-from aegisdb.runtime.failures import LockTimeout, error_of, given_up, not_started, out_of_time, revision_error
+from aegisdb.runtime.failures import (
+    LockTimeout,
+    error_of,
+    given_up,
+    not_ready,
+    not_started,
+    out_of_time,
+    revision_error,
+)
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_options import RECORDED, StepOptions
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
+_OPENING = 600.0  # seconds without --timeout: `uv run` and `poetry run` may install something first
 _CURRENT: dict[str, Any] = {"op": "current"}
 _OF_REVISION = {"revision", "unrecorded", "reads_data", "unrendered", "ended_transaction"}
 """Kinds of failures whose cause is a revision's file."""
@@ -250,6 +259,8 @@ class Session:
                 worker.send(request)
             self._ahead = False
             limit = self._options.timeout if revision is not None else self._patience
+            if request is _CURRENT:  # the first that env.py is run for
+                limit = limit or _OPENING
             answer = worker.receive(limit, lambda: self._look(worker))
         except LockLost as error:
             self.abort()
@@ -280,7 +291,7 @@ class Session:
         self._backend.watch(worker.backend_pid)
 
     def _open(self, worker: Worker) -> None:
-        answer = worker.receive(self._patience)
+        answer = worker.receive(self._patience or _OPENING)
         if not answer["ok"]:
             raise error_of(answer, self.history, worker.output(), self._address, self._runner)
         self._opened = True
@@ -314,7 +325,10 @@ class Session:
         return error
 
     def _out_of_time(self, revision: Revision | None) -> AegisError:
-        error = out_of_time(self.history, revision, self._options.timeout or 0, self._backend.blockers_text())
+        limit = self._options.timeout
+        if limit is None:
+            return not_ready(self.history, _OPENING)
+        error = out_of_time(self.history, revision, limit, self._backend.blockers_text())
         if revision is not None:
             self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
         return error

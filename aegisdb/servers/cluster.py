@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _UNFINISHED = "new-"
 _DOOMED = "gone-"
 _SWEEPS = 50
+_INITDB = 300.0  # seconds: it takes one, or ten on a slow disk
+_FLUSHING = 600.0
 
 _SETTINGS = {
     # the last commits of a development database may go with the power, its integrity may not
@@ -78,7 +80,7 @@ class Cluster:
 
     def flush(self) -> None:
         """Write the files that initdb made to the disk; safe beside a running server."""
-        run(self.command("initdb", "--sync-only", "-D", str(self.path)), check=True)
+        run(self.command("initdb", "--sync-only", "-D", str(self.path)), timeout=_FLUSHING, check=True)
 
     def sweep(self) -> None:
         """Remove what a killed initdb or a killed deletion has left; the caller holds the lock."""
@@ -156,7 +158,8 @@ class Cluster:
         auth = ["--auth=scram-sha-256", "-U", login.user, f"--pwfile={password_file}"]
         argv = self.command("initdb", "-D", str(work / "data"), "--no-sync", "--no-instructions", *locale, *auth)
         # naming the time zone spares initdb a search through all of them
-        done = run(argv, env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"})
+        variables = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
+        done = run(argv, env=variables, timeout=_INITDB)
         if done.returncode:
             reason = (done.stderr or done.stdout).strip().splitlines()
             raise Failed(f"initdb failed: {' / '.join(reason[-3:])}", code="initdb", where=str(self.path.parent))

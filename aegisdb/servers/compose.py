@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PORT = "5432/tcp"
 _READY_WAIT = 180.0
+_UP = 3600.0  # seconds: images may have to be built
+_DOWN = 600.0
 _POLL = 0.1
 _LOG_LINES = "12"
 
@@ -78,13 +80,13 @@ class ComposeServer:
         began = time.monotonic()
         listen(Event(step="compose up", subject=self._spec.file))
         try:
-            done = self._compose.command("up", "--detach")
+            done = self._compose.command("up", "--detach", timeout=_UP)
             if done.returncode:
                 raise self._up_failed(done.stderr)
             address = self._wait()
         except Failed:
             if first:
-                self._compose.command("down", "--volumes")
+                self._compose.command("down", "--volumes", timeout=_DOWN)
             raise
         listen(Event(step="compose up", subject=self._spec.file, seconds=time.monotonic() - began))
         return address
@@ -93,7 +95,7 @@ class ComposeServer:
         """`docker compose down`, with `destroy` `down -v`; False when there was nothing."""
         self._found = None
         there = bool(self._compose.containers()) or (destroy and bool(self._compose.volumes()))
-        done = self._compose.command("down", *(["--volumes"] if destroy else []))
+        done = self._compose.command("down", *(["--volumes"] if destroy else []), timeout=_DOWN)
         if done.returncode:
             raise Failed(f"docker compose down failed: {last_line(done.stderr)}", code="compose")
         return there

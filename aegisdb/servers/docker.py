@@ -25,6 +25,7 @@ _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _FILES = "com.docker.compose.project.config_files"
 _QUICK = 30.0
+_COMPOSE = 120.0  # seconds: Compose reads files and asks the engine several times
 _OWN_NAME = re.compile(r"^name\s*:", re.MULTILINE)
 
 
@@ -45,7 +46,7 @@ class Compose:
     file: Path
     variables: Mapping[str, str]
 
-    def command(self, *arguments: str, timeout: float | None = None) -> Finished:
+    def command(self, *arguments: str, timeout: float = _COMPOSE) -> Finished:
         """Run a compose command on the file.
 
         Raises:
