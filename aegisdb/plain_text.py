@@ -26,6 +26,18 @@ _COMMAND = re.compile(r"^((?:[^\S\n]|\x1b\[[0-9;]*m)*)(?=::|section_(?:start|end
 _OLD_COMMAND = re.compile(r"#(?=#\w*\[)")
 
 
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+def exception_line(output: str) -> str:
+    """The line of a child's output that says what was raised: more lines of the message may stand below it."""
+    lines = output.strip().splitlines() or ["no output"]
+    begins = [number for number, line in enumerate(lines) if line.strip() == _TRACEBACK]
+    if not begins:
+        return lines[-1]
+    return next((line for line in lines[begins[-1] + 1 :] if line[:1].strip()), lines[-1])
+
+
 def clean(text: str) -> str:
     r"""The text with every such character as `\x1b` or `\u202e`; tabs and line feeds stay."""
     if text.isprintable():  # none of them is

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from aegisdb.errors import BUG_EXIT_CODE, AegisError, Problem
 from aegisdb.output import console
 from aegisdb.output.blocks import Styled, duration
-from aegisdb.plain_text import MOST, clean, one_line
+from aegisdb.plain_text import MOST, clean, exception_line, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def abridged(problems: Sequence[Problem]) -> Iterator[Problem]:
 
 def problem_of_bug(error: BaseException) -> Problem:
     """An exception outside the tree."""
-    last = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    last = exception_line("".join(traceback.format_exception(error)))
     return Problem(
         code="bug",
         message=last,

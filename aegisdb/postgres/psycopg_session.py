@@ -10,8 +10,17 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg.pq import TransactionStatus
+from aegisdb.errors import Unreachable
+
+try:
+    import psycopg
+    from psycopg.pq import TransactionStatus
+except ImportError as error:
+    raise Unreachable(
+        f"psycopg cannot be loaded: {str(error).strip().partition(chr(10))[0]}",
+        hint="pip install 'psycopg[binary]' in the environment of aegisdb, or install libpq",
+        code="driver",
+    ) from None
 
 from aegisdb.postgres import server_errors
 from aegisdb.postgres.session import IDENTITY, Connection, begin_looking

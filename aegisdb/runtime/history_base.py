@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb import runners
 from aegisdb.errors import Failed
+from aegisdb.plain_text import exception_line
 from aegisdb.postgres.driver_urls import driver_environment, driver_url
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.progress import Listener, silent, under_way
@@ -107,9 +108,9 @@ def _call(history: History, service: Service, target: str, address: Address) -> 
     if finished.returncode:
         from aegisdb.postgres.masking import mask
 
-        said = mask(finished.stderr.strip(), address).splitlines()
+        said = exception_line(mask(finished.stderr, address))
         raise Failed(
-            f"{history.service}: its base {target} failed: {said[-1] if said else 'no output'}",
+            f"{history.service}: its base {target} failed: {said}",
             where=str(home),
             code="base",
         )

@@ -258,10 +258,7 @@ class Session:
             if not self._ahead:
                 worker.send(request)
             self._ahead = False
-            limit = self._options.timeout if revision is not None else self._patience
-            if request is _CURRENT:  # the first that env.py is run for
-                limit = limit or _OPENING
-            answer = worker.receive(limit, lambda: self._look(worker))
+            answer = worker.receive(self._limit(request, revision), lambda: self._look(worker))
         except LockLost as error:
             self.abort()
             if revision is not None:
@@ -276,6 +273,13 @@ class Session:
             self._rows = None
             raise self._failed(answer, worker, revision)
         return answer
+
+    def _limit(self, request: dict[str, Any], revision: Revision | None) -> float | None:
+        """Seconds to wait for an answer; None for as long as it takes."""
+        if revision is not None:
+            return self._options.timeout
+        first = request is _CURRENT  # what env.py is run for first
+        return self._patience or (_OPENING if first else None)
 
     def _tell_left_out(self, names: list[str]) -> None:
         note = f"of target_metadata, which is no MetaData: {', '.join(names)}"

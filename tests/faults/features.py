@@ -222,8 +222,8 @@ MUTATIONS = (
         20,
         "it says that the downgrade failed",
         "runtime/session.py",
-        'named, answer.get("action", "the step"), self._address)',
-        'named, "the step", self._address)',
+        'named, answer.get("action", "the step"), self._address',
+        'named, "the step", self._address',
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
     ),
     Mutation(

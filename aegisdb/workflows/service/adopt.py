@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
 from aegisdb.errors import BadInput, Failed, UsageError
+from aegisdb.plain_text import exception_line
 from aegisdb.results import Result
 from aegisdb.runtime.worker import HOME
 from aegisdb.workflows.service.add import runner_words
@@ -201,7 +202,7 @@ def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[
     environment = runners.environment(runner, home)
     done = run(argv, cwd=home, env=environment, stdin=json.dumps(request), timeout=_DEADLINE)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        last = exception_line(done.stderr)
         raise Failed(
             f"env.py of {home.name} does not run: {last}",
             hint=_way_to_run(last, home, runner),
