@@ -11,8 +11,17 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-@task(help={"timeout": "Seconds that one revision may take (0: no limit)."}, writes=True, begins=("",))
-def apply(ws: Workspace, service: str = "", to: str = "", dry_run: bool = False, timeout: float = 0) -> Result:
+@task(
+    help={
+        "timeout": "Seconds that one revision may take (0: no limit).",
+        "accept": "Codes of what may be found beforehand, such as missing-downgrade,tampered.",
+    },
+    writes=True,
+    begins=("",),
+)
+def apply(
+    ws: Workspace, service: str = "", to: str = "", accept: str = "", dry_run: bool = False, timeout: float = 0
+) -> Result:
     """Apply pending revisions of all services in order, each in a transaction of its own.
 
     Example:
@@ -20,7 +29,7 @@ def apply(ws: Workspace, service: str = "", to: str = "", dry_run: bool = False,
     """
     from aegisdb.workflows.migrate import apply as workflow
 
-    return workflow.apply(ws, service=service, to=to, dry_run=dry_run, timeout=timeout)
+    return workflow.apply(ws, service=service, to=to, accept=accept, dry_run=dry_run, timeout=timeout)
 
 
 @task(begins=("",))

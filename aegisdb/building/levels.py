@@ -113,6 +113,12 @@ def require_unnamed(ws: Workspace) -> None:
 
 
 def _explained(error: StatementFailed) -> StatementFailed:
+    if error.sqlstate == "42710" and error.message.startswith("role "):
+        hint = (
+            "a role belongs to the server, not to the database that is built anew: DO $$ BEGIN CREATE ROLE ...;"
+            " EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+        )
+        return error.amended(hint=hint)
     if error.sqlstate != "0A000" or "extension" not in error.message or error.hint:
         return error
     hint = "this server lacks the extension: install it there, or use the target with the embedded server"

@@ -16,7 +16,7 @@ from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
 from aegisdb.package_lookup import how_to_mend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.revisions.parse import Revision
 
@@ -58,14 +58,26 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
     return Linted(tuple(sorted(kept, key=_place)), len(dict.fromkeys(findings)) - len(kept))
 
 
+def judge(context: Context, chosen: Iterable[tuple[str, Revision]], ids: Sequence[str]) -> tuple[Finding, ...]:
+    """What these rules say about the chosen revisions; nothing of it is kept."""
+    comments: dict[str, tuple[Ignore, ...]] = {}
+    wanted = [rules()[identifier] for identifier in ids]
+    found = [
+        finding
+        for service, revision in chosen
+        for finding in _of_file(read_file(context, service, revision), context, wanted)
+    ]
+    return tuple(finding for finding in found if not _is_ignored(finding, comments, context))
+
+
 def read_file(context: Context, service: str, revision: Revision) -> RevisionFile:
     """A revision with its syntax tree; it compiled when the history was read."""
     source = revision.path.read_text(encoding="utf-8", errors="replace")
     return RevisionFile(service, revision, context.shown(revision.path), source, ast.parse(source))
 
 
-def _of_file(file: RevisionFile, context: Context) -> Iterator[Finding]:
-    for rule in rules().values():
+def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None = None) -> Iterator[Finding]:
+    for rule in rules().values() if wanted is None else wanted:
         for line, message, *fix in rule.check(file, context) if rule.check else ():
             yield Finding(
                 rule=rule.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.choice import STRICT, did_you_mean
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.document import Key
     from aegisdb.registry.problems import Problem
+
+
+GateCheck = Literal["lint", "tamper", "drift", "roundtrip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ class Target(Entry):
 
     if TYPE_CHECKING:
         protected: bool
+        gate: tuple[GateCheck, ...] | None
 
     def require(self, registry: Any, name: str) -> None:
         """Refuse when a value that it needs is not set or cannot be read, before anything is contacted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import Target
+from aegisdb.registry.kinds import GateCheck, Target
 from aegisdb.registry.lookup import texts
 from aegisdb.registry.values import NAME, NAME_HINT, match
 
@@ -36,6 +36,8 @@ class ComposeTarget(Target):
     """Redis services of the compose file that a reset empties."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed."""
+    gate: tuple[GateCheck, ...] | None = None
+    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import Target
+from aegisdb.registry.kinds import GateCheck, Target
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class EmbeddedTarget(Target):
     """Draw the role's password into `.aegisdb/`, for its owner alone, instead of taking the one of `database`."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed."""
+    gate: tuple[GateCheck, ...] | None = None
+    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -72,7 +72,7 @@ class Mono:
         document = {
             "version": 1,
             "project": "real",
-            "targets": {"local": {"url": "${THE_URL}"}},
+            "targets": {"local": {"url": "${THE_URL}", "gate": []}},
             "database": {"name": database.database, "user": database.user},
             "services": services,
         }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from .channel import Channel, Message
 
+_DEFAULT_SCHEMA = "public"
 _DEFAULT_VERSION_TABLE = "alembic_version"
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
 # `inspect.signature` takes milliseconds, in each worker
@@ -169,14 +170,21 @@ class AlembicSide:
         schema = self.opening["schema"]
         if schema and not wished.get("version_table_schema"):
             wished["version_table_schema"] = schema
-        table = wished.get("version_table", _DEFAULT_VERSION_TABLE)
+        table, place = wished.get("version_table", _DEFAULT_VERSION_TABLE), wished.get("version_table_schema")
         if table != self.opening["version_table"]:
-            raise Refusal(
-                "version_table",
-                f"{self.script.env_py_location} keeps its version in {table}, "
-                f"services.yaml says {self.opening['version_table']}; nothing was run",
-                "make them the same: plain alembic and invoke must read one table",
-            )
+            self._refuse_version_table(table, "make them the same: plain alembic and invoke must read one table")
+        if place and place != (schema or _DEFAULT_SCHEMA):
+            hint = f"take version_table_schema out of it, or say `schema: {place}` for the service"
+            self._refuse_version_table(f"{place}.{table}", hint)
+
+    def _refuse_version_table(self, table: str, hint: str) -> None:
+        expected = ".".join(filter(None, (self.opening["schema"], self.opening["version_table"])))
+        raise Refusal(
+            "version_table",
+            f"{self.script.env_py_location} keeps its version in {table}, "
+            f"services.yaml says {expected}; nothing was run",
+            hint,
+        )
 
     def left_out(self, names: tuple[str, ...]) -> None:
         """Tell of what env.py gives as metadata and is none, where models are looked at."""

@@ -72,8 +72,12 @@ class Tally:
         return ApplyResult(services=tuple(rows), planned=planned)
 
 
-def apply(ws: Workspace, *, service: str = "", to: str = "", dry_run: bool = False, timeout: float = 0) -> ApplyResult:
+def apply(
+    ws: Workspace, *, service: str = "", to: str = "", accept: str = "", dry_run: bool = False, timeout: float = 0
+) -> ApplyResult:
     """Apply the pending revisions of all services, or of one, up to `to`. `dry_run` only says what that would be.
+
+    `accept` has codes of the gate that do not stop it on a database that is not disposable.
 
     Nothing pending is answered without a lock and without a worker. A service that cannot be judged (broken files,
     an unknown revision, two heads) is a problem of the result while the others are applied, unless it was asked for.
@@ -86,11 +90,12 @@ def apply(ws: Workspace, *, service: str = "", to: str = "", dry_run: bool = Fal
         raise UsageError("--to needs --service: a revision belongs to one service")
     if service:
         alembic_settings(ws.registry, service)
+    codes = _accepted(accept)
     with ws.glance() as conn:
         before = plan_apply(ws, conn, service, to)
         if dry_run or not before.todo:
             return before.result(planned=dry_run)
-    return _apply(ws, service, to, timeout)
+    return _apply(ws, service, to, timeout, codes)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class ApplyPlan:
     todo: tuple[Steps, ...]
     at_head: tuple[str, ...]
     problems: tuple[Problem, ...]
+    standings: Mapping[str, Standing]
 
     def result(self, *, planned: bool) -> ApplyResult:
         """As a result in which nothing is done yet."""
@@ -126,7 +132,7 @@ def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyP
             at_head.append(name)
     refuse_unmet(conn, ws.registry, good, todo)
     problems = tuple(s.problem for s in standings.values() if s.problem is not None)
-    return ApplyPlan(tuple(todo), tuple(at_head), problems)
+    return ApplyPlan(tuple(todo), tuple(at_head), problems, standings)
 
 
 def _explain_half_applied(ws: Workspace, standings: Mapping[str, Standing]) -> None:
@@ -173,7 +179,15 @@ def _require_sound(histories: Mapping[str, History | HistoryError], standing: St
         raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
-def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
+def _accepted(text: str) -> frozenset[str]:
+    if not text:
+        return frozenset()
+    from aegisdb.workflows.migrate.gate import accepted
+
+    return accepted(text)
+
+
+def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozenset[str]) -> ApplyResult:
     from aegisdb.runtime.forkserver import warm_process
 
     warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
@@ -186,6 +200,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.step_options import StepOptions
     from aegisdb.runtime.upgrade import Sessions
+    from aegisdb.workflows.migrate.gate import gate
 
     address = ws.address()
     command = ws.command or "migrate.apply"
@@ -195,6 +210,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
+        warnings = gate(ws, conn, plan.todo, plan.standings, codes)
         require_sayable(address, [alembic_settings(ws.registry, h.service).driver for h, _ in plan.todo])
         ensure(conn)
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
@@ -209,7 +225,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float) -> ApplyResult:
         with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):
                 tally.done.setdefault(step.service, []).append(step)
-        return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=notes)
+        return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=(*warnings, *notes))
 
 
 @contextmanager

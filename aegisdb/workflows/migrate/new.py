@@ -73,7 +73,10 @@ def new_revision(
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
         and `allow_drop` was not given; Busy: another command writes revisions of the service. Nothing was written.
     """
+    from aegisdb.workflows.migrate.concerned import about
+
     alembic_settings(ws.registry, service)
+    ws = about(ws, service)
     text = _checked(message)
     if dry_run:
         return _planned(ws, _with_one_head(ws, service), empty=options.empty)

@@ -20,6 +20,7 @@ from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.upgrade import in_order
 from aegisdb.workflows.migrate.apply import plan_apply
+from aegisdb.workflows.migrate.concerned import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +69,7 @@ def plan(ws: Workspace, *, service: str = "", to: str = "", empty: bool = False,
         raise UsageError("--to needs --service: a revision belongs to one service")
     if service:
         alembic_settings(ws.registry, service)
+        ws = about(ws, service)
     warm_process(ws.registry)
     with ws.connect() as conn:
         pending = plan_apply(ws, conn, service, to)

@@ -30,6 +30,8 @@ from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
 from aegisdb.runtime.forkserver import warm_process
+from aegisdb.workflows.migrate.concerned import about
+from aegisdb.workflows.migrate.remembered_proofs import remember
 from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
 
 if TYPE_CHECKING:
@@ -66,6 +68,9 @@ def roundtrip(
         HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
     """
     began = time.monotonic()
+    if service:
+        alembic_settings(ws.registry, service)
+        ws = about(ws, service)
     warm_process(ws.registry)
     parts = Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
     ws, histories = parts.ws, good_histories(parts.ws.registry)
@@ -85,6 +90,7 @@ def roundtrip(
         seconds=time.monotonic() - began,
         problems=(*_problems(found), *(problem for error in parts.errors.values() for problem in error.problems)),
     )
+    remember(ws.registry, histories, found)
     _keep(ws, result)
     return result
 

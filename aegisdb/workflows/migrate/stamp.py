@@ -51,8 +51,10 @@ def stamp(
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_options import StepOptions
+    from aegisdb.workflows.migrate.concerned import about
 
     alembic_settings(ws.registry, service)
+    ws = about(ws, service)
     history = read_history(ws.registry, service)
     command = ws.command or "migrate.stamp"
     with ws.writing(command), ws.connect() as conn:
