@@ -44,7 +44,7 @@ BUG_EXIT_CODE = 70
 
 
 class AegisError(Exception):
-    """Base of the tree: a message, a hint (how to mend it), a place and an exit code.
+    """Base of the tree: a message, a hint (how to fix it), a place and an exit code.
 
     `code` is stable and documented in docs/errors.md; `result` carries what was done before a partial failure.
     """

@@ -1,4 +1,4 @@
-"""Who owns which object of a database: a service, the base schema, an extension, the side schema, or nobody.
+"""Owners of the objects of a database: a service, the base schema, an extension, the side schema, or nobody.
 
 A service owns what its `owns` patterns say, and all that lies in its own `schema`. What hangs on a table (index,
 constraint, trigger, column, comment, owned sequence) follows the table. A function, type or sequence that no pattern

@@ -48,7 +48,7 @@ def is_installed(path: Path) -> bool:
     return not _INSTALLED.isdisjoint(path.parts)
 
 
-def how_to_mend(path: Path, otherwise: str) -> str:
+def how_to_fix(path: Path, otherwise: str) -> str:
     """What to do about a file: `otherwise`, unless it is an installed package's."""
     if is_installed(path):
         return "the file is an installed package's: another version of the package, or its authors, fix it"

@@ -30,7 +30,7 @@ class Event:
     """Duration when the step has ended, None when it starts."""
     note: str = ""
     over: bool = False
-    """It has ended without a line of its own: what was shown while it ran goes."""
+    """Whether it has ended without a line of its own: what was shown while it ran goes."""
 
 
 Listener = Callable[[Event], None]

@@ -1,4 +1,4 @@
-"""What is wrong here, and how to mend it."""
+"""What is wrong here, and how to fix it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-@task(help={"fix": "Mend what can be mended without losing anything, and look again."}, writes=True)
+@task(help={"fix": "Fix what can be fixed without losing anything, and look again."}, writes=True)
 def doctor(ws: Workspace, fix: bool = False) -> Result:
-    """Look for everything that is known to go wrong; each finding has its cause and the command that mends it.
+    """Look for everything that is known to go wrong; each finding has its cause and the command that fixes it.
 
     Example:
         invoke doctor --fix

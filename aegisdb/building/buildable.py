@@ -173,6 +173,6 @@ def _dependents(ws: Workspace, found: Mapping[str, History | HistoryError], erro
             missing = [needed for needed in service_needs(ws.registry, history) if needed in gone]
             if missing:
                 text = f"{name}: not built, for it needs {', '.join(missing)}, which cannot be"
-                added[name] = gone[name] = Failed(text, hint=f"mend {missing[0]} first", code="needs_broken")
+                added[name] = gone[name] = Failed(text, hint=f"fix {missing[0]} first", code="needs_broken")
                 growing = True
     return added

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _left: list[Popen[bytes]] = []  # Python complains about a child that runs on when nothing refers to it any more
 _QUIET = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-")
 _LOOK = "SELECT count(*) FROM pg_class; SELECT count(*) FROM pg_depend;"
-"""Whoever connects to a copy first waits for the server to write down its catalog's catalog, and for what he reads."""
+"""Reading that is done ahead: the first session on a copy waits for the server to write down its catalog's catalog."""
 
 
 class Look:

@@ -23,8 +23,8 @@ CHECKS: tuple[Check, ...] = (
         finds="a scratch database whose command was killed",
         look=leftovers.orphans,
         needs="server",
-        mend=leftovers.sweep,
-        mends="drops it",
+        fix=leftovers.sweep,
+        fixes="drops it",
     ),
     Check(
         name="clone",
@@ -48,16 +48,16 @@ CHECKS: tuple[Check, ...] = (
         finds="a run died while it kept others out of the database: `not currently accepting connections`",
         look=databases.closed,
         needs="server",
-        mend=databases.reopen,
-        mends="lets connections in again",
+        fix=databases.reopen,
+        fixes="lets connections in again",
     ),
     Check(
         name="server_down",
         finds="the server does not answer, does not let the role in, or has no such database (`no_database`)",
         look=server.down,
         needs="nothing",
-        mend=server.start,
-        mends="starts an embedded or compose server that is stopped",
+        fix=server.start,
+        fixes="starts an embedded or compose server that is stopped",
     ),
     Check(
         name="prepared",
@@ -73,16 +73,16 @@ CHECKS: tuple[Check, ...] = (
         name="broken_graph",
         finds="an AGE graph that a dump and restore has broken: `graph with oid ... does not exist`",
         look=databases.graphs,
-        mend=databases.repair_graphs,
-        mends="gives it the number of its schema, on a disposable database",
+        fix=databases.repair_graphs,
+        fixes="gives it the number of its schema, on a disposable database",
     ),
     Check(name="old_server", finds="PostgreSQL older than 14", look=server.old),
     Check(
         name="missing",
         finds="an extension or AGE graph of services.yaml is not in the database",
         look=server.missing,
-        mend=server.make_missing,
-        mends="makes it, where the server has the extension",
+        fix=server.make_missing,
+        fixes="makes it, where the server has the extension",
     ),
     Check(
         name="broken_history",
@@ -112,8 +112,8 @@ CHECKS: tuple[Check, ...] = (
         finds="the schema is ahead of the version table: `relation already exists`; or the table's rows are wrong"
         " (`version_rows`, where the schema is equal to no revision)",
         look=histories.exists_already,
-        mend=histories.stamp,
-        mends="stamps the revision that the schema is equal to, compared again under the lock",
+        fix=histories.stamp,
+        fixes="stamps the revision that the schema is equal to, compared again under the lock",
     ),
     Check(name="does_not_build", finds="a pending history fails on a new database", look=histories.does_not_build),
     Check(name="behind", finds="revisions are not applied: `Target database is not up to date`", look=histories.behind),
@@ -142,8 +142,8 @@ CHECKS: tuple[Check, ...] = (
         name="invalid_index",
         finds="an index that CREATE INDEX CONCURRENTLY left INVALID",
         look=objects.invalid,
-        mend=objects.rebuild,
-        mends="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
+        fix=objects.rebuild,
+        fixes="rebuilds it with REINDEX CONCURRENTLY, under the writer lock",
     ),
     Check(
         name="drift",
@@ -170,7 +170,7 @@ CHECKS: tuple[Check, ...] = (
 def reference() -> str:
     """The table of checks for docs/doctor.md."""
     lines = ["| finding | what it finds | `doctor --fix` |", "|---|---|---|"]
-    lines += [f"| `{check.name}` | {check.finds} | {check.mends or '-'} |" for check in CHECKS]
+    lines += [f"| `{check.name}` | {check.finds} | {check.fixes or '-'} |" for check in CHECKS]
     return "\n".join(lines) + "\n"
 
 

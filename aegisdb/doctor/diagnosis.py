@@ -1,4 +1,4 @@
-"""`doctor`: looks for everything that is known to go wrong, says cause and command, and mends what is safe to mend."""
+"""`doctor`: looks for everything that is known to go wrong, says cause and command, and fixes what is safe to fix."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 _LONG = 2.0  # seconds after which a check is told of when it has ended
-_ROUNDS = 5  # a mended server lets more be found, and a mended history more still
+_ROUNDS = 5  # a fixed server lets more be found, and a fixed history more still
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mended:
+class Fixed:
     """One thing that `--fix` did about a finding; `proof` says whether it was looked for again in vain."""
 
     check: str
@@ -36,7 +36,7 @@ class Mended:
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorResult(Result):
-    """What is wrong now, after what was mended."""
+    """What is wrong now, after what was fixed."""
 
     disposable: str
     """Why this database may be destroyed; empty when it may not, or cannot be asked."""
@@ -45,7 +45,7 @@ class DoctorResult(Result):
     checked: int
     """Checks that could be made; those of an unreachable server are left out."""
     findings: tuple[Finding, ...]
-    mended: tuple[Mended, ...] = ()
+    fixed: tuple[Fixed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class _Diagnosis:
 
 
 def doctor(ws: Workspace, *, fix: bool = False) -> DoctorResult:
-    """Look for everything; `fix` mends what cannot lose anything, and looks again whether it is gone.
+    """Look for everything; `fix` fixes what cannot lose anything, and looks again whether it is gone.
 
     Exit 5 when a half-applied revision needs a decision, else 6 when anything is wrong, else 0.
     """
-    tried: dict[tuple[str, str], Mended] = {}
+    tried: dict[tuple[str, str], Fixed] = {}
     for _ in range(_ROUNDS):
         with examined(ws) as patient:
             diagnosis = _diagnosis(patient)
             todo = [f for f in diagnosis.findings if fix and f.fix and _key(f) not in tried]
             for finding in todo:
-                tried[_key(finding)] = _mend(patient, finding)
+                tried[_key(finding)] = _fix(patient, finding)
         if not todo:
             break
     left = {_key(finding) for finding in diagnosis.findings}
@@ -76,7 +76,7 @@ def doctor(ws: Workspace, *, fix: bool = False) -> DoctorResult:
         against=diagnosis.against,
         checked=diagnosis.checked,
         findings=diagnosis.findings,
-        mended=tuple(_proven(mended, gone=key not in left) for key, mended in tried.items()),
+        fixed=tuple(_proven(fixed, gone=key not in left) for key, fixed in tried.items()),
         problems=tuple(_problems(diagnosis.findings)),
     )
 
@@ -136,23 +136,23 @@ def _disposable(patient: Patient) -> tuple[str, tuple[str, ...]]:
     return f"{proof.kind}: {proof.evidence}" if proof else "", against
 
 
-def _mend(patient: Patient, finding: Finding) -> Mended:
+def _fix(patient: Patient, finding: Finding) -> Fixed:
     check = next(check for check in CHECKS if check.name == finding.check)
-    assert check.mend is not None  # noqa: S101  only such checks say `fix`
+    assert check.fix is not None  # noqa: S101  only such checks say `fix`
     proof = ""
     try:
-        with under_way(patient.ws.listen, "mend", finding.subject, finding.fix):
-            check.mend(patient, finding)
+        with under_way(patient.ws.listen, "fix", finding.subject, finding.fix):
+            check.fix(patient, finding)
     except Interrupted:
         raise
     except AegisError as error:
         proof = f"failed: {error.message.splitlines()[0]}"
-    return Mended(check=finding.check, subject=finding.subject, did=finding.fix, proof=proof)
+    return Fixed(check=finding.check, subject=finding.subject, did=finding.fix, proof=proof)
 
 
-def _proven(mended: Mended, *, gone: bool) -> Mended:
-    proof = "looked for again: gone" if gone else mended.proof or "looked for again: still there"
-    return Mended(check=mended.check, subject=mended.subject, did=mended.did, proof=proof)
+def _proven(fixed: Fixed, *, gone: bool) -> Fixed:
+    proof = "looked for again: gone" if gone else fixed.proof or "looked for again: still there"
+    return Fixed(check=fixed.check, subject=fixed.subject, did=fixed.did, proof=proof)
 
 
 def _problems(findings: tuple[Finding, ...]) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ class Finding:
     what: str
     cause: str
     command: str
-    """What to type, from the directory of services.yaml; it mends the finding."""
+    """What to type, from the directory of services.yaml; it fixes the finding."""
     evidence: tuple[str, ...] = ()
     fix: str = ""
     """What `doctor --fix` does about it; empty where that is not safe."""
@@ -32,18 +32,18 @@ class Finding:
 
 Needs = Literal["nothing", "server", "database"]
 Look = Callable[["Patient"], Iterable[Finding]]
-Mend = Callable[["Patient", Finding], None]
+Fix = Callable[["Patient", Finding], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One kind of finding: how to look for it and, where that is safe, how to mend it."""
+    """One kind of finding: how to look for it and, where that is safe, how to fix it."""
 
     name: str
     finds: str
     """For the documentation: what it is called by those who meet it."""
     look: Look
     needs: Needs = "database"
-    mend: Mend | None = None
-    mends: str = ""
+    fix: Fix | None = None
+    fixes: str = ""
     """For the documentation: what `--fix` does."""

@@ -26,7 +26,7 @@ _POLL = 0.1
 
 
 def writer(patient: Patient) -> Iterator[Finding]:
-    """Who holds the writer lock; wrong when the holder does nothing."""
+    """The holder of the writer lock; wrong when the holder does nothing."""
     from aegisdb.postgres.locks import holder
 
     found = holder(patient.ws.address(), patient.maintenance)

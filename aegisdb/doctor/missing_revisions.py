@@ -119,7 +119,7 @@ def _restamp(patient: Patient, history: History) -> str:
     distances = patient.fits(history.service)
     stamp = f"invoke migrate.stamp --service {history.service} --revision"
     if isinstance(distances, AegisError):
-        return f"mend the history first: {distances.message.splitlines()[0]}"
+        return f"fix the history first: {distances.message.splitlines()[0]}"
     equal = [at for at, changes in distances.items() if not changes]
     if equal:
         return f"{stamp} {' '.join(equal[-1]) or 'base'}"

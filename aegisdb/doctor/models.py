@@ -12,7 +12,7 @@ from aegisdb.doctor.finding import NOTICE, Finding
 from aegisdb.errors import AegisError
 from aegisdb.files import shown
 from aegisdb.ownership import NOBODY, Owners
-from aegisdb.package_lookup import how_to_mend
+from aegisdb.package_lookup import how_to_fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def _no_models(patient: Patient, history: History, names: Sequence[str]) -> Find
         what=f"{history.service}: target_metadata has what is no MetaData: {', '.join(names)}",
         evidence=(shown(env_py, patient.ws.registry.root),),
         cause="an upgrade never looks at target_metadata; models are compared without these",
-        command=how_to_mend(env_py, f"give their `.metadata` to target_metadata in {_typed(patient, env_py)}"),
+        command=how_to_fix(env_py, f"give their `.metadata` to target_metadata in {_typed(patient, env_py)}"),
         exit_code=NOTICE,
     )
 
@@ -76,7 +76,7 @@ def _no_metadata(patient: Patient, history: History, tables: Sequence[Defined]) 
         path, name, expression = bases[0]
         lines = f"from {_dotted(path, history.locations.home)} import {name}\\ntarget_metadata = {expression}"
         command = f"sed -i 's/^{_NO_METADATA}$/{lines}/' {typed}"
-    command = how_to_mend(env_py, command)
+    command = how_to_fix(env_py, command)
     return Finding(
         check="no_metadata",
         subject=history.service,
@@ -106,7 +106,7 @@ def _module(patient: Patient, history: History, tables: Sequence[Defined], loade
         " (alembic: no changes detected)",
         evidence=tuple(_told(patient, one) for one in tables),
         cause=cause,
-        command=how_to_mend(env_py, command),
+        command=how_to_fix(env_py, command),
     )
 
 

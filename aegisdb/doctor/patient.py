@@ -89,7 +89,7 @@ class Patient:
 
     @cached_property
     def owners(self) -> Owners:
-        """Who owns what."""
+        """The owners of objects."""
         from aegisdb.drift.expected_schema import base_schema
         from aegisdb.ownership import Owners
 

@@ -65,7 +65,7 @@ def settle_indexes(
     """
     statements = [index.repair if wanted else index.removal for index in named_invalid(conn, history, half.revision)]
     for statement in statements:
-        with under_way(ws.listen, "mend", statement):
+        with under_way(ws.listen, "fix", statement):
             conn.execute(statement)
     return tuple(statements)
 

@@ -21,7 +21,7 @@ _HALVES = (
 )
 """Files of `catalog/`, in two parts that take about as long."""
 _OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
-"""Those that `census.sql` knows about; all in the first part."""
+"""Families that `census.sql` knows about; all in the first part."""
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"

@@ -23,7 +23,7 @@ class Ignore:
     rules: tuple[str, ...]
     reason: str
     head: bool
-    """It stands alone above the file's first function, so it is for the whole file."""
+    """Whether it stands alone above the file's first function, so it is for the whole file."""
 
     def covers(self, rule: str, first: int, last: int) -> bool:
         """Whether it speaks of this rule at these lines; alone on a line, it speaks of the next one too."""

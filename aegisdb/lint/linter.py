@@ -13,7 +13,7 @@ from aegisdb.lint import rules as _package
 from aegisdb.lint.finding_cache import Verdicts
 from aegisdb.lint.ignores import Ignore, ignores
 from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
-from aegisdb.package_lookup import how_to_mend
+from aegisdb.package_lookup import how_to_fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None
                 message=message,
                 path=file.shown,
                 line=line,
-                fix=how_to_mend(file.revision.path, fix[0] if fix else rule.fix),
+                fix=how_to_fix(file.revision.path, fix[0] if fix else rule.fix),
                 service=file.service,
                 last_line=_last_line(file, line),
             )

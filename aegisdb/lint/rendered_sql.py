@@ -33,7 +33,7 @@ class Rendered:
 
     scripts: Mapping[Revision, str]
     refused: Mapping[Revision, str]
-    """Those that cannot be rendered, and why."""
+    """Revisions that cannot be rendered, and why."""
 
 
 class Rendering:

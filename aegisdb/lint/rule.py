@@ -31,7 +31,7 @@ class Finding:
     """Relative to services.yaml."""
     line: int
     fix: str
-    """How to mend it."""
+    """How to fix it."""
     service: str = ""
     last_line: int = 0
     """Last line of the call, where it has several."""

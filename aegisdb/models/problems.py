@@ -26,7 +26,7 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
             message=f"{service}: {f'table {table}' if table else 'a type'} of the models was not compared:"
             f" PostgreSQL does not build it: {reason}",
             where=table,
-            hint="mend the model, or let env.py's include_object leave the table out",
+            hint="fix the model, or let env.py's include_object leave the table out",
         )
     for change in found.changes:
         yield Problem(

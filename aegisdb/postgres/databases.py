@@ -39,7 +39,7 @@ _SESSIONS = """
 
 @dataclass(frozen=True)
 class DatabaseSession:
-    """Somebody who is connected to a database; `since` is when the session began."""
+    """A session on a database; `since` is when the session began."""
 
     pid: int
     user: str
@@ -176,7 +176,7 @@ def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0, but: Iter
 
 
 def free(conn: Connection, names: Iterable[str], *, beside: Iterable[str] = (), wait: float = 5.0) -> dict[str, Found]:
-    """Those of these databases that are there, once nobody is on one of `names`; `beside` are only looked for.
+    """Find which of these databases are there, once nobody is on one of `names`; `beside` are only looked for.
 
     Raises:
         Busy: after `wait` seconds there are still sessions, named.
@@ -213,7 +213,7 @@ def end_sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> Non
 
 
 def sessions(conn: Connection, name: str, *, but: Iterable[int] = ()) -> tuple[DatabaseSession, ...]:
-    """Who is connected to a database, oldest first.
+    """List the sessions on a database, oldest first.
 
     This session, the server's own processes and those with the numbers `but` are left out.
     """

@@ -29,7 +29,7 @@ class InvalidIndex:
     table: str
     definition: str
     in_work: bool
-    """Somebody builds it right now."""
+    """Whether somebody builds it right now."""
 
     @property
     def superfluous(self) -> bool:
@@ -38,7 +38,7 @@ class InvalidIndex:
 
     @property
     def repair(self) -> str:
-        """The statement that mends it without a lock that stops writers."""
+        """The statement that fixes it without a lock that stops writers."""
         verb = "DROP INDEX CONCURRENTLY" if self.superfluous else "REINDEX INDEX CONCURRENTLY"
         return f"{verb} {self.name}"
 

@@ -71,7 +71,7 @@ _KEPT_ALIVE = "; ".join(f"SET {name} = {value}" for name, value in {**_KEEPALIVE
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock of a database; `since` is None where this role may not know it."""
+    """The holder of the lock of a database; `since` is None where this role may not know it."""
 
     pid: int
     application: str
@@ -167,7 +167,7 @@ def holder_name(command: str) -> str:
 
 
 def holder(address: Address, conn: Connection | None = None) -> Holder | None:
-    """Who writes into the address's database or replaces it now; `conn` is any session on its server."""
+    """The holder that writes into the address's database or replaces it now; `conn` is any session on its server."""
     if conn is not None:
         return _holder(conn, quote_literal(address.database), f"{_WRITERS} OR {_REPLACERS}")
     application = "aegisdb: look for the lock's holder"

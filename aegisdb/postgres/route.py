@@ -36,7 +36,7 @@ class Route:
     shared: bool = False
     """The pooler gives the server's sessions to others as well, between two transactions or statements."""
     splits: bool = False
-    """It is a pgpool-II, which may send reads to a standby that lags behind."""
+    """Whether it is a pgpool-II, which may send reads to a standby that lags behind."""
 
     def __str__(self) -> str:
         by = {"direct": "", "pooler": "through a pooler", "proxy": "through a proxy, a tunnel or translated addresses"}

@@ -36,7 +36,7 @@ STOPS: Mapping[str, str] = {
     "ExclusiveLock": "writers",
     "AccessExclusiveLock": "readers and writers",
 }
-"""Who waits while such a lock is held; nobody's reading or writing waits for the others."""
+"""The sessions that wait while such a lock is held; nobody's reading or writing waits for the others."""
 _EXACT_UP_TO = 1_000_000  # rows: above, the planner's estimate is taken
 _BYTES_A_ROW = 40  # about the least that a row takes, for tables without statistics
 _CONCURRENTLY = re.compile(
@@ -72,7 +72,7 @@ class Touched:
     lock: str
     """The strongest one, in PostgreSQL's words; kept until the revision commits."""
     stops: str
-    """Who waits for it: "readers and writers", "writers" or nobody."""
+    """The sessions that wait for it: "readers and writers", "writers" or nobody."""
     rewritten: bool
     """Its rows are in a new file: all were written again, or it was emptied."""
     dropped: bool = False

@@ -34,7 +34,7 @@ class Finding:
     code: str
     object: str = ""
     owner: str = ""
-    """Who owns the object, empty for nobody."""
+    """The owner of the object, empty for nobody."""
     detail: str = ""
     """The line of difference, or the error."""
 

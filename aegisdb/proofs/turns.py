@@ -27,7 +27,7 @@ class Turns:
 
     @classmethod
     def of(cls, ws: Workspace, histories: Mapping[str, History]) -> Turns:
-        """Those of a registry, as it is and as the target's database has them in its journal."""
+        """Make the turns of a registry, as it is and as the target's database has them in its journal."""
         every = [histories[name] for name in service_order(ws.registry, histories)]
         todo = [(history, history.ordered()) for history in every]
         there = waits_of_life(ws.registry, ws.address(), every) if len(every) > 1 else {}

@@ -37,7 +37,7 @@ class Draft:
     located: tuple[Located, ...] = ()
     """Faults of the YAML itself that reading survives, such as duplicate keys."""
     judged: bool = False
-    """It had no fault of any kind when it was put into the cache."""
+    """Whether it had no fault of any kind when it was put into the cache."""
     tree: Node | None = field(default=None, repr=False)
     """The document, where it was parsed in this process."""
 

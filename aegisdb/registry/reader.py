@@ -36,7 +36,7 @@ _STREAM_AND_DOCUMENT_START = 2
 
 
 class YamlFault(Exception):
-    """Something that ends reading: `mark`, what is wrong, and how to mend it."""
+    """Something that ends reading: `mark`, what is wrong, and how to fix it."""
 
     def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
         super().__init__(message)

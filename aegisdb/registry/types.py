@@ -205,7 +205,7 @@ class Registry:
 
     @cached_property
     def owners(self) -> Owners:
-        """Who owns which names."""
+        """The owners of names."""
         from aegisdb.registry.owners import Owners
 
         return Owners(self.services)

@@ -126,7 +126,7 @@ class KeptRevisions(Mapping[str, Revision]):
         return self._all.values()
 
     def items(self) -> ItemsView[str, Revision]:
-        """Both."""
+        """The revisions by their ids, decoded."""
         return self._all.items()
 
 
@@ -138,7 +138,7 @@ class KeptSummary:
 
     @cached_property
     def summary(self) -> Summary:
-        """It."""
+        """What all of them say together, as it is kept."""
         digest, references, imports, requires = json.loads(self._together)
         return Summary(digest, references, tuple(imports), requires)
 

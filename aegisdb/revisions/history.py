@@ -145,7 +145,7 @@ class History:
         return self.topmost(done | {revision} if up else done - {revision})
 
     def topmost(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Those that none of the others revises or depends on, in order: the rows that say the same as all of them.
+        """Keep what none of the others revises or depends on, in order: the rows that say the same as all of them.
 
         Alembic keeps no row of a revision on which another applied one depends, though it is a head.
         """

@@ -29,7 +29,7 @@ class Kept(Protocol):
 
     @property
     def summary(self) -> Summary:
-        """It."""
+        """What all of them say together."""
 
 
 def summarized(revisions: Iterable[Revision]) -> Summary:

@@ -69,7 +69,7 @@ class Backend:
                 self._blockers = [(r[0], r[1], r[2], r[3]) for r in conn.rows(_BLOCKERS, (pid,))] or self._blockers
 
     def blockers_text(self) -> str:
-        """Who was last seen in the way, with pid, application and age."""
+        """The sessions last seen in the way, with pid, application and age."""
         if not self._blockers:
             return "nobody was seen to block it"
         seen = [f"pid {pid} ({name}, {state}, for {age} s)" for pid, name, state, age in self._blockers]

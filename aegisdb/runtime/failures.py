@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed, TimedOut
-from aegisdb.package_lookup import how_to_mend, is_installed
+from aegisdb.package_lookup import how_to_fix, is_installed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 from aegisdb.runtime import usual_traps
 
@@ -107,7 +107,7 @@ def not_started(history: History, output: str, runner: runners.Runner) -> AegisE
 def revision_error(
     failure: dict[str, Any], registry: Registry, history: History, revision: Revision, verb: str, address: Address
 ) -> AegisError:
-    """The error for a failing revision, under 15 lines with everything that is needed to mend it."""
+    """The error for a failing revision, under 15 lines with everything that is needed to fix it."""
     named = _named(history, revision)
     where = f"{revision.path}:{failure.get('line') or revision.line}"
     kind = failure["kind"]
@@ -175,7 +175,7 @@ def _grant(failure: dict[str, Any], address: Address) -> str:
 
 
 def _fix(history: History, revision: Revision, verb: str) -> str:
-    return how_to_mend(revision.path, f"fix the file, then {_next(history, verb)}")
+    return how_to_fix(revision.path, f"fix the file, then {_next(history, verb)}")
 
 
 def _next(history: History, verb: str) -> str:

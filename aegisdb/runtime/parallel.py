@@ -30,7 +30,7 @@ class _Lane:
     history: History
     left: list[Revision]
     alone: bool
-    """It runs when nothing else does and all before it is done."""
+    """Whether it runs only when nothing else does and all before it is done."""
     thread: threading.Thread | None = None
     done: bool = False
 
@@ -64,7 +64,7 @@ class Lanes:
             for history, steps in todo
         }
         self._at_work: dict[str, _Lane] = {}
-        """Those that have a thread."""
+        """Lanes that have a thread."""
         self._told: queue.SimpleQueue[StepDone | _Ended] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._failed: tuple[str, BaseException] | None = None

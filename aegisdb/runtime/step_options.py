@@ -16,7 +16,7 @@ class StepOptions:
     """Choices that hold for every step of a session, or of several."""
 
     listen: Listener = silent
-    """Who is told of each step."""
+    """The listener that is told of each step."""
     journal: bool = True
     """Whether steps leave a trace in the side schema; False for databases that are thrown away or copied."""
     timeout: float | None = None

@@ -34,7 +34,7 @@ class Draft:
     path: Path | None
     operations: tuple[str, ...]
     drops: tuple[str, ...]
-    """Those operations that lose data."""
+    """Operations that lose data."""
     compared: int = 0
     """Own tables that were compared."""
 
@@ -54,7 +54,7 @@ class Loaded:
     """What a worker had imported when it answered."""
 
     files: tuple[str, ...]
-    """Those of no installed package."""
+    """Files of no installed package."""
     places: tuple[str, ...]
     """Where packages are installed."""
 
@@ -64,7 +64,7 @@ class ModelsBuilt:
     """What a service's models declare, beside the objects that they made in a database; names are "schema.name"."""
 
     tables: tuple[str, ...]
-    """Those that were looked at: the service owns them, and env.py keeps none of them from Alembic."""
+    """Tables that were looked at: the service owns them, and env.py keeps none of them from Alembic."""
     hidden: tuple[str, ...]
     """Other tables of the metadata."""
     named: frozenset[tuple[str, str, str]]

@@ -1,4 +1,4 @@
-"""Who holds a TCP port of this machine: our own child, a seed's server of another run, or somebody else.
+"""Holders of a TCP port of this machine: our own child, a seed's server of another run, or somebody else.
 
 Linux tells it in /proc; elsewhere psutil knows our own processes only, and everybody else is a stranger without a name.
 """
@@ -43,13 +43,13 @@ class Holder:
 
 
 def strangers(port: int) -> tuple[Holder, ...]:
-    """Who listens on localhost's port, as far as this user may see it."""
+    """List who listens on localhost's port, as far as this user may see it."""
     sockets = _listening(port)
     return tuple(_holder(pid) for pid in _pids() if sockets & _sockets(pid)) if sockets else ()
 
 
 def who_listens(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
-    """Who answers on localhost's port: `family` when it is only the process group or descendants of `leader`."""
+    """Tell who answers on localhost's port: `family` when it is only the process group or descendants of `leader`."""
     return _who_on_linux(leader, port) if sys.platform == "linux" else _who_elsewhere(leader, port)
 
 

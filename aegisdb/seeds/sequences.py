@@ -42,7 +42,7 @@ class Behind(NamedTuple):
         return f"{self.sequence} gives {self.following} next, and {self.table}.{self.column} goes up to {self.highest}"
 
     @property
-    def mending(self) -> str:
+    def remedy(self) -> str:
         """The statement that moves it on."""
         return f"SELECT setval('{self.sequence}', (SELECT max({self.column}) FROM {self.table}));"  # noqa: S608  shown, not run
 

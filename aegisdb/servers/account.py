@@ -1,4 +1,4 @@
-"""Who runs the embedded server: the user himself, or an ordinary account where the user is root.
+"""The account that runs the embedded server: the user himself, or an ordinary account where the user is root.
 
 PostgreSQL refuses to run as root. An ordinary account may be unable to pass directories that only root enters; it
 then gets one capability for that. Permissions of directories that were there before are never touched.
@@ -63,7 +63,7 @@ class Account:
 
 
 def account_for(root: Path, data: Path) -> Account:
-    """Whoever owns the data; without data, this user, or for root the owner of the project, or `nobody`."""
+    """The account that owns the data; without data, this user, or for root the owner of the project, or `nobody`."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
     for path in (data, root):

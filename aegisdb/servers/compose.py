@@ -128,7 +128,7 @@ class ComposeServer:
         return self.address()
 
     def require_one_database(self) -> None:
-        """There is one address."""
+        """Do nothing: there is one address."""
 
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
@@ -260,7 +260,7 @@ class ComposeServer:
         cause = next((line for line in said if re.search("ERROR|FATAL|Error", line)), said[-1] if said else "no output")
         return Failed(
             f"the container of service {self._spec.service!r} ended while starting: {cause}\n" + "\n".join(said),
-            hint=f"mend the cause, then invoke db.up --target {self._target}",
+            hint=f"fix the cause, then invoke db.up --target {self._target}",
             code="container",
         )
 

@@ -155,7 +155,7 @@ class EmbeddedServer:
         return self.address()
 
     def require_one_database(self) -> None:
-        """There is one address."""
+        """Do nothing: there is one address."""
 
     def bindir(self) -> Path:
         """Where psql and pg_dump of this server are."""

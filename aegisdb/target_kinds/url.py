@@ -49,7 +49,7 @@ class UrlTarget(Target):
             raise BadInput(f"{source}: the database URL names no database", hint=hint, where=where, code="url")
 
     def urls(self) -> tuple[str, ...]:
-        """Both."""
+        """The URL and the direct one."""
         return self.url, self.direct_url
 
     def make_server(self, registry: Registry, name: str) -> Server:

@@ -84,7 +84,7 @@ def test_what_can_be_mended_is_mended_and_looked_for_again(healthy: Clinic) -> N
     assert ill["missing"]["command"].startswith("echo ")
     orphan = orphaned(healthy)  # whatever compares with a scratch database has swept the first one
     fixed = healthy.doctor("--fix")
-    did = {(m["check"], m["subject"]): m["proof"] for m in fixed["result"]["mended"]}
+    did = {(m["check"], m["subject"]): m["proof"] for m in fixed["result"]["fixed"]}
     assert did == dict.fromkeys(
         [
             ("missing", "extension vector"),
@@ -135,7 +135,7 @@ def test_what_a_person_must_decide_is_told_and_not_touched(healthy: Clinic) -> N
     assert "made by hand" in found["unowned"]["cause"]
     assert found["left_over"]["command"] == "unset ALEMBIC_CONFIG PGSERVICE"
     assert found["left_over"]["exit_code"] == 0
-    assert envelope["result"]["mended"] == []
+    assert envelope["result"]["fixed"] == []
     assert "price bigint" in file.read_text()
     healthy.type(found["tampered"]["command"])
     assert "price int" in file.read_text()
@@ -309,7 +309,7 @@ def test_a_stopped_server_a_missing_database_and_an_empty_one(tmp_path: Path) ->
         assert "is not running" in down["what"]
         assert down["command"] == "invoke db.up --target local"
         started = project.doctor("--fix")
-        assert [m["proof"] for m in started["result"]["mended"]] == ["looked for again: gone"]
+        assert [m["proof"] for m in started["result"]["fixed"]] == ["looked for again: gone"]
         missing = project.finding("no_database")
         project.type(missing["command"])
         assert project.names() == []
@@ -342,7 +342,7 @@ def test_the_page_lists_every_check() -> None:
     assert with_reference(page) == page, "python -m aegisdb.doctor"
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     for check in CHECKS:
-        assert bool(check.mend) == bool(check.mends), check.name
+        assert bool(check.fix) == bool(check.fixes), check.name
 
 
 def test_a_graph_that_a_dump_has_broken_is_found_and_repaired(healthy: Clinic) -> None:
@@ -358,7 +358,7 @@ def test_a_graph_that_a_dump_has_broken_is_found_and_repaired(healthy: Clinic) -
     verified = healthy.invoke("db.verify")
     assert verified.code == 6
     assert "graph wells is broken" in verified.err
-    did = [m["proof"] for m in healthy.doctor("--fix")["result"]["mended"] if m["check"] == "broken_graph"]
+    did = [m["proof"] for m in healthy.doctor("--fix")["result"]["fixed"] if m["check"] == "broken_graph"]
     assert did == ["looked for again: gone"]
     with psycopg.connect(healthy.address.url(), autocommit=True) as conn:
         conn.execute("LOAD 'age'")

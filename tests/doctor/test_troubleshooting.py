@@ -1,4 +1,4 @@
-"""The wiki's troubleshooting table: each row is made, seen with plain alembic, diagnosed, mended by what is printed."""
+"""The wiki's troubleshooting table: each row is made, seen with plain alembic, diagnosed, fixed by what is printed."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def test_relation_already_exists(healthy: Clinic, way: str) -> None:
     assert found["command"] == "invoke migrate.stamp --service shop --revision s2"
     assert "behind" not in healthy.names(), "migrate.apply would fail"
     if way == "--fix":
-        mended = healthy.doctor("--fix")
-        assert [m["proof"] for m in mended["result"]["mended"]] == ["looked for again: gone"]
-        assert mended["exit_code"] == 0
+        fixed = healthy.doctor("--fix")
+        assert [m["proof"] for m in fixed["result"]["fixed"]] == ["looked for again: gone"]
+        assert fixed["exit_code"] == 0
     else:
         healthy.type(found["command"])
         assert healthy.names() == []

@@ -254,8 +254,8 @@ MUTATIONS = (
         20,
         "roundtrip: a finding is exit 6",
         "workflows/migrate/roundtrip.py",
-        "        problems=tuple(_problems(found)),\n",
-        "        problems=(),\n",
+        "        problems=(*_problems(found), *(",
+        "        problems=(*(),  *(",
         (_BROKEN,),
     ),
     Mutation(

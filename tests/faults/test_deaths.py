@@ -33,7 +33,7 @@ def own_server() -> Iterator[TestServer]:
     server.stop()
 
 
-def mend(root: Path, revision: str, text: str = SLEEP) -> None:
+def fix(root: Path, revision: str, text: str = SLEEP) -> None:
     """Take what made a revision wait out of its file."""
     path = root / "services" / "a" / "alembic" / "versions" / f"{revision}.py"
     path.write_text(path.read_text().replace(text, "pass"))
@@ -83,7 +83,7 @@ def test_4_an_orphan_that_still_works_is_waited_for_then_named(tmp_path: Path, d
     assert "pg_sleep(600)" in ran.last
     assert versions(database, "a") == ["a2"]
     assert rows(database, f"SELECT pg_terminate_backend({pid}, 10000)") == [(True,)]
-    mend(tmp_path, "a3")
+    fix(tmp_path, "a3")
     assert invoke("migrate.apply", cwd=tmp_path).code == 0
     assert versions(database, "a") == ["a5"]
     assert nothing_left(database)
@@ -107,7 +107,7 @@ def test_7_a_server_that_stops_during_an_upgrade(tmp_path: Path, own_server: Tes
     assert invoke("migrate.status", cwd=tmp_path).code == 7
     own_server.resume()
     assert versions(database, "a") == ["a2"]
-    mend(tmp_path, "a3")
+    fix(tmp_path, "a3")
     again = invoke("migrate.apply", cwd=tmp_path)
     assert again.code == 0, again.err
     assert "died; nothing of it is half-applied" in again.out
@@ -124,7 +124,7 @@ def test_12_the_lock_of_a_killed_holder_is_free_at_once(tmp_path: Path, database
         assert "migrate.apply" in busy.last
         process.kill()
         process.wait()
-    mend(tmp_path, "a3")
+    fix(tmp_path, "a3")
     assert eventually(lambda: nothing_left(database))
     ran = invoke("migrate.apply", "--lock-wait", "0", cwd=tmp_path)
     assert ran.code == 0, ran.err

@@ -21,7 +21,7 @@ def test_a_step_that_is_over_leaves_neither_row_nor_line(monkeypatch: pytest.Mon
     with under_way(display, "look for", "drift"):
         assert list(running) == [("look for", "drift")]
         display(Event(step="template", subject="base", seconds=1.0))
-    with pytest.raises(KeyError), under_way(display, "mend", "x"):
+    with pytest.raises(KeyError), under_way(display, "fix", "x"):
         raise KeyError
     time.sleep(0.01)
     display(Event(step="wait for the lock", subject="aegis", note="db.reset"))

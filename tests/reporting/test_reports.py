@@ -11,7 +11,7 @@ from aegisdb.reporting import Case, Mark, Stage, github_annotations, junit, mark
 from aegisdb.reporting.marks import mark_of_problem
 
 NASTY = 'a < b & "c" \x00 \x1b[31m | d\nsecond: 100%'
-PROBLEM = Problem(code="lint", message=NASTY, hint="mend | it", where="a/b.py:3")
+PROBLEM = Problem(code="lint", message=NASTY, hint="fix | it", where="a/b.py:3")
 OK = Stage(name="heads", state="ok", summary="2", cases=(Case(name="shop"),), problems=(), seconds=0.1)
 FAILED = Stage(
     name="lint",
@@ -73,7 +73,7 @@ def test_markdown_has_a_row_a_stage() -> None:
         "deploy.prove",
     ]
     assert "1 ok, 1 failed, 1 skipped" in text
-    assert "mend \\| it" in text
+    assert "fix \\| it" in text
 
 
 def test_a_problem_is_placed_where_its_file_is(tmp_path: Path) -> None:

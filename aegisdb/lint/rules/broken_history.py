@@ -33,6 +33,6 @@ def _survey(context: Context) -> Iterator[Finding]:
 RULE = Rule(
     id="broken-history",
     summary="Revision files compile, have ids of their own, and have their parents.",
-    fix="mend the named files; until then nothing of this service can be applied",
+    fix="fix the named files; until then nothing of this service can be applied",
     survey=_survey,
 )

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def doctor(result: Any) -> Iterator[Block]:
-    """What was mended, what is wrong, what may be destroyed."""
-    for mended in result.mended:
-        gone = mended.proof.endswith("gone")
-        yield Text(f"{mended.check}: {mended.did}; {mended.proof}", "ok" if gone else "bad")
+    """What was fixed, what is wrong, what may be destroyed."""
+    for fixed in result.fixed:
+        gone = fixed.proof.endswith("gone")
+        yield Text(f"{fixed.check}: {fixed.did}; {fixed.proof}", "ok" if gone else "bad")
     for finding in result.findings:
         yield Text(f"{finding.check}: {finding.what}", "bad" if finding.exit_code else "dim")
         yield Fields(tuple(_pairs(finding)))

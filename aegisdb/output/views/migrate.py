@@ -127,7 +127,7 @@ def resolved(result: Any) -> Iterator[Block]:
     if not result.revision:
         yield Text(f"{result.service}: nothing is half-applied", "ok")
         return
-    yield from (Text(f"ran: {statement}") for statement in result.mended)
+    yield from (Text(f"ran: {statement}") for statement in result.fixed)
     counts = "would count" if result.planned else "counts"
     yield Text(f"{result.service}: {result.revision} {counts} as {result.decision}", "ok")
     yield Text(f"the version table says {' '.join(result.now) or 'base'}")

@@ -21,7 +21,7 @@ _FOREIGN_SCHEMAS = ("aegisdb", "ag_catalog", "information_schema", "pg_catalog")
 
 
 class Filter:
-    """Both hooks of Alembic, on top of env.py's own: `include_name` for the database, `include_object` for the models.
+    """Alembic's two hooks, on top of env.py's own: `include_name` for the database, `include_object` for the models.
 
     `include_name` alone would still propose tables of the metadata that belong to others (stubs for foreign keys);
     `include_object` alone would reflect every table of the database first.

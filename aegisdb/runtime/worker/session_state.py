@@ -23,7 +23,7 @@ _SETTINGS = (
     "zero_damaged_pages", "ignore_system_indexes", "allow_system_table_mods", "password_encryption",
     "createrole_self_grant", "event_triggers",
 )  # fmt: skip
-"""Those that change what a statement makes or finds; a setting that this server does not have counts as empty."""
+"""Settings that change what a statement makes or finds; a setting that this server does not have counts as empty."""
 _UNSEEN = re.compile(
     r"\bLOAD\b|\bag_catalog\b|\bcypher\b|\bcreate_(?:graph|[ve]label)\b|advisory_lock|\bLISTEN\b|\bset_config\b"
     r"|\bSET\s+(?:SESSION\s+)?\w+\.\w+\s*(?:=|\bTO\b)",

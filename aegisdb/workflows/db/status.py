@@ -50,7 +50,7 @@ class DbStatusResult(Result):
     against: tuple[str, ...] = ()
     """What forbids destructive commands or speaks against them."""
     writer: str = ""
-    """Who holds the writer lock."""
+    """The holder of the writer lock."""
 
 
 def db_status(ws: Workspace) -> DbStatusResult:

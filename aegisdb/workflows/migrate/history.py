@@ -27,7 +27,7 @@ class RevisionLine:
     labels: tuple[str, ...]
     applied: bool
     current: bool
-    """It is a row of the version table."""
+    """Whether it is a row of the version table."""
     head: bool
     one_way: str
     path: str

@@ -32,7 +32,7 @@ class ResolveResult(Result):
     decision: str = ""
     now: tuple[str, ...] = ()
     """Rows of the version table afterwards."""
-    mended: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
     """What was run to finish or remove INVALID indexes."""
     planned: bool = False
     """Nothing was decided; `now` is what the version table says."""
@@ -83,12 +83,12 @@ def resolve(
             from aegisdb.safety import require_disposable
 
             require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
-        mended = settle_indexes(ws, conn, history, half, wanted=applied == (half.action == "upgrade"))
+        fixed = settle_indexes(ws, conn, history, half, wanted=applied == (half.action == "upgrade"))
         if not force:
             require_true(ws, conn, history, half, done=applied)
         rows = _record(ws, conn, history, half, rows, done=applied)
         _decide(conn, history, half, command, decision)
-        return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, mended=mended)
+        return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, fixed=fixed)
 
 
 def _require_file(history: History, half: InFlight) -> None:

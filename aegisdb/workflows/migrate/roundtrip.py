@@ -20,7 +20,7 @@ from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
 from aegisdb.ownership import Owners
-from aegisdb.package_lookup import how_to_mend
+from aegisdb.package_lookup import how_to_fix
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
@@ -273,7 +273,7 @@ def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
 
 def _hint(code: str, path: Path) -> str:
     if code in {"left_behind", "not_restored", "downgrade_failed"}:
-        return how_to_mend(path, 'mend downgrade(), or mark the revision `one_way = "reason"`')
+        return how_to_fix(path, 'fix downgrade(), or mark the revision `one_way = "reason"`')
     if code == "foreign_object":
         return "only its owner may change it: move the change into a revision of the owner"
     return ""

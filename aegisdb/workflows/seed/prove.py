@@ -105,6 +105,6 @@ def _problems(seed: ProvenSeed) -> Iterator[Problem]:
         yield Problem(
             code="sequence_behind",
             message=f"{seed.seed} of {seed.service} leaves a sequence behind: {behind}, so an insert will collide",
-            hint=f"end the seed with {behind.mending}",
+            hint=f"end the seed with {behind.remedy}",
             where=seed.service,
         )
