@@ -6,19 +6,19 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.errors import HistoryError
 from aegisdb.file_cache import Kind, Remembered
 from aegisdb.revisions.cache import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
 from aegisdb.revisions.history import History
 from aegisdb.revisions.locate import alembic_settings, locate
-from aegisdb.revisions.parse import scan
+from aegisdb.revisions.parse import FIELDS, NoLiteral, scan
 from aegisdb.revisions.revision_map import arrange
 from aegisdb.revisions.summary import summarized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.parse import Revision
@@ -111,7 +111,7 @@ class _Reader:
         arranged: dict[str, Revision] = {}
         try:
             # one by one: where a file cannot be read, those before it are kept
-            found.extend(revived(same[p], p) if p in same else scan(Path(p)) for p in listing.paths)
+            found.extend(self._scanned(name, listing.paths, same))
             arranged = arrange(name, found)
         finally:
             # an abbreviation in `depends_on` means what the other files make of it
@@ -119,6 +119,26 @@ class _Reader:
             block = _block(listing, found, arranged if ordered else None)
             self._kept.put(name, block)
         return block, arranged
+
+    def _scanned(self, name: str, paths: Sequence[str], same: Mapping[str, list[Any]]) -> Iterator[Revision]:
+        """Every file in order; those whose ids are no literals are run, all of them in one process."""
+        read: dict[str, Revision] = {}
+        run: list[str] = []
+        for path in paths:
+            try:
+                read[path] = revived(same[path], path) if path in same else scan(Path(path))
+            except NoLiteral:
+                run.append(path)
+            except HistoryError:
+                yield from read.values()
+                raise
+        if run:
+            from aegisdb.revisions.asked import asked
+
+            service = self._registry.services[name]
+            values = asked(self._registry.root / service.path, service.runner, FIELDS, run)
+            read |= {path: scan(Path(path), values[path]) for path in run}
+        yield from (read[path] for path in paths)
 
     def _resolved(self, path: str) -> str:
         """The path without symbolic links; services share most of the directories above theirs."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import HistoryError
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.revisions.literals import Literals, NotWritten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
-_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way", "requires")
+FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way", "requires")
 _NO_CODE = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _REFERENT_ARGUMENT = 2  # op.create_foreign_key(name, source, REFERENT, ...)
 
@@ -61,23 +62,27 @@ class Revision:
         return self.path.read_text(encoding="utf-8", errors="replace")
 
 
-def scan(path: Path) -> Revision:
-    """Read one file.
+class NoLiteral(HistoryError):
+    """An id or label that only running the file tells."""
+
+
+def scan(path: Path, known: Mapping[str, Any] | None = None) -> Revision:
+    """Read one file; `known` are the values of its `FIELDS`, where running it told them.
 
     Raises:
-        HistoryError: a syntax error, no `revision`, or a value that is not a literal; with file and line.
+        HistoryError: a syntax error, no `revision`; NoLiteral: a value that is not written out; with file and line.
     """
     try:
         source = path.read_bytes()
     except OSError as error:
         raise HistoryError(f"{path.name} cannot be read: {error.strerror}", where=str(path)) from None
-    return scan_source(source, path)
+    return scan_source(source, path, known)
 
 
-def scan_source(source: bytes | str, path: Path) -> Revision:
+def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None = None) -> Revision:
     """Read the text of a revision file; `path` is where it is or was. Raises as `scan`."""
     tree = _parse(source, path)
-    values, line = _assignments(tree, path)
+    values, line = _assignments(tree, path, known)
     identifier = values.get("revision")
     if not isinstance(identifier, str) or not identifier:
         raise HistoryError(
@@ -114,31 +119,24 @@ def _parse(source: bytes | str, path: Path) -> ast.Module:
         raise HistoryError(f"{path.name} cannot be read: {error}", where=str(path)) from None
 
 
-def _assignments(tree: ast.Module, path: Path) -> tuple[dict[str, Any], int]:
+def _assignments(tree: ast.Module, path: Path, known: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], int]:
+    literals = Literals(tree)
+    line = literals.lines.get("revision", 1)
+    if known is not None:
+        return known, line
     values: dict[str, Any] = {}
-    line = 1
-    for node in tree.body:
-        name, value = _assigned(node)
-        if name not in _FIELDS or value is None:
+    for name in FIELDS:
+        if not literals.has(name):
             continue
         try:
-            values[name] = ast.literal_eval(value)
-        except ValueError:
-            raise HistoryError(
+            values[name] = literals.value(name)
+        except NotWritten:
+            raise NoLiteral(
                 f"`{name}` in {path.name} is not a literal, so the history cannot be read without running it",
-                where=f"{path}:{node.lineno}",
+                where=f"{path}:{literals.lines.get(name, 1)}",
                 hint=f"write the value of `{name}` out",
             ) from None
-        line = node.lineno if name == "revision" else line
     return values, line
-
-
-def _assigned(node: ast.stmt) -> tuple[str, ast.expr | None]:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id, node.value
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return node.target.id, node.value
-    return "", None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,41 @@ def test_what_is_kept_of_all_revisions_together_is_what_they_say_one_by_one(tmp_
     assert history.kept is not None
     assert history.summary == summarized(history.ordered())
     assert history.summary.references == {"b_t": "a2.py"}
+
+
+COMPUTED = """
+import pathlib
+from words import LABEL
+
+pathlib.Path(__file__).with_suffix(".ran").open("a").write("x")
+revision = "b1"
+down_revision = None
+branch_labels = (LABEL,)
+depends_on = []
+try:
+    import words
+    depends_on.append("a1")
+except ImportError:
+    pass
+"""
+
+
+@pytest.mark.child
+@pytest.mark.parametrize("runner", [None, (sys.executable,)], ids=["here", "runner"])
+def test_ids_that_no_text_tells_are_asked_once_of_the_service(tmp_path: Path, runner: tuple[str, ...] | None) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=(Rev(id="a1"),), runner=runner), "b": Svc(revisions=(Rev(id="c1"),))})
+    home = tmp_path / "services" / "a"
+    write(home / "words.py", 'LABEL = "expand"\n')
+    file = write(home / "alembic" / "versions" / "b1.py", COMPUTED)
+    for each in (file, file.with_name("a1.py")):
+        os.utime(each, (1, 1))  # what has just been written may be written again in the same moment
+    registry = load(tmp_path / "services.yaml", {})
+    for _ in range(2):
+        revision = read_history(registry, "a").revisions["b1"]
+        assert (revision.labels, revision.depends_on) == (("expand",), ("a1",))
+    assert file.with_suffix(".ran").read_text() == "x"
+    (home / "words.py").unlink()
+    file.write_text(COMPUTED + "\n")
+    found = read_histories(registry)
+    assert "No module named 'words'" in str(found["a"])
+    assert not isinstance(found["b"], HistoryError), "the others are read"

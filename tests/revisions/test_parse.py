@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from aegisdb.errors import HistoryError
-from aegisdb.revisions.parse import scan, scan_source
+from aegisdb.revisions.parse import NoLiteral, scan, scan_source
 
 PLAIN = '''
 """add a table
@@ -94,3 +94,36 @@ def test_a_file_that_cannot_be_read_is_named(text: str, says: str) -> None:
 def test_a_file_that_is_gone_is_an_error_of_the_history(tmp_path: Path) -> None:
     with pytest.raises(HistoryError):
         scan(tmp_path / "gone.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "down", "labels"),
+    [
+        ('BRANCH = "expand"\nrevision = "a"\ndown_revision = None\nbranch_labels = (BRANCH,)', (), ("expand",)),
+        ('P = "r_"\nrevision = P + "a"\ndown_revision = f"{P}b"', ("r_b",), ()),
+        ('B = ("x", "y")\nrevision = "a"\ndown_revision = None\nbranch_labels = B + ("z",)', (), ("x", "y", "z")),
+        ('A = B = "x"\nONE = "x"\nrevision = "a"\ndown_revision: str = ONE', ("x",), ()),
+        ('L = ["x"]\nrevision = "a"\ndown_revision = None\nbranch_labels = L', (), ("x",)),
+        ('revision = "a"\ndown_revision = "b"\ndef upgrade():\n    down_revision = "c"', ("b",), ()),
+    ],
+)
+def test_names_that_the_file_assigns_are_read(tmp_path: Path, text: str, down: tuple[str, ...], labels: object) -> None:
+    revision = scan_source(text, tmp_path / "a1.py")
+    assert (revision.down, revision.labels) == (down, labels)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'from names import B\nrevision = "a"\nbranch_labels = (B,)',
+        'L = []\ntry:\n    import x\n    L.append("x")\nexcept ValueError: ...\nrevision = "a"\nbranch_labels = L',
+        'revision = "a"\ndepends_on = []\ndepends_on.append("b")',
+        'revision = "a"\ntry:\n    import x\n    depends_on = "b"\nexcept ImportError:\n    depends_on = None',
+        'B = "x"\nif True:\n    B = "y"\nrevision = "a"\nbranch_labels = B',
+        'A = B\nB = A\nrevision = "a"\nbranch_labels = A',
+        'revision = "a"\nbranch_labels = f"{1:>3}"',
+    ],
+)
+def test_what_only_a_run_tells_is_no_literal(tmp_path: Path, text: str) -> None:
+    with pytest.raises(NoLiteral):
+        scan_source(text, tmp_path / "a1.py")
