@@ -35,12 +35,15 @@ def find_lost(conn: Connection, history: History, revision: str) -> Lost:
     ahead = _ahead(history, journaled, revision)
     commits = _commits(history, revision)
     candidates = (*commits, *(("the journal has its source",) if revision in journaled else ()))
-    hint = (
-        f"check out the branch that has it: git branch -a --contains {commits[0].split()[1]}"
-        if commits
-        else "bring its file back: from the branch it was made on, or from column source of aegisdb.journal"
-    )
-    return Lost(revision, ahead, candidates, hint)
+    return Lost(revision, ahead, candidates, _way_back(revision, commits, journaled=revision in journaled))
+
+
+def _way_back(revision: str, commits: tuple[str, ...], *, journaled: bool) -> str:
+    if commits:
+        return f"check out the branch that has it: git branch -a --contains {commits[0].split()[1]}"
+    if journaled:
+        return f"bring its file back: invoke migrate.log --show {revision} --output FILE writes what ran"
+    return "bring its file back from the branch it was made on"
 
 
 def _journaled(conn: Connection, history: History) -> dict[str, Revision]:

@@ -129,10 +129,10 @@ def _broken(error: HistoryError) -> Problem:
 def _unknown(history: History, lost: list[Lost]) -> Problem:
     ahead = sum(one.ahead for one in lost)
     code = "ahead" if all(one.ahead for one in lost) else "unknown_revision"
-    what = f"ahead by {ahead}: " if code == "ahead" else ""
+    what = f" is ahead by {ahead}" if code == "ahead" else ""
     return Problem(
         code=code,
-        message=f"{history.service} is {what}the database is at {', '.join(one.revision for one in lost)},"
+        message=f"{history.service}{what}: the database is at {', '.join(one.revision for one in lost)},"
         f" which no file of this checkout has{_candidates(lost)}",
         where=str(history.locations.versions[0]),
         hint="; ".join(one.hint for one in lost),

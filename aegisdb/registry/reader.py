@@ -66,6 +66,8 @@ class Reader:
             return self._document()
         except MarkedYAMLError as error:
             raise _syntax_fault(error) from None
+        except AssertionError:  # of ruamel, for a version of YAML 1 that it does not know
+            raise _version_fault(text) from None
         except ReaderError as error:
             before = text[: error.position]
             mark = (before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -191,6 +193,12 @@ def _scalar(event: Any) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _version_fault(text: str) -> YamlFault:
+    lines = text.splitlines()
+    number = next((n for n, line in enumerate(lines, start=1) if line.startswith("%YAML")), 1)
+    return YamlFault((number, 1), "not readable as YAML: its version is not 1.1 or 1.2", "take the line %YAML out")
 
 
 def _syntax_fault(error: MarkedYAMLError) -> YamlFault:

@@ -29,6 +29,8 @@ MERGE_BOMB = "m0: &m0 {k: v}\n" + "".join(
         ("version: 1\nproject:\n\tname: x\n", "3:1 a tab where YAML wants spaces"),
         ("version: 1\n---\nversion: 1\n", "2:1 a second YAML document begins here"),
         ("version: 1\nproject: 'demo\n", "not readable as YAML"),
+        ("%YAML 1.3\n---\nversion: 1\n", "1:1 not readable as YAML: its version is not 1.1 or 1.2"),
+        ("# first\n%YAML 2.0\n---\nversion: 1\n", "not readable as YAML"),
         ("version: 1\nproject: a: b\n", "2:11 not readable as YAML"),
         ("targets: {a: {url: ${X}}}\n", 'in quotes: "${VAR}"'),
         ("version: 1\nproject: \x07\n", "2:10 a control character"),

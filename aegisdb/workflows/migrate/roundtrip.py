@@ -6,6 +6,7 @@ The live database is only asked which revisions are pending; everything runs on 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,7 +24,7 @@ from aegisdb.ownership import Owners
 from aegisdb.package_lookup import how_to_fix
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
-from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
+from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
 from aegisdb.proofs.schema_proof import ServiceProver
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories, with_history
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
 SIDE_BY_SIDE = 4
 """Proofs at a time, where there are as many cores: each has a worker process and a backend."""
 
+_NAMED_NOT_NULL = re.compile(
+    r"changed column (?P<table>.+)\.(?P<column>[^.]+): .*"
+    r"\bnot null named (?P<name>\"[^\"]+\"|[^\s;]+).* -> .*\bnot null\b"
+)
 _WORTH_PARTS = 16  # revisions of one service: below that, building the second half's parent costs what it saves
 
 Scope = dict[str, frozenset[str]]
@@ -267,11 +272,17 @@ def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
                     code="roundtrip",
                     message=f"{proof.service} {proof.revision}: {finding}",
                     where=proof.where,
-                    hint=_hint(finding.code, Path(proof.where.rpartition(":")[0])),
+                    hint=_hint(finding, Path(proof.where.rpartition(":")[0])),
                 )
 
 
-def _hint(code: str, path: Path) -> str:
+def _hint(finding: Finding, path: Path) -> str:
+    code = finding.code
+    if code == "not_restored" and (lost := _NAMED_NOT_NULL.match(finding.detail)):
+        # alter_column(nullable=False) names the constraint anew
+        return how_to_mend(
+            path, f"in downgrade(): ALTER TABLE {lost['table']} ADD CONSTRAINT {lost['name']} NOT NULL {lost['column']}"
+        )
     if code in {"left_behind", "not_restored", "downgrade_failed"}:
         return how_to_fix(path, 'fix downgrade(), or mark the revision `one_way = "reason"`')
     if code == "foreign_object":
