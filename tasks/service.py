@@ -47,18 +47,22 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, dry_run:
         "path": "The service's directory.",
         "name": "Its name in services.yaml; the directory's name otherwise.",
         "runner": 'How to reach its own environment, e.g. "poetry run"; empty for this one.',
+        "script_location": "`package:directory` of a history inside an installed package.",
     },
     positional=("path",),
 )
-def adopt(ws: Workspace, path: str, name: str = "", runner: str = "", dry_run: bool = False) -> Result:
+def adopt(
+    ws: Workspace, path: str, name: str = "", runner: str = "", script_location: str = "", dry_run: bool = False
+) -> Result:
     """Register an Alembic history that exists: finds its version table, tables and URL setting; contacts nothing.
 
     Example:
         invoke service.adopt services/legacy --dry-run
+        invoke service.adopt services/tracking --script-location mlflow.store:db_migrations
     """
     from aegisdb.workflows.service.adopt import service_adopt
 
-    return service_adopt(ws, path, name=name, runner=runner, dry_run=dry_run)
+    return service_adopt(ws, path, name=name, runner=runner, script_location=script_location, dry_run=dry_run)
 
 
 @task()

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from aegisdb.doctor.patient import Patient
 
 
+_MISSING = "ModuleNotFoundError"
+
+
 def fails(patient: Patient) -> Iterator[Finding]:
     """Services whose env.py does not run."""
     for service, found in patient.described.items():
@@ -23,6 +26,8 @@ def fails(patient: Patient) -> Iterator[Finding]:
                 subject=service,
                 what=f"{service}: {found.message.splitlines()[0]}",
                 evidence=(shown(patient.good[service].locations.env_py, patient.ws.registry.root),),
-                cause="a requirement is not installed in the environment that the service runs in, or env.py fails",
+                cause="a requirement is not installed in the environment that the service runs in"
+                if _MISSING in found.message
+                else "env.py raises when it is run, before any database is asked",
                 command=found.hint,
             )

@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SETTING = re.compile(r"\b[A-Z][A-Z0-9_]*(?:URL|DSN|URI)\b")
+_SETTING = re.compile(r"\b[A-Z][A-Z0-9_]*(?:URL|DSN|URI|CONN|CONNECTION)\b")
+_PREFIX = re.compile(r"""env_prefix["']?\s*[=:]\s*["']([A-Za-z0-9_]+)["']""")
 _CANARY = "postgresql://probe:probe@127.0.0.1:1/"
 _SKIPPED = {".venv", "venv", ".git", "node_modules", "__pycache__", ".tox", "site-packages"}
 _MOST_FILES = 2000
@@ -35,8 +36,9 @@ def setting_names(home: Path) -> list[str]:
         if number > _MOST_FILES:
             break
         found.update(_SETTING.findall(file.read_text(encoding="utf-8", errors="replace")))
-    # a settings class spells its fields in lower case and reads the upper case variable
-    return sorted(found | {name.upper() for name in _lower_fields(home)})
+    # a settings class spells its fields in lower case and reads the upper case variable, maybe behind a prefix
+    fields = {name.upper() for name in _lower_fields(home)}
+    return sorted(found | fields | {prefix.upper() + name for prefix in _prefixes(home) for name in found | fields})
 
 
 def _sources(home: Path) -> list[Path]:
@@ -47,8 +49,13 @@ def _sources(home: Path) -> list[Path]:
     return files
 
 
+def _prefixes(home: Path) -> set[str]:
+    files = _sources(home)[:_MOST_FILES]
+    return {name for file in files for name in _PREFIX.findall(file.read_text(encoding="utf-8", errors="replace"))}
+
+
 def _lower_fields(home: Path) -> set[str]:
-    pattern = re.compile(r"^\s+([a-z][a-z0-9_]*(?:url|dsn|uri))\s*:", re.MULTILINE)
+    pattern = re.compile(r"^\s+([a-z0-9_]*(?:url|dsn|uri|conn|connection))\s*:", re.MULTILINE)
     return {
         name
         for file in _sources(home)[:_MOST_FILES]

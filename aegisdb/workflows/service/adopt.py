@@ -46,7 +46,7 @@ class ServiceAdoptResult(Result):
 
 
 def service_adopt(
-    ws: Workspace, path: str, *, name: str = "", runner: str = "", dry_run: bool = False
+    ws: Workspace, path: str, *, name: str = "", runner: str = "", script_location: str = "", dry_run: bool = False
 ) -> ServiceAdoptResult:
     """Register the Alembic history in a directory. Its env.py runs once, offline, in a process of its own.
 
@@ -55,6 +55,7 @@ def service_adopt(
         path: the service's directory, relative to the working directory or to services.yaml.
         name: its name in services.yaml; the directory's name otherwise.
         runner: how to reach the service's own environment, e.g. "poetry run"; empty for this one.
+        script_location: `package:directory` of a history inside an installed package; the directory needs no ini then.
         dry_run: write nothing.
 
     Raises:
@@ -69,7 +70,8 @@ def service_adopt(
     name = name or home.name
     _free(ws.registry, name, relative)
     claims = {pattern: other for other, service in ws.registry.services.items() for pattern in service.owns}
-    found = examine(home, relative, name, configuration(home), runner_words(runner), claims)
+    config = script_location or configuration(home)
+    found = examine(home, relative, name, config, runner_words(runner), claims)
     text, lines = _inserted(ws.registry, name, found)
     if not dry_run:
         replace_file(ws.registry.path, text, durable=True)
@@ -112,7 +114,7 @@ class Examined:
 
 
 def examine(
-    home: Path, relative: str, name: str, config: Path, runner: tuple[str, ...], claims: Mapping[str, str]
+    home: Path, relative: str, name: str, config: Path | str, runner: tuple[str, ...], claims: Mapping[str, str]
 ) -> Examined:
     """Run a history's env.py once, offline, and read its revisions.
 
@@ -120,7 +122,7 @@ def examine(
         home: the service's directory.
         relative: the same, as services.yaml is to say it.
         name: the service's name.
-        config: alembic.ini, pyproject.toml, or an env.py that has neither.
+        config: alembic.ini, pyproject.toml, or an env.py that has neither; a text is `package:directory`.
         runner: how to reach the service's own environment.
         claims: patterns that services own already, with the service of each.
 
@@ -173,7 +175,7 @@ def configuration(home: Path) -> Path:
             return candidate
     raise UsageError(
         f"{home.name} has no alembic.ini, no [tool.alembic] in pyproject.toml, no env.py beside a versions folder",
-        hint="invoke service.add NAME writes a new service",
+        hint="--script-location package:directory adopts that of an installed package, invoke service.add writes one",
         code="no_history",
     )
 
@@ -183,7 +185,7 @@ def has_alembic_table(pyproject: Path) -> bool:
     return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8", errors="replace")
 
 
-def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[str, Any]:
+def describe_history(home: Path, config: Path | str, runner: tuple[str, ...]) -> dict[str, Any]:
     """What env.py tells Alembic, from one run of it, offline, in a process of its own (see worker/env_probe.py).
 
     Raises:
@@ -192,9 +194,13 @@ def describe_history(home: Path, config: Path, runner: tuple[str, ...]) -> dict[
     from aegisdb.processes import run
 
     request = {"home": str(home)}
-    if config.suffix == ".ini":
+    if isinstance(config, str):
+        request["script_location"] = config
+    elif config.suffix == ".ini":
         request["file_"] = str(config)
-    if config.name == "env.py":
+    if isinstance(config, str):
+        pass  # the package says the rest
+    elif config.name == "env.py":
         request["script_location"] = str(config.parent)
     elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
         request["toml_file"] = str(home / "pyproject.toml")
@@ -267,10 +273,12 @@ def _patterns(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _entry(
-    relative: str, found: Mapping[str, Any], home: Path, config: Path, runner: tuple[str, ...], owns: list[str]
+    relative: str, found: Mapping[str, Any], home: Path, config: Path | str, runner: tuple[str, ...], owns: list[str]
 ) -> dict[str, Any]:
     alembic: dict[str, Any] = {"version_table": found["version_table"], "driver": found["driver"]}
-    if config.suffix == ".ini":
+    if isinstance(config, str):
+        alembic = {"config": None, "script_location": config, **alembic}
+    elif config.suffix == ".ini":
         alembic = {"config": config.relative_to(home).as_posix(), **alembic}
     elif config.name == "env.py":
         alembic = {"config": None, "script_location": config.parent.relative_to(home).as_posix(), **alembic}

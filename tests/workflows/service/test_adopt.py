@@ -207,3 +207,36 @@ def test_an_env_py_that_raises_is_no_missing_requirement(repository: Path) -> No
     assert ran.code == 1
     assert "no such luck" in ran.last
     assert "--runner" not in ran.last
+
+
+def test_a_history_inside_a_package_is_adopted_without_an_ini(repository: Path) -> None:
+    home = repository / "tracking"
+    (home / "parcel").mkdir(parents=True)
+    (home / "parcel" / "__init__.py").write_text("")
+    shutil.copytree(repository / "legacy" / "migrations", home / "parcel" / "history")
+    ran, found = adopt(repository, "tracking", "--script-location", "parcel:history")
+    assert ran.code == 0, ran.err
+    assert 'alembic: {config: null, script_location: "parcel:history", version_table: legacy_versions' in found["entry"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ("class Settings:\n    database_url: str\n    model_config = dict(env_prefix='shop_')", "SHOP_DATABASE_URL"),
+        ("class Settings:\n    url: str\n    class Config:\n        env_prefix = 'DB_'", "DB_URL"),
+        ("class Settings:\n    sql_alchemy_conn: str", "SQL_ALCHEMY_CONN"),
+    ],
+)
+def test_a_variable_that_a_settings_object_reads_is_found(repository: Path, settings: str, variable: str) -> None:
+    (repository / "legacy" / "settings.py").write_text(f"import os\n{settings}\nURL = os.environ.get({variable!r})\n")
+    env = ENV.replace('os.environ.get("LEGACY_DB_URL")', "settings.URL").replace("import os\n", "import settings\n")
+    (repository / "legacy" / "migrations" / "env.py").write_text(env)
+    text = (
+        (repository / "legacy" / "settings.py")
+        .read_text()
+        .replace(repr(variable), f"'{variable[:2]}' + '{variable[2:]}'")
+    )
+    (repository / "legacy" / "settings.py").write_text(text)
+    ran, found = adopt(repository, "legacy", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert found["url_source"] == variable
