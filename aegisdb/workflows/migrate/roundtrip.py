@@ -280,7 +280,7 @@ def _hint(finding: Finding, path: Path) -> str:
     code = finding.code
     if code == "not_restored" and (lost := _NAMED_NOT_NULL.match(finding.detail)):
         # alter_column(nullable=False) names the constraint anew
-        return how_to_mend(
+        return how_to_fix(
             path, f"in downgrade(): ALTER TABLE {lost['table']} ADD CONSTRAINT {lost['name']} NOT NULL {lost['column']}"
         )
     if code in {"left_behind", "not_restored", "downgrade_failed"}:
