@@ -181,6 +181,14 @@ def require_throw_away_server(ws: Workspace, conn: Connection, *, verb: str) -> 
         raise _signalled(said.there, verb, against)
 
 
+def is_throw_away(ws: Workspace, conn: Connection) -> bool:
+    """Whether databases may be made beside the one of `conn`: it is proven or allowed, and nothing denies it."""
+    said = told(conn)
+    if denials(ws, conn, said):
+        return False
+    return prove(ws, conn, said) is not None or _allowed(ws.registry, said.there)
+
+
 def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
     """Whether the database says of itself that it is production.
 

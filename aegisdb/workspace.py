@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, Refused
 from aegisdb.fast_dataclass import dataclass
@@ -49,6 +49,8 @@ class Workspace:
     ask: Ask = nobody
     command: str = ""
     """The task that runs, such as "migrate.apply", for the lock's holder and the journal."""
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out about this target and holds as long as the workspace."""
     named: bool = False
     """The caller named the target (`--target`); else it is a default, which a checkout's own files may say."""
 

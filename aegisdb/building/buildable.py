@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.building.proof_target import proving
 from aegisdb.building.templates import has_template, template
 from aegisdb.errors import AegisError, BrokenServices, Failed, HistoryError, Interrupted, Refused, Unreachable
 from aegisdb.postgres.connection import connect
@@ -36,7 +37,7 @@ class Buildable:
     """The part of a registry that builds."""
 
     ws: Workspace
-    """As it was asked for, with a registry of these services only."""
+    """On the server where proofs are made, with a registry of these services only."""
     errors: Mapping[str, AegisError]
     """By service: why it is not among them. What nobody asked for is in neither."""
 
@@ -47,6 +48,7 @@ def buildable(ws: Workspace, *, service: str = "") -> Buildable:
     Raises:
         Unreachable, or what is wrong with no service alone.
     """
+    ws = proving(ws)
     found = read_histories(ws.registry)
     if service:
         return _of_one(ws, found, service)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, template
+from aegisdb.building.proof_target import proving
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Fingerprint, read
 from aegisdb.postgres.connection import connect
@@ -36,6 +37,7 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
     Raises:
         RevisionFailed: a revision does not apply; StatementFailed: the base schema does not.
     """
+    ws = proving(ws)
     histories = good_histories(ws.registry)
     if all(history.is_at_head(applied.get(name, ())) for name, history in histories.items()):
         return schema_at_head(ws)
@@ -46,6 +48,7 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
 
 
 def _of_template(ws: Workspace, level: Level) -> Fingerprint:
+    ws = proving(ws)
     name = template(ws, level)
     kept = _FINGERPRINTS.file(ws.registry.state, name)
     if (known := kept.read_json()) is not None:

@@ -40,6 +40,7 @@ def committed(ws: Workspace, conn: Connection, service: str) -> tuple[str, ...]:
     from aegisdb.applied.status import read_standings
     from aegisdb.building.buildable import needed_only
     from aegisdb.drift.schema_drift import drift
+    from aegisdb.ownership import NOBODY
     from aegisdb.revisions.load import good_histories
 
     try:
@@ -48,7 +49,9 @@ def committed(ws: Workspace, conn: Connection, service: str) -> tuple[str, ...]:
         found = drift(ws, conn, {name: standing.applied for name, standing in standings.items()}, built=built)
     except AegisError as error:
         return (f"cannot be told ({error.message.splitlines()[0]})",)
-    return tuple(f"{change.kind} {change.object}" for change in found.changes.get(service, ()))
+    # what it made outside a transaction may be nobody's by name
+    changes = (*found.changes.get(service, ()), *found.changes.get(NOBODY, ()))
+    return tuple(f"{change.kind} {change.object}" for change in changes)
 
 
 def _listed(lines: tuple[str, ...]) -> str:
@@ -112,11 +115,13 @@ def judge(ws: Workspace, conn: Connection, history: History, half: InFlight) -> 
     Raises:
         Difference: `resolve`: the step does not run on a scratch database, so nothing can be compared.
     """
+    from aegisdb.building.proof_target import comparable, in_words_of
     from aegisdb.fingerprint import diff, read
     from aegisdb.ownership import Owners
     from aegisdb.proofs.judgement import without_parts
 
-    before, after = _rehearsed(ws, conn, history, half)
+    there = comparable(ws, conn)
+    before, after = (in_words_of(conn, there, state) for state in _rehearsed(there, conn, history, half))
     owners = Owners(ws.registry)
     touched = {c.object for c in diff(before, after) if not c.is_remark and not owners.is_version_table(c)}
     live = read(conn).only(touched.__contains__)

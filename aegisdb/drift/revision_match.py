@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.status import read_standings
 from aegisdb.building import template
 from aegisdb.building.buildable import needed_only
+from aegisdb.building.proof_target import comparable, in_words_of
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Difference
 from aegisdb.fingerprint import Fingerprint, diff, read
@@ -55,9 +56,10 @@ def distances(ws: Workspace, conn: Connection, history: History) -> dict[tuple[s
     Raises:
         RevisionFailed: the history does not build.
     """
-    owners = Owners(ws.registry, base_schema(ws))
+    there = comparable(ws, conn)
+    owners = Owners(ws.registry, base_schema(there))
     live = read(conn)
-    built = _states(ws, conn, history)
+    built = {at: in_words_of(conn, there, state) for at, state in _states(there, conn, history).items()}
     return {at: _changes(owners, history.service, state, live) for at, state in built.items()}
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.building.proof_target import comparable, in_words_of
 from aegisdb.drift.expected_schema import base_schema, schema_at
 from aegisdb.fingerprint import diff, read
 from aegisdb.ownership import NOBODY, Owners
@@ -46,11 +47,12 @@ def drift(
     The order of columns is left out: it depends on how often a table was changed back and forth.
 
     Raises:
-        RevisionFailed: an applied revision does not build any more.
+        RevisionFailed: an applied revision does not build any more; Refused: as `comparable`.
     """
-    owners = Owners(ws.registry, base_schema(ws))
-    building = built or ws
-    expected, live = schema_at(building, applied), live or read(conn)
+    there = comparable(ws, conn)
+    building = comparable(built, conn) if built else there
+    owners = Owners(ws.registry, base_schema(there))
+    expected, live = in_words_of(conn, building, schema_at(building, applied)), live or read(conn)
     changes = [c for c in diff(expected, live) if not c.is_remark and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +39,47 @@ class Fingerprint:
         """The part whose keys are wanted."""
         return Fingerprint({key: facts for key, facts in self.facts.items() if wanted(key)}, self.relations)
 
+    def built_by(self, other: str, *, instead_of: str) -> Fingerprint:
+        """The same schema as the role `other` would have built it, which owns and grants where `instead_of` did."""
+        if other == instead_of:
+            return self
+        names = _Renaming(instead_of, other)
+        return Fingerprint(
+            {names.key(key): names.facts(key, facts) for key, facts in self.facts.items()},
+            {names.key(key): relation for key, relation in self.relations.items()},
+        )
+
+
+class _Renaming:
+    """One role's name for another's, where a fact or a key means the role."""
+
+    def __init__(self, was: str, now: str) -> None:
+        self._was, self._now = was, now
+        self._owner = re.compile(rf"(^|; )owner {re.escape(was)}(?=;|$)")
+        self._policy = re.compile(rf"(?<=; to ){re.escape(was)}(?=[;,]|$)")
+        item = re.escape(_acl_name(was))
+        self._grantee, self._grantor = re.compile(rf"^{item}="), re.compile(rf"/{item}$")
+
+    def key(self, key: str) -> str:
+        begin = f"{_DEFAULTS}{self._was}"
+        same = key == begin or key.startswith(f"{begin} ")
+        return f"{_DEFAULTS}{self._now}{key[len(begin) :]}" if same else key
+
+    def facts(self, key: str, facts: str) -> str:
+        if key.startswith((_GRANTS, _DEFAULTS)):
+            name = _acl_name(self._now).replace("\\", r"\\")
+            items = (self._grantor.sub(f"/{name}", item) for item in facts.split(", "))
+            return ", ".join(sorted(self._grantee.sub(f"{name}=", item) for item in items))
+        facts = self._owner.sub(lambda found: f"{found[1]}owner {self._now}", facts)
+        return self._policy.sub(lambda _: self._now, facts) if key.startswith("policy ") else facts
+
+
+def _acl_name(role: str) -> str:
+    """As an aclitem writes a role."""
+    return role if re.fullmatch(r"\w+", role, re.ASCII) else '"' + role.replace('"', '""') + '"'
+
+
+_GRANTS, _DEFAULTS = "grants on ", "default privileges of "
 
 Kind = Literal["added", "removed", "changed", "reordered", "renamed"]
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
+from aegisdb.building.proof_target import proving
 from aegisdb.drift.expected_schema import base_schema, schema_at_head
 from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fingerprint import read
@@ -54,6 +55,7 @@ def compare_models(
     if not histories:
         return {}
     knowing = whole or ws
+    ws = proving(ws)
     source = template(ws, "histories")
     kept = KeptComparisons(knowing.registry, source)
     known = {history.service: found for history in histories if (found := kept.get(history))}

@@ -9,6 +9,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
 
+_SHORT = 4
 _PATTERNS = (
     re.compile(r"(?i)(\bpassword\s*=?\s*)(E?'(?:[^'\\]|''|\\.)*'|\"[^\"]*\"|(?<==)\S+)"),
     re.compile(r"(://[^:/@\s]*:)([^@\s]+)(?=@)"),
@@ -21,7 +22,9 @@ def mask(text: str, address: Address) -> str:
     if password:
         encoded = quote(password, safe="")
         for form in sorted({password, encoded, encoded.replace("%", "%%"), password.replace("%", "%%")}, key=len)[::-1]:
-            text = text.replace(form, "***")
+            # a short one inside a word is there by chance, and three stars in its place would tell it
+            alone = rf"(?<!\w){re.escape(form)}(?!\w)" if len(password) < _SHORT else re.escape(form)
+            text = re.sub(alone, "***", text)
     for pattern in _PATTERNS:
         text = pattern.sub(r"\1***", text)
     return text

@@ -14,7 +14,7 @@ from aegisdb.errors import Unreachable
 
 try:
     import psycopg
-    from psycopg.pq import TransactionStatus
+    from psycopg.pq import ExecStatus, TransactionStatus
 except ImportError as error:
     raise Unreachable(
         f"psycopg cannot be loaded: {str(error).strip().partition(chr(10))[0]}",
@@ -118,6 +118,8 @@ class DriverConnection(Connection):
             result = libpq.get_result()
             while libpq.get_result() is not None:
                 pass
+        if result is not None and result.status == ExecStatus.FATAL_ERROR:
+            raise server_errors.lost(result.error_message.decode(errors="replace"), self.address)
         value = result.get_value(0, 0) if result is not None and result.ntuples else None
         return int(value) if value is not None else None
 
@@ -183,12 +185,27 @@ def open_session(address: Address, *, application: str, timeout: float) -> Drive
     }
     if password := address.password.reveal():
         parameters["password"] = password
+    began = time.monotonic()
     try:
         with _without_libpq_environment():
             raw = psycopg.connect(autocommit=True, prepare_threshold=None, **parameters)
     except psycopg.Error as error:
         raise server_errors.of_connecting(str(error), address) from None
-    return DriverConnection(address, raw)
+    conn = DriverConnection(address, raw)
+    if not (address.ours or address.socket):
+        _require_answer(conn, max(1.0, timeout - (time.monotonic() - began)))
+    return conn
+
+
+def _require_answer(conn: DriverConnection, seconds: float) -> None:
+    """Ask the server itself: a pooler lets clients in by itself, and lets them wait for a server that is gone."""
+    with conn.kept():
+        try:
+            conn.value_within("SELECT 1", seconds)
+        except TimeoutError:
+            raise server_errors.behind_pooler(conn.address) from None
+        except Unreachable as error:
+            raise server_errors.behind_pooler(conn.address, error.message) from None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Refused
+from aegisdb.errors import AegisError, NoAnswer, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.connection import Between, connect
 from aegisdb.postgres.server_errors import DIRECT
@@ -137,20 +137,29 @@ def _is_shared(conn: Connection) -> bool:
     """Whether several sessions of ours meet in one server process, or one moves to another."""
     with ExitStack() as stack:
         application = "aegisdb: whose session"
-        others = [stack.enter_context(connect(conn.address, application=application)) for _ in range(_SESSIONS - 1)]
-        sessions, process_of, session_of = [conn, *others], dict[int, int](), dict[int, int]()
+        sessions = [conn]
+        for given in range(1, _SESSIONS):
+            try:
+                sessions.append(stack.enter_context(connect(conn.address, application=application)))
+            except NoAnswer:
+                raise _too_few(conn, given) from None
+        process_of, session_of = dict[int, int](), dict[int, int]()
         for turn in _TURNS:
             try:
                 process = sessions[turn].value_within("SELECT pg_backend_pid()", _PATIENCE)
             except TimeoutError:
-                raise Refused(
-                    f"the pooler at {conn.address} gives us {turn} session(s), and {_SESSIONS} are needed at once",
-                    hint=f"raise its pool size, or {DIRECT}",
-                    code="pool_size",
-                ) from None
+                raise _too_few(conn, turn) from None
             if process_of.setdefault(turn, process) != process or session_of.setdefault(process, turn) != turn:
                 return True
     return False
+
+
+def _too_few(conn: Connection, given: int) -> Refused:
+    return Refused(
+        f"the pooler at {conn.address} gives us {given} session(s), and {_SESSIONS} are needed at once",
+        hint=f"raise its pool size, or {DIRECT}",
+        code="pool_size",
+    )
 
 
 def _is_pgpool(conn: Connection) -> bool:

@@ -71,6 +71,15 @@ def of_statement(
     )
 
 
+def behind_pooler(address: Address, reason: str = "") -> NoAnswer:
+    """Somebody lets us in, and nobody answers what is asked."""
+    return NoAnswer(
+        f"what listens at {_place(address)} lets {address.user!r} in, and no server answers behind it"
+        + (f": {reason}" if reason else ""),
+        hint="the pooler's server is down, or its pool is full: see the pooler's log",
+    )
+
+
 def lost(said: str, address: Address) -> AegisError:
     """The server ended the session."""
     if _SHARED.search(said):

@@ -80,7 +80,8 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
     default, source = file.default_target or next(iter(file.targets)), "default_target"
     if url := variables.get("DATABASE_URL"):
         direct = variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL") or ""
-        file = replace(file, targets={**file.targets, ENV_TARGET: TARGETS.build({"url": url, "direct_url": direct})})
+        plain = {"url": url, "direct_url": direct, "proof": variables.get("AEGIS_PROOF") or ""}
+        file = replace(file, targets={**file.targets, ENV_TARGET: TARGETS.build(plain)})
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):
         default, source = wished, "AEGIS_TARGET"

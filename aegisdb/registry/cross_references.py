@@ -45,6 +45,18 @@ def _targets(plain: Any) -> Iterator[Problem]:
         if name not in targets:
             hint = f"{did_you_mean(name, targets)}targets: {', '.join(targets)}"
             yield Problem(key, f"no target is called {name!r}", hint)
+    yield from _proofs(targets)
+
+
+def _proofs(targets: dict[str, Any]) -> Iterator[Problem]:
+    for name, target in targets.items():
+        for key, other in texts(target, "proof"):
+            place = ("targets", name, *key)
+            if other and other not in targets:
+                hint = f"{did_you_mean(other, targets)}targets: {', '.join(targets)}"
+                yield Problem(place, f"no target is called {other!r}", hint)
+            elif other and at(targets[other], "protected") is True:
+                yield Problem(place, f"target {other} is protected: it gets no database of ours", "name another one")
 
 
 def _order(plain: Any) -> Iterator[Problem]:

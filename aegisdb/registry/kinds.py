@@ -55,6 +55,7 @@ class Target(Entry):
     if TYPE_CHECKING:
         protected: bool
         gate: tuple[GateCheck, ...] | None
+        proof: str
 
     def require(self, registry: Any, name: str) -> None:
         """Refuse when a value that it needs is not set or cannot be read, before anything is contacted.

@@ -35,9 +35,11 @@ class ComposeTarget(Target):
     flush: tuple[str, ...] = ()
     """Redis services of the compose file that a reset empties."""
     protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
+    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None
     """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
+    proof: str = ""
+    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -34,9 +34,11 @@ class EmbeddedTarget(Target):
     draw_password: bool = False
     """Draw the role's password into `.aegisdb/`, for its owner alone, instead of taking the one of `database`."""
     protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
+    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None
     """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
+    proof: str = ""
+    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -30,9 +30,11 @@ class UrlTarget(Target):
     bindir: str | None = None
     """Directory of a psql to use first, where it does what the URL asks (TLS)."""
     protected: bool = False
-    """Never run a destructive task here, whatever is confirmed."""
+    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None
     """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
+    proof: str = ""
+    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     def require(self, registry: Registry, name: str) -> None:
         """Refuse a URL that cannot be read, or names no database; raises as `Target.require`."""

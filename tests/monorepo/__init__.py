@@ -162,7 +162,9 @@ def build_monorepo(
         "version": 1,
         "project": "fixture",
         "default_target": "local",
-        "targets": {"local": {"url": url, "gate": []} if url else {"server": "embedded", "port": 5432}},
+        "targets": {
+            "local": {"url": url, "gate": [], "proof": "local"} if url else {"server": "embedded", "port": 5432}
+        },
         "database": {"name": "aegis", "user": "aegis", "password": "pw", "init": list(init or {}), **(database or {})},
         "services": {name: _entry(name, service) for name, service in services.items()},
         **(extra or {}),

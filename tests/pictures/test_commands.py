@@ -18,7 +18,7 @@ from tests.invoke import invoke
 REGISTRY = """
 version: 1
 project: aegis
-targets: {t: {url: "${TARGET_URL}"}}
+targets: {t: {url: "${TARGET_URL}", proof: t}}
 database: {name: aegis, user: aegis}
 services:
   identity:

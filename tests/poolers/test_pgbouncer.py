@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.invoke import Ran, invoke
 from tests.poolers.application import application
 from tests.poolers.conftest import nothing_held, rows
 from tests.poolers.programs import pgbouncer
-from tests.postgres_server import TestServer
+from tests.postgres_server import TestServer, start_server
 
 READERS = (
     ("migrate.status",),
@@ -154,3 +155,19 @@ def test_a_parameter_that_the_pooler_does_not_pass_on_is_bad_input(
         ran = typed(shop, pooler, *words, "--format", "json")
         assert codes(ran) == (2, ["url"]), (words, ran.err)
         assert "options" in ran.last
+
+
+def test_a_server_that_died_behind_a_pooler_is_told_within_seconds(shop: Path) -> None:
+    behind = start_server()
+    try:
+        with pgbouncer(behind, "session") as address:
+            assert typed(shop, address, "migrate.status").code == 0  # the pooler has seen the server alive
+            behind.halt("fast")
+            for words in (("migrate.status",), ("db.status",), ("migrate.apply",), ("deploy.status",)):
+                began = time.monotonic()
+                ran = typed(shop, address, *words, "--format", "json")
+                assert codes(ran) == (7, ["unreachable"]), (words, ran.err)
+                assert "no server answers behind it" in ran.last
+                assert time.monotonic() - began < 20  # 5 s of waiting; the rest is Python's start on a busy machine
+    finally:
+        behind.stop()

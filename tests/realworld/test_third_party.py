@@ -72,7 +72,7 @@ class Mono:
         document = {
             "version": 1,
             "project": "real",
-            "targets": {"local": {"url": "${THE_URL}", "gate": []}},
+            "targets": {"local": {"url": "${THE_URL}", "gate": [], "proof": "local"}},
             "database": {"name": database.database, "user": database.user},
             "services": services,
         }

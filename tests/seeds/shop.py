@@ -34,7 +34,7 @@ def make_shop(root: Path, database: Address, seeds: str, *, deploy: str = "", ta
     listed = "".join(f"      {line}\n" for line in dedent(seeds).strip().splitlines())
     (root / "services.yaml").write_text(
         "version: 1\nproject: demo\n"
-        f"targets:\n  local: {{url: {json.dumps(database.url())}}}\n"
+        f"targets:\n  local: {{url: {json.dumps(database.url())}, proof: local}}\n"
         f"database: {{name: {database.database}, user: aegis{f', deploy: {deploy}' if deploy else ''}}}\n"
         f"services:\n  shop:\n    path: shop\n    seeds:\n{listed}",
         encoding="utf-8",

@@ -84,6 +84,8 @@ class Project:
         path = self.root / "services.yaml"
         document = json.loads(path.read_text())
         document["targets"]["local"].update(keys)
+        if keys.get("protected"):
+            document["targets"]["local"].pop("proof", None)  # a protected target gets no database of ours
         path.write_text(json.dumps(document))
 
 

@@ -48,6 +48,8 @@ def proven(result: Any) -> Iterator[Block]:
         for file in result.files
     )
     yield table(["file", "re-runnable", "two runs#"], rows)
+    if result.proven_on:
+        yield Text(f"tried on {result.proven_on}, as the target gets no database of ours", "dim")
 
 
 VIEWS = {"DeployApplyResult": apply, "DeployStatusResult": status, "DeployProveResult": proven}

@@ -58,6 +58,8 @@ def proven(result: Any) -> Iterator[Block]:
         for seed in result.seeds
     )
     yield table(["service", "seed", "idempotent", "two runs#"], rows)
+    if result.proven_on:
+        yield Text(f"tried on {result.proven_on}, as the target gets no database of ours", "dim")
 
 
 def _when(moment: Any) -> str:

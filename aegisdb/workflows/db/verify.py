@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
+from aegisdb.building.proof_target import comparable, in_words_of, proving
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Problem, StatementFailed
 from aegisdb.file_cache import Kind
@@ -57,7 +58,7 @@ def base_verify(ws: Workspace) -> BaseVerifyResult:
     Raises:
         Unreachable: no server or no database; Busy: a guarded table stayed locked.
     """
-    promised = _promised_refusals(ws)
+    promised = _promised_refusals(proving(ws))
     with ws.connect() as conn:
         checks = (
             *_parts(conn, ws.registry),
@@ -81,7 +82,8 @@ def _parts(conn: Connection, registry: Registry) -> Iterator[Check]:
 
 def _objects(ws: Workspace, conn: Connection) -> tuple[Check, ...]:
     """One check for all objects of the base that are as they should be, and one for each that is not."""
-    base = base_schema(ws)
+    there = comparable(ws, conn)
+    base = in_words_of(conn, there, base_schema(there))
     owners = Owners(ws.registry, base)
     whose = owners.owners(base)
     mine = {key for key, owner in whose.items() if owner == BASE}

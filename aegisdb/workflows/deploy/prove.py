@@ -34,21 +34,31 @@ class DeployProveResult(Result):
     """All files; `problems` has one entry for each that is not re-runnable."""
 
     files: tuple[ProvenFile, ...]
+    proven_on: str = ""
+    """Where it was not a clone of the target's database."""
 
 
 def deploy_prove(ws: Workspace) -> DeployProveResult:
     """Run each file twice on a clone of the target's database and compare; the target is not touched.
 
+    Where the target gets no database of ours, the clone is of a database that the registry builds elsewhere.
+
     Raises:
         BadInput, Busy, Unreachable: nothing was run. StatementFailed: a file fails in its first run already.
     """
+    from aegisdb.building import template
+    from aegisdb.building.proof_target import proving
     from aegisdb.postgres.scratch import scratch
 
     files = deploy_files(ws.registry)
-    live = ws.address()
-    with scratch(live, template=live.database, label="deploy.prove", wait=ws.lock_wait) as clone:
-        proven = tuple(_prove(ws, path, clone) for path in files)
-    return DeployProveResult(files=proven, problems=tuple(_problem(file) for file in proven if not file.rerunnable))
+    there = proving(ws)
+    source = template(there, "seeds") if there is not ws else there.address().database
+    with scratch(there.address(), template=source, label="deploy.prove", wait=ws.lock_wait) as clone:
+        proven = tuple(_prove(there, path, clone) for path in files)
+    on = "" if there is ws else f"a seeded database on target {there.target}"
+    return DeployProveResult(
+        files=proven, proven_on=on, problems=tuple(_problem(file) for file in proven if not file.rerunnable)
+    )
 
 
 def _prove(ws: Workspace, path: Path, clone: Address) -> ProvenFile:

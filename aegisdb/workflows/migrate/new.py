@@ -197,6 +197,7 @@ def _autogenerate(ws: Workspace, history: History, message: str, *, allow_drop: 
 def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
     """The service's env.py on a scratch database that has every history at head."""
     from aegisdb.building import template
+    from aegisdb.building.proof_target import proving
     from aegisdb.postgres.connection import connect
     from aegisdb.postgres.scratch import scratch
     from aegisdb.runtime.forkserver import warm_process
@@ -204,6 +205,7 @@ def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
     from aegisdb.runtime.step_options import StepOptions
 
     warm_process(ws.registry)
+    ws = proving(ws)
     with under_way(ws.listen, "database at head", history.service):
         source = template(ws, "histories")
     with scratch(ws.address(), template=source, label="new") as address:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.building import fill, template
+from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Busy, HistoryError, UsageError
 from aegisdb.ownership import Owners
 from aegisdb.postgres import databases
@@ -111,6 +112,7 @@ def _stage(ws: Workspace, applied: Mapping[str, tuple[str, ...]], *, empty: bool
             else:
                 yield _Stage(copy, COPY)
                 return
+        ws = proving(ws)
         address = stack.enter_context(scratch(ws.address(), template=template(ws, "base"), label="plan"))
         fill(ws, address, "histories", revisions=applied)
         yield _Stage(address, REFERENCE, why)
@@ -120,6 +122,8 @@ def _in_the_way(ws: Workspace) -> str:
     """Why the database cannot be copied now; nobody can log in while it is copied."""
     if ws.registry.target(ws.target).protected:
         return f"target {ws.target} is protected, and nobody could log in while its database is copied"
+    if (there := proving(ws)) is not ws:
+        return f"databases for proofs are made on target {there.target}"
     with databases.maintenance(ws.address(), application="aegisdb: plan") as conn:
         try:
             databases.wait_until_free(conn, ws.address().database, wait=_ENDING)

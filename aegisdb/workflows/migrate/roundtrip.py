@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.building import template
 from aegisdb.building.buildable import Buildable, needed_only, without_unreadable
+from aegisdb.building.proof_target import proving
 from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
@@ -84,9 +85,10 @@ def roundtrip(
     else:
         words, scope = "what is new or changed", dict(only)
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
-    proofs = _Run(ws, histories).schema(order, scope) if order else {}
+    there = proving(ws) if order else ws
+    proofs = _Run(there, histories).schema(order, scope) if order else {}
     if with_data and order:
-        _add_data(proofs, _Run(ws, histories).data(order, scope))
+        _add_data(proofs, _Run(there, histories).data(order, scope))
     found = tuple(proofs[name] for name in order)
     result = RoundtripResult(
         services=found,

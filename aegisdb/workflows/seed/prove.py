@@ -40,10 +40,14 @@ class SeedProveResult(Result):
     """All seeds that were tried; `problems` has one entry for each that is not idempotent."""
 
     seeds: tuple[ProvenSeed, ...]
+    proven_on: str = ""
+    """Where it was not a clone of the target's database."""
 
 
 def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
     """Run each seed twice on a clone of the target's database and compare schema and rows; the target is not touched.
+
+    Where the target gets no database of ours, the clone is of a database that the registry builds elsewhere.
 
     The clone is dropped whatever happens. An already listening service of an `http:` seed works on another database
     and is refused.
@@ -51,15 +55,19 @@ def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
     Raises:
         BadInput, Difference (`pending`), Busy: nothing was run. Failed: a seed fails already in its first runs.
     """
+    from aegisdb.building import template
+    from aegisdb.building.proof_target import proving
     from aegisdb.postgres.scratch import scratch
 
-    services = seeding_services(ws.registry, service)
-    live = ws.address()
-    require_at_head(ws.registry, live)
-    with scratch(live, template=live.database, label="seed.prove", wait=ws.lock_wait) as clone:
-        proven = tuple(_prove(ws, name, seed, clone) for name, seed in seeds_of(ws.registry, services))
-    problems = [problem for seed in proven for problem in _problems(seed)]
-    return SeedProveResult(seeds=proven, problems=tuple(problems))
+    services, there = seeding_services(ws.registry, service), proving(ws)
+    if there is ws:
+        require_at_head(ws.registry, ws.address())
+    source = template(there, "histories") if there is not ws else there.address().database
+    with scratch(there.address(), template=source, label="seed.prove", wait=ws.lock_wait) as clone:
+        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds_of(ws.registry, services))
+    on = "" if there is ws else f"a new database on target {there.target}"
+    problems = tuple(problem for seed in proven for problem in _problems(seed))
+    return SeedProveResult(seeds=proven, proven_on=on, problems=problems)
 
 
 def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:

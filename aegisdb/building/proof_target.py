@@ -1,0 +1,125 @@
+"""On which target's server the databases of references and proofs are made.
+
+A database that others rely on gets none of ours beside it, and neither does a standby, a pooler, or a role that may
+make none. So it is the target that `proof:` names; else the target itself where it is disposable; else the embedded
+server, where its PostgreSQL is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import Refused
+from aegisdb.safety import is_throw_away
+from aegisdb.servers import server_for
+
+if TYPE_CHECKING:
+    from aegisdb.fingerprint import Fingerprint
+    from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
+    from aegisdb.servers import Server
+    from aegisdb.workspace import Workspace
+
+_SETTING = "`proof:` of target {target} in services.yaml (AEGIS_PROOF beside DATABASE_URL)"
+
+
+def proving(ws: Workspace) -> Workspace:
+    """The workspace on whose server proofs are made, started where it is ours; `ws` itself where that may be.
+
+    Raises:
+        Refused: `no_proof_server`: there is none; Unreachable: the target's own server has to be asked and is down.
+    """
+    # kept by name: a workspace with a part of the registry asks the same server
+    key = f"proofs of {ws.target}"
+    if key not in ws.kept:
+        ws.kept[key] = _server(ws)
+    name, server = ws.kept[key]
+    return ws if name == ws.target else replace(ws, target=name, server=server)
+
+
+def comparable(ws: Workspace, conn: Connection) -> Workspace:
+    """As `proving`, for what is compared with the live database of `conn`.
+
+    Raises:
+        Refused: `proof_version`: the servers are of different major versions, which write the same schema differently.
+    """
+    other = proving(ws)
+    if other.target == ws.target:
+        return other
+    live, made = _major(conn), _major_of(other)
+    if live != made:
+        raise Refused(
+            f"target {ws.target} is PostgreSQL {live}, and its reference would be built by PostgreSQL {made} (target"
+            f" {other.target}): they write the same view or privilege differently, so nothing was compared",
+            hint=f"name a target of PostgreSQL {live} as {_SETTING.format(target=ws.target)}, its own name to allow"
+            " databases of ours on its server",
+            code="proof_version",
+        )
+    return other
+
+
+def in_words_of(conn: Connection, other: Workspace, built: Fingerprint) -> Fingerprint:
+    """What was built on `other` as the role of `conn` would have built it: each server has a role of its own."""
+    if conn.address == other.address():
+        return built
+    return built.built_by(str(conn.value("SELECT current_user")), instead_of=other.address().user)
+
+
+def _server(ws: Workspace) -> tuple[str, Server]:
+    spec = ws.registry.target(ws.target)
+    name = spec.proof
+    if not name:
+        may = not spec.protected and (ws.server.own or _is_throw_away(ws))
+        name = ws.target if may else _embedded(ws.registry)
+    if not name:
+        raise Refused(
+            f"target {ws.target} gets no database of ours beside its own: nothing proves that it is a throw-away one,"
+            " and no embedded target is there for references and proofs",
+            hint="add `local: {server: embedded}` to the targets (pip install 'aegisdb[embedded]'), or name a target as"
+            f" {_SETTING.format(target=ws.target)}",
+            code="no_proof_server",
+        )
+    if name == ws.target:
+        return name, ws.server
+    ws.registry.target(name)
+    server = server_for(ws.registry, name)
+    if server.own:
+        server.start(ws.listen)
+    ws.kept[f"proofs of {name}"] = name, server
+    return name, server
+
+
+def _is_throw_away(ws: Workspace) -> bool:
+    with ws.connect() as conn:
+        conn.identity()
+        return conn.between() != "pooler" and not conn.identity().standby and is_throw_away(ws, conn)
+
+
+def _embedded(registry: Registry) -> str:
+    """The first embedded target that is not protected and whose programs are installed; empty for none."""
+    from aegisdb.servers.wheels import server_directory
+
+    for name, spec in registry.file.targets.items():
+        if (
+            spec.kind() == "embedded"
+            and not spec.protected
+            and (getattr(spec, "bindir", None) or server_directory() is not None)
+        ):
+            return name
+    return ""
+
+
+def _major(conn: Connection) -> int:
+    return conn.identity().server_version // 10000
+
+
+def _major_of(ws: Workspace) -> int:
+    from aegisdb.postgres.databases import maintenance
+
+    key = f"major version of {ws.target}"
+    if key not in ws.kept:
+        with maintenance(ws.address(), application="aegisdb: proofs") as conn:
+            ws.kept[key] = _major(conn)
+    found: int = ws.kept[key]
+    return found
