@@ -156,6 +156,17 @@ def test_what_cannot_be_read_is_told_and_the_others_are_registered(tmp_path: Pat
     assert "broken is not registered: env.py of broken does not run: RuntimeError: no such luck" in ran.last
     assert "requirements" not in ran.last
     assert "path: good" in (tmp_path / "services.yaml").read_text()
+    again = aegisdb(tmp_path, "init")
+    assert again.code == 1
+    assert "every history" not in again.out
+
+
+def test_a_tree_without_a_history_is_told_so(tmp_path: Path) -> None:
+    for _ in range(2):
+        ran = aegisdb(tmp_path, "init")
+        assert ran.code == 0, ran.err
+        assert "there is no Alembic history here" in ran.out
+        assert "every history" not in ran.out
 
 
 def test_tasks_of_somebody_else_stay(tmp_path: Path) -> None:

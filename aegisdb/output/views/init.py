@@ -29,7 +29,8 @@ def initialised(result: Any) -> Iterator[Block]:
 
 def _done(result: Any) -> str:
     if not result.files:
-        return f"every history below {result.root} is registered; nothing to write"
+        every = result.histories and not result.problems
+        return f"every history below {result.root} is registered; nothing to write" if every else "nothing to write"
     return f"{'wrote' if result.written else 'would write'} {' and '.join(result.files)} in {result.root}"
 
 

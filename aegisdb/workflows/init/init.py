@@ -47,6 +47,8 @@ class InitResult(Result):
     """Files that were written, or with a dry run would be."""
     targets: tuple[str, ...]
     services: tuple[RegisteredService, ...]
+    histories: int
+    """Histories that are in the tree, registered now or before or not at all."""
     unsure: tuple[str, ...]
     """What a person should look at."""
     text: str
@@ -75,6 +77,8 @@ def init(root: Path, *, dry_run: bool = False) -> InitResult:
         files[tasks] = _TASKS
     elif not _uses_us(tree.root):
         unsure.append("there are tasks already: add `ns.add_collection(aegisdb.tasks.ns, name='aegis')` to your own ns")
+    if not tree.histories:
+        unsure.append("there is no Alembic history here: invoke service.add NAME writes a service with one")
     if not dry_run:
         _write(files)
     return InitResult(
@@ -83,6 +87,7 @@ def init(root: Path, *, dry_run: bool = False) -> InitResult:
         files=tuple(file.name for file in files),
         targets=targets,
         services=tuple(_row(one) for one in made if one.found),
+        histories=len(tree.histories),
         unsure=tuple(unsure),
         text=files.get(path, ""),
         problems=tuple(_problem(one) for one in made if one.error),
