@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks import databases_of_tests as d
 from benchmarks import scenarios as s
 from benchmarks.project import DOCUMENTED
 from benchmarks.tools import DBMATE
@@ -77,6 +78,9 @@ BUDGETS = (
         for tables in s.TABLES
         for who in (s.ALONE, s.OPENED, s.AGAIN)
     ),
+    Budget(d.WHOLE, s.OURS, d.HAND, most=1.3),
+    Budget(d.WHOLE, s.OURS, d.OTHER, least=3),
+    Budget(d.SEEN, s.OURS, d.HAND, most=0.5),
     Budget("status of 1000 services x 40 revisions", s.OURS, s.BARE, most=5),
 )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.results import Result
-from benchmarks import aegis, budgets, growth, registries, scenarios, tools
+from benchmarks import aegis, budgets, databases_of_tests, growth, registries, scenarios, tools
 from benchmarks.measuring import compare
 from benchmarks.project import DOCUMENTED, Project, program, run
 from benchmarks.scenarios import BARE, FROM_EMPTY, OURS, RESET, ROUNDTRIP, TABLES
@@ -83,6 +83,14 @@ def measure_fingerprint(*, rounds: int) -> str:
             for tables in TABLES
         }
     return _page("Databases of several sizes", rounds, found)
+
+
+def measure_tests(*, rounds: int) -> str:
+    """A database for each test."""
+    services, revisions = 3, 10
+    with _folder() as folder, _running(_generated(folder / "bench", services, revisions)) as project:
+        found = databases_of_tests.measure(project, rounds)
+    return _page(f"{services} services x {revisions} revisions", rounds, found, services, revisions)
 
 
 @contextmanager

@@ -61,6 +61,17 @@ def scratch(
     require_undivided(conn, "a scratch database")
     if sweeping:
         sweep(conn, address.database)
+    made = make(address, conn, template=template, label=label, wait=wait)
+    try:
+        yield made
+    finally:
+        _drop(address, conn, made.database)
+
+
+def make(
+    address: Address, conn: Connection, *, template: str | None = None, label: str = "", wait: float = 30.0
+) -> Address:
+    """A scratch database that belongs to the session `conn`, on the maintenance database, until `retire`."""
     name = new_name(conn, address.database)
     conn.value(f"SELECT pg_advisory_lock({lock_key(name)})::text")
     try:
@@ -69,9 +80,28 @@ def scratch(
         else:
             databases.clone(conn, template, name, wait=wait)
         conn.execute_soon(markers.mark_statement(name, "scratch", {"label": label}))
-        yield address.with_database(name)
-    finally:
+    except BaseException:
         _drop(address, conn, name)
+        raise
+    return address.with_database(name)
+
+
+def retire(conn: Connection, name: str) -> None:
+    """Let whoever drops retired ones have a scratch database of this session; it is no orphan while `conn` lives."""
+    databases.end_sessions(conn, name)
+    key = lock_key(name)
+    conn.value(f"SELECT pg_advisory_lock_shared({key})::text")
+    conn.value(f"SELECT pg_advisory_unlock({key})")
+
+
+def retired(conn: Connection, database: str) -> tuple[str, ...]:
+    """Retired scratch databases of `database`, whose maker lives or not; nobody makes one of these names again."""
+    rows = conn.rows(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname", (_prefix(database),)
+    )
+    names = [name for (name,) in rows if is_scratch_name(conn, name)]
+    # the lock goes with the session
+    return tuple(name for name in names if conn.value(f"SELECT pg_try_advisory_lock_shared({lock_key(name)})"))
 
 
 def sweep(conn: Connection, database: str) -> tuple[str, ...]:

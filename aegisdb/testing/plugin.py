@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aegisdb.testing.run import Run
 
 _SEEDS = "aegis_seeds"
-_AHEAD = 2
+_AHEAD = 1
 _ENVIRON = pytest.StashKey[dict[str, str]]()
 _RUN = pytest.StashKey["Run"]()
 _COMING = pytest.StashKey[dict[str, int]]()

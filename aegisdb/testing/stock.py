@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from aegisdb.building import template
 from aegisdb.building.clones import cloning, keep_clone
 from aegisdb.building.templates import holds
 from aegisdb.errors import AegisError, Failed
 from aegisdb.postgres import databases
-from aegisdb.postgres.scratch import scratch, sweep
+from aegisdb.postgres.dropping import drop_retired, making
+from aegisdb.postgres.scratch import make, orphans, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,9 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace
 
-MOST_USED = 4
-"""Used clones that may wait while others are made; then they are dropped first."""
+TOGETHER = 12
+"""Used clones of a process that are dropped at the same time, with those of others (postgres/dropping.py)."""
 _BUILDS = 3  # a template that somebody drops again and again is not waited for
-
-
-class _Made(NamedTuple):
-    address: Address
-    scratch: AbstractContextManager[Address]
 
 
 class _TemplateGone(Failed):
@@ -56,9 +52,10 @@ class Stock:
         # all below is only touched while this is held
         self._changed = threading.Condition()
         self._expected = 0
-        self._ready: deque[_Made] = deque()
-        self._lent: dict[str, _Made] = {}
-        self._used: deque[_Made] = deque()
+        self._ready: deque[Address] = deque()
+        self._lent: set[Address] = set()
+        self._used: list[Address] = []
+        self._retired: list[str] = []  # the thread's own
         self._jobs: deque[tuple[Callable[[Connection], Address], Future[Address]]] = deque()
         self._failure: BaseException | None = None
         self._ending = False
@@ -88,21 +85,20 @@ class Stock:
     def drop(self, address: Address) -> None:
         """Drop a clone that was taken, some time later."""
         with self._changed:
-            self._used.append(self._lent.pop(address.database))
+            self._lent.remove(address)
+            self._used.append(address)
             self._changed.notify_all()
 
     def keep(self, address: Address, *, made_for: str) -> Address:
         """Keep a clone that was taken, under another name, and end the sessions on it."""
-        made = self._lent.pop(address.database)
         kept: Future[Address] = Future()
 
         def keep(conn: Connection) -> Address:
             databases.end_sessions(conn, address.database)
-            there = keep_clone(self._ws, conn, address, made_for=made_for)
-            made.scratch.__exit__(None, None, None)  # nothing of its name is left to be dropped
-            return there
+            return keep_clone(self._ws, conn, address, made_for=made_for)
 
         with self._changed:
+            self._lent.remove(address)
             self._jobs.append((keep, kept))
             self._changed.notify_all()
         return kept.result()
@@ -112,7 +108,7 @@ class Stock:
         with self._changed:
             self._ending = True
             self._expected = 0
-            self._used += [*self._ready, *self._lent.values()]
+            self._used += [*self._ready, *self._lent]
             self._ready.clear()
             self._changed.notify_all()
         if self._thread is not None:
@@ -132,10 +128,10 @@ class Stock:
                 raise self._failure
             self._given = True
             made = self._ready.popleft()
-            self._lent[made.address.database] = made
+            self._lent.add(made)
             self._expected = self._more
             self._changed.notify_all()
-        return made.address
+        return made
 
     def _work(self) -> None:
         while True:
@@ -152,17 +148,19 @@ class Stock:
         """What to do now; what somebody waits for comes first."""
         if self._jobs:
             return self._do_job
-        too_few = len(self._ready) < self._expected and self._failure is None
-        if too_few and (not self._ready or len(self._used) < MOST_USED):
-            return self._make
-        return self._drop_one if self._used else None
+        if self._used:
+            return self._retire
+        if len(self._retired) >= (1 if self._ending else TOGETHER):
+            return self._drop
+        return self._make if len(self._ready) < self._expected and self._failure is None else None
 
     def _make(self) -> None:
         try:
             conn = self._session()
-            making = scratch(self._ws.address(), conn, template=self._template, label="test", sweeping=False)
+            address = self._ws.address()
             try:
-                made = _Made(making.__enter__(), making)
+                with making(conn, address.database):
+                    made = make(address, conn, template=self._template, label="test")
             except AegisError:
                 if conn.closed or holds(conn, self._template):
                     raise
@@ -172,16 +170,28 @@ class Stock:
             return
         self._set(made=made)
 
-    def _set(self, *, made: _Made | None = None, failure: BaseException | None = None) -> None:
+    def _set(self, *, made: Address | None = None, failure: BaseException | None = None) -> None:
         with self._changed:
             self._failure = failure
             if made is not None:
                 (self._used if self._ending else self._ready).append(made)
             self._changed.notify_all()
 
-    def _drop_one(self) -> None:
-        with suppress(AegisError):  # the next sweep drops it
-            self._used.popleft().scratch.__exit__(None, None, None)
+    def _retire(self) -> None:
+        name = self._used.pop().database
+        self._retired.append(name)
+        with suppress(AegisError):  # its lock has gone with the session that held it, so it is dropped like an orphan
+            retire(self._session(), name)
+
+    def _drop(self) -> None:
+        names, self._retired = self._retired, []
+        with suppress(AegisError):  # the next sweep drops them
+            conn = self._session()
+            left = [name for name in names if databases.exists(conn, name)]  # others drop ours as well
+            if len(left) < TOGETHER and not self._ending:
+                self._retired = left
+            else:
+                drop_retired(conn, self._ws.address())
 
     def _do_job(self) -> None:
         with self._changed:
@@ -195,5 +205,6 @@ class Stock:
         if self._conn is None or self._conn.closed:
             self._conn = databases.maintenance(self._ws.address(), application="aegisdb: pytest")
             self._conn.stay()
-            sweep(self._conn, self._ws.address().database)
+            # those of a run that was killed; with ours, when there are enough of them
+            self._retired += orphans(self._conn, self._ws.address().database)
         return self._conn

@@ -65,3 +65,15 @@ def bench(
         if wanted:
             return BenchResult(table=measure_it(rounds=rounds))
     return BenchResult(table=measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip))
+
+
+@task(workspace=False, help={"rounds": "How often everything is measured, in turns."})
+def bench_tests(c: Context, rounds: int = 3) -> Result:
+    """Measure 200 tests with a database each, against CREATE DATABASE TEMPLATE by hand and pytest-postgresql.
+
+    Example:
+        invoke dev.bench-tests --rounds 1
+    """
+    from benchmarks.table import BenchResult, measure_tests
+
+    return BenchResult(table=measure_tests(rounds=rounds))

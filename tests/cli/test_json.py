@@ -15,6 +15,7 @@ _WORDS = {
     "db.url": ["--safe"],
     "db.wait": ["--timeout", "5"],
     "dev.bench": ["--nosuch"],
+    "dev.bench-tests": ["--nosuch"],
     "dev.docs": ["--check"],
     "explain": ["half_applied"],
     "migrate.new": ["--service", "shop", "-m", "add nothing"],
