@@ -12,6 +12,7 @@ from aegisdb.doctor import (
     model_differences,
     models,
     objects,
+    plain_alembic,
     server,
 )
 from aegisdb.doctor.finding import Check
@@ -157,6 +158,11 @@ CHECKS: tuple[Check, ...] = (
         finds="the server's password stands in services.yaml, and others have accounts on this machine (only told)",
         look=accounts.public_password,
         needs="nothing",
+    ),
+    Check(
+        name="plain_alembic",
+        finds="a service's alembic.ini leads plain `alembic` to another server of this machine (only told)",
+        look=plain_alembic.reaches_another,
     ),
     Check(
         name="left_over",
