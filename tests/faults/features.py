@@ -665,8 +665,8 @@ MUTATIONS = (
         31,
         "by how many",
         "applied/status.py",
-        '    what = f"ahead by {ahead}: " if code == "ahead" else ""\n',
-        '    what = "ahead: " if code == "ahead" else ""\n',
+        '    what = f" is ahead by {ahead}" if code == "ahead" else ""\n',
+        '    what = " is ahead" if code == "ahead" else ""\n',
         (_AHEAD,),
     ),
     Mutation(

@@ -30,6 +30,7 @@ READERS = {
     "cache/models/{name}.json": ("migrate.verify", "doctor"),
     "fingerprints/{name}.json": ("migrate.verify", "db.verify", "db.diagram"),
     "refusals/{name}.json": ("db.verify",),
+    "proven.json": ("migrate.roundtrip --all",),
     "last-roundtrip.json": ("report",),
 }
 """Commands that read each kind. The server's state is in tests/servers."""
