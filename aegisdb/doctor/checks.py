@@ -77,6 +77,11 @@ CHECKS: tuple[Check, ...] = (
         fix=databases.repair_graphs,
         fixes="gives it the number of its schema, on a disposable database",
     ),
+    Check(
+        name="route",
+        finds="a pooler, a proxy or a tunnel before the server, or a standby (only told)",
+        look=server.route,
+    ),
     Check(name="old_server", finds="PostgreSQL older than 14", look=server.old),
     Check(
         name="missing",

@@ -152,7 +152,7 @@ def examined(ws: Workspace) -> Iterator[Patient]:
         if unreachable is None or isinstance(unreachable, LoginRefused | NoDatabase):
             try:
                 database = stack.enter_context(ws.connect())
-                database.execute("SET lock_timeout = '3s'")
+                database.wait_briefly()
             except Unreachable as error:
                 unreachable = error
         yield Patient(ws, server, database, unreachable)

@@ -82,6 +82,29 @@ def old(patient: Patient) -> Iterator[Finding]:
         )
 
 
+def route(patient: Patient) -> Iterator[Finding]:
+    """What stands between this machine and the server, where it is another's."""
+    if patient.ws.server.own:
+        return
+    from aegisdb.postgres.route import find_route
+    from aegisdb.postgres.server_errors import DIRECT
+
+    found = find_route(patient.conn)
+    if found.kind == "direct" and not found.standby:
+        return
+    yield Finding(
+        check="route",
+        subject=patient.ws.target,
+        what=f"target {patient.ws.target} is reached {found}" if found.kind != "direct" else f"the server is {found}",
+        evidence=(f"{patient.conn.address}: kind {found.kind}",),
+        cause="writers need a session of their own on the primary, and proofs a server that may have databases of ours",
+        command=f"nothing, as long as they are not refused; else {DIRECT}"
+        if not found.standby
+        else "nothing for readers; a writer needs the primary's address",
+        exit_code=NOTICE,
+    )
+
+
 def missing(patient: Patient) -> Iterator[Finding]:
     """Extensions and graphs of services.yaml that the database lacks."""
     from aegisdb.postgres.graphs import graph_names

@@ -43,6 +43,8 @@ class DriverConnection(Connection):
     def __init__(self, address: Address, raw: psycopg.Connection[tuple[Any, ...]]) -> None:
         super().__init__(address)
         self._raw = raw
+        self._apart = False
+        """Whether each look is a transaction of its own."""
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
         """As `Connection.execute`; also several statements where there are no parameters, as one transaction."""
@@ -55,6 +57,9 @@ class DriverConnection(Connection):
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As `Connection.rows`."""
+        if self._apart and self._raw.info.transaction_status == TransactionStatus.IDLE:
+            with self.looking():
+                return self.rows(sql, params)
         with self._translated(sql):
             return self._run(sql, params).fetchall()
 
@@ -133,6 +138,13 @@ class DriverConnection(Connection):
             "SELECT set_config('idle_session_timeout', '0', false) WHERE pg_backend_pid() = %s",
             (self._raw.info.backend_pid,),
         )
+
+    def wait_briefly(self) -> None:
+        """As `Connection.wait_briefly`."""
+        if self.between() == "pooler":
+            self._apart = True
+        else:
+            super().wait_briefly()
 
     @property
     def backend_pid(self) -> int:

@@ -144,6 +144,10 @@ class Connection(ABC):
         """
         self.execute_soon("SET idle_session_timeout = 0")
 
+    def wait_briefly(self) -> None:
+        """Wait for nobody's lock for long from now on; a session that may be somebody else's too keeps no trace."""
+        self.execute_soon(f"SET lock_timeout = '{_LOOK_TIMEOUT}'")
+
     def leave(self) -> None:
         """Close it, or leave it to who connects to the same database next."""
         self.close()

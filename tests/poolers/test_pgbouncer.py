@@ -6,9 +6,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from aegisdb.errors import Busy
 from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
 from tests.invoke import Ran, invoke
 from tests.poolers.application import application
 from tests.poolers.conftest import nothing_held, rows
@@ -171,3 +174,30 @@ def test_a_server_that_died_behind_a_pooler_is_told_within_seconds(shop: Path) -
                 assert time.monotonic() - began < 20  # 5 s of waiting; the rest is Python's start on a busy machine
     finally:
         behind.stop()
+
+
+def test_doctor_tells_the_route_and_leaves_nothing(shop: Path, database: Address, shared: Address) -> None:
+    pooler = shared.with_database(database.database)
+    assert invoke("migrate.apply", cwd=shop).code == 0
+    env = {"DATABASE_URL": pooler.url(), "AEGIS_PROOF": "local"}
+    with application(pooler):
+        ran = invoke("doctor", "--format", "json", cwd=shop, env=env)
+    told = {finding["check"]: finding["what"] for finding in ran.json["result"]["findings"]}
+    assert told["route"] == "target env is reached through a pooler that shares sessions"
+    assert nothing_held(database)
+
+
+def test_a_look_waits_briefly_for_a_lock_without_a_trace(database: Address, shared: Address) -> None:
+    pooler = shared.with_database(database.database)
+    with connect(database) as maker:
+        maker.execute("CREATE TABLE held (n int)")
+    with psycopg.connect(database.url()) as holder, connect(pooler) as conn:
+        holder.execute("LOCK TABLE held")
+        conn.wait_briefly()
+        with pytest.raises(Busy):
+            conn.rows("TABLE held")
+        assert conn.value("SHOW transaction_read_only") == "on"  # each look is a transaction of its own
+    with psycopg.connect(pooler.url(), autocommit=True) as conn_of_others:
+        for name in ("lock_timeout", "default_transaction_read_only", "client_min_messages"):
+            (value,) = conn_of_others.execute(f"SELECT current_setting('{name}')".encode()).fetchone() or ("",)
+            assert value == {"lock_timeout": "0", "default_transaction_read_only": "off"}.get(name, "notice")
