@@ -16,6 +16,7 @@ from aegisdb.building.proof_target import proving
 from aegisdb.building.templates import has_template, template
 from aegisdb.errors import AegisError, BrokenServices, Failed, HistoryError, Interrupted, Refused, Unreachable
 from aegisdb.postgres.connection import connect
+from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event, counted
 from aegisdb.revisions.load import read_histories
@@ -146,6 +147,8 @@ def _probed(ws: Workspace, histories: Mapping[str, History]) -> Errors:
     with scratch(ws.address(), template=template(ws, "base"), label="env.py of every service") as address:
         with connect(address) as conn:
             identity = conn.identity()
+            for schema in {history.schema for history in histories.values() if history.schema}:
+                conn.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(schema)}")
 
         def tried(history: History) -> AegisError | None:
             try:

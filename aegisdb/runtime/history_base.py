@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb import runners
-from aegisdb.errors import Failed
+from aegisdb.errors import AegisError, Failed
 from aegisdb.plain_text import exception_line
 from aegisdb.postgres.driver_urls import driver_environment, driver_url
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.progress import Listener, silent, under_way
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
@@ -55,15 +56,32 @@ def lay_ground(
     for history in listed:
         if applied[history.service]:
             continue
-        if history.schema:
-            conn.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(history.schema)}")
-        service = registry.services[history.service]
-        if service.base and not _is_there(conn, history):
-            with under_way(listen, "base", history.service):
-                _make_base(registry, history, conn.address, bindir)
-            _stamp(registry, history, service, conn)
-            made = True
+        with _named(history.service):
+            made |= _lay(registry, conn, history, bindir, listen)
     return made
+
+
+@contextmanager
+def _named(service: str) -> Iterator[None]:
+    """Let an error say whose ground it was."""
+    try:
+        yield
+    except AegisError as error:
+        error.service = service
+        raise
+
+
+def _lay(registry: Registry, conn: Connection, history: History, bindir: Path | None, listen: Listener) -> bool:
+    """Make one schema and base; True when a base was made."""
+    if history.schema:
+        conn.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_ident(history.schema)}")
+    service = registry.services[history.service]
+    if not service.base or _is_there(conn, history):
+        return False
+    with under_way(listen, "base", history.service):
+        _make_base(registry, history, conn.address, bindir)
+    _stamp(registry, history, service, conn)
+    return True
 
 
 def _is_there(conn: Connection, history: History) -> bool:

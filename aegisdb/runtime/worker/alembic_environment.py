@@ -53,6 +53,7 @@ class GuardedEnvironment(EnvironmentContext):
 
     def configure(self, *args: Any, **kwargs: Any) -> None:
         """Prove the connection, then configure as env.py wishes, one transaction a revision."""
+        self._side.configured = True
         wished = {**{_CONFIGURE[place]: value for place, value in enumerate(args)}, **kwargs}
         self._side.check_version_table(wished)
         wished["transaction_per_migration"] = True
@@ -156,6 +157,8 @@ class AlembicSide:
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]
         self.filter: Filter | None = None
         self.buffer = io.StringIO()
+        self.configured = False
+        """Whether env.py has told Alembic anything in this run."""
         self.operation = ""
         """The request that is being answered."""
 
@@ -205,11 +208,29 @@ class AlembicSide:
 
     def run(self, fn: Callable[..., Any], **options: Any) -> None:
         """Run env.py once; `fn` is what its `run_migrations()` iterates."""
+        self.configured = False
         try:
-            with GuardedEnvironment(self, fn, **options):
-                self.script.run_env()
+            self._run_env(fn, options)
+        except Exception as error:
+            if self.configured or not self.attributes.missed:
+                raise
+            # it asked for a connection, got none, and gave up before it told Alembic anything
+            self.attributes.insisting = True
+            self._run_again(error, fn, options)
         finally:
             self.attributes.close()
+
+    def _run_again(self, first: Exception, fn: Callable[..., Any], options: Message) -> None:
+        try:
+            self._run_env(fn, options)
+        except Exception:
+            if not self.configured:
+                raise first from None  # that it got one made no difference
+            raise
+
+    def _run_env(self, fn: Callable[..., Any], options: Message) -> None:
+        with GuardedEnvironment(self, fn, **options):
+            self.script.run_env()
 
     def steps(self, request: Message) -> None:
         """Do this step and all that follow in one run of env.py; each is answered when it is committed."""

@@ -74,7 +74,9 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    config = Config(**{key: request[key] for key in ("file_", "toml_file") if request.get(key)})
+    files = {key: request[key] for key in ("file_", "toml_file") if request.get(key)}
+    # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
+    config = Config(**(files or {"file_": str(Path(__file__).with_name("stand_in.ini"))}))
     if request.get("script_location"):
         config.set_main_option("script_location", request["script_location"])
     written = config.get_main_option("sqlalchemy.url") or ""

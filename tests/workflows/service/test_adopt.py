@@ -214,6 +214,9 @@ def test_a_history_inside_a_package_is_adopted_without_an_ini(repository: Path) 
     (home / "parcel").mkdir(parents=True)
     (home / "parcel" / "__init__.py").write_text("")
     shutil.copytree(repository / "legacy" / "migrations", home / "parcel" / "history")
+    env_py = home / "parcel" / "history" / "env.py"
+    wants = "from logging.config import fileConfig\nfileConfig(context.config.config_file_name)\n"
+    env_py.write_text(ENV.replace("metadata = MetaData()\n", f"{wants}metadata = MetaData()\n"))
     ran, found = adopt(repository, "tracking", "--script-location", "parcel:history")
     assert ran.code == 0, ran.err
     assert 'alembic: {config: null, script_location: "parcel:history", version_table: legacy_versions' in found["entry"]
