@@ -75,18 +75,22 @@ def roundtrip(
     help={
         "allow_drop": "Write the revision although it drops a table or a column.",
         "empty": "Write a revision without operations.",
+        "rename": "What went is what came: OLD=NEW for a table, TABLE.OLD=NEW for a column; several with commas.",
+        "discard": "Remove the file again when its own proof rejects it.",
         "owns": "Add models that nobody owns to `owns` of the service in services.yaml.",
     },
     writes=True,
     warm=True,
 )
-def new(
+def new(  # noqa: PLR0913, PLR0917  each is a flag
     ws: Workspace,
     service: str,
     message: str,
     empty: bool = False,
     allow_drop: bool = False,
+    rename: str = "",
     owns: bool = False,
+    discard: bool = False,
     dry_run: bool = False,
 ) -> Result:
     """Write the next revision of a service from its models, then prove it on a scratch database.
@@ -96,8 +100,8 @@ def new(
     """
     from aegisdb.workflows.migrate.new import NewOptions, new_revision
 
-    options = NewOptions(empty=empty, allow_drop=allow_drop, owns=owns)
-    return new_revision(ws, service, message, options, dry_run=dry_run)
+    options = NewOptions(empty=empty, allow_drop=allow_drop, rename=rename, owns=owns, discard=discard, dry_run=dry_run)
+    return new_revision(ws, service, message, options)
 
 
 @task(writes=True, warm=True)

@@ -23,7 +23,7 @@ from aegisdb.runtime.failures import (
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_options import RECORDED, StepOptions
-from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, draft, models_built
+from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -165,9 +165,22 @@ class Session:
         self._rows = tuple(answer["rows"])
         return self._rows
 
-    def check(self) -> Draft:
-        """What autogenerate would propose now; nothing is written."""
-        return draft(self._ask({"op": "compare", "message": "check"}))
+    def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, str]]], first: Steps = ()) -> Draft:
+        """What autogenerate would do behind these steps, without what is about objects of others; kept by the worker.
+
+        `objects` has the schema and name of the service's "own" and of the "others" in this database.
+        """
+        given = {kind: [*names] for kind, names in objects.items()}
+        return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": [*first]}))
+
+    def attempt(self, direction: Direction, *, first: Steps = (), then: Steps = (), operations: bool = True) -> None:
+        """Do what was proposed on this database, between these steps."""
+        around = {"first": [*first], "then": [*then], "operations": operations}
+        self._ask({"op": "attempt", "direction": direction, **around})
+
+    def write_proposed(self, message: str, up: Mapping[str, Steps], down: Mapping[str, Steps]) -> Path:
+        """Write what was proposed as a revision; `up` and `down` have the steps "first" and "then"."""
+        return Path(self._ask({"op": "write", "message": message, "up": up, "down": down})["path"])
 
     def build_models(self, owned: Mapping[str, Iterable[tuple[str, str]]]) -> ModelsBuilt:
         """Put what the models say in the place of these objects of the service; the database is not usable afterwards.
@@ -177,18 +190,10 @@ class Session:
         answer = self._ask({"op": "models", "owned": {kind: [*names] for kind, names in owned.items()}})
         return models_built(answer)
 
-    def autogenerate(self, message: str, *, allow_drop: bool = False, head: str = "head") -> Draft:
-        """Write the revision that makes the database equal to the models; no file when nothing differs.
-
-        No file either when it would drop something and `allow_drop` is not given: `drops` then says what.
-        """
-        request = {"op": "compare", "message": message, "write": True, "allow_drop": allow_drop, "head": head}
-        return draft(self._ask(request))
-
-    def empty(self, message: str, *, head: str = "head") -> Draft:
+    def empty(self, message: str, *, head: str = "head") -> Path:
         """Write an empty revision; the database is not contacted."""
         answer = self._ask({"op": "empty", "message": message, "head": head})
-        return Draft(path=Path(answer["path"]), operations=(), drops=())
+        return Path(answer["path"])
 
     def render_sql(self, applied: tuple[str, ...], revisions: tuple[str, ...], direction: Direction) -> str:
         """The SQL of these steps, one transaction each, from where the version table says `applied`.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Literal
 
 Direction = Literal["upgrade", "downgrade"]
+Steps = Sequence[Mapping[str, str | None]]
+"""Steps beside autogenerate's: `{"sql": text}`, or the schema, table, column and new name (`to`) of a rename."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +28,15 @@ class StepDone:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What autogenerate found; `path` is None when no file was written."""
+    """What autogenerate proposes."""
 
-    path: Path | None
-    operations: tuple[str, ...]
-    drops: tuple[str, ...]
-    """Operations that lose data."""
+    operations: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+    """Those operations that lose data."""
+    types: frozenset[str] = frozenset()
+    """Names of types that its CREATE TABLE makes."""
+    touched: frozenset[tuple[str, str]] = frozenset()
+    """Schema and name of what extensions of Alembic look after."""
     compared: int = 0
     """Own tables that were compared."""
 
@@ -42,9 +44,10 @@ class Draft:
 def draft(answer: Mapping[str, Any]) -> Draft:
     """The worker's answer."""
     return Draft(
-        path=Path(answer["path"]) if answer["path"] else None,
         operations=tuple(answer["operations"]),
         drops=tuple(answer["drops"]),
+        types=frozenset(answer["types"]),
+        touched=frozenset((schema, name) for schema, name in answer["touched"]),
         compared=answer["compared"],
     )
 

@@ -525,9 +525,9 @@ MUTATIONS = (
     Mutation(
         27,
         "only when that is said",
-        "runtime/worker/revision_files.py",
-        'if request.get("write") and found and (request.get("allow_drop") or not answer["drops"]):',
-        'if request.get("write") and found:',
+        "workflows/migrate/new.py",
+        "        if draft.drops and not options.allow_drop:\n",
+        "        if False:\n",
         (_REMOVED,),
     ),
     Mutation(
@@ -640,15 +640,15 @@ MUTATIONS = (
     Mutation(
         30,
         "verify: models are not compared with the live database",
-        "models/comparison.py",
-        "        self._head = schema_at_head(ws)\n",
-        "        with ws.connect() as conn:\n            self._head = read(conn)\n",
+        "models/both_sides.py",
+        "        self.head = schema_at_head(ws)\n",
+        "        with ws.connect() as conn:\n            self.head = read(conn)\n",
         (_FITS,),
     ),
     Mutation(
         30,
         "new: models are not compared with the live database",
-        "workflows/migrate/new.py",
+        "models/drafting.py",
         'label="new") as address:\n',
         'label="new"):\n        address = ws.address()\n',
         (_FITS,),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from aegisdb.postgres.address import Address
+from aegisdb.workflows.migrate.new import NewOptions, new_revision
+from aegisdb.workspace import open_workspace
 from tests.invoke import Ran, invoke
 from tests.models.edits import EDITS, EQUAL, Edit
 from tests.monorepo import Rev, Svc, build_monorepo, write
@@ -18,8 +20,8 @@ _DROP = "import before\nbefore.Base.metadata.drop_all(op.get_bind())"
 pytestmark = pytest.mark.timeout(600)
 
 
-def groups(edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
-    return [edits[place : place + _GROUP] for place in range(0, len(edits), _GROUP)]
+def groups(edits: tuple[Edit, ...], size: int = _GROUP) -> list[tuple[Edit, ...]]:
+    return [edits[place : place + size] for place in range(0, len(edits), size)]
 
 
 class Shop:
@@ -76,4 +78,23 @@ def test_what_changes_nothing_is_not_told(tmp_path: Path, database: Address, edi
     shop = Shop(tmp_path, database, edits)
     assert shop.invoke("migrate.apply").code == 0
     shop.edit()
+    assert {name: told for name, told in shop.messages().items() if told} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edits", groups(EDITS, 8), ids=lambda edits: edits[0].name)
+def test_new_follows_each_edit_and_its_proof_accepts_it(
+    tmp_path: Path, database: Address, edits: tuple[Edit, ...]
+) -> None:
+    shop = Shop(tmp_path, database, edits)
+    shop.edit()
+    # in this process, which keeps a warm one: each revision makes another template
+    ws = open_workspace(cwd=shop.root)
+    rejected = {}
+    for service, edit in shop.edits.items():
+        made = new_revision(ws, service, "follow the models", NewOptions(allow_drop=True))
+        if not made.proven:
+            rejected[edit.name] = [*made.operations, made.why, *(problem.message for problem in made.problems)]
+    assert rejected == {}
+    assert shop.invoke("migrate.apply").code == 0
     assert {name: told for name, told in shop.messages().items() if told} == {}

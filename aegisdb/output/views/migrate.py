@@ -141,7 +141,10 @@ def new(result: Any) -> Iterator[Block]:
     yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)
     if result.proven:
-        yield Text("up, down and up again on a scratch database: clean", "ok")
+        yield Text("up, down and up again on a scratch database: clean, and the models agree", "ok")
+    elif result.problems:
+        kept = "removed again" if result.discarded else "kept, and pending: mend it, or remove it"
+        yield Text(f"its own proof rejects the file; it is {kept}", "bad")
     for finding in result.lint:
         yield Text(f"lint: line {finding.line}: {finding.rule}: {finding.message} → {finding.fix}", "warn")
 

@@ -27,6 +27,7 @@ from .loaded import loaded
 from .model_build import ModelBuild
 from .offline_connection import OfflineConnection
 from .on_demand import OnDemand
+from .proposals import Proposal
 from .script import Script
 from .stepper import Stepper
 
@@ -40,7 +41,7 @@ _DEFAULT_VERSION_TABLE = "alembic_version"
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
 # `inspect.signature` takes milliseconds, in each worker
 _CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
-_OF_MODELS = frozenset({"compare", "models"})
+_OF_MODELS = frozenset({"models", "propose"})
 _READS_TOML = "toml_file" in Config.__init__.__code__.co_varnames
 
 
@@ -156,6 +157,7 @@ class AlembicSide:
         # Alembic makes its own; this process is one service's alone, so it may be told once and for all
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]
         self.filter: Filter | None = None
+        self.proposal: Proposal
         self.buffer = io.StringIO()
         self.configured = False
         """Whether env.py has told Alembic anything in this run."""
@@ -251,20 +253,38 @@ class AlembicSide:
         )
         self.channel.write({"ok": True, "sql": self.buffer.getvalue()})
 
-    def compare(self, request: Message) -> None:
-        """Answer with what autogenerate would propose; write a file only when asked to."""
+    def propose(self, request: Message) -> None:
+        """Answer with what autogenerate would do about own objects; it is kept, to be tried and written."""
         context = RevisionContext(
             self.config, self.script, revision_files.command_arguments(request, autogenerate=True)
         )
+        self.proposal = Proposal(context, request["objects"])
+        answer: Message = {}
 
         def look(heads: Any, migration: Any) -> list[Any]:
-            self._compared(migration).look_at(migration.connection)
-            context.run_autogenerate(heads, migration)
+            compared = self._compared(migration)
+            compared.look_at(migration.connection)
+            answer.update(self.proposal.look(heads, migration, compared, request["first"]))
             return []
 
         self.run(look, as_sql=False, template_args=context.template_args, revision_context=context)
         compared = self.filter.compared if self.filter else 0
-        self.channel.write({"ok": True, "compared": compared, **revision_files.proposal(context, request)})
+        self.channel.write({"ok": True, "compared": compared, **answer})
+
+    def attempt(self, request: Message) -> None:
+        """Do what was proposed, in this database, which is thrown away afterwards."""
+
+        def attempt(_heads: Any, migration: Any) -> list[Any]:
+            self.proposal.attempt(migration, request)
+            _settle(migration)
+            return []
+
+        self.run(attempt, as_sql=False)
+        self.channel.write({"ok": True})
+
+    def write(self, request: Message) -> None:
+        """Write what was proposed."""
+        self.channel.write({"ok": True, "path": self.proposal.write(request)})
 
     def _compared(self, migration: Any) -> Filter:
         if self.filter is None or migration.opts["target_metadata"] is None:
@@ -279,10 +299,7 @@ class AlembicSide:
             connection = migration.connection
             self.script.get_heads()  # as autogenerate does: revisions may import models that env.py does not
             answer.update(ModelBuild(connection, self._compared(migration), request).run())
-            transaction = connection.get_transaction()
-            # one that env.py began it also ends
-            if transaction is not None and not migration._in_external_transaction:  # noqa: SLF001  see Stepper._release
-                transaction.commit()
+            _settle(migration)
             return []
 
         self.run(build, as_sql=False)
@@ -294,6 +311,13 @@ class AlembicSide:
             self.config, self.script, revision_files.command_arguments(request, autogenerate=False)
         )
         self.channel.write({"ok": True, "path": revision_files.write(context, request)})
+
+
+def _settle(migration: Any) -> None:
+    """Keep what was done; a transaction that env.py began it also ends."""
+    transaction = migration.connection.get_transaction()
+    if transaction is not None and not migration._in_external_transaction:  # noqa: SLF001  see Stepper._release
+        transaction.commit()
 
 
 def _enter(opening: Message) -> None:

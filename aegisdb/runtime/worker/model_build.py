@@ -79,7 +79,7 @@ class ModelBuild:
         """Types with a name of the wanted tables, that PostgreSQL has objects for."""
         for table in self._wanted:
             for column in table.columns:
-                yield from _named_types(column.type, self._connection.dialect)
+                yield from named_types(column.type, self._connection.dialect)
 
     def _sequences(self) -> Iterator[Any]:
         for metadata in self._filter.collection:
@@ -144,14 +144,15 @@ class ModelBuild:
                 yield place, [mapper.class_.__name__, str(getattr(module, "__file__", "") or "")]
 
 
-def _named_types(kind: Any, dialect: Any) -> Iterator[Any]:
+def named_types(kind: Any, dialect: Any) -> Iterator[Any]:
+    """Types within a column's type that PostgreSQL has an object for."""
     if isinstance(kind, ARRAY):
-        yield from _named_types(kind.item_type, dialect)
+        yield from named_types(kind.item_type, dialect)
         return
     native = kind.dialect_impl(dialect)
     native = getattr(native, "impl_instance", native)
     if native is not kind and isinstance(native, ARRAY):
-        yield from _named_types(native, dialect)
+        yield from named_types(native, dialect)
     elif getattr(native, "create", None) and getattr(native, "name", None):
         if isinstance(native, Enum) and not native.native_enum:
             return

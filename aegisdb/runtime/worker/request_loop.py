@@ -68,7 +68,9 @@ def load_alembic_side() -> Any:
 def _handle(side: Any, channel: Channel, request: Message) -> None:
     handlers = {
         "render": side.render,
-        "compare": side.compare,
+        "propose": side.propose,
+        "attempt": side.attempt,
+        "write": side.write,
         "models": side.models,
         "empty": side.empty,
         "open": side.move,

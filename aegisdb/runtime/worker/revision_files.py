@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import missing_imports
 from .error_report import Refusal
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from .channel import Message
 
-_DROPS = ("DropTableOp", "DropColumnOp")
+_NAMES = ("signature", "name", "enum_name")
+"""Where operations of extensions of Alembic have the name of their object."""
 
 
 def command_arguments(request: Message, *, autogenerate: bool) -> dict[str, Any]:
@@ -42,20 +44,6 @@ def inert(message: str) -> str:
     return re.sub(r"([\\\"'])", r"\\\1", plain(message))
 
 
-def proposal(context: Any, request: Message) -> Message:
-    """What autogenerate found; with `write` and nothing to ask first, also the file that it wrote."""
-    scripts = [script for script in context.generated_revisions if script.upgrade_ops is not None]
-    found = [operation for script in scripts for ops in script.upgrade_ops_list for operation in _leaves(ops)]
-    answer: Message = {
-        "operations": [_words(operation) for operation in found],
-        "drops": [_words(operation) for operation in found if type(operation).__name__ in _DROPS],
-        "path": None,
-    }
-    if request.get("write") and found and (request.get("allow_drop") or not answer["drops"]):
-        answer["path"] = write(context, request)
-    return answer
-
-
 def write(context: Any, request: Message) -> str:
     """Write the file and read it back: it must compile and say the message.
 
@@ -73,21 +61,29 @@ def write(context: Any, request: Message) -> str:
     if document.strip() and message and message not in " ".join(document.split()):
         path.unlink()
         raise Refusal("template", "script.py.mako does not keep the message as it is")
+    missing_imports.add(path)
     return str(path)
 
 
-def _leaves(operation: Any) -> Iterator[Any]:
+def leaves(operation: Any) -> Iterator[Any]:
+    """The operations inside of operations."""
     if hasattr(operation, "ops"):
         for inner in operation.ops:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield operation
 
 
-def _words(operation: Any) -> str:
+def words(operation: Any) -> str:
+    """What an operation does, on one line."""
     kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(operation).__name__[: -len("Op")]).lower()
     table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None) or ""
     schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
     column = getattr(operation, "column_name", None) or getattr(getattr(operation, "column", None), "name", None)
     name = column or getattr(operation, "index_name", None) or getattr(operation, "constraint_name", None) or ""
+    if not table:
+        target = getattr(operation, "target", operation)
+        schema = schema or getattr(target, "schema", None)
+        name = name or next((str(n) for a in _NAMES if (n := getattr(target, a, None))), "")
+        name = name or str(getattr(operation, "sqltext", ""))
     return f"{kind} {'.'.join(str(part) for part in (schema, table, name) if part)}".strip()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
 from aegisdb.errors import AegisError, Difference, Refused, UsageError
-from aegisdb.files import shown
-from aegisdb.progress import under_way
 from aegisdb.results import Result
 from aegisdb.revisions.folder_lock import folder_lock
 from aegisdb.revisions.load import read_history
@@ -18,12 +15,13 @@ from aegisdb.revisions.locate import alembic_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from aegisdb.errors import Problem
     from aegisdb.lint import Finding
+    from aegisdb.models.drafting import Drafted
     from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
-    from aegisdb.runtime.session import Session
-    from aegisdb.runtime.step_results import Draft
     from aegisdb.workspace import Workspace
 
 _MESSAGE_LIMIT = 200
@@ -43,6 +41,8 @@ class NewRevisionResult(Result):
     """The new revision was taken up, down and up on a scratch database."""
     lint: tuple[Finding, ...] = ()
     """What migrate.lint says about it; told and not failed, because the file is still to be looked through."""
+    discarded: bool = False
+    """Its proof rejected the file, and it was removed again."""
     planned: bool = False
     """Nothing was written; `operations` are what the file would have."""
 
@@ -55,6 +55,12 @@ class NewOptions:
     """Without operations; needs no server."""
     allow_drop: bool = False
     """Also where it drops a table or column."""
+    rename: str = ""
+    """`old=new`, several with commas: what went is what came (`table=new`, `table.column=new`)."""
+    discard: bool = False
+    """Remove the file when its own proof rejects it."""
+    dry_run: bool = False
+    """Only say which operations the file would have."""
     owns: bool = False
     """Add models that nobody owns to `owns` of the service, in services.yaml."""
 
@@ -62,12 +68,10 @@ class NewOptions:
 PLAIN = NewOptions()
 
 
-def new_revision(
-    ws: Workspace, service: str, message: str, options: NewOptions = PLAIN, *, dry_run: bool = False
-) -> NewRevisionResult:
+def new_revision(ws: Workspace, service: str, message: str, options: NewOptions = PLAIN) -> NewRevisionResult:
     """Write the next revision of a service; the live database is neither needed at head nor touched.
 
-    The models are compared with a scratch database at head. `dry_run` only says which operations the file would have.
+    The models are compared with a scratch database at head, and the draft is done and undone there.
 
     Raises:
         UsageError: no such service, no message; Difference: several heads; Refused: `drop`: something would be dropped
@@ -78,16 +82,19 @@ def new_revision(
     alembic_settings(ws.registry, service)
     ws = about(ws, service)
     text = _checked(message)
-    if dry_run:
-        return _planned(ws, _with_one_head(ws, service), empty=options.empty)
+    if options.dry_run:
+        history = _with_one_head(ws, service)
+        if options.empty:
+            return NewRevisionResult(service=service, planned=True)
+        return _unwritable(ws, history) or _made(ws, history, text, options)
     home = ws.registry.root / ws.registry.services[service].path
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
         history = _with_one_head(ws, service)
         if options.empty:
             return _written(ws, service, _empty(ws, history, text))
         ws = _with_owned(ws, history) if options.owns else ws
-        made = _lost(ws, history) or _made(ws, history, text, allow_drop=options.allow_drop)
-    return made if made.why else _proven(ws, made)
+        made = _unwritable(ws, history) or _made(ws, history, text, options)
+    return made if made.why else _proven(ws, made, options)
 
 
 def _with_one_head(ws: Workspace, service: str) -> History:
@@ -111,62 +118,55 @@ def _with_owned(ws: Workspace, history: History) -> Workspace:
     from aegisdb.files import replace_file
     from aegisdb.registry import load
     from aegisdb.registry.owns import with_owned
+    from aegisdb.workflows.migrate.concerned import about
 
     names = [model.name for model in _compared(ws, history).lost if not model.owner]
     if not names:
         return ws
     path = ws.registry.path
     replace_file(path, with_owned(path, history.service, names), durable=True)
-    return replace(ws, registry=load(path, os.environ))
+    return about(replace(ws, registry=load(path, os.environ)), history.service)
 
 
-def _lost(ws: Workspace, history: History) -> NewRevisionResult | None:
-    """The result where a model is nobody's or env.py hides it: whoever reads the file would think it whole."""
-    from aegisdb.models.problems import lost_problem
-
-    service = history.service
-    problems = tuple(lost_problem(ws.registry, service, model) for model in _compared(ws, history).lost)
-    if not problems:
-        return None
-    return NewRevisionResult(service=service, why="no revision was written", problems=problems)
-
-
-def _made(ws: Workspace, history: History, message: str, *, allow_drop: bool) -> NewRevisionResult:
-    service = history.service
-    draft = _autogenerate(ws, history, message, allow_drop=allow_drop)
-    if draft.path is not None:
-        return _written(ws, service, draft)
-    if draft.drops:
-        raise Refused(
-            f"{service}: the models lack what the history has, so the revision would {'; '.join(draft.drops)};"
-            " nothing was written",
-            hint="bring the model back, or say --allow-drop",
-            code="drop",
-        )
-    return _without_file(ws, history, draft.compared)
-
-
-def _without_file(ws: Workspace, history: History, compared: int, *, planned: bool = False) -> NewRevisionResult:
-    """Autogenerate writes nothing: do models and history agree, as two databases?"""
+def _unwritable(ws: Workspace, history: History) -> NewRevisionResult | None:
+    """The result where models cannot be followed: whoever reads the file would think it whole."""
     from aegisdb.models.problems import models_problems
 
+    found = _compared(ws, history)
+    problems = tuple(models_problems(ws.registry, history.service, replace(found, changes=())))
+    return (
+        NewRevisionResult(service=history.service, why="no revision was written", problems=problems)
+        if problems
+        else None
+    )
+
+
+def _made(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
+    """What `options` allow; the file is written unless it is a dry run or something would be lost."""
+    from aegisdb.models.drafting import drafting
+
     service = history.service
-    problems = tuple(models_problems(ws.registry, service, _compared(ws, history)))
-    why = _why(history, compared) if not problems else "autogenerate has no operation for what differs"
-    return NewRevisionResult(service=service, why=why, planned=planned, problems=problems)
+    renames = [text for text in options.rename.split(",") if text.strip()]
+    with drafting(ws, history, message, renames) as draft:
+        if not draft.operations:
+            return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
+        if options.dry_run:
+            return NewRevisionResult(service=service, operations=draft.operations, planned=True)
+        if draft.drops and not options.allow_drop:
+            raise _drop(service, draft)
+        return _written(ws, service, draft.write(message), draft.operations)
 
 
-def _planned(ws: Workspace, history: History, *, empty: bool) -> NewRevisionResult:
-    found: tuple[str, ...] = ()
-    if not empty:
-        if lost := _lost(ws, history):
-            return replace(lost, planned=True)
-        with _session_at_head(ws, history) as session:
-            draft = session.check()
-        found = draft.operations
-        if not found:
-            return _without_file(ws, history, draft.compared, planned=True)
-    return NewRevisionResult(service=history.service, operations=found, planned=True)
+def _drop(service: str, draft: Drafted) -> Refused:
+    hint = "bring the model back, or say --allow-drop"
+    if draft.could_be:
+        hint = f"if it is a rename: --rename {','.join(map(str, draft.could_be))}; else {hint}"
+    return Refused(
+        f"{service}: the models lack what the history has, so the revision would {'; '.join(draft.drops)};"
+        " nothing was written",
+        hint=hint,
+        code="drop",
+    )
 
 
 def _checked(message: str) -> str:
@@ -178,7 +178,7 @@ def _checked(message: str) -> str:
     return message
 
 
-def _empty(ws: Workspace, history: History, message: str) -> Draft:
+def _empty(ws: Workspace, history: History, message: str) -> Path:
     from aegisdb.postgres.address import Address, Secret
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_options import UNRECORDED
@@ -188,55 +188,38 @@ def _empty(ws: Workspace, history: History, message: str) -> Draft:
         return session.empty(message)
 
 
-def _autogenerate(ws: Workspace, history: History, message: str, *, allow_drop: bool) -> Draft:
-    with _session_at_head(ws, history) as session:
-        return session.autogenerate(message, allow_drop=allow_drop)
-
-
-@contextmanager
-def _session_at_head(ws: Workspace, history: History) -> Iterator[Session]:
-    """The service's env.py on a scratch database that has every history at head."""
-    from aegisdb.building import template
-    from aegisdb.building.proof_target import proving
-    from aegisdb.postgres.connection import connect
-    from aegisdb.postgres.scratch import scratch
-    from aegisdb.runtime.forkserver import warm_process
-    from aegisdb.runtime.session import Session
-    from aegisdb.runtime.step_options import StepOptions
-
-    warm_process(ws.registry)
-    ws = proving(ws)
-    with under_way(ws.listen, "database at head", history.service):
-        source = template(ws, "histories")
-    with scratch(ws.address(), template=source, label="new") as address:
-        with connect(address) as conn:
-            identity = conn.identity()
-        with (
-            under_way(ws.listen, "compare", history.service),
-            Session(ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)) as session,
-        ):
-            yield session
-
-
-def _written(ws: Workspace, service: str, draft: Draft) -> NewRevisionResult:
-    path = draft.path
-    if path is None:
-        raise AssertionError
+def _written(ws: Workspace, service: str, path: Path, operations: tuple[str, ...] = ()) -> NewRevisionResult:
     from aegisdb.revisions.parse import scan
 
-    return NewRevisionResult(
-        service=service, path=shown(path, ws.registry.root), revision=scan(path).id, operations=draft.operations
-    )
+    root = ws.registry.root
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return NewRevisionResult(service=service, path=str(shown), revision=scan(path).id, operations=operations)
 
 
-def _proven(ws: Workspace, result: NewRevisionResult) -> NewRevisionResult:
-    """Lint it, take it up, down and up; what the roundtrip finds becomes the result's problems, the file stays."""
+def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> NewRevisionResult:
+    """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
     from aegisdb.workflows.migrate.lint import lint_one
     from aegisdb.workflows.migrate.roundtrip import roundtrip
 
-    linted = lint_one(ws, result.service, result.revision)
-    found = roundtrip(ws, service=result.service, last=1)
-    return replace(result, proven=not found.problems, problems=found.problems, lint=linted)
+    service = result.service
+    linted = lint_one(ws, service, result.revision)
+    problems = roundtrip(ws, service=service, last=1).problems
+    problems = problems or tuple(_left(ws, service))
+    if not problems:
+        return replace(result, proven=True, lint=linted)
+    file = ws.registry.root / result.path
+    if options.discard:
+        file.unlink()
+    return replace(result, problems=problems, lint=linted, discarded=options.discard)
+
+
+def _left(ws: Workspace, service: str) -> Iterator[Problem]:
+    """What the models still have otherwise, with the new revision in the history."""
+    from aegisdb.models.problems import models_problems
+
+    found = _compared(ws, read_history(ws.registry, service))
+    for problem in models_problems(ws.registry, service, found):
+        yield replace(problem, hint="write it into the new file by hand, then invoke migrate.roundtrip --last 1")
 
 
 def _why(history: History, compared: int) -> str:

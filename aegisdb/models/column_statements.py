@@ -1,0 +1,127 @@
+"""Statements that change one column, and the options of sequences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.models.fact_parts import fact, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aegisdb.fingerprint import Change
+
+OWN_SEQUENCE = "nextval of its own sequence"
+_OPTIONS = {
+    "start ": "START WITH",
+    "increment ": "INCREMENT BY",
+    "min ": "MINVALUE",
+    "max ": "MAXVALUE",
+    "cache ": "CACHE",
+}
+
+
+def column_statements(change: Change, column: str) -> Iterator[tuple[str, str]]:
+    """Statements, and what each loses."""
+    table = f"ALTER TABLE {change.relation}"
+    if change.kind == "added":
+        yield f"{table} ADD COLUMN {column} {_defined(change.after)}", ""
+    elif change.kind == "removed":
+        yield f"{table} DROP COLUMN {column}", f"drop column {change.relation}.{column}"
+    elif _generated(change.before) != _generated(change.after):
+        yield from _generation(change, table, column)
+    else:
+        yield from ((sql, "") for sql in _altered(change, f"{table} ALTER COLUMN {column}", column))
+
+
+def _defined(facts: str) -> str:
+    words = []
+    for part in parts(facts):
+        if part.startswith("generated "):
+            kind, _, expression = part.removeprefix("generated ").partition(" ")
+            words.append(f"GENERATED ALWAYS AS ({expression}) {kind.upper()}")
+        elif part.startswith("identity "):
+            words.append(f"GENERATED {part.removeprefix('identity ').upper()} AS IDENTITY")
+        elif part.startswith(("storage ", "compression ", "statistics ", "with ")) or part.endswith("inherited"):
+            continue
+        else:
+            words.append("NOT NULL" if part.startswith("not null") else part)
+    return " ".join(words)
+
+
+def _generated(facts: str) -> str | None:
+    return fact(facts, "generated ")
+
+
+def _generation(change: Change, table: str, column: str) -> Iterator[tuple[str, str]]:
+    was, now = _generated(change.before), _generated(change.after)
+    if was and now and was.partition(" ")[0] == now.partition(" ")[0]:
+        yield f"{table} ALTER COLUMN {column} SET EXPRESSION AS ({now.partition(' ')[2]})", ""
+    elif was and not now and was.startswith("stored "):
+        yield f"{table} ALTER COLUMN {column} DROP EXPRESSION", ""
+    else:
+        # what is computed comes back by itself; what was written does not
+        loses = "" if was else f"drop column {change.relation}.{column}"
+        yield f"{table} DROP COLUMN {column}", loses
+        yield f"{table} ADD COLUMN {column} {_defined(change.after)}", ""
+
+
+def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
+    was, now = change.before, change.after
+    if fact(was, "identity ") and not fact(now, "identity "):
+        yield f"{alter} DROP IDENTITY"
+    default, old_default = fact(now, "default "), fact(was, "default ")
+    if default != old_default and old_default is not None:
+        yield f"{alter} DROP DEFAULT"
+    if _kind(was) != _kind(now):
+        yield f"{alter} TYPE {_kind(now)} USING {column}::{parts(now)[0]}"
+    if _not_null(now) and not _not_null(was):
+        yield f"{alter} SET NOT NULL"
+    yield from _identity(fact(was, "identity "), fact(now, "identity "), alter)
+    if _not_null(was) and not _not_null(now):
+        yield f"{alter} DROP NOT NULL"
+    if default != old_default and default == OWN_SEQUENCE:
+        yield from _counted(change, alter, column)
+    elif default != old_default and default is not None:
+        yield f"{alter} SET DEFAULT {default}"
+    if (storage := fact(now, "storage ")) and storage != fact(was, "storage "):
+        yield f"{alter} SET STORAGE {storage.upper()}"
+
+
+def _identity(was: str | None, now: str | None, alter: str) -> Iterator[str]:
+    if now and not was:
+        yield f"{alter} ADD GENERATED {now.upper()} AS IDENTITY"
+    elif now and now != was:
+        yield f"{alter} SET GENERATED {now.upper()}"
+
+
+def _kind(facts: str) -> str:
+    collation = fact(facts, "collate ")
+    return parts(facts)[0] + (f" COLLATE {collation}" if collation else "")
+
+
+def _not_null(facts: str) -> bool:
+    return any(part.startswith("not null") for part in parts(facts))
+
+
+def _counted(change: Change, alter: str, column: str) -> Iterator[str]:
+    """A sequence of its own, named as the server names them, that goes on behind the rows."""
+    space, _, table = change.relation.rpartition(".")
+    name = f'{space}."{table.strip(chr(34))}_{column.strip(chr(34))}_seq"'
+    kind = parts(change.after)[0]
+    yield f"CREATE SEQUENCE {name} AS {kind} OWNED BY {change.relation}.{column}"
+    yield f"SELECT setval('{name}', max({column})) FROM {change.relation}"  # noqa: S608  names as the catalog quotes them
+    yield f"{alter} SET DEFAULT nextval('{name}'::regclass)"
+
+
+def sequence_options(before: str, after: str, prefix: str = "") -> str:
+    """The options that differ, as in CREATE or ALTER SEQUENCE."""
+    words = [
+        f"{prefix}{word} {value}"
+        for beginning, word in _OPTIONS.items()
+        if (value := fact(after, beginning)) is not None and value != fact(before, beginning)
+    ]
+    was, now = "cycle" in parts(before), "cycle" in parts(after)
+    if was != now:
+        words.append(f"{prefix}{'CYCLE' if now else 'NO CYCLE'}")
+    return " ".join(words)

@@ -1,0 +1,165 @@
+"""The next revision of a service: autogenerate's operations, and statements for all that it does not see.
+
+It is done and undone on a scratch database at head before it is written. What is missing then, compared with the models
+after the upgrade and with the histories after the downgrade, comes behind autogenerate's operations.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aegisdb.building import template
+from aegisdb.building.proof_target import proving
+from aegisdb.errors import AegisError, Interrupted
+from aegisdb.fingerprint import diff, read
+from aegisdb.fingerprint.keys import parse
+from aegisdb.models.both_sides import BothSides
+from aegisdb.models.normal_form import differences
+from aegisdb.models.renames import proposed, wanted
+from aegisdb.models.statements import statements
+from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch
+from aegisdb.progress import under_way
+from aegisdb.runtime.forkserver import warm_process
+from aegisdb.runtime.session import Session
+from aegisdb.runtime.step_options import StepOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.models.both_sides import Sides
+    from aegisdb.models.renames import Rename
+    from aegisdb.models.statements import Statement
+    from aegisdb.postgres.address import Address
+    from aegisdb.revisions.history import History
+    from aegisdb.runtime.step_results import Draft, Steps
+    from aegisdb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Around:
+    """Statements around autogenerate's operations."""
+
+    first: tuple[Statement, ...] = ()
+    """Before the upgrade's: types that columns need."""
+    up: tuple[Statement, ...] = ()
+    down: tuple[Statement, ...] = ()
+    """Behind the upgrade's and behind the downgrade's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """What the revision would do."""
+
+    session: Session
+    draft: Draft
+    renames: tuple[Rename, ...]
+    could_be: tuple[Rename, ...]
+    """Renames that nobody asked for; without one they are a drop and an addition."""
+    around: Around = field(default_factory=Around)
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """In words, or as SQL."""
+        renames = tuple(f"rename {rename.old} to {rename.to}" for rename in self.renames)
+        first, then = (tuple(one.sql for one in some) for some in (self.around.first, self.around.up))
+        return (*renames, *first, *self.draft.operations, *then)
+
+    @property
+    def drops(self) -> tuple[str, ...]:
+        """Those that lose data."""
+        ours = tuple(one.loses for one in (*self.around.first, *self.around.up) if one.loses)
+        return tuple(dict.fromkeys((*self.draft.drops, *ours)))
+
+    def write(self, message: str) -> Path:
+        """Write the file."""
+        renames = [rename.step() for rename in self.renames]
+        back = [rename.step(back=True) for rename in reversed(self.renames)]
+        up: dict[str, Steps] = {"first": [*renames, *_steps(self.around.first)], "then": _steps(self.around.up)}
+        down: dict[str, Steps] = {"first": [], "then": [*back, *_steps(self.around.down)]}
+        return self.session.write_proposed(message, up, down)
+
+
+@contextmanager
+def drafting(ws: Workspace, history: History, message: str, renames: Sequence[str] = ()) -> Iterator[Drafted]:
+    """Compare, try and hand out the draft; its session lasts as long as the block.
+
+    Raises:
+        UsageError: `renames` fit no change.
+    """
+    warm_process(ws.registry)
+    ws = proving(ws)
+    service = history.service
+    with under_way(ws.listen, "database at head", service):
+        source = template(ws, "histories")
+    with under_way(ws.listen, "models", service):
+        both = BothSides(ws, source, ws)
+        sides = both.of(history)
+    changes = differences(sides.head, sides.models, sides.built.named)
+    chosen = wanted(renames, changes)
+    could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
+    with scratch(ws.address(), template=source, label="new") as address:
+        with connect(address) as conn:
+            identity = conn.identity()
+        options = StepOptions(listen=ws.listen, journal=False)
+        with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
+            draft = s.propose(message, both.objects(service), [rename.step() for rename in chosen])
+            trial = _Trial(both, sides, service, s, address)
+            around = trial.around(draft, changes, chosen)
+            yield Drafted(session=s, draft=draft, renames=chosen, could_be=could_be, around=around)
+
+
+class _Trial:
+    """Does and undoes a draft on a scratch database at head."""
+
+    def __init__(self, both: BothSides, sides: Sides, service: str, session: Session, address: Address) -> None:
+        self._both = both
+        self._sides = sides
+        self._service = service
+        self._session = session
+        self._address = address
+
+    def around(self, draft: Draft, changes: Sequence[Change], renames: Sequence[Rename]) -> Around:
+        """What has to come around the draft; only what has to come first where it fails: the proof tells why."""
+        if not changes and not draft.operations:
+            return Around()
+        kinds = [change for change in changes if _is_type_to_make(change, draft)]
+        first = tuple(statements(self._sides.head, self._sides.models, kinds))
+        try:
+            return self._tried(Around(first), renames)
+        except Interrupted:
+            raise
+        except AegisError:
+            return Around(first)
+
+    def _tried(self, known: Around, renames: Sequence[Rename]) -> Around:
+        session = self._session
+        session.attempt("upgrade", first=[*(rename.step() for rename in renames), *_steps(known.first)])
+        found = self._found()
+        left = differences(found, self._sides.models, self._sides.built.named)
+        up = tuple(statements(found, self._sides.models, left))
+        if up:
+            session.attempt("upgrade", then=_steps(up), operations=False)
+        session.attempt("downgrade", then=[rename.step(back=True) for rename in reversed(renames)])
+        found = self._found()
+        left = tuple(change for change in diff(found, self._sides.head) if change.kind != "reordered")
+        return Around(known.first, up, tuple(statements(found, self._sides.head, left)))
+
+    def _found(self) -> Fingerprint:
+        with connect(self._address) as conn:
+            return self._both.part(self._service, self._sides.built, read(conn), self._sides.models)
+
+
+def _is_type_to_make(change: Change, draft: Draft) -> bool:
+    if change.kind == "removed" or not change.object.startswith(("type ", "domain ")):
+        return False
+    name = parse(change.object)
+    return name.name not in draft.types and (name.schema, name.name) not in draft.touched
+
+
+def _steps(found: Sequence[Statement]) -> list[dict[str, str | None]]:
+    return [{"sql": one.sql} for one in found]

@@ -1,0 +1,42 @@
+"""Takes the facts of a fingerprint's line apart."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"""((?:'(?:[^']|'')*'|"(?:[^"]|"")*"|(?!;\ ).)*)(?:;\ |$)""", re.VERBOSE | re.DOTALL)
+_LATER = re.compile(
+    r"; (?:inherited|also inherited|clustered|replica identity|invalid index|invalid|index \S+|with [^;]*"
+    r"|tablespace \S+|triggers [^;]*|attached to \S+|statistics [^;]*)"
+)
+_VALUE = re.compile(r"'(?:[^']|'')*'")
+
+
+def parts(facts: str) -> list[str]:
+    """The facts, one by one; a semicolon in quotes separates nothing."""
+    return [found[1] for found in _PART.finditer(_unescaped(facts)) if found[1]]
+
+
+def fact(facts: str, beginning: str) -> str | None:
+    """What follows this beginning; None where no fact begins so."""
+    return next((part[len(beginning) :] for part in parts(facts) if part.startswith(beginning)), None)
+
+
+def definition(facts: str) -> str:
+    """The definition of a constraint or index, which PostgreSQL wrote, without what the fingerprint adds."""
+    first, *rest = parts(facts)
+    # a definition may hold a semicolon only in quotes
+    del rest
+    return _LATER.sub("", first)
+
+
+def enum_values(facts: str) -> list[str] | None:
+    """The values of an enum in their order, each as a literal; None for another type."""
+    listed = fact(facts, "enum (")
+    return None if listed is None else _VALUE.findall(listed)
+
+
+def _unescaped(facts: str) -> str:
+    if "\\" not in facts:
+        return facts
+    return re.sub(r"\\(.)", lambda found: {"n": "\n", "r": "\r"}.get(found[1], found[1]), facts)

@@ -1,0 +1,190 @@
+"""What a new revision is to do: autogenerate's operations that are about own objects, and statements of the engine's.
+
+A proposal is tried on a scratch database, up and down, before it is written: what is missing then the engine adds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import Operations, ops
+
+from . import revision_files
+from .error_report import describe
+from .model_build import named_types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .autogenerate_filter import Filter
+    from .channel import Message
+
+_COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
+_NO_CAST = "42804"
+_DROPS = ("Drop", "Remove", "Delete")
+_HARMLESS = frozenset({"DropIndexOp", "DropConstraintOp", "DropTableCommentOp"})
+"""Operations of Alembic's that begin like a drop and lose no data."""
+
+
+class Proposal:
+    """One proposal, from the comparison to the file."""
+
+    def __init__(self, context: Any, objects: Message) -> None:
+        self._context = context
+        self._own = {tuple(name) for name in objects["own"]}
+        self._others = {tuple(name) for name in objects["others"]}
+        self._filter: Filter | None = None
+
+    def look(self, heads: Any, migration: Any, filter_: Filter, first: Iterable[Message]) -> Message:
+        """Run autogenerate behind these steps; answer with what is left of it and whether data is lost."""
+        self._filter = filter_
+        with migration.connection.begin_nested() as aside:
+            _invoke(migration, map(_operation, first))
+            self._context.run_autogenerate(heads, migration)
+            aside.rollback()  # what came first is for the comparison alone
+        for script in self._scripts():
+            for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                self._sift(container)
+                for operation in revision_files.leaves(container):
+                    _name(operation)
+        found = [*self._leaves("upgrade_ops_list")]
+        return {
+            "operations": [revision_files.words(operation) for operation in found],
+            "drops": [revision_files.words(operation) for operation in found if self._loses(operation)],
+            "types": [*self._made_types(found, migration)],
+            "touched": [list(name) for operation in found for name in _foreign_names(operation)],
+        }
+
+    def attempt(self, migration: Any, request: Message) -> None:
+        """Do one direction of it on the scratch database, between the steps of the request."""
+        direction = f"{request['direction']}_ops_list"
+        try:
+            with migration.connection.begin_nested():
+                self._do(migration, request, direction)
+        except Exception as error:
+            if describe(error, kind="").get("sqlstate") != _NO_CAST or not request["operations"]:
+                raise
+            for script in self._scripts():
+                for container in getattr(script, direction):
+                    _cast(container, migration)
+            self._do(migration, request, direction)
+
+    def _do(self, migration: Any, request: Message, direction: str) -> None:
+        leaves = self._leaves(direction) if request["operations"] else ()
+        _invoke(migration, [*map(_operation, request["first"]), *leaves, *map(_operation, request["then"])])
+
+    def write(self, request: Message) -> str:
+        """Write the file, with the engine's steps around the operations."""
+        for script in self._scripts():
+            for direction, container in (("up", script.upgrade_ops), ("down", script.downgrade_ops)):
+                steps = request[direction]
+                container.ops[:0] = map(_operation, steps["first"])
+                container.ops += map(_operation, steps["then"])
+        return revision_files.write(self._context, request)
+
+    def _scripts(self) -> list[Any]:
+        return [script for script in self._context.generated_revisions if script.upgrade_ops is not None]
+
+    def _leaves(self, name: str) -> Iterator[Any]:
+        for script in self._scripts():
+            for container in getattr(script, name):
+                yield from revision_files.leaves(container)
+
+    def _sift(self, container: Any) -> None:
+        """Take out what is about objects of others, whichever class an extension of Alembic gave it."""
+        kept = []
+        for operation in container.ops:
+            if hasattr(operation, "ops"):
+                self._sift(operation)
+                if operation.ops:
+                    kept.append(operation)
+            elif self._is_own(operation):
+                kept.append(operation)
+        container.ops[:] = kept
+
+    def _is_own(self, operation: Any) -> bool:
+        table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
+        if table:
+            schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
+            return self._filter is None or self._filter.owns(str(table), schema)
+        names = [*_foreign_names(operation)]
+        return not any(_among(name, self._others) and not _among(name, self._own) for name in names)
+
+    def _loses(self, operation: Any) -> bool:
+        kind = type(operation).__name__
+        return kind.startswith(_DROPS) and kind not in _HARMLESS
+
+    def _made_types(self, found: list[Any], migration: Any) -> Iterator[str]:
+        """Names of the types that CREATE TABLE makes by itself."""
+        for operation in found:
+            if isinstance(operation, ops.CreateTableOp):
+                for column in operation.to_table().columns:
+                    for kind in named_types(column.type, migration.connection.dialect):
+                        yield str(kind.name)
+
+
+def _name(operation: Any) -> None:
+    """Name a constraint that the models leave to the server as the server does: by its name it is dropped again."""
+    if getattr(operation, "constraint_name", "named") is not None:
+        return
+    made = getattr(operation, "_reverse", None) or operation
+    if isinstance(made, ops.CreateUniqueConstraintOp):
+        table, columns, end = made.table_name, made.columns, "key"
+    elif isinstance(made, ops.CreateForeignKeyOp):
+        table, columns, end = made.source_table, made.local_cols, "fkey"
+    else:
+        return
+    operation.constraint_name = "_".join([table, *(str(getattr(one, "name", one)) for one in columns), end])
+
+
+def _cast(container: Any, migration: Any) -> None:
+    """Say how a column's values become others where PostgreSQL does not by itself; Alembic renders no USING."""
+    done = []
+    for operation in container.ops:
+        if hasattr(operation, "ops"):
+            _cast(operation, migration)
+        elif isinstance(operation, ops.AlterColumnOp) and operation.modify_type is not None:
+            preparer = migration.connection.dialect.identifier_preparer
+            table = ".".join(map(preparer.quote, filter(None, (operation.schema, operation.table_name))))
+            column = preparer.quote(operation.column_name)
+            kind = operation.modify_type.compile(dialect=migration.connection.dialect)
+            sql = f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind} USING {column}::{kind}"
+            done.append(ops.ExecuteSQLOp(_COLON.sub(r"\\:", sql)))
+            operation.modify_type = None
+            if not operation.has_changes():
+                continue
+        done.append(operation)
+    container.ops[:] = done
+
+
+def _among(name: tuple[str, str], names: set[tuple[str, ...]]) -> bool:
+    # an extension is in no schema, whatever schema its members are in
+    return name in names or ("", name[1]) in names
+
+
+def _foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
+    """Schema and name of what an operation that is about no table touches."""
+    if type(operation).__module__.startswith("alembic.operations"):
+        return
+    target = getattr(operation, "target", None) or operation
+    for attribute in ("signature", "name", "enum_name", "sequence_name", "type_name"):
+        name = getattr(target, attribute, None)
+        if isinstance(name, str):
+            yield str(getattr(target, "schema", None) or "public"), name.partition("(")[0].strip().strip('"')
+            return
+
+
+def _operation(step: Message) -> Any:
+    if "sql" in step:
+        return ops.ExecuteSQLOp(_COLON.sub(r"\\:", step["sql"]))
+    schema, table, column, to = step["schema"], step["table"], step["column"], step["to"]
+    if column:
+        return ops.AlterColumnOp(table, column, schema=schema, modify_name=to)
+    return ops.RenameTableOp(table, to, schema=schema)
+
+
+def _invoke(migration: Any, operations: Iterable[Any]) -> None:
+    invoke: Callable[[Any], Any] = Operations(migration).invoke
+    for operation in operations:
+        invoke(operation)
