@@ -71,7 +71,7 @@ class Drafted:
 
     @property
     def drops(self) -> tuple[str, ...]:
-        """Those that lose data."""
+        """Operations that lose data."""
         ours = tuple(one.loses for one in (*self.around.first, *self.around.up) if one.loses)
         return tuple(dict.fromkeys((*self.draft.drops, *ours)))
 

@@ -32,7 +32,7 @@ class ModelsCompared:
     """One service's models: what differs, and what could not be compared."""
 
     changes: tuple[Change, ...] = ()
-    """From the histories to the models."""
+    """Differences, from the histories to the models."""
     lost: tuple[LostModel, ...] = ()
     not_built: Mapping[str, str] = field(default_factory=dict)
     """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""

@@ -32,7 +32,7 @@ class Draft:
 
     operations: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
-    """Those operations that lose data."""
+    """Operations that lose data."""
     types: frozenset[str] = frozenset()
     """Names of types that its CREATE TABLE makes."""
     touched: frozenset[tuple[str, str]] = frozenset()
