@@ -163,3 +163,44 @@ def test_a_revision_without_a_message_is_refused(tmp_path: Path, database: Addre
     monorepo(tmp_path, database, ORDERS)
     assert invoke("migrate.new", "--service", "shop", "-m", "  ", cwd=tmp_path).code == 2
     assert invoke("migrate.new", "--service", "shp", "-m", "x", cwd=tmp_path).code == 2
+
+
+def test_a_rename_is_proposed_and_written_as_one_only_when_that_is_said(tmp_path: Path, database: Address) -> None:
+    note = "    note: Mapped[str | None] = mapped_column(sa.Text)\n"
+    add = 'op.execute("ALTER TABLE shop_items ADD note text")'
+    drop = 'op.execute("ALTER TABLE shop_items DROP note")'
+    revisions = (
+        Rev(id="s1", up=table("shop_items"), down='op.drop_table("shop_items")'),
+        Rev(id="s2", up=add, down=drop),
+    )
+    models = ITEMS + note.replace("note:", "remark:")
+    build_monorepo(tmp_path, {"shop": Svc(revisions=revisions, models=models)}, url=database.url())
+    new = ("migrate.new", "--service", "shop", "-m", "call it a remark")
+    ran = invoke(*new, cwd=tmp_path)
+    assert ran.code == 3
+    assert "--rename shop_items.note=remark" in ran.last
+    assert invoke(*new, "--rename", "shop_items.note=other", cwd=tmp_path).code == 2
+    ran = invoke(*new, "--rename", "shop_items.note=remark", "--format", "json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.json["result"]["operations"] == ["rename shop_items.note to remark"]
+    assert ran.json["result"]["proven"] is True
+    (path,) = new_files(tmp_path)
+    assert "new_column_name='remark'" in path.read_text()
+    assert "drop_column" not in path.read_text()
+
+
+def test_a_file_that_its_proof_rejects_is_said_to_be_kept_or_discarded(tmp_path: Path, database: Address) -> None:
+    models = ITEMS + "    price: Mapped[int | None]\n"
+    revisions = (Rev(id="s1", up=table("shop_items"), down='op.drop_table("shop_items")'),)
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=revisions, models=models)}, url=database.url())
+    template = root / "services/shop/alembic/script.py.mako"
+    template.write_text(template.read_text().replace('${downgrades if downgrades else "pass"}', "pass"))
+    new = ("migrate.new", "--service", "shop", "-m", "add price")
+    ran = invoke(*new, "--discard", cwd=root)
+    assert ran.code == 6, ran.err
+    assert "removed again" in ran.out
+    assert new_files(root) == []
+    ran = invoke(*new, cwd=root)
+    assert ran.code == 6, ran.err
+    assert "its own proof rejects the file; it is kept" in ran.out
+    assert len(new_files(root)) == 1
