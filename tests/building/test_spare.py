@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -28,6 +29,12 @@ from tests.seeds.shop import processes_naming
 from tests.workflows.project import INIT, SHOP
 
 _BACK_TO_BACK = 3
+_ITEM = """
+class Item(Base):
+    __tablename__ = "shop_items"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    price: Mapped[int | None]
+"""
 _WAIT = 120.0  # seconds: the machine may be busy
 
 
@@ -36,7 +43,7 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
     """A project with a server of its own."""
     port = free_port()
     more = {"project": f"spare{port}", "targets": {"local": {"server": "embedded", "port": port}}}
-    build_monorepo(tmp_path, {"shop": SHOP}, init=INIT, extra=more)
+    build_monorepo(tmp_path, {"shop": replace(SHOP, models=_ITEM)}, init=INIT, extra=more)
     (tmp_path / "services" / "shop" / "seed.sql").write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20);\n")
     made = _open(tmp_path)
     yield made
