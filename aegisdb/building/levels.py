@@ -126,13 +126,15 @@ def _explained(error: StatementFailed) -> StatementFailed:
 
 
 def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[str, ...]] | None) -> None:
+    from aegisdb.building.lived_order import database_to_follow
     from aegisdb.runtime.step_options import StepOptions
     from aegisdb.runtime.upgrade import apply_histories
 
+    live = database_to_follow(ws, address, to=revisions)
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
     options = StepOptions(listen=ws.listen)
-    apply_histories(ws.registry, address, identity, to=revisions, live=ws.address(), options=options)
+    apply_histories(ws.registry, address, identity, to=revisions, live=live, options=options)
 
 
 def _seeds(ws: Workspace, address: Address) -> None:

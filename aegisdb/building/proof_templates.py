@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import digest_chain
+from aegisdb.building.lived_order import database_to_follow
 from aegisdb.building.templates import (
     FilesChanged,
     alone,
@@ -64,6 +65,7 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
     there = next((i for i in range(len(names) - 1, 0, -1) if holds(conn, names[i - 1])), 0)
     source = names[there - 1] if there else base
     with scratch(ws.address(), template=source, label=f"template ground of {order[-1]}") as address:
+        live = database_to_follow(ws, address, services=order[there:])
         with connect(address) as there_conn:
             identity = there_conn.identity()
         apply_histories(
@@ -71,7 +73,7 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
             address,
             identity,
             services=order[there:],
-            live=ws.address(),
+            live=live,
             options=StepOptions(listen=ws.listen, journal=False),
         )
         if _names(ws, base, order) != names:
