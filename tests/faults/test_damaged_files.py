@@ -34,7 +34,7 @@ READERS = {
     "last-roundtrip.json": ("report",),
 }
 """Commands that read each kind. The server's state is in tests/servers."""
-TIMES = {"seconds", "bytes", "made", "at"}
+TIMES = {"seconds", "up_seconds", "down_seconds", "bytes", "made", "at"}
 BASE = """
 CREATE TABLE trail (id int PRIMARY KEY, what text);
 INSERT INTO trail VALUES (1, 'made');
