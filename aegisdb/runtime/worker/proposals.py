@@ -148,8 +148,14 @@ def _cast(container: Any, migration: Any) -> None:
             preparer = migration.connection.dialect.identifier_preparer
             table = ".".join(map(preparer.quote, filter(None, (operation.schema, operation.table_name))))
             column = preparer.quote(operation.column_name)
-            kind = operation.modify_type.compile(dialect=migration.connection.dialect)
-            sql = f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind} USING {column}::{kind}"
+            dialect = migration.connection.dialect
+            kind = operation.modify_type.compile(dialect=dialect)
+            # between two enums or domains there is no cast, but one to text and back
+            both = operation.existing_type is not None and all(
+                any(named_types(one, dialect)) for one in (operation.existing_type, operation.modify_type)
+            )
+            by = "::text" if both else ""
+            sql = f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind} USING {column}{by}::{kind}"
             done.append(ops.ExecuteSQLOp(_COLON.sub(r"\\:", sql)))
             operation.modify_type = None
             if not operation.has_changes():
