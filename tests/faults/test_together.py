@@ -45,7 +45,9 @@ def test_10_and_11_runs_at_once_take_turns(tmp_path: Path, database: Address) ->
                     runs = [
                         stack.enter_context(
                             running(
-                                tmp_path, "migrate.apply", "--service", service, env={"DATABASE_URL": address.url()}
+                                tmp_path,
+                                *("migrate.apply", "--service", service, "--accept", "missing-downgrade"),
+                                env={"DATABASE_URL": address.url()},
                             )
                         )
                         for service in ("a", "b", "a")

@@ -180,7 +180,9 @@ def test_a_psql_without_restrict_is_not_asked(database: Address, tmp_path: Path)
     fake = tmp_path / "bin" / "psql"
     fake.parent.mkdir()
     fake.write_text(
-        f'#!/bin/sh\n[ "$2" = --help=commands ] && exit 0\necho "$@" > {ran}\ncat "$(eval echo \\${{$#}})" >> {ran}\n'
+        '#!/bin/sh\n[ "$2" = --help=commands ] && exit 0\n'
+        'case "$*" in *"host=\'/dev/null/aegisdb\'"*) echo "nobody at /dev/null/aegisdb" >&2; exit 2;; esac\n'
+        f'echo "$@" > {ran}\ncat "$(eval echo \\${{$#}})" >> {ran}\n'
     )
     fake.chmod(0o755)
     path = tmp_path / "a.sql"
