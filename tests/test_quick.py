@@ -33,7 +33,7 @@ def test_that_forks():
     os.fork()
 
 def test_where_the_product_starts_it():
-    processes.run(["true"])
+    processes.run(["true"], timeout=5)
 """
 
 

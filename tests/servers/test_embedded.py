@@ -101,6 +101,7 @@ def test_address_imports_neither_psycopg_nor_psutil(up: EmbeddedServer, root: Pa
 _IMPORT_FREE = """
 from aegisdb.registry.types import *
 from aegisdb.servers import server_for
+from aegisdb.target_kinds.embedded import EmbeddedTarget
 def embedded(root, port):
     database = Database(name="aegis", user="aegis", password="x")
     file = RegistryFile(version=1, project="p", targets={"t": EmbeddedTarget(server="embedded")}, database=database)
