@@ -141,11 +141,10 @@ def test_a_url_without_tls_says_what_the_server_wants(trio: Path, secure: Addres
     assert "sslmode" in ran.last
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a library takes another's place on Linux only")
 def test_the_wheels_psql_borrows_tls_where_there_is_no_other(
     trio: Path, secure: Address, certificates: Certificates, tmp_path: Path
 ) -> None:
-    if sys.platform != "linux":
-        pytest.skip("a library takes another's place on Linux only")
     (tmp_path / "bin").mkdir()
     query = f"sslmode=verify-full&sslrootcert={certificates.authority}"
     for words in (("migrate.apply",), ("deploy.apply",), ("seed.run",)):
