@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,11 +53,10 @@ class Masker:
 
     def learn_url(self, url: str) -> None:
         """Hide the password of a URL, readable or not."""
-        try:
-            password = urlsplit(url).password
-        except ValueError:
-            return
-        if password:
+        # urlsplit gives up at a list of hosts with an address in brackets, and a password must be hidden all the same
+        login, found, _ = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
+        password = login.partition(":")[2]
+        if found and password:
             self.learn([password, unquote(password)])
 
     def __call__(self, text: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.url_hosts import read_hosts, redirected
 from aegisdb.postgres.url_parameters import require_known
 
+# as appendix B of RFC 3986 has it: urlsplit of newer Pythons refuses a list of hosts with an address in brackets
+_URL = re.compile(
+    r"[^:/?#]+://(?P<netloc>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?", re.DOTALL
+)
 _SECRET = {"sslpassword"}
 _OF_SEVERAL = {"target_session_attrs", "load_balance_hosts"}
 
@@ -74,13 +79,12 @@ class Address:
         scheme = url.partition("://")[0].split("+")[0]
         if scheme not in {"postgresql", "postgres"}:
             raise BadInput("the database URL does not start with postgresql://", hint=hint, code="url")
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            raise BadInput("the database URL cannot be read", hint=hint, code="url") from None
-        if parts.netloc.count("@") > 1 or parts.fragment or "@" in parts.path:
+        parts = _URL.fullmatch(url)
+        if parts is None:
+            raise BadInput("the database URL cannot be read", hint=hint, code="url")
+        login, _, hosts = parts["netloc"].rpartition("@")
+        if "@" in login or parts["fragment"] or "@" in parts["path"] or "[" in login or "]" in login:
             raise BadInput("the database URL has a character that must be encoded", hint=hint, code="url")
-        login, _, hosts = parts.netloc.rpartition("@")
         user, _, password = login.partition(":")
         (host, port), *others = read_hosts(hosts, hint)
         address = cls(
@@ -88,10 +92,10 @@ class Address:
             port=port,
             user=unquote(user),
             password=Secret(unquote(password)),
-            database=unquote(parts.path.lstrip("/")),
+            database=unquote(parts["path"].lstrip("/")),
             others=tuple(others),
         )
-        return address._with_parameters(parse_qsl(parts.query, keep_blank_values=True))
+        return address._with_parameters(parse_qsl(parts["query"] or "", keep_blank_values=True))
 
     def _with_parameters(self, query: list[tuple[str, str]]) -> Address:
         """The query's parameters, where those that libpq lets override the URL's own text become that text.

@@ -76,3 +76,10 @@ def test_passwords_of_the_environment_are_known() -> None:
     masker = Masker()
     learn_environment(masker, {"MY_PASSWORD": "hunter", "OTHER_URL": "postgresql://a:sup%40er@h/d", "HOME": "/root"})
     assert masker("hunter sup@er sup%40er /root") == "*** *** *** /root"
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:hun%40ter@h1,[::1]:7/db", "postgresql://me:hun%40ter@[::1/db"])
+def test_the_password_of_a_url_is_hidden_readable_or_not(url: str) -> None:
+    masker = Masker()
+    masker.learn_url(url)
+    assert masker("it said hun@ter and hun%40ter") == "it said *** and ***"

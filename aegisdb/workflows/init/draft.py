@@ -62,7 +62,10 @@ def name_of(folder: Path) -> str:
 
 def _database(tree: Tree, chosen: ComposeDatabase | None, url: str) -> list[str]:
     plain = re.sub(r"[^a-z0-9]+", "_", tree.root.name.lower()).strip("_") or "project"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # several hosts, one of them in brackets: the names are written by hand then
+        parts = urlsplit("")
     name = (chosen.name if chosen else "") or unquote(parts.path.lstrip("/")) or plain
     user = (chosen.user if chosen else "") or unquote(parts.username or "") or name
     init = chosen.init if chosen else ()
