@@ -80,7 +80,8 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def _production_watches(request: pytest.FixtureRequest) -> None:
     """In CI production is there from the first test to the last, whichever tests a process runs."""
     if os.environ.get("CI"):
-        request.getfixturevalue("production")
+        with _GUARD.paused():
+            request.getfixturevalue("production")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
@@ -105,6 +106,15 @@ class Guard:
     def _hear(self, event: str, about: tuple[object, ...]) -> None:
         if self.started is not None and event in _EVENTS:
             self.started.append(f"{event} {about[:2]}")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hear nothing of what belongs to the session and is only begun while a quick test is the first one."""
+        started, self.started = self.started, None
+        try:
+            yield
+        finally:
+            self.started = started
 
     def watch(self, item: pytest.Item) -> Iterator[None]:
         """Fail a quick test that started something."""
