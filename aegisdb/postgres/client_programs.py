@@ -25,7 +25,7 @@ _NOWHERE = "/dev/null/aegisdb"  # a socket's directory that cannot be: libpq get
 _UNTRIED = {"sslpassword", "passfile", "hostaddr", "application_name"}
 """Secret, or they would make the trial a connection."""
 _NEEDS_NO_TLS = {"disable", "allow", "prefer"}
-_LOCAL = ("127.0.0.1", "::1", "localhost", "/")
+_LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def find_psql(address: Address, bindir: Path | None) -> Program:
     for program in found:
         if _understands(program, tuple(sorted(trial.items()))):
             return program
-    if mode in _NEEDS_NO_TLS and address.host.startswith(_LOCAL):
+    if mode in _NEEDS_NO_TLS and (address.host in _LOCAL or address.host.startswith("/")):
         return found[0]
     raise Failed(
         f"no psql here does what the URL of {address} asks: {_said(found[-1], tuple(sorted(trial.items())))}",

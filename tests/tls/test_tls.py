@@ -219,3 +219,15 @@ def test_psql_is_one_that_does_what_the_url_asks(monkeypatch: pytest.MonkeyPatch
         assert find_psql(address(sslmode="verify-full", sslnegotiation="direct"), wheel).preload
     with pytest.raises(Failed, match="not installed"):
         find_psql(address(), None)
+
+
+@pytest.mark.child
+def test_a_psql_without_tls_is_for_this_machine_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    psql = tmp_path / "psql"
+    psql.write_text('#!/bin/sh\necho "sslmode value invalid when SSL support is not compiled in" >&2\nexit 2\n')
+    psql.chmod(0o755)
+    monkeypatch.setenv("PATH", os.devnull)
+    assert find_psql(replace(address(), host="localhost"), tmp_path).path == psql
+    for elsewhere in ("localhost.example", "127.0.0.1.example", "db.example"):
+        with pytest.raises(Failed, match="no psql here"):
+            find_psql(replace(address(), host=elsewhere), tmp_path)
