@@ -272,6 +272,10 @@ class NoDatabase(Unreachable):
     default_code = "no_database"
 
 
+class DatabaseRenamed(NoDatabase):
+    """The database of that name was renamed or dropped while this waited to be let in; there may be another by now."""
+
+
 class DatabaseClosed(Unreachable):
     """The server answers, and the database lets nobody in."""
 
@@ -298,6 +302,7 @@ __all__ = [
     "Busy",
     "CertificateRefused",
     "DatabaseClosed",
+    "DatabaseRenamed",
     "Difference",
     "Dirty",
     "Failed",

@@ -7,9 +7,10 @@ Importing psycopg takes 0.2 s, as much as Invoke itself; a psql child is there i
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from aegisdb.errors import DatabaseRenamed
 from aegisdb.postgres.session import (
     CONNECT_TIMEOUT,
     IDENTITY,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
 
+_RENAMED_MEANWHILE = 5
+"""How often to try again where the name went to another database while the server let us in (`db.reset` beside it)."""
 _programs: list[Path | None] = []  # where psql is, while a command goes lightly
 
 
@@ -38,6 +41,13 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         Unreachable: `unreachable`, or `login` (role, password, pg_hba), or `no_database`.
         Busy: the server has no free connection.
     """
+    for _ in range(_RENAMED_MEANWHILE):
+        with suppress(DatabaseRenamed):
+            return _open(address, application, timeout)
+    return _open(address, application, timeout)
+
+
+def _open(address: Address, application: str, timeout: float) -> Connection:
     if _programs and "psycopg" not in sys.modules:
         from aegisdb.postgres import ahead
 

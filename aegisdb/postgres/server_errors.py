@@ -11,6 +11,7 @@ from aegisdb.errors import (
     Busy,
     CertificateRefused,
     DatabaseClosed,
+    DatabaseRenamed,
     LoginRefused,
     NoAnswer,
     NoDatabase,
@@ -31,6 +32,7 @@ DIRECT = "give its direct address: `direct_url:` of the target, or DATABASE_URL_
 
 _BUSY = {"55P03": "lock_not_available", "55006": "object_in_use"}
 _NO_DATABASE = re.compile(r'database ".*" does not exist|no such database')
+_RENAMED = "just been dropped or renamed"
 _LOGIN = re.compile(
     r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry"
     r"|not permitted to log in|permission denied for database|authentication method"
@@ -92,7 +94,8 @@ def of_connecting(said: str, address: Address) -> AegisError:
     """Why libpq could not log in, from its text: it keeps no SQLSTATE of a failed start-up."""
     text = mask(said.strip(), address)
     if _NO_DATABASE.search(text):
-        return NoDatabase(
+        kind = DatabaseRenamed if _RENAMED in text else NoDatabase
+        return kind(
             f"the server at {_place(address)} has no database {address.database!r}",
             hint="invoke db.reset",
         )

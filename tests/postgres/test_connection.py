@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -12,9 +13,11 @@ import psycopg
 import pytest
 
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
+from aegisdb.postgres import connection
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.connection import Connection, connect
 from tests.postgres_server import PASSWORD, TestServer
+from tests.running import eventually
 
 
 @pytest.fixture
@@ -55,6 +58,41 @@ def test_identity_survives_a_rename_and_differs_in_a_copy(server: TestServer, da
     assert copied.key != before.key
     assert copied.system_identifier == before.system_identifier
     assert (after.host, after.port) == ("127.0.0.1", server.address.port)
+
+
+@pytest.mark.parametrize("client", ["psql", "psycopg"])
+def test_a_name_that_goes_to_another_database_meanwhile_leads_there(
+    server: TestServer, database: Address, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    """As `db.reset` and `db.restore` do beside us; PostgreSQL 18 refuses who waited for the lock of the former one."""
+    if client == "psql":
+        monkeypatch.setattr(connection, "_programs", [server.bindir])
+        monkeypatch.delitem(sys.modules, "psycopg")
+    live, beside, former = (f"{database.database}{tail}" for tail in ("", "_b", "_f"))
+    found: list[str] = []
+
+    def look() -> None:
+        with connect(database, timeout=20) as conn:
+            found.append(conn.value("SELECT current_setting('my.name')"))
+
+    with psycopg.connect(server.address.url(), autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{beside}"'.encode())
+        admin.execute(f"ALTER DATABASE \"{beside}\" SET my.name = 'the new one'".encode())
+        try:
+            with admin.transaction():
+                admin.execute(f'ALTER DATABASE "{live}" RENAME TO "{former}"'.encode())
+                admin.execute(f'ALTER DATABASE "{beside}" RENAME TO "{live}"'.encode())
+                looking = threading.Thread(target=look)
+                looking.start()
+                with psycopg.connect(server.address.url(), autocommit=True) as other:
+                    waits = b"SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'object'"
+                    assert eventually(lambda: other.execute(waits).fetchone() is not None)
+            looking.join(20)
+        finally:
+            for old, new in ((live, beside), (former, live)):
+                admin.execute(f'ALTER DATABASE "{old}" RENAME TO "{new}"'.encode())
+            admin.execute(f'DROP DATABASE "{beside}" WITH (FORCE)'.encode())
+    assert found == ["the new one"]
 
 
 def test_a_missing_database_has_its_own_code(server: TestServer) -> None:
