@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb import runners
 from aegisdb.errors import HistoryError
@@ -15,12 +16,18 @@ if TYPE_CHECKING:
 
 _PATIENCE = 120.0
 _ASK = """
-import importlib.util, json, sys
+import importlib.util, json, os, sys, sysconfig
 told = sys.stdout
 sys.stdout = sys.stderr
 sys.path.insert(0, sys.argv[1])
 fields, paths = json.load(sys.stdin)
-found = []
+found, read = [], set()
+
+def heard(event, args):
+    if event == "open" and isinstance(args[0], str) and "r" in (args[1] or ""):
+        read.add(os.path.abspath(args[0]))
+
+sys.addaudithook(heard)
 for number, path in enumerate(paths):
     try:
         spec = importlib.util.spec_from_file_location("_aegisdb_asked_%d" % number, path)
@@ -32,13 +39,26 @@ for number, path in enumerate(paths):
         found.append(plain)
     except BaseException as error:
         found.append("%s: %s" % (type(error).__name__, error))
-told.write(json.dumps(found))
+read |= {os.path.abspath(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
+library = sysconfig.get_path("stdlib") + os.sep
+own = lambda path: not path.startswith(library) or "-packages" + os.sep in path + os.sep
+# what is put there later may be imported then
+read = {path for path in read if not path.endswith(".pyc") and os.path.isfile(path)}
+read |= {os.path.abspath(path) for path in sys.path if os.path.isdir(path)}
+told.write(json.dumps([found, sorted(path for path in read if own(path))]))
 """
 
 
-def asked(
-    home: Path, runner: tuple[str, ...] | None, fields: Sequence[str], paths: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+class Asked(NamedTuple):
+    """What the files say, and what that rests on."""
+
+    values: dict[str, dict[str, Any]]
+    """By path."""
+    read: tuple[str, ...]
+    """Files that were imported or read for it, without those of Python itself, and folders where modules are found."""
+
+
+def asked(home: Path, runner: tuple[str, ...] | None, fields: Sequence[str], paths: Sequence[str]) -> Asked:
     """The values of these names by path, from importing the files.
 
     Raises:
@@ -47,7 +67,8 @@ def asked(
     request = json.dumps([list(fields), list(paths)])
     argv = [*runners.python(runner, home), "-c", _ASK, str(home)]
     done = run(argv, cwd=home, env=runners.environment(runner, home), stdin=request, timeout=_PATIENCE)
-    answers = json.loads(done.stdout) if done.returncode == 0 and done.stdout else [_last(done.stderr)] * len(paths)
+    told = json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
+    answers, read = told or ([_last(done.stderr)] * len(paths), ())
     found = dict(zip(paths, answers, strict=True))
     for path, answer in found.items():
         if isinstance(answer, str):
@@ -56,7 +77,8 @@ def asked(
                 where=path,
                 hint="write its ids and labels out, or let it be imported in the service's environment",
             )
-    return found
+    # each revision file stands for itself; another machine's paths say nothing here
+    return Asked(found, tuple(path for path in read if path not in found and os.path.exists(path)))  # noqa: PTH110  many
 
 
 def _last(text: str) -> str:

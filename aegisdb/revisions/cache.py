@@ -39,7 +39,7 @@ class Block(NamedTuple):
 class Listing:
     """The revision files of one service, as they are on disk now."""
 
-    def __init__(self, directories: Iterable[str], *, recursive: bool) -> None:
+    def __init__(self, directories: Iterable[str], *, recursive: bool, block: Block | None = None) -> None:
         self._settled = time.time_ns() - _SETTLED
         self._now: list[str] = []
         self._unsettled: set[int] = set()
@@ -48,6 +48,8 @@ class Listing:
         """By directory that was looked into: everything there that is no revision file."""
         for directory in directories:
             self._look(directory, recursive)
+        self.read = _parts(block)[2] if block is not None else []
+        """What else some ids rest on, as it is kept: imported files and folders of them."""
 
     def _look(self, directory: str, recursive: bool) -> None:  # noqa: FBT001  once for each directory
         with os.scandir(directory) as entries:
@@ -75,17 +77,19 @@ class Listing:
 
     @cached_property
     def now(self) -> bytes:
-        """What changes whenever any of the files does; paths first, then what each of them is."""
-        return _encoded(self.paths, self._now)
+        """What changes whenever any of the files does: paths and what each of them is, then the same of `read`."""
+        return _encoded(self.paths, self._now, self.read, [_identity(path, None) for path in self.read])
 
     def kept(self, known: int) -> bytes:
         """The same of the first `known` files, with no identity for one that may change without a trace."""
         kept = [_UNSETTLED if place in self._unsettled else now for place, now in enumerate(self._now[:known])]
-        return _encoded(self.paths[:known], kept)
+        return _encoded(self.paths[:known], kept, self.read, [_identity(path, self._settled) for path in self.read])
 
     def same(self, block: Block) -> dict[str, Any]:
-        """What is kept, by path, of those files that are still the same."""
-        paths, identities = (part.split("\0") for part in _decoded(block.listing).split("\0\0"))
+        """What is kept, by path, of those files that are still the same; nothing where an import has changed."""
+        paths, identities, read, before_read = _parts(block)
+        if [_identity(path, None) for path in read] != before_read:
+            return {}
         facts: list[list[Any]] = json.loads(block.body)
         before = {paths[fact[0]]: (identities[fact[0]], fact) for fact in facts}
         pairs = ((path, now, before.get(path)) for path, now in zip(self.paths, self._now, strict=True))
@@ -219,10 +223,21 @@ def revived(facts: list[Any], path: str) -> Revision:
     return revision
 
 
-def _encoded(paths: Sequence[str], identities: Sequence[str]) -> bytes:
+def _identity(path: str, settled: int | None) -> str:
+    try:
+        s = os.stat(path)  # noqa: PTH116  hundreds of them
+    except OSError:
+        return _UNREADABLE
+    if settled is not None and s.st_mtime_ns >= settled:
+        return _UNSETTLED
+    return f"{s.st_mtime_ns} {s.st_size} {s.st_ino} {s.st_ctime_ns}"
+
+
+def _encoded(*parts: Sequence[str]) -> bytes:
     # no name holds NUL, and no list an empty text
-    return "\0\0".join(("\0".join(paths), "\0".join(identities))).encode("utf-8", "surrogateescape")
+    return "\0\0".join("\0".join(part) for part in parts).encode("utf-8", "surrogateescape")
 
 
-def _decoded(listing: bytes) -> str:
-    return listing.decode("utf-8", "surrogateescape")
+def _parts(block: Block) -> list[list[str]]:
+    parts = block.listing.decode("utf-8", "surrogateescape").split("\0\0")
+    return [part.split("\0") if part else [] for part in parts]

@@ -18,7 +18,7 @@ from aegisdb.revisions.revision_map import arrange
 from aegisdb.revisions.summary import summarized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.parse import Revision
@@ -92,8 +92,8 @@ class _Reader:
         settings = alembic_settings(self._registry, name)
         locations = locate(self._registry, name, self._remembered)
         directories = dict.fromkeys(self._resolved(str(path)) for path in locations.versions)
-        listing = Listing(directories, recursive=locations.recursive)
         block = self._kept.get(name)
+        listing = Listing(directories, recursive=locations.recursive, block=block)
         revisions: Mapping[str, Revision] | None = None
         if block is None or block.listing != listing.now or block.heads == _UNORDERED:
             block, revisions = self._read(name, listing, block)
@@ -107,11 +107,12 @@ class _Reader:
     def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
         """Read those files that are not what they were, and keep all of them."""
         same = listing.same(block) if block is not None else {}
+        listing.read = listing.read if same else []
         found: list[Revision] = []
         arranged: dict[str, Revision] = {}
         try:
             # one by one: where a file cannot be read, those before it are kept
-            found.extend(self._scanned(name, listing.paths, same))
+            found.extend(self._scanned(name, listing, same))
             arranged = arrange(name, found)
         finally:
             # an abbreviation in `depends_on` means what the other files make of it
@@ -120,11 +121,11 @@ class _Reader:
             self._kept.put(name, block)
         return block, arranged
 
-    def _scanned(self, name: str, paths: Sequence[str], same: Mapping[str, list[Any]]) -> Iterator[Revision]:
+    def _scanned(self, name: str, listing: Listing, same: Mapping[str, list[Any]]) -> Iterator[Revision]:
         """Every file in order; those whose ids are no literals are run, all of them in one process."""
         read: dict[str, Revision] = {}
         run: list[str] = []
-        for path in paths:
+        for path in listing.paths:
             try:
                 read[path] = revived(same[path], path) if path in same else scan(Path(path))
             except NoLiteral:
@@ -136,9 +137,10 @@ class _Reader:
             from aegisdb.revisions.asked import asked
 
             service = self._registry.services[name]
-            values = asked(self._registry.root / service.path, service.runner, FIELDS, run)
-            read |= {path: scan(Path(path), values[path]) for path in run}
-        yield from (read[path] for path in paths)
+            answer = asked(self._registry.root / service.path, service.runner, FIELDS, run)
+            read |= {path: scan(Path(path), answer.values[path]) for path in run}
+            listing.read = sorted({*listing.read, *answer.read})
+        yield from (read[path] for path in listing.paths)
 
     def _resolved(self, path: str) -> str:
         """The path without symbolic links; services share most of the directories above theirs."""

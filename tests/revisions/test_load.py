@@ -301,6 +301,12 @@ except ImportError:
 """
 
 
+def _settle(home: Path) -> None:
+    """Make everything old: what has just been written may be written again in the same moment."""
+    for each in (home, *home.rglob("*")):
+        os.utime(each, (1, 1))
+
+
 @pytest.mark.child
 @pytest.mark.parametrize("runner", [None, (sys.executable,)], ids=["here", "runner"])
 def test_ids_that_no_text_tells_are_asked_once_of_the_service(tmp_path: Path, runner: tuple[str, ...] | None) -> None:
@@ -308,8 +314,7 @@ def test_ids_that_no_text_tells_are_asked_once_of_the_service(tmp_path: Path, ru
     home = tmp_path / "services" / "a"
     write(home / "words.py", 'LABEL = "expand"\n')
     file = write(home / "alembic" / "versions" / "b1.py", COMPUTED)
-    for each in (file, file.with_name("a1.py")):
-        os.utime(each, (1, 1))  # what has just been written may be written again in the same moment
+    _settle(home)
     registry = load(tmp_path / "services.yaml", {})
     for _ in range(2):
         revision = read_history(registry, "a").revisions["b1"]
@@ -320,3 +325,50 @@ def test_ids_that_no_text_tells_are_asked_once_of_the_service(tmp_path: Path, ru
     found = read_histories(registry)
     assert "No module named 'words'" in str(found["a"])
     assert not isinstance(found["b"], HistoryError), "the others are read"
+
+
+RESTS = """
+import json
+import pathlib
+from labels import LABEL
+
+pathlib.Path(__file__).with_suffix(".ran").open("a").write("x")
+revision = "b1"
+down_revision = None
+branch_labels = (LABEL, json.loads((pathlib.Path(__file__).parents[2] / "more.json").read_text()))
+try:
+    from later import NEEDS
+except ImportError:
+    NEEDS = "a1"
+depends_on = NEEDS
+"""
+
+
+@pytest.mark.child
+@pytest.mark.parametrize(
+    ("file", "text", "labels", "needs"),
+    [
+        ("constants.py", 'NAME = "contract"\n', ("contract", "more"), ("a1",)),
+        ("more.json", '"most"', ("expand", "most"), ("a1",)),
+        ("later.py", "NEEDS = ()\n", ("expand", "more"), ()),
+    ],
+    ids=["import of an import", "a file that is read", "a module that was missing"],
+)
+def test_ids_are_asked_anew_where_what_they_rest_on_changed(
+    tmp_path: Path, file: str, text: str, labels: tuple[str, ...], needs: tuple[str, ...]
+) -> None:
+    build_monorepo(tmp_path, {"a": Svc(revisions=(Rev(id="a1"),))})
+    home = tmp_path / "services" / "a"
+    write(home / "labels.py", "from constants import NAME as LABEL\n")
+    write(home / "constants.py", 'NAME = "expand"\n')
+    write(home / "more.json", '"more"')
+    asked = write(home / "alembic" / "versions" / "b1.py", RESTS)
+    _settle(home)
+    registry = load(tmp_path / "services.yaml", {})
+    for _ in range(3):
+        assert read_history(registry, "a").revisions["b1"].labels == ("expand", "more")
+    assert asked.with_suffix(".ran").read_text() == "x", "asked once while nothing changes"
+    write(home / file, text)
+    for _ in range(2):
+        revision = read_history(registry, "a").revisions["b1"]
+        assert (revision.labels, revision.depends_on) == (labels, needs)
