@@ -43,6 +43,21 @@ def package_directory(home: Path, runner: tuple[str, ...], package: str) -> Path
     return Path(found[-1])
 
 
+@cache
+def interpreter(home: Path, runner: tuple[str, ...]) -> str:
+    """The Python itself that `runner` starts in the folder `home`.
+
+    Raises:
+        Failed: the runner does not start.
+    """
+    from aegisdb import runners
+    from aegisdb.processes import run
+
+    argv = [*runners.python(runner, home), "-c", "import sys; print(sys.executable)"]
+    finished = run(argv, cwd=home, env=runners.environment(runner, home), timeout=120, check=True)
+    return finished.stdout.strip().splitlines()[-1]
+
+
 def is_installed(path: Path) -> bool:
     """Whether a file was put there by pip and the like: the next installation replaces what anybody changes in it."""
     return not _INSTALLED.isdisjoint(path.parts)

@@ -49,7 +49,7 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
         "pending": "Only what is not applied to the target's database.",
         "all": "Every revision.",
         "last": "The last N revisions of each service.",
-        "with_data": "Also on a clone of the seeded database, and count the rows.",
+        "with_data": "Also on the rows of the released state (the merge base, with its seeds), and count them.",
     },
     warm=True,
 )

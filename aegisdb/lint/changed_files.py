@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Failed, TimedOut, UsageError
-from aegisdb.processes import Finished, run
+from aegisdb.processes import Finished, child_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _PATIENCE = 30.0  # seconds for one question to git
+_CHECK_OUT = 300.0  # seconds: filters such as git-lfs may fetch something
 _TARGET_BRANCHES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 """What the two CI systems call the branch that a merge request wants to go to."""
 
@@ -91,6 +93,25 @@ def files_at(root: Path, commit: str, directories: Iterable[Path]) -> dict[Path,
     inside = [path for path in listed if path.suffix == ".py" and any(path.is_relative_to(d) for d in where)]
     texts = ((path, text_at(root, commit, path.relative_to(top))) for path in sorted(inside))
     return {path: text for path, text in texts if text is not None}
+
+
+def top_of(root: Path) -> Path | None:
+    """The top directory of the checkout that `root` is in; None where there is none, or no git."""
+    top = _line(root, "rev-parse", "--show-toplevel")
+    return Path(top) if top else None
+
+
+def check_out(top: Path, commit: str, directory: Path) -> None:
+    """Write all files of a commit into an empty directory; the checkout and its index stay as they are.
+
+    Raises:
+        Failed: git cannot, or does not end.
+    """
+    # not `git archive`, which leaves out what is marked export-ignore; nor a worktree, which others would see
+    with TemporaryDirectory() as own:
+        env = child_environment({"GIT_INDEX_FILE": str(Path(own) / "index")})
+        for words in (["read-tree", commit], ["checkout-index", "--all", f"--prefix={directory}/"]):
+            run(["git", *words], cwd=top, env=env, timeout=_CHECK_OUT, check=True)
 
 
 def _checked(root: Path, since: str) -> str:

@@ -66,13 +66,21 @@ class DataScope:
 
 
 class DataProver:
-    """Proves revisions of several services on one seeded scratch database."""
+    """Proves revisions of several services on one seeded scratch database, which has what is not in `new`."""
 
-    def __init__(self, ws: Workspace, seeded: str, version_tables: frozenset[str], watch: Watch) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        seeded: str,
+        version_tables: frozenset[str],
+        watch: Watch,
+        new: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self._ws = ws
         self._seeded = seeded
         self._version_tables = version_tables
         self._watch = watch
+        self._new = new
 
     def prove(self, scopes: Sequence[DataScope]) -> Iterator[RevisionProof]:
         """Prove the revisions of the scopes; `scopes` in the order in which services migrate."""
@@ -87,7 +95,8 @@ class DataProver:
     def _service(self, scope: DataScope, address: Address, conn: Connection) -> Iterator[RevisionProof]:
         history = scope.history
         above = history.descendants(history.revisions if scope.whole else scope.prove)
-        lowest = [revision for revision in history.ordered() if revision.id in above]
+        there = [revision for revision in history.ordered() if (history.service, revision.id) not in self._new]
+        lowest = [revision for revision in there if revision.id in above]
         blocked = ""
         with Session(
             self._ws.registry, history, address, conn.identity(), StepOptions(listen=self._ws.listen, journal=False)
@@ -109,16 +118,16 @@ class DataProver:
     ) -> RevisionProof:
         if revision.one_way is not None or self._ws.registry.services[history.service].one_way:
             return describe(history, revision, "one way")
-        before = self._contents(conn) if prove else Contents({}, {})
+        before = contents(conn, self._version_tables) if prove else Contents({}, {})
         code = "data_downgrade_failed"
         try:
             session.downgrade_one(revision.id)
             if not prove:
                 return describe(history, revision, "proven")
-            between = self._contents(conn)
+            between = contents(conn, self._version_tables)
             code = "data_upgrade_failed"
             session.upgrade_one(revision.id)
-            after = self._contents(conn)
+            after = contents(conn, self._version_tables)
             code = "data_downgrade_failed"
             session.downgrade_one(revision.id)
         except (Interrupted, Unreachable):
@@ -126,26 +135,30 @@ class DataProver:
         except AegisError as error:
             finding = failure(code, history, revision, error)
             return replace(describe(history, revision, "failed"), findings=(finding,))
-        return _judge(describe(history, revision, "proven"), before, between, after)
-
-    def _contents(self, conn: Connection) -> Contents:
-        """Rows and values of every table but the version tables."""
-        rows: dict[str, int] = {}
-        values: dict[str, tuple[int, int]] = {}
-        for schema, name, columns in conn.rows(_TABLES):
-            table = f"{schema}.{name}"
-            if table in self._version_tables:
-                continue
-            wanted = ", ".join(["count(*)", *(f"count({quote_ident(column)})" for column, _ in columns)])
-            found = conn.rows(f"SELECT {wanted} FROM ONLY {quote_ident(schema)}.{quote_ident(name)}")[0]  # noqa: S608  quoted
-            rows[table] = found[0]
-            for (column, number), count in zip(columns, found[1:], strict=True):
-                values[f"{table}.{column}"] = (number, count)
-        return Contents(rows, values)
+        return judge(describe(history, revision, "proven"), before, between, after)
 
 
-def _judge(proof: RevisionProof, before: Contents, between: Contents, after: Contents) -> RevisionProof:
-    """What the downgrade drops takes its rows and values along by nature; a table that stays must get its rows back."""
+def contents(conn: Connection, version_tables: frozenset[str]) -> Contents:
+    """Rows and values of every table but the version tables."""
+    rows: dict[str, int] = {}
+    values: dict[str, tuple[int, int]] = {}
+    for schema, name, columns in conn.rows(_TABLES):
+        table = f"{schema}.{name}"
+        if table in version_tables:
+            continue
+        wanted = ", ".join(["count(*)", *(f"count({quote_ident(column)})" for column, _ in columns)])
+        found = conn.rows(f"SELECT {wanted} FROM ONLY {quote_ident(schema)}.{quote_ident(name)}")[0]  # noqa: S608  quoted
+        rows[table] = found[0]
+        for (column, number), count in zip(columns, found[1:], strict=True):
+            values[f"{table}.{column}"] = (number, count)
+    return Contents(rows, values)
+
+
+def judge(proof: RevisionProof, before: Contents, between: Contents, after: Contents) -> RevisionProof:
+    """The proof with what a downgrade and an upgrade cost.
+
+    What the downgrade drops takes its rows and values along by nature; a table that stays must get its rows back.
+    """
     lost = {t: rows - after.rows.get(t, 0) for t, rows in before.rows.items() if after.rows.get(t, 0) < rows}
     findings = tuple(
         Finding(

@@ -21,6 +21,7 @@ FAULTS: Mapping[str, str] = {
     "upgrade_differs": "the second upgrade gives another schema",
     "foreign_object": "changes an object of another owner",
     "rows_lost": "loses rows",
+    "released_upgrade_failed": "upgrade fails on the rows of the released state",
     "data_upgrade_failed": "upgrade fails on seeded data",
     "data_downgrade_failed": "downgrade fails on seeded data",
 }

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from aegisdb.registry.document import Key
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Registry:
-    """Read services.yaml.
+def load(path: Path, environ: Mapping[str, str], dotenv: Path | None = None) -> Registry:
+    """Read services.yaml; `.env` is the one beside it, unless `dotenv` is another.
 
     Raises:
         RegistryError: everything that is wrong with it, each with file:line:column.
@@ -35,7 +35,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Registry:
     except OSError as error:
         raise BadInput(f"cannot read the registry: {error.strerror}", where=str(path), code="no_registry") from None
     draft = cache.draft_of(path, content)
-    variables = Variables(environ, path.parent / ".env")
+    variables = Variables(environ, dotenv or path.parent / ".env")
     interpolation = Interpolation(variables)
     plain = interpolation.fill(draft.plain)
     known = draft if draft.judged else None

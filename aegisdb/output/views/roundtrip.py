@@ -29,6 +29,8 @@ def roundtrip(result: Any) -> Iterator[Block]:
         if lines:
             yield Text(f"{proof.service} {proof.revision}", "heading")
             yield Text("\n".join(one_line(f"  {line}") for line in lines), verbatim=True)
+    if result.rows:
+        yield Text(one_line(result.rows))
     yield _summary(result, proofs)
 
 

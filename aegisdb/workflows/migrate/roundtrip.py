@@ -23,7 +23,6 @@ from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
 from aegisdb.ownership import Owners
 from aegisdb.package_lookup import how_to_fix
-from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
 from aegisdb.proofs.schema_proof import ServiceProver
@@ -35,6 +34,7 @@ from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.remembered_proofs import remember
 from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
+from aegisdb.workflows.migrate.roundtrip_with_data import add_data, prove_with_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,13 +87,16 @@ def roundtrip(
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     there = proving(ws) if order else ws
     proofs = _Run(there, histories).schema(order, scope) if order else {}
+    rows = ""
     if with_data and order:
-        _add_data(proofs, _Run(there, histories).data(order, scope))
+        rows, on_rows = _Run(there, histories).data(scope)
+        add_data(proofs, on_rows)
     found = tuple(proofs[name] for name in order)
     result = RoundtripResult(
         services=found,
         scope=words,
         with_data=with_data,
+        rows=rows,
         seconds=time.monotonic() - began,
         problems=(*_problems(found), *(problem for error in parts.errors.values() for problem in error.problems)),
     )
@@ -153,16 +156,9 @@ class _Run:
         size = -(-len(listed) // count)
         return [frozenset(listed[max(at - 1, 0) : at + size]) for at in range(0, len(listed), size)]
 
-    def data(self, order: list[str], scope: Scope) -> list[RevisionProof]:
-        """All services on one clone of the seeded database; services that need one of them are reverted first."""
-        tables = frozenset(Owners(self._ws.registry).version_tables)
-        dependents = _dependents(self._ws, self._histories, order)
-        scopes = [
-            DataScope(self._histories[name], scope.get(name, frozenset()), whole=name not in order)
-            for name in service_order(self._ws.registry, self._histories)
-            if name in order or name in dependents
-        ]
-        return list(DataProver(self._ws, template(self._ws, "seeds"), tables, self._sessions.append).prove(scopes))
+    def data(self, scope: Scope) -> tuple[str, tuple[RevisionProof, ...]]:
+        """The same on rows, and whose rows they are."""
+        return prove_with_data(self._ws, self._histories, scope, self._sessions.append)
 
     def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
         began = time.monotonic()
@@ -237,33 +233,6 @@ def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
     except NoDatabase:
         applied = dict.fromkeys(histories, ())
     return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
-
-
-def _dependents(ws: Workspace, histories: Mapping[str, History], order: Iterable[str]) -> frozenset[str]:
-    return frozenset(
-        name for name in histories if name not in order and set(order) & all_needs(ws.registry, histories, name)
-    )
-
-
-def _add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) -> None:
-    by_revision = {(proof.service, proof.revision): proof for proof in found}
-    for name, service in proofs.items():
-        merged = tuple(_merge(proof, by_revision.get((name, proof.revision))) for proof in service.revisions)
-        proofs[name] = replace(service, revisions=merged)
-
-
-def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
-    if data is None:
-        return proof
-    findings = (*proof.findings, *data.findings)
-    return replace(
-        proof,
-        status="failed" if findings else proof.status,
-        findings=findings,
-        notes=(*proof.notes, *data.notes),
-        rows_lost=data.rows_lost,
-        values_lost=data.values_lost,
-    )
 
 
 def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:

@@ -29,6 +29,8 @@ class RoundtripResult(Result):
     scope: str
     """In words: what was proven and why."""
     with_data: bool
+    rows: str = ""
+    """With data: in words, whose rows the revisions were proven on."""
     seconds: float
 
 

@@ -1,0 +1,125 @@
+"""The released state: the database as the merge base builds and seeds it, by its own files out of git.
+
+Its files are written below `.aegisdb/released/`, once a commit, and a template is built from them as from any other
+checkout, so one whose files are the same is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aegisdb.building import template
+from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.file_cache import make_state
+from aegisdb.lint.changed_files import check_out, default_branch, merge_base, top_of
+from aegisdb.package_lookup import interpreter
+from aegisdb.registry import load
+from aegisdb.revisions.load import good_histories
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.registry.types import Registry
+    from aegisdb.revisions.history import History
+    from aegisdb.workspace import Workspace
+
+_PLACE = "released"
+_KEPT = 86400.0  # seconds: a run of another branch may still read its own
+
+
+@dataclass(frozen=True)
+class Released:
+    """A template of the released state, and which revisions are newer."""
+
+    against: str
+    """In words, which commit it is."""
+    template: str
+    new: frozenset[tuple[str, str]]
+    """Service and revision."""
+
+
+class _NotThere(Exception):
+    """The reason why there is no released state, as its message."""
+
+
+def released_state(ws: Workspace, histories: Mapping[str, History]) -> Released | str:
+    """The released state of these services, built where it is not there yet; or why there is none."""
+    try:
+        return _released(ws, histories)
+    except _NotThere as why:
+        return str(why)
+
+
+def _released(ws: Workspace, histories: Mapping[str, History]) -> Released:
+    root = ws.registry.root
+    top, branch = top_of(root), default_branch(root)
+    commit = merge_base(root, branch) if top and branch else ""
+    if top is None or not commit:
+        raise _NotThere("git knows no merge base with a default branch here")
+    against = f"{branch} (merge base {commit[:10]})"
+    try:
+        registry = _registry(
+            ws.registry, _files(ws.registry, top, commit) / ws.registry.path.resolve().relative_to(top)
+        )
+        there = good_histories(registry)
+        _require_same(there, histories)
+        name = template(replace(ws, registry=registry), "seeds")
+    except (Interrupted, Unreachable):
+        raise
+    except AegisError as error:
+        raise _NotThere(f"{against} cannot be built: {error.message.splitlines()[0]}") from None
+    known = {(service, identifier) for service, history in there.items() for identifier in history.revisions}
+    every = {(service, identifier) for service, history in histories.items() for identifier in history.revisions}
+    return Released(against, name, frozenset(every - known))
+
+
+def _files(registry: Registry, top: Path, commit: str) -> Path:
+    """The directory with the files of a commit."""
+    place = registry.state / _PLACE
+    made = place / commit
+    if made.is_dir():
+        return made
+    make_state(registry.state)
+    place.mkdir(mode=0o700, exist_ok=True)
+    for other in place.iterdir():
+        if time.time() - other.stat().st_mtime > _KEPT:
+            shutil.rmtree(other, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(dir=place))
+    try:
+        check_out(top, commit, unfinished)
+        with suppress(OSError):  # somebody else has made it meanwhile
+            unfinished.rename(made)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return made
+
+
+def _registry(now: Registry, path: Path) -> Registry:
+    """The registry of that commit, without services that are left out now, in the environments that are there now."""
+    if not path.is_file():
+        raise _NotThere(f"there is no {now.path.name} at the merge base")
+    dotenv = now.root / ".env"
+    found = load(path, os.environ, dotenv)
+    left_out = load(now.path, os.environ).services.keys() - now.services.keys()
+    found = found.without(name for name in found.services if name in left_out)
+    services = dict(found.services)
+    for name, service in services.items():
+        home = now.root / service.path
+        if service.runner and home.is_dir():
+            # `poetry run` in another folder would be another environment, with nothing in it
+            services[name] = replace(service, runner=(interpreter(home, service.runner),))
+    return replace(found, file=replace(found.file, services=services))
+
+
+def _require_same(there: Mapping[str, History], histories: Mapping[str, History]) -> None:
+    for service, history in histories.items():
+        gone = there[service].revisions.keys() - history.revisions.keys() if service in there else ()
+        if gone:
+            raise _NotThere(f"{service} has no {', '.join(sorted(gone))} any more, which the merge base applies")

@@ -1,0 +1,84 @@
+"""`migrate.roundtrip --with-data`: the same revisions on rows, those of the released state where git has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aegisdb.building import template
+from aegisdb.ownership import Owners
+from aegisdb.proofs.data_proof import DataProver, DataScope
+from aegisdb.proofs.released_proof import ReleasedProver
+from aegisdb.proofs.released_state import released_state
+from aegisdb.revisions.order import all_needs, service_order
+
+if TYPE_CHECKING:
+    from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
+    from aegisdb.revisions.history import History
+    from aegisdb.runtime.session import Session
+    from aegisdb.workspace import Workspace
+
+Histories = Mapping[str, "History"]
+Scope = Mapping[str, frozenset[str]]
+Watch = Callable[["Session"], None]
+
+
+def prove_with_data(
+    ws: Workspace, histories: Histories, scope: Scope, watch: Watch
+) -> tuple[str, tuple[RevisionProof, ...]]:
+    """Whose rows they are, in words, and the proofs: new revisions go up on released rows, others down from there."""
+    released = released_state(ws, histories)
+    if isinstance(released, str):
+        rows = f"rows of the seeds at the new heads: {released}"
+        return rows, tuple(_down(ws, histories, scope, template(ws, "seeds"), frozenset(), watch))
+    new = {name: frozenset(r for r in ids if (name, r) in released.new) for name, ids in scope.items()}
+    old = {name: ids - new[name] for name, ids in scope.items()}
+    found = [*_down(ws, histories, old, released.template, released.new, watch)]
+    if any(new.values()):
+        order = service_order(ws.registry, histories)
+        scopes = [DataScope(histories[name], new.get(name, frozenset())) for name in order]
+        found += ReleasedProver(ws, released.template, _version_tables(ws), watch).prove(scopes)
+    return f"rows of the released state: {released.against}", tuple(found)
+
+
+def add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) -> None:
+    """Add what was found out with data to what was found out without."""
+    by_revision = {(proof.service, proof.revision): proof for proof in found}
+    for name, service in proofs.items():
+        merged = tuple(_merge(proof, by_revision.get((name, proof.revision))) for proof in service.revisions)
+        proofs[name] = replace(service, revisions=merged)
+
+
+def _down(
+    ws: Workspace, histories: Histories, scope: Scope, start: str, new: frozenset[tuple[str, str]], watch: Watch
+) -> Iterable[RevisionProof]:
+    """All services on one clone; services that need one of them are reverted first."""
+    order = {name for name, ids in scope.items() if ids}
+    if not order:
+        return ()
+    dependents = {name for name in histories if name not in order and order & all_needs(ws.registry, histories, name)}
+    scopes = [
+        DataScope(histories[name], scope.get(name, frozenset()), whole=name in dependents)
+        for name in service_order(ws.registry, histories)
+        if name in order | dependents
+    ]
+    return DataProver(ws, start, _version_tables(ws), watch, new).prove(scopes)
+
+
+def _version_tables(ws: Workspace) -> frozenset[str]:
+    return frozenset(Owners(ws.registry).version_tables)
+
+
+def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
+    if data is None:
+        return proof
+    findings = (*proof.findings, *data.findings)
+    return replace(
+        proof,
+        status="failed" if findings else proof.status,
+        findings=findings,
+        notes=(*proof.notes, *data.notes),
+        rows_lost=data.rows_lost,
+        values_lost=data.values_lost,
+    )
