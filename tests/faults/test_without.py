@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.faults.features import MUTATIONS, Mutation
+from tests.faults.features import MUTATIONS
+from tests.faults.mutants import Change, Mutation, answers, argument, call, instead, never, swap, text
 from tests.faults.test_table import functions_of, named
 from tests.invoke import ROOT
 
@@ -18,10 +19,53 @@ def test_each_fault_has_a_feature_that_can_be_taken_out() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.fault} {mutation.feature}")
-def test_its_text_is_there_once_and_tests_of_the_row_must_fail(mutation: Mutation) -> None:
+def test_its_place_is_there_once_and_tests_of_the_row_must_fail(mutation: Mutation) -> None:
     whole = (ROOT / "aegisdb" / mutation.file).read_text("utf-8")
     assert ast.dump(ast.parse(mutation.applied(whole))) != ast.dump(ast.parse(whole))
     tests = [test.partition("[")[0] for test in mutation.tests]
     assert tests
     assert set(tests) <= set(named()[mutation.fault])
     assert [test for test in tests if test.partition("::")[2] not in functions_of(test.partition("::")[0])] == []
+
+
+_TEXT = """
+class Shop:
+    def sell(self, goods):
+        # a remark
+        if not goods or self.closed:
+            raise ValueError("nothing")
+        return [pay(one, till="left") for one in goods if one.price]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (never("closed"), "if False:"),
+        (never("price"), "for one in goods if False]"),
+        (call("pay", "0"), "return [0 for one in goods"),
+        (argument("till", "None"), "till=None"),
+        (text("noth", "someth"), "ValueError('something')"),
+        (swap("self.closed", "False"), "goods or False:"),
+        (instead("ValueError", "return []"), "return []"),
+    ],
+)
+def test_a_change_is_found_by_a_word_of_its_function(change: Change, left: str) -> None:
+    assert left in _mutant("Shop.sell", change).applied(_TEXT)
+
+
+@pytest.mark.parametrize(
+    ("function", "change", "said"),
+    [
+        ("Shop.buy", answers("None"), "no such function"),
+        ("sell", never("open"), "fits 0 places"),
+        ("sell", swap("goods", "()"), "fits 2 places"),
+    ],
+)
+def test_a_mutant_that_went_stale_says_so(function: str, change: Change, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        _mutant(function, change).applied(_TEXT)
+
+
+def _mutant(function: str, change: Change) -> Mutation:
+    return Mutation(18, "selling", f"shop.py:{function}", (change,), ())

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.faults.features import MUTATIONS, Mutation
+from tests.faults.features import MUTATIONS
+from tests.faults.mutants import Mutation
 from tests.invoke import ROOT, environment
 
 _RIGHT = ("assert ", "AssertionError", "Failed: DID NOT RAISE")
