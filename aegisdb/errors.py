@@ -204,6 +204,12 @@ class Refused(AegisError):
     default_code = "refused"
 
 
+class TooFewSessions(Refused):
+    """The server, or a pooler before it, gives us fewer sessions at once than are needed."""
+
+    default_code = "pool_size"
+
+
 class Busy(AegisError):
     """Somebody else holds what is needed; nothing changed, safe to retry."""
 
@@ -323,6 +329,7 @@ __all__ = [
     "Terminated",
     "TimedOut",
     "TlsRefused",
+    "TooFewSessions",
     "Unreachable",
     "UsageError",
 ]

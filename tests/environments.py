@@ -58,6 +58,18 @@ def project_environment(config: pytest.Config, name: str, pyproject: str, *insta
     return _kept(config, name, make, pyproject, *install)
 
 
+def node_program(config: pytest.Config, name: str, *packages: str) -> Path:
+    """A program of these packages of npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed: apt-get install nodejs npm")
+
+    def make(home: Path) -> None:
+        _run([npm, "install", "--no-audit", "--no-fund", "--prefix", str(home), *packages], cwd=home)
+
+    return _kept(config, name, make, *packages) / "node_modules" / ".bin" / name
+
+
 def lend(made: Path, service: Path) -> None:
     """Put the project files of a kept environment into a service's folder; the packages are not copied."""
     for file in made.iterdir():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, Failed, HistoryError, LoginRefused, NoDatabase, Unreachable
+from aegisdb.errors import AegisError, Failed, HistoryError, LoginRefused, NoDatabase, TooFewSessions, Unreachable
 from aegisdb.progress import counted
 
 if TYPE_CHECKING:
@@ -135,6 +135,21 @@ class Patient:
             return dict(zip(self.good, told, strict=True))
 
 
+def _on_database(ws: Workspace, server: Connection | None) -> Connection:
+    """A session on the database; where there can be but one, in place of that to the server."""
+    from aegisdb.building.proof_target import proving
+
+    try:
+        return ws.connect()
+    except TooFewSessions:
+        if server is None:
+            raise
+        server.close()
+    with suppress(AegisError):
+        proving(ws)  # which may have to ask the target, and cannot do so later
+    return ws.connect()
+
+
 @contextmanager
 def examined(ws: Workspace) -> Iterator[Patient]:
     """The patient with what can be reached of its server and database; connections end with the block."""
@@ -151,7 +166,8 @@ def examined(ws: Workspace) -> Iterator[Patient]:
         # a hosted server may keep the role out of `postgres`
         if unreachable is None or isinstance(unreachable, LoginRefused | NoDatabase):
             try:
-                database = stack.enter_context(ws.connect())
+                database = stack.enter_context(_on_database(ws, server))
+                server = None if server is not None and server.closed else server
                 database.wait_briefly()
             except Unreachable as error:
                 unreachable = error

@@ -86,8 +86,8 @@ def route(patient: Patient) -> Iterator[Finding]:
     """What stands between this machine and the server, where it is another's."""
     if patient.ws.server.own:
         return
+    from aegisdb.postgres.capabilities import DIRECT
     from aegisdb.postgres.route import find_route
-    from aegisdb.postgres.server_errors import DIRECT
 
     found = find_route(patient.conn)
     if found.kind == "direct" and not found.standby:

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import AegisError, Busy, LoginRefused, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead
+from aegisdb.postgres.capabilities import CREATE_DATABASE
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
 from aegisdb.postgres.quoting import quote_literal
-from aegisdb.postgres.route import require_own, require_primary, require_undivided
+from aegisdb.postgres.route import require, require_own, require_primary, require_undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +153,7 @@ def replacing_lock(
         return
     require_primary(conn, command)
     require_undivided(conn, command)
+    require(conn, CREATE_DATABASE, command)
     conn.execute_soon(_KEPT_ALIVE)
     try:
         _lock_name(conn, _Waiting(address.database, wait, listen))

@@ -7,10 +7,11 @@ import select
 import socket
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import Unreachable
+from aegisdb.errors import NoAnswer, Unreachable
 
 try:
     import psycopg
@@ -23,6 +24,7 @@ except ImportError as error:
     ) from None
 
 from aegisdb.postgres import server_errors
+from aegisdb.postgres.capabilities import ENOUGH_SESSIONS
 from aegisdb.postgres.session import IDENTITY, Connection, begin_looking
 
 if TYPE_CHECKING:
@@ -34,7 +36,12 @@ if TYPE_CHECKING:
 
 _APPLICATION_BYTES = 63
 
+_TURNED_AWAY = "server closed the connection unexpectedly"
 _environment_lock = threading.Lock()
+_ENDING = 2.0  # seconds: a server with a single session has not seen yet that our last one has ended
+_POLL = 0.05
+_reached: set[tuple[tuple[str, int], ...]] = set()
+_open: weakref.WeakSet[DriverConnection] = weakref.WeakSet()
 
 
 class DriverConnection(Connection):
@@ -43,6 +50,8 @@ class DriverConnection(Connection):
     def __init__(self, address: Address, raw: psycopg.Connection[tuple[Any, ...]]) -> None:
         super().__init__(address)
         self._raw = raw
+        _open.add(self)
+        _reached.add(address.places)
         self._apart = False
         """Whether each look is a transaction of its own."""
 
@@ -198,15 +207,29 @@ def open_session(address: Address, *, application: str, timeout: float) -> Drive
     if password := address.password.reveal():
         parameters["password"] = password
     began = time.monotonic()
-    try:
-        with _without_libpq_environment():
-            raw = psycopg.connect(autocommit=True, prepare_threshold=None, **parameters)
-    except psycopg.Error as error:
-        raise server_errors.of_connecting(str(error), address) from None
+    raw = _connected(address, parameters)
     conn = DriverConnection(address, raw)
     if not (address.ours or address.socket):
         _require_answer(conn, max(1.0, timeout - (time.monotonic() - began)))
     return conn
+
+
+def _connected(address: Address, parameters: dict[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
+    deadline = time.monotonic() + _ENDING
+    while True:
+        try:
+            with _without_libpq_environment():
+                return psycopg.connect(autocommit=True, prepare_threshold=None, **parameters)
+        except psycopg.Error as error:
+            why = server_errors.of_connecting(str(error), address)
+        if not (isinstance(why, NoAnswer) and _TURNED_AWAY in why.message and address.places in _reached):
+            raise why
+        # it let us in before: a server that has a single session says no word of it
+        if ours := [one for one in list(_open) if not one.closed and one.address.places == address.places]:
+            raise ENOUGH_SESSIONS.refusal("this command", f"{address} gives us no other beside {len(ours)}")
+        if time.monotonic() > deadline:
+            raise why
+        time.sleep(_POLL)
 
 
 def _require_answer(conn: DriverConnection, seconds: float) -> None:

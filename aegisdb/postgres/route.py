@@ -11,17 +11,33 @@ import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, NoAnswer, Refused
+from aegisdb.errors import AegisError, NoAnswer, StatementFailed, TooFewSessions
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.capabilities import (
+    ADVISORY_LOCKS,
+    ENOUGH_SESSIONS,
+    ONE_SERVER,
+    OWN_DATABASES,
+    OWN_SESSION,
+    PRIMARY,
+    SESSIONS,
+    TRANSACTIONAL_DDL,
+)
 from aegisdb.postgres.connection import Between, connect
-from aegisdb.postgres.server_errors import DIRECT
+from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE
 
 if TYPE_CHECKING:
+    from aegisdb.postgres.capabilities import Capability
     from aegisdb.postgres.connection import Connection
 
-_SESSIONS = 4  # at once: of the lock, of our own statements, of env.py and of who watches it
 _TURNS = (0, 1, 2, 3, 1, 1, 0, 2, 0, 3, 3, 0)  # which session asks: no regular order, which a pooler could follow
 _PATIENCE = 10.0  # seconds
+_UNDONE_DDL = (
+    "BEGIN",
+    "CREATE TEMPORARY TABLE aegisdb_undone ()",
+    "ROLLBACK",
+    "SELECT to_regclass('pg_temp.aegisdb_undone') IS NULL",
+)
 _PRIMARY = re.compile(r"(?P<name>host|port)\s*=\s*'?(?P<value>[^\s']+)")
 
 
@@ -34,17 +50,23 @@ class Route:
     primary: str = ""
     """host:port of the standby's primary, where this role may know it."""
     shared: bool = False
-    """The pooler gives the server's sessions to others as well, between two transactions or statements."""
+    """Several sessions of ours are one of the server's, between two transactions or statements, or always."""
+    few: int = 0
+    """How many sessions we get at once, where they are too few for a writer."""
     splits: bool = False
     """Whether it is a pgpool-II, which may send reads to a standby that lags behind."""
 
     def __str__(self) -> str:
         by = {"direct": "", "pooler": "through a pooler", "proxy": "through a proxy, a tunnel or translated addresses"}
         words = [by[self.kind]] if by[self.kind] else []
-        if self.kind == "pooler":
+        if self.kind == "pooler" and not self.few:
             words = ["through a pooler that shares sessions" if self.shared else "through a pooler that keeps sessions"]
         if self.splits:
             words = ["through pgpool-II"]
+        if self.few:
+            words.append(f"{self.few} session(s) at once")
+        if self.kind == "proxy" and self.shared:
+            words.append("one session for all clients")
         if self.standby:
             words.append(f"a standby{f'; its primary is {self.primary}' if self.primary else ''}")
         return ", ".join(words) or "direct"
@@ -55,12 +77,24 @@ def find_route(conn: Connection) -> Route:
     identity, kind = conn.identity(), conn.between()
     if kind != "direct" and _is_pgpool(conn):
         return Route(kind, splits=True)
+    shared, few = (False, 0) if kind == "direct" or conn.address.ours else _sessions(conn, kind)
     return Route(
         kind,
         standby=identity.standby,
         primary=_primary(conn) if identity.standby else "",
-        shared=kind == "pooler" and _is_shared(conn),
+        shared=shared,
+        few=few,
     )
+
+
+def require(conn: Connection, capability: Capability, what: str) -> None:
+    """Refuse to go on without what the first question of a session tells.
+
+    Raises:
+        Refused: `capability`; nothing was touched.
+    """
+    if capability.name in conn.identity().lacks:
+        raise capability.refusal(what, f"role {conn.address.user!r} at {conn.address} has not got it")
 
 
 def require_own(conn: Connection, what: str) -> None:
@@ -69,20 +103,22 @@ def require_own(conn: Connection, what: str) -> None:
     `conn` is in no transaction. `what` names who asks.
 
     Raises:
-        Refused: `shared_session`; nothing was touched.
+        Refused: `shared_session`, `pool_size` or `capability`; nothing was touched.
     """
+    require(conn, ADVISORY_LOCKS, what)
     route = find_route(conn)
-    if route.shared or route.splits:
-        why = (
-            "gives the server's sessions to other clients between two transactions"
-            if route.shared
-            else "is a pgpool-II, which sends reads to a standby that may lag behind"
-        )
-        raise Refused(
-            f"{what} needs a session of its own, and {conn.address} {why}; nothing was touched",
-            hint=DIRECT,
-            code="shared_session",
-        )
+    if route.splits:
+        why = "is a pgpool-II, which sends reads to a standby that may lag behind"
+    elif route.shared and route.kind == "pooler":
+        why = "gives the server's sessions to other clients between two transactions"
+    else:
+        why = "has one session for all its clients" if route.shared else ""
+    if why:
+        raise OWN_SESSION.refusal(what, f"{conn.address} {why}")
+    if route.few:
+        raise ENOUGH_SESSIONS.refusal(what, f"{conn.address} gives us {route.few} of {SESSIONS}")
+    if not conn.address.ours:
+        _require_transactional_ddl(conn, what)
 
 
 def require_one_server(conn: Connection) -> None:
@@ -94,11 +130,8 @@ def require_one_server(conn: Connection) -> None:
         Refused: `shared_session`: a pgpool-II.
     """
     if conn.between() != "direct" and _is_pgpool(conn):
-        raise Refused(
-            f"{conn.address} is a pgpool-II, which sends reads to a standby that may lag behind; nothing was touched",
-            hint=DIRECT,
-            code="shared_session",
-        )
+        why = f"{conn.address} is a pgpool-II, which sends reads to a standby that may lag behind"
+        raise ONE_SERVER.refusal("this command", why)
 
 
 def require_primary(conn: Connection, what: str) -> None:
@@ -110,10 +143,10 @@ def require_primary(conn: Connection, what: str) -> None:
     if not conn.identity().standby:
         return
     primary = _primary(conn)
-    raise Refused(
-        f"{what} writes, and {conn.address} is a standby{f'; its primary is {primary}' if primary else ''}",
+    raise PRIMARY.refusal(
+        what,
+        f"{conn.address} is a standby{f', whose primary is {primary}' if primary else ''}",
         hint=f"name the primary{f' ({primary})' if primary else ''} in the target's URL, or choose another --target",
-        code="standby",
     )
 
 
@@ -121,45 +154,48 @@ def require_undivided(conn: Connection, what: str) -> None:
     """Refuse to use a session for databases that come and go, where a pooler would stay in them.
 
     Raises:
-        Refused: `shared_session`.
+        Refused: `shared_session`, `pool_size` or `capability`.
     """
-    conn.identity()
+    require(conn, ADVISORY_LOCKS, what)
     if conn.between() == "pooler":
-        raise Refused(
-            f"{what} needs databases of its own, and {conn.address} is a pooler, which would keep sessions in them;"
-            " nothing was touched",
-            hint=DIRECT,
-            code="shared_session",
-        )
+        raise OWN_DATABASES.refusal(what, f"{conn.address} is a pooler, which would keep sessions in them")
+    if conn.between() == "proxy":
+        require_own(conn, what)
 
 
-def _is_shared(conn: Connection) -> bool:
-    """Whether several sessions of ours meet in one server process, or one moves to another."""
+def _require_transactional_ddl(conn: Connection, what: str) -> None:
+    try:
+        *_, ((undone,),) = conn.results(_UNDONE_DDL)
+    except StatementFailed as error:
+        conn.execute("ROLLBACK")
+        if error.sqlstate == INSUFFICIENT_PRIVILEGE:  # no temporary tables for this role, which says nothing of others
+            return
+        raise TRANSACTIONAL_DDL.refusal(
+            what, f"{conn.address} refuses to make a table in one: {error.message}"
+        ) from None
+    if not undone:
+        raise TRANSACTIONAL_DDL.refusal(what, f"{conn.address} keeps a table whose transaction was rolled back")
+
+
+def _sessions(conn: Connection, kind: Between) -> tuple[bool, int]:
+    """Whether sessions of ours meet in one server process or one moves to another; how many, where they are too few."""
+    wanted, application = SESSIONS if kind == "pooler" else 2, "aegisdb: whose session"
     with ExitStack() as stack:
-        application = "aegisdb: whose session"
         sessions = [conn]
-        for given in range(1, _SESSIONS):
+        while len(sessions) < wanted:
             try:
                 sessions.append(stack.enter_context(connect(conn.address, application=application)))
-            except NoAnswer:
-                raise _too_few(conn, given) from None
+            except (NoAnswer, TooFewSessions):
+                return False, len(sessions)
         process_of, session_of = dict[int, int](), dict[int, int]()
-        for turn in _TURNS:
+        for turn in filter(range(wanted).__contains__, _TURNS):
             try:
                 process = sessions[turn].value_within("SELECT pg_backend_pid()", _PATIENCE)
             except TimeoutError:
-                raise _too_few(conn, turn) from None
+                return False, turn
             if process_of.setdefault(turn, process) != process or session_of.setdefault(process, turn) != turn:
-                return True
-    return False
-
-
-def _too_few(conn: Connection, given: int) -> Refused:
-    return Refused(
-        f"the pooler at {conn.address} gives us {given} session(s), and {_SESSIONS} are needed at once",
-        hint=f"raise its pool size, or {DIRECT}",
-        code="pool_size",
-    )
+                return True, 0
+    return False, 0
 
 
 def _is_pgpool(conn: Connection) -> bool:

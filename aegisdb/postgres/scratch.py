@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Busy
 from aegisdb.postgres import databases, markers
+from aegisdb.postgres.capabilities import CREATE_DATABASE
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
-from aegisdb.postgres.route import require_primary, require_undivided
+from aegisdb.postgres.route import require, require_primary, require_undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,7 @@ def scratch(
         return
     require_primary(conn, "a scratch database")
     require_undivided(conn, "a scratch database")
+    require(conn, CREATE_DATABASE, "a scratch database")
     if sweeping:
         sweep(conn, address.database)
     made = make(address, conn, template=template, label=label, wait=wait)

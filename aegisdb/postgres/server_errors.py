@@ -15,11 +15,11 @@ from aegisdb.errors import (
     LoginRefused,
     NoAnswer,
     NoDatabase,
-    Refused,
     StatementFailed,
     TlsRefused,
     Unreachable,
 )
+from aegisdb.postgres.capabilities import DIRECT, IDENTIFIER, TRANSACTION
 from aegisdb.postgres.masking import mask
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 from aegisdb.postgres.quoting import quote_ident
@@ -27,9 +27,8 @@ from aegisdb.postgres.quoting import quote_ident
 if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
 
-DIRECT = "give its direct address: `direct_url:` of the target, or DATABASE_URL_DIRECT beside DATABASE_URL"
-"""The hint of what needs a session of its own."""
-
+_UNUSABLE = {INSUFFICIENT_PRIVILEGE, "42883"}  # undefined_function
+_IDENTIFIER = IDENTIFIER.name.partition("(")[0]
 _BUSY = {"55P03": "lock_not_available", "55006": "object_in_use"}
 _NO_DATABASE = re.compile(r'database ".*" does not exist|no such database')
 _RENAMED = "just been dropped or renamed"
@@ -63,6 +62,8 @@ def of_statement(
     message = mask(said.strip(), address)
     if _SHARED.search(message):
         return _shared(address)
+    if sqlstate in _UNUSABLE and _IDENTIFIER in message:
+        return IDENTIFIER.refusal("every command", f"{address} says: {message}")
     if sqlstate in _BUSY:
         return Busy(message, code=_BUSY[sqlstate], hint=hint or "run the command again")
     return StatementFailed(
@@ -182,11 +183,9 @@ def _reason(text: str) -> str:
     return line.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().removeprefix("psql: error: ")
 
 
-def _shared(address: Address) -> Refused:
-    return Refused(
-        f"{address} is a pooler that gives away the session after each statement: it allows no transaction",
-        hint=DIRECT,
-        code="shared_session",
+def _shared(address: Address) -> AegisError:
+    return TRANSACTION.refusal(
+        "every command", f"{address} is a pooler that gives away the session after each statement"
     )
 
 

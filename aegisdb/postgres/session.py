@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.capabilities import LACKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5.0
 """Seconds for all of connecting, also when the port is open but nobody answers."""
 
-IDENTITY = """
+IDENTITY = f"""
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, d.datname,
            current_setting('server_version_num')::int, host(inet_server_addr()), inet_server_port(),
-           pg_is_in_recovery(), pg_backend_pid(), inet_client_port()
-      FROM pg_database d WHERE d.datname = current_database()"""
+           pg_is_in_recovery(), pg_backend_pid(), inet_client_port(), {LACKING}
+      FROM pg_database d WHERE d.datname = current_database()"""  # noqa: S608  constants of ours
 
 Between = Literal["direct", "pooler", "proxy"]
 """What stands between a session and its server."""
@@ -46,6 +47,7 @@ class Identity:
         host: the address the server answers on, "socket" on a Unix socket.
         port: the port the server answers on, 0 on a Unix socket.
         standby: it is in recovery, so nobody can write to it.
+        lacks: names of capabilities that this role or server has not.
     """
 
     system_identifier: int
@@ -55,6 +57,7 @@ class Identity:
     host: str = ""
     port: int = 0
     standby: bool = False
+    lacks: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -164,11 +167,11 @@ class Connection(ABC):
         return self._identity
 
     def _identified(self, row: Sequence[Any]) -> Identity:
-        system, oid, name, version, host, port, standby, self._pid, client_port = row
+        system, oid, name, version, host, port, standby, self._pid, client_port, lacks = row
         self._ports = client_port, port
         if not host and self.address.socket:  # the server that listens at the address as well
             host, port = self.address.host, self.address.port
-        return Identity(system, oid, name, version, host or "socket", port or 0, standby)
+        return Identity(system, oid, name, version, host or "socket", port or 0, standby, _names(lacks))
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -213,6 +216,10 @@ def begin_looking(statement_timeout: str = "") -> list[str]:
     limits = {"lock_timeout": _LOOK_TIMEOUT, "statement_timeout": statement_timeout}
     settings = [f"SET LOCAL {name} = '{value}'" for name, value in limits.items() if value]
     return ["SET TRANSACTION READ ONLY", "SET LOCAL client_min_messages = error", *settings]
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(filter(None, joined.split(", ")))
 
 
 def moment(value: datetime | str) -> datetime:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -41,6 +43,19 @@ def keeping(server: TestServer) -> Iterator[Address]:
     """PgBouncer in session mode."""
     with pgbouncer(server, "session") as address:
         yield address
+
+
+@pytest.fixture
+def managed(database: Address) -> Iterator[Address]:
+    """The database as its owner reaches it: no superuser, no CREATEDB, no login elsewhere."""
+    role = f"ci_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'C4n%a@r/y'".encode())
+        conn.execute(f'ALTER DATABASE "{database.database}" OWNER TO {role}'.encode())
+        yield replace(database, user=role)
+        conn.execute(f"DROP OWNED BY {role} CASCADE".encode())
+        conn.execute(f'ALTER DATABASE "{database.database}" OWNER TO aegis'.encode())
+        conn.execute(f"DROP ROLE {role}".encode())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""PgBouncer, pgpool-II and a hot standby of the tests' own, from Debian's packages; skipped where they are not."""
+"""PgBouncer, pgpool-II, PGlite and a hot standby of the tests' own; skipped where Debian's packages or npm are not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from aegisdb.postgres.address import Address
+from aegisdb.postgres.address import Address, Secret
+from tests.environments import node_program
 from tests.postgres_server import NOBODY, PASSWORD, TestServer, free_port
 from tests.running import eventually
+
+_PGLITE = ("@electric-sql/pglite@0.5.14", "@electric-sql/pglite-socket@0.2.17")
 
 
 @contextmanager
@@ -105,6 +108,15 @@ def pgpool(primary: TestServer, standby: TestServer) -> Iterator[Address]:
 
 
 @contextmanager
+def pglite(config: pytest.Config, sessions: int) -> Iterator[Address]:
+    """PostgreSQL in WebAssembly, which has one session; of so many clients at once each is given that one."""
+    server = node_program(config, "pglite-server", *_PGLITE)
+    port = free_port()
+    with _running([_installed("node"), str(server), "-p", str(port), "-m", str(sessions)], port, own=True):
+        yield Address("127.0.0.1", port, "postgres", Secret(""), "postgres")
+
+
+@contextmanager
 def hot_standby(primary: TestServer, *, delay: int = 0) -> Iterator[TestServer]:
     """A standby that follows the primary, `delay` seconds behind."""
     home = Path(tempfile.mkdtemp(prefix="aegisdb-test-"))
@@ -145,7 +157,8 @@ def hot_standby(primary: TestServer, *, delay: int = 0) -> Iterator[TestServer]:
 def _installed(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install {'pgpool2' if name == 'pgpool' else name}")
+        package = {"pgpool": "pgpool2", "node": "nodejs"}.get(name, name)
+        pytest.skip(f"{name} is not installed: apt-get install {package}")
     return found
 
 
@@ -167,9 +180,11 @@ def _home() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(argv: list[str], port: int) -> Iterator[None]:
+def _running(argv: list[str], port: int, *, own: bool = False) -> Iterator[None]:
+    """Run it until the end of the block, `own` as the account of the tests."""
     log = tempfile.TemporaryFile()  # noqa: SIM115  as long as the program runs
-    process = subprocess.Popen([*_unprivileged(), *argv], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    unprivileged = [] if own else _unprivileged()
+    process = subprocess.Popen([*unprivileged, *argv], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         if not eventually(lambda: process.poll() is not None or _listens(port), 30) or process.poll() is not None:
             log.seek(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,19 +33,6 @@ def others(server: TestServer) -> Iterator[TestServer]:
     running = start_server()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def managed(database: Address) -> Iterator[Address]:
-    """The database as its owner reaches it: no superuser, no CREATEDB, no login elsewhere."""
-    role = f"ci_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(database.url(), autocommit=True) as conn:
-        conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'C4n%a@r/y'".encode())
-        conn.execute(f'ALTER DATABASE "{database.database}" OWNER TO {role}'.encode())
-        yield replace(database, user=role)
-        conn.execute(f"DROP OWNED BY {role} CASCADE".encode())
-        conn.execute(f'ALTER DATABASE "{database.database}" OWNER TO aegis'.encode())
-        conn.execute(f"DROP ROLE {role}".encode())
 
 
 def choose(shop: Path, **targets: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import read_standings
 from aegisdb.building.buildable import buildable
+from aegisdb.building.proof_target import proving
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
 from aegisdb.errors import AegisError, HistoryError, Problem
@@ -89,6 +90,7 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     histories = read_histories(ws.registry)
     if service:
         alembic_settings(ws.registry, service)
+    proving(ws)  # before there is a session: a server may have a single one
     with ws.connect() as conn:
         standings = read_standings(conn, histories)
         parts = buildable(ws, service=service)
