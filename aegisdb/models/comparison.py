@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,21 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 _TYPES = frozenset({"type", "domain"})
+Heard = Callable[[str, ModelsCompared | AegisError], None]
+"""A listener to what was found about a service."""
+
+
+def _nobody(service: str, found: ModelsCompared | AegisError) -> None:
+    del service, found
 
 
 def compare_models(
-    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None
+    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None, heard: Heard = _nobody
 ) -> dict[str, ModelsCompared | AegisError]:
     """Compare the models of these services with the histories at head, by service; what cannot be loaded is an error.
 
-    `whole` knows all owners, where `ws` has only some of the services.
+    `whole` knows all owners, where `ws` has only some of the services. `heard` is told of each as it is known, in any
+    order and from any thread.
 
     Raises:
         RevisionFailed: a history does not build.
@@ -48,8 +56,10 @@ def compare_models(
     source = template(ws, "histories")
     kept = KeptComparisons(knowing.registry, source)
     known = {history.service: found for history in histories if (found := kept.get(history))}
+    for name, found in known.items():
+        heard(name, found)
     asked = [history for history in histories if history.service not in known]
-    made = _compare(ws, _Comparison(ws, knowing, source, kept), asked) if asked else {}
+    made = _compare(ws, _Comparison(ws, knowing, source, kept, heard), asked) if asked else {}
     return {history.service: known.get(history.service) or made[history.service] for history in histories}
 
 
@@ -65,18 +75,22 @@ def _compare(
 class _Comparison:
     """The histories at head, read once for all services."""
 
-    def __init__(self, ws: Workspace, knowing: Workspace, source: str, kept: KeptComparisons) -> None:
+    def __init__(self, ws: Workspace, knowing: Workspace, source: str, kept: KeptComparisons, heard: Heard) -> None:
         self._sides = BothSides(ws, source, knowing)
         self._kept = kept
+        self._heard = heard
 
     def tried(self, history: History) -> ModelsCompared | AegisError:
         """The comparison of one service, or why it failed."""
+        found: ModelsCompared | AegisError
         try:
-            return self._compared(history)
+            found = self._compared(history)
         except Interrupted:
             raise
         except AegisError as error:
-            return error
+            found = error
+        self._heard(history.service, found)
+        return found
 
     def _compared(self, history: History) -> ModelsCompared:
         since = time.time()

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from aegisdb.postgres.address import Address
+from aegisdb.progress import Event
+from aegisdb.workflows.migrate.verify import verify
+from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import execute
 from tests.monorepo import Rev, Svc, build_monorepo, table
 from tests.running import rows
@@ -20,11 +23,13 @@ class T(Base):
     __tablename__ = "{0}_t"
     id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
 """
+SEED = "INSERT INTO {0}_t VALUES (1) ON CONFLICT DO NOTHING;\n"
 
 
 def service(name: str, *, after: tuple[str, ...] = ()) -> Svc:
     made = Rev(id=f"{name}1", up=table(f"{name}_t"), down=f'op.execute("DROP TABLE {name}_t")')
-    return Svc(revisions=(made,), models=MODEL.format(name), after=after)
+    seeds = [{"sql": "seed.sql", "fills": [f"{name}_t"]}]
+    return Svc(revisions=(made,), models=MODEL.format(name), after=after, more={"seeds": seeds})
 
 
 @pytest.fixture
@@ -34,6 +39,8 @@ def broken(tmp_path: Path, database: Address) -> Iterator[Project]:
         services = {name: service(name) for name in ("good", "bad", "ill", "fine")}
         services["needy"] = service("needy", after=("ill",))
         build_monorepo(tmp_path, services, url="${THE_URL}", extra={"project": database.database})
+        for name in services:
+            (tmp_path / "services" / name / "seed.sql").write_text(SEED.format(name))
         ran = mine.invoke("migrate.apply")
         assert ran.code == 0, ran.err
         (tmp_path / "services/bad/alembic/versions/bad1.py").write_text("def (")
@@ -59,6 +66,20 @@ def test_verify_has_a_row_for_each_and_compares_the_others(broken: Project, data
     assert {error["code"] for error in told["errors"]} >= {"syntax", "environment", "needs_broken", "drift"}
     assert told["result"]["others"] == {}, "what a broken service made is no difference"
     assert ran.code == 1
+
+
+def test_verify_tells_each_row_as_it_is_known(broken: Project) -> None:
+    heard: list[Event] = []
+    ws = open_workspace(cwd=broken.root, environ=broken.env, listen=heard.append)
+    verify(ws)
+    told = [event.subject.rstrip(":") for event in heard if event.step == "verify"]
+    assert sorted(told) == ["bad", "fine", "good", "ill", "needy"]
+    assert told[0] == "bad", "what cannot be read is told before anything is built"
+    assert heard[0].subject == "bad:"
+    assert set(told[1:3]) == {"ill", "needy"}
+    notes = {event.subject: event.note for event in heard if event.step == "verify"}
+    assert notes["fine:"] == "at head, nothing else differs"
+    assert notes["ill:"] == "at head, not all of it was compared"
 
 
 @pytest.mark.parametrize(("name", "code"), [("fine", 0), ("ill", 1), ("bad", 6), ("needy", 1)])
@@ -95,6 +116,26 @@ def test_a_roundtrip_of_one_service_needs_no_other_to_be_readable(broken: Projec
     proofs = {one["service"]: one["revisions"][0]["status"] for one in answer(ran)["services"]}
     assert {name: proofs[name] for name in ("good", "fine")} == {"good": "proven", "fine": "proven"}
     assert "syntax" in {error["code"] for error in answer(ran)["errors"]}
+
+
+def test_an_unreadable_history_of_another_service_is_a_row_and_no_end(broken: Project) -> None:
+    for command in ("migrate.history", "seed.list", "seed.run", "seed.prove"):
+        ran = broken.invoke(command, "--format", "json")
+        told = answer(ran)
+        # seeds run on tables that are there: only what cannot be read is left out
+        found = told["services"] if command == "migrate.history" else told["result"]["seeds"]
+        assert [row["service"] for row in found] == ["good", "ill", "fine", "needy"], command
+        assert ([error["code"] for error in told["errors"]], ran.code) == (["syntax"], 6), command
+
+    later = broken.root / "services/good/alembic/versions/good2.py"
+    later.write_text("revision = 'good2'\ndown_revision = 'good1'\ndef upgrade(): pass\ndef downgrade(): pass\n")
+    for command in ("migrate.history", "migrate.sql", "seed.run"):
+        assert broken.invoke(command, "--service", "fine").code == 0, command
+    ran = broken.invoke("seed.run", "--service", "good")
+    assert (ran.code, "pending in good (1)" in ran.last) == (6, True), "its own revisions are what it waits for"
+    for command in ("migrate.sql", "seed.run"):
+        ran = broken.invoke(command, "--service", "bad")
+        assert (ran.code, "bad1.py" in ran.last) == (2, True), command
 
 
 def test_a_reset_names_what_stands_in_the_way_and_goes_on_without(broken: Project, database: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,19 @@ from aegisdb.models.comparison import compare_models
 from aegisdb.models.problems import models_problems, told
 from aegisdb.models.results import ModelsCompared
 from aegisdb.ownership import NOBODY
+from aegisdb.progress import Event
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.failures import NoMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aegisdb.applied.status import Standing
     from aegisdb.drift.schema_drift import Drift
     from aegisdb.fingerprint import Change
+    from aegisdb.progress import Listener
     from aegisdb.workspace import Workspace
 
 _ORDER = (
@@ -88,22 +91,56 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
         Unreachable: no server or no database.
     """
     histories = read_histories(ws.registry)
+    tell = _Rows(ws.listen)
     if service:
         alembic_settings(ws.registry, service)
     proving(ws)  # before there is a session: a server may have a single one
     with ws.connect() as conn:
         standings = read_standings(conn, histories)
-        parts = buildable(ws, service=service)
+        wanted = [name for name in standings if service in {"", name}]
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
+        tell.unreadable(standings[name] for name in wanted)
+        parts = buildable(ws, service=service)
         applied = {name: standing.applied for name, standing in standings.items()}
         found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
-    wanted = [name for name in standings if service in {"", name}]
     asked = [h for name in wanted if name not in parts.errors and (h := standings[name].history) is not None]
-    models = {**compare_models(parts.ws, asked, whole=ws), **parts.errors}
-    return _Verdict(ws, standings, found, altered, models, frozenset({*unexplained, *parts.errors})).result(
-        wanted, service
-    )
+    verdict = _Verdict(ws, standings, found, altered, parts.errors, frozenset({*unexplained, *parts.errors}))
+    for name in wanted:
+        if name in parts.errors and standings[name].history is not None:
+            tell.row(verdict.row(name))
+
+    def heard(name: str, models: ModelsCompared | AegisError) -> None:
+        tell.row(verdict.row(name, models))
+
+    verdict.take(compare_models(parts.ws, asked, whole=ws, heard=heard))
+    return verdict.result(wanted, service)
+
+
+class _Rows:
+    """Tells each service's row as it is known, for a person who waits."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen = listen
+        self._began = time.monotonic()
+
+    def unreadable(self, standings: Iterable[Standing]) -> None:
+        """Tell of those of which nothing more will be known."""
+        for standing in standings:
+            if standing.history is None:
+                self._tell(standing.service, standing.state)
+
+    def row(self, row: ServiceVerdict) -> None:
+        """Tell what was found."""
+        counts = (("models differ in", row.models), ("drift", row.drift), ("tampered", row.tampered))
+        found = [f"{word} {len(several)}" for word, several in counts if several]
+        several = (row.models, row.drift, row.tampered)
+        if not found:
+            found = ["nothing else differs" if None not in several else "not all of it was compared"]
+        self._tell(row.service, ", ".join([row.state, *found]))
+
+    def _tell(self, service: str, note: str) -> None:
+        self._listen(Event(step="verify", subject=f"{service}:", note=note, seconds=time.monotonic() - self._began))
 
 
 class _Verdict:
@@ -115,19 +152,23 @@ class _Verdict:
         standings: Mapping[str, Standing],
         found: Drift,
         altered: Mapping[str, tuple[str, ...]],
-        models: Mapping[str, ModelsCompared | AegisError],
+        errors: Mapping[str, AegisError],
         unexplained: frozenset[str],
     ) -> None:
         self._ws = ws
         self._standings = standings
         self._altered = altered
-        self._models = models
+        self._models: dict[str, ModelsCompared | AegisError] = dict(errors)
         self._changes = dict(found.changes)
         self._live = found.live
         self._unexplained = unexplained
         # what cannot be built cannot be compared
         for name in unexplained:
             self._changes.pop(name, None)
+
+    def take(self, models: Mapping[str, ModelsCompared | AegisError]) -> None:
+        """Take what was found out about the models; what is an error already stays one."""
+        self._models = {**models, **self._models}
 
     def result(self, wanted: list[str], only: str) -> VerifyResult:
         """The result for these services; with `only` the rest of the database is left out."""
@@ -138,14 +179,15 @@ class _Verdict:
         problems += [_invalid_problem(name) for name in invalid]
         problems.sort(key=lambda p: (p.exit_code, _ORDER.index(p.code) if p.code in _ORDER else -1))
         return VerifyResult(
-            services=tuple(self._row(name) for name in wanted),
+            services=tuple(self.row(name) for name in wanted),
             others={owner or "nobody": tuple(map(_difference, changes)) for owner, changes in others.items()},
             invalid_indexes=invalid,
             problems=tuple(problems),
         )
 
-    def _row(self, name: str) -> ServiceVerdict:
-        standing, models = self._standings[name], self._models.get(name)
+    def row(self, name: str, found: ModelsCompared | AegisError | None = None) -> ServiceVerdict:
+        """The row of a service, its models taken from `found` where they are not kept here yet."""
+        standing, models = self._standings[name], found or self._models.get(name)
         return ServiceVerdict(
             service=name,
             applied=standing.applied,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.results import Result
 from aegisdb.seeds import ledger, seed_digest, seeds_of
-from aegisdb.workflows.seed.run import seeding_services
+from aegisdb.workflows.seed.run import seeding
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,11 +45,12 @@ def seed_list(ws: Workspace, *, service: str = "") -> SeedListResult:
     Raises:
         BadInput: the registry, or a seed's file is missing. Unreachable: the server.
     """
-    services = seeding_services(ws.registry, service)
+    found = seeding(ws, service)
     with ws.connect() as conn:
         runs = ledger.read(conn)
-    wanted = seeds_of(ws.registry, services)
-    return SeedListResult(seeds=tuple(_listed(ws.registry, name, seed, runs) for name, seed in wanted))
+    wanted = seeds_of(ws.registry, found.services)
+    seeds = tuple(_listed(ws.registry, name, seed, runs) for name, seed in wanted)
+    return SeedListResult(seeds=seeds, problems=found.problems)
 
 
 def _listed(registry: Registry, service: str, seed: Seed, runs: dict[tuple[str, str], ledger.LedgerRow]) -> ListedSeed:

@@ -12,7 +12,7 @@ from aegisdb.proofs.second_run import look, what_changed
 from aegisdb.results import Result
 from aegisdb.seeds import run_seed, seeds_of
 from aegisdb.seeds.sequences import Behind, sequences_behind
-from aegisdb.workflows.seed.run import require_at_head, seeding_services
+from aegisdb.workflows.seed.run import require_at_head, seeding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,15 +59,17 @@ def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
     from aegisdb.building.proof_target import proving
     from aegisdb.postgres.scratch import scratch
 
-    services, there = seeding_services(ws.registry, service), proving(ws)
+    found = seeding(ws, service)
+    ws = found.ws
+    there = proving(ws)
     if there is ws:
-        require_at_head(ws.registry, ws.address())
+        require_at_head(found.histories, ws.address())
     source = template(there, "histories") if there is not ws else there.address().database
     with scratch(there.address(), template=source, label="seed.prove", wait=ws.lock_wait) as clone:
-        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds_of(ws.registry, services))
+        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds_of(ws.registry, found.services))
     on = "" if there is ws else f"a new database on target {there.target}"
     problems = tuple(problem for seed in proven for problem in _problems(seed))
-    return SeedProveResult(seeds=proven, proven_on=on, problems=problems)
+    return SeedProveResult(seeds=proven, proven_on=on, problems=(*found.problems, *problems))
 
 
 def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
