@@ -31,7 +31,7 @@ class Seeding:
     ws: Workspace
     """Without the services that do not matter here."""
     services: tuple[str, ...]
-    """Those with seeds, in cross-service order."""
+    """Services with seeds, in cross-service order."""
     histories: Mapping[str, History]
     """Histories that must be at head before."""
     problems: tuple[Problem, ...] = ()
