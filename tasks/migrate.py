@@ -77,6 +77,7 @@ def roundtrip(
         "empty": "Write a revision without operations.",
         "rename": "What went is what came: OLD=NEW for a table, TABLE.OLD=NEW for a column; several with commas.",
         "discard": "Remove the file again when its own proof rejects it.",
+        "with_test": "Also write a test of it, with rows to fill in.",
         "owns": "Add models that nobody owns to `owns` of the service in services.yaml.",
     },
     writes=True,
@@ -90,6 +91,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     allow_drop: bool = False,
     rename: str = "",
     owns: bool = False,
+    with_test: bool = False,
     discard: bool = False,
     dry_run: bool = False,
 ) -> Result:
@@ -100,8 +102,8 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     """
     from aegisdb.workflows.migrate.new import NewOptions, new_revision
 
-    options = NewOptions(empty=empty, allow_drop=allow_drop, rename=rename, owns=owns, discard=discard, dry_run=dry_run)
-    return new_revision(ws, service, message, options)
+    chosen = {"empty": empty, "allow_drop": allow_drop, "owns": owns, "with_test": with_test, "discard": discard}
+    return new_revision(ws, service, message, NewOptions(**chosen, rename=rename, dry_run=dry_run))
 
 
 @task(writes=True, warm=True)

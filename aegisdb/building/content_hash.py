@@ -10,6 +10,7 @@ from aegisdb.building.levels import LEVELS, init_files
 from aegisdb.deploy.ledger import deploy_files
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
+from aegisdb.revisions.row_tests import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,7 +87,7 @@ def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     script, home = str(places.script), str(places.home)  # texts: Path objects take half of the time
     versions = dict.fromkeys(map(str, places.versions))
     for directory in (script, *(path for path in versions if not f"{path}/".startswith(f"{script}/"))):
-        yield from _contents(sorted(_below(directory, history.beside)))
+        yield from _contents(path for path in sorted(_below(directory, history.beside)) if not path.endswith(SUFFIX))
     for package in sorted(_local_imports(home, summary.imports) - {script}):
         yield from _contents(sorted(_below(package)) if os.path.isdir(package) else _own_files([package]))
 

@@ -23,6 +23,10 @@ FAULTS: Mapping[str, str] = {
     "rows_lost": "loses rows",
     "released_upgrade_failed": "upgrade fails on the rows of the released state",
     "data_upgrade_failed": "upgrade fails on seeded data",
+    "test_failed": "its test does not run",
+    "test_upgrade_failed": "upgrade fails on the rows of its test",
+    "test_downgrade_failed": "downgrade fails on the rows of its test",
+    "rows_differ": "gives other rows than its test",
     "data_downgrade_failed": "downgrade fails on seeded data",
 }
 """Codes of findings and how they begin."""

@@ -140,6 +140,8 @@ def new(result: Any) -> Iterator[Block]:
         return
     yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)
+    if result.test and not result.discarded:
+        yield Text(f"{result.test}: rows to fill in", "name")
     if result.proven:
         yield Text("up, down and up again on a scratch database: clean, and the models agree", "ok")
     elif result.problems:

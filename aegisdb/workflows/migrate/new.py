@@ -41,6 +41,8 @@ class NewRevisionResult(Result):
     """The new revision was taken up, down and up on a scratch database."""
     lint: tuple[Finding, ...] = ()
     """What migrate.lint says about it; told and not failed, because the file is still to be looked through."""
+    test: str = ""
+    """File with rows to fill in, relative to services.yaml."""
     discarded: bool = False
     """Its proof rejected the file, and it was removed again."""
     planned: bool = False
@@ -61,6 +63,8 @@ class NewOptions:
     """Remove the file when its own proof rejects it."""
     dry_run: bool = False
     """Only say which operations the file would have."""
+    with_test: bool = False
+    """Also write a test of it, to be filled in."""
     owns: bool = False
     """Add models that nobody owns to `owns` of the service, in services.yaml."""
 
@@ -91,9 +95,10 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
         history = _with_one_head(ws, service)
         if options.empty:
-            return _written(ws, service, _empty(ws, history, text))
+            return _with_test(ws, history, _written(ws, service, _empty(ws, history, text)), options)
         ws = _with_owned(ws, history) if options.owns else ws
         made = _unwritable(ws, history) or _made(ws, history, text, options)
+        made = made if made.why else _with_test(ws, history, made, options)
     return made if made.why else _proven(ws, made, options)
 
 
@@ -196,6 +201,20 @@ def _written(ws: Workspace, service: str, path: Path, operations: tuple[str, ...
     return NewRevisionResult(service=service, path=str(shown), revision=scan(path).id, operations=operations)
 
 
+def _with_test(ws: Workspace, history: History, result: NewRevisionResult, options: NewOptions) -> NewRevisionResult:
+    from aegisdb.files import replace_file, shown
+    from aegisdb.revisions.parse import scan
+    from aegisdb.revisions.row_tests import new_file, skeleton
+
+    if not options.with_test or not result.path:
+        return result
+    revision = scan(ws.registry.root / result.path)
+    path = new_file(history, revision)
+    path.parent.mkdir(exist_ok=True)
+    replace_file(path, skeleton(revision))
+    return replace(result, test=shown(path, ws.registry.root))
+
+
 def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> NewRevisionResult:
     """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
     from aegisdb.workflows.migrate.lint import lint_one
@@ -210,6 +229,8 @@ def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> Ne
     file = ws.registry.root / result.path
     if options.discard:
         file.unlink()
+        if result.test:
+            (ws.registry.root / result.test).unlink()
     return replace(result, problems=problems, lint=linted, discarded=options.discard)
 
 

@@ -25,11 +25,13 @@ from aegisdb.ownership import Owners
 from aegisdb.package_lookup import how_to_fix
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
+from aegisdb.proofs.revision_tests import RowTester, with_tests
 from aegisdb.proofs.schema_proof import ServiceProver
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
+from aegisdb.revisions.row_tests import strays
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.remembered_proofs import remember
@@ -98,7 +100,11 @@ def roundtrip(
         with_data=with_data,
         rows=rows,
         seconds=time.monotonic() - began,
-        problems=(*_problems(found), *(problem for error in parts.errors.values() for problem in error.problems)),
+        problems=(
+            *_problems(found),
+            *_strays(histories, order),
+            *(problem for error in parts.errors.values() for problem in error.problems),
+        ),
     )
     remember(ws.registry, histories, found)
     _keep(ws, result)
@@ -167,7 +173,8 @@ class _Run:
         if needs is None:
             needs, start = self._ground(sorted(all_needs(self._ws.registry, self._histories, name)), base)
         prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
-        found = tuple(prover.prove(scope))
+        tests = RowTester(self._ws, history, needs, start, self._watch).run(scope)
+        found = tuple(with_tests(prover.prove(scope), tests))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 
     def _ground(self, needs: list[str], base: str) -> tuple[dict[str, tuple[str, ...]], str]:
@@ -245,6 +252,17 @@ def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
                     where=proof.where,
                     hint=_hint(finding, Path(proof.where.rpartition(":")[0])),
                 )
+
+
+def _strays(histories: Mapping[str, History], order: Iterable[str]) -> Iterable[Problem]:
+    for name in order:
+        for path in strays(histories[name]):
+            yield Problem(
+                code="roundtrip",
+                message=f"{name}: {path.name} is the test of no revision",
+                where=str(path),
+                hint="call it as the revision's file or id, with _test.py, or remove it",
+            )
 
 
 def _hint(finding: Finding, path: Path) -> str:
