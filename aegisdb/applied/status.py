@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.applied.out_of_order import OutOfOrder, Ran, out_of_order
@@ -11,14 +11,18 @@ from aegisdb.applied.version_faults import Last, misplaced
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Dirty, HistoryError, Problem
 from aegisdb.revisions.history import Everything
+from aegisdb.revisions.parse import is_repeatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aegisdb.applied.missing_revisions import Lost
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.side_schema import InFlight
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+
+    Half = tuple[Problem, InFlight]
 
 WORKERS = "aegisdb worker:"
 """How the application names of sessions begin in which revisions run."""
@@ -44,6 +48,8 @@ class Standing:
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
     out_of_order: OutOfOrder | None = None
     """What counts as applied and never ran."""
+    repeatable: str = ""
+    """The half-applied revision, where its file says that it may be run again."""
 
     @property
     def behind(self) -> Problem | None:
@@ -76,7 +82,7 @@ def read_standings(conn: Connection | None, histories: Mapping[str, History | Hi
 
 
 def _standing(
-    last: Last | None, ran: Ran | None, history: History, rows: tuple[str, ...], half: Problem | None
+    last: Last | None, ran: Ran | None, history: History, rows: tuple[str, ...], half: Half | None
 ) -> Standing:
     unknown = history.unknown(rows)
     known = tuple(row for row in rows if row not in unknown)
@@ -84,7 +90,7 @@ def _standing(
     if not unknown:
         pending = history.pending(known) if known else Everything(history)
     if half is not None:
-        return Standing(history.service, history, rows, pending, "half-applied", half)
+        return _half_standing(history, rows, pending, half)
     if unknown and last is not None:
         from aegisdb.applied.missing_revisions import find_lost
 
@@ -98,6 +104,16 @@ def _standing(
     if pending and (problem := several_heads(history)):
         return Standing(history.service, history, rows, pending, "several heads", problem)
     return Standing(history.service, history, rows, pending, "pending" if pending else "at head")
+
+
+def _half_standing(history: History, rows: tuple[str, ...], pending: Sequence[Revision], half: Half) -> Standing:
+    problem, died = half
+    again = next((one for one in pending if one.id == died.revision and died.action == "upgrade"), None)
+    if again is None or not is_repeatable(again):
+        return Standing(history.service, history, rows, pending, "half-applied", problem)
+    hint = f"it is repeatable: invoke migrate.apply --service {history.service} runs it again"
+    problem = replace(problem, hint=hint)
+    return Standing(history.service, history, rows, pending, "half-applied", problem, repeatable=again.id)
 
 
 def several_heads(history: History) -> Problem | None:
@@ -144,10 +160,10 @@ def _candidates(lost: list[Lost]) -> str:
     return f" (found: {'; '.join(found)})" if found else ""
 
 
-def _half_applied(conn: Connection) -> dict[str, Problem]:
+def _half_applied(conn: Connection) -> dict[str, Half]:
     from aegisdb.postgres.side_schema import in_flight_rows
 
-    found = {}
+    found: dict[str, Half] = {}
     rows = in_flight_rows(conn)
     # what still works is no half-applied revision: one in an autocommit block shows its row while it runs
     alive = {pid for (pid,) in conn.rows(_ALIVE, (WORKERS,))} if rows else set()
@@ -155,9 +171,10 @@ def _half_applied(conn: Connection) -> dict[str, Problem]:
         if row.backend_pid in alive:
             continue
         error = half_applied(row.service, row.revision, f"{row.action} by {row.os_user} on {row.host}")
-        found[row.service] = Problem(
+        problem = Problem(
             code=error.code, message=error.message, hint=error.hint, where=error.where, exit_code=error.exit_code
         )
+        found[row.service] = problem, row
     return found
 
 

@@ -82,7 +82,7 @@ def _collation(subject: str, was: str, now: str, steps: str) -> Finding:
     return Finding(
         check="collation",
         subject=subject,
-        what=f"{subject} was made with version {was} of its collation, the server has {now}",
+        what=f"{subject} was made with version {was} of its collation, the server has {now or 'none'}",
         evidence=("an index on text may be in another order than the server looks in; copies and snapshots fail",),
         cause="the data moved to a system with another C library or ICU",
         command=in_shell(steps),

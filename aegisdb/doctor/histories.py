@@ -44,7 +44,9 @@ def half_applied(patient: Patient) -> Iterator[Finding]:
                 *(f"INVALID: {index.name}; either decision settles it" for index in invalid),
             ),
             cause="it has an autocommit_block or commits by itself, and its run was killed or failed after that",
-            command=_decision(patient, row, {f"index {index.name}" for index in invalid}),
+            command=standing.problem.hint.partition(": ")[2]
+            if standing is not None and standing.repeatable and standing.problem is not None
+            else _decision(patient, row, {f"index {index.name}" for index in invalid}),
             exit_code=DIRTY,
         )
 

@@ -71,7 +71,9 @@ def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
     if fact(was, "identity ") and not fact(now, "identity "):
         yield f"{alter} DROP IDENTITY"
     default, old_default = fact(now, "default "), fact(was, "default ")
-    if default != old_default and old_default is not None:
+    # one that stays of the same type is replaced at once, which no insert in between notices
+    stays = default not in {None, OWN_SEQUENCE} and _kind(was) == _kind(now)
+    if default != old_default and old_default is not None and not stays:
         yield f"{alter} DROP DEFAULT"
     if _kind(was) != _kind(now):
         yield f"{alter} TYPE {_kind(now)} USING {column}::{parts(now)[0]}"

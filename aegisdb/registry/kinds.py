@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.problems import Problem
 
 
-GateCheck = Literal["lint", "tamper", "drift", "roundtrip"]
+GateCheck = Literal["lint", "tamper", "drift", "roundtrip", "plan"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,13 +23,13 @@ class Literals:
         self.given: dict[str, ast.expr] = {}
         """What the name is given last, at the top level."""
         self.lines: dict[str, int] = {}
-        for node in tree.body:
-            name, value = _assigned(node)
-            if value is not None:
-                self.given[name], self.lines[name] = value, node.lineno
         self._stored: Counter[str] = Counter()
         self._used: Counter[str] = Counter()
-        tops = {id(target) for node in tree.body for target in _targets(node)}
+        tops = {id(node.target) for node in tree.body if isinstance(node, ast.AnnAssign)}
+        for node in tree.body:
+            for target, value in _assigned(node):
+                self.given[target.id], self.lines[target.id] = value, node.lineno
+                tops.add(id(target))
         for found in _names(tree):
             if isinstance(found.ctx, ast.Load):
                 self._used[found.id] += 1
@@ -53,7 +53,9 @@ class Literals:
         if node is None or name in seen or self._stored[name]:
             raise NotWritten(name)
         # a list may be filled by whoever else names it
-        if isinstance(node, ast.List | ast.Set | ast.Dict) and self._used[name] > uses:
+        if isinstance(node, ast.List | ast.Set | ast.Dict) and (
+            self._used[name] > uses or sum(value is node for value in self.given.values()) > 1
+        ):
             raise NotWritten(name)
         return self._of(node, seen | {name})
 
@@ -80,18 +82,23 @@ def _added(left: Any, right: Any) -> Any:
     raise NotWritten("+")
 
 
-def _assigned(node: ast.stmt) -> tuple[str, ast.expr | None]:
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id, node.value
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return node.target.id, node.value
-    return "", None
+def _assigned(node: ast.stmt) -> Iterator[tuple[ast.Name, ast.expr]]:
+    """Names that the statement gives a value, each with its own part: `a = b = 1`, `a, b = 1, 2`."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            yield from _parts(target, node.value)
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        yield from _parts(node.target, node.value)
 
 
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    return (
-        list(node.targets) if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    )
+def _parts(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.Name, ast.expr]]:
+    if isinstance(target, ast.Name):
+        yield target, value
+    elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+        starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *value.elts))
+        if not starred and len(target.elts) == len(value.elts):
+            for one, part in zip(target.elts, value.elts, strict=True):
+                yield from _parts(one, part)
 
 
 def _names(tree: ast.Module) -> Iterator[ast.Name]:

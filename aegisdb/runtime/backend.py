@@ -124,13 +124,16 @@ class Backend:
         if not journal:
             return
         from aegisdb.postgres.side_schema import in_flight_rows
+        from aegisdb.revisions.parse import is_repeatable
 
         with self._connect() as conn:
             left = [row for row in in_flight_rows(conn) if row.service == history.service and not _lives(conn, row)]
         if left:
+            again = left[0].action == "upgrade" and is_repeatable(revision)
+            decide = f"invoke migrate.resolve --service {history.service} --applied or --rolled-back"
             raise Dirty(
                 f"{error.message}\n{history.service}: {revision.id} is half-applied: what it committed before is kept",
-                hint=f"invoke migrate.resolve --service {history.service} --applied or --rolled-back",
+                hint="it is repeatable: invoke migrate.apply runs it again" if again else decide,
                 where=error.where,
                 code="half_applied",
             ) from None

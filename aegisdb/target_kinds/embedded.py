@@ -36,7 +36,7 @@ class EmbeddedTarget(Target):
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None
-    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`."""
+    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`; `plan`."""
     proof: str = ""
     """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 

@@ -482,7 +482,7 @@ MUTATIONS = (
     Mutation(
         28,
         "two heads do not stop the other services",
-        "workflows/migrate/apply.py:plan_apply",
+        "workflows/migrate/pending.py:plan_apply",
         (instead("service_order", _UP_TO_A_PROBLEM),),
         (f"{_APPLY}fault_28_two_heads_name_both_files",),
     ),
@@ -523,7 +523,7 @@ MUTATIONS = (
     Mutation(
         31,
         "nothing is downgraded from there",
-        "workflows/migrate/apply.py:judge",
+        "workflows/migrate/pending.py:judge",
         (never("several heads"),),
         (f"{_ROLLBACK}fault_31_nothing_is_downgraded_where_the_database_is_ahead",),
     ),

@@ -104,6 +104,10 @@ def test_a_file_that_is_gone_is_an_error_of_the_history(tmp_path: Path) -> None:
         ('B = ("x", "y")\nrevision = "a"\ndown_revision = None\nbranch_labels = B + ("z",)', (), ("x", "y", "z")),
         ('A = B = "x"\nONE = "x"\nrevision = "a"\ndown_revision: str = ONE', ("x",), ()),
         ('L = ["x"]\nrevision = "a"\ndown_revision = None\nbranch_labels = L', (), ("x",)),
+        ('revision, down_revision = "a", "b"', ("b",), ()),
+        ('(revision, down_revision), branch_labels = ["a", ("b", "c")], ("x",)', ("b", "c"), ("x",)),
+        ('X = revision = "a"\n[down_revision, depends_on] = ["b", None]', ("b",), ()),
+        ('revision: str\nrevision, down_revision = "a", None', (), ()),
         ('revision = "a"\ndown_revision = "b"\ndef upgrade():\n    down_revision = "c"', ("b",), ()),
     ],
 )
@@ -122,6 +126,9 @@ def test_names_that_the_file_assigns_are_read(tmp_path: Path, text: str, down: t
         'B = "x"\nif True:\n    B = "y"\nrevision = "a"\nbranch_labels = B',
         'A = B\nB = A\nrevision = "a"\nbranch_labels = A',
         'revision = "a"\nbranch_labels = f"{1:>3}"',
+        "revision, down_revision = ids()",
+        'revision, *down_revision = "a", "b"',
+        'L = branch_labels = ["x"]\nL.append("y")\nrevision = "a"',
     ],
 )
 def test_what_only_a_run_tells_is_no_literal(tmp_path: Path, text: str) -> None:

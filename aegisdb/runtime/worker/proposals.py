@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from alembic.operations import Operations, ops
+from sqlalchemy.exc import DBAPIError
 
 from . import revision_files
 from .error_report import describe
@@ -39,6 +40,7 @@ class Proposal:
     def look(self, heads: Any, migration: Any, filter_: Filter, first: Iterable[Message]) -> Message:
         """Run autogenerate behind these steps; answer with what is left of it and whether data is lost."""
         self._filter = filter_
+        _compare_defaults_safely(migration)
         with migration.connection.begin_nested() as aside:
             _invoke(migration, map(_operation, first))
             self._context.run_autogenerate(heads, migration)
@@ -122,6 +124,23 @@ class Proposal:
                 for column in operation.to_table().columns:
                     for kind in named_types(column.type, migration.connection.dialect):
                         yield str(kind.name)
+
+
+def _compare_defaults_safely(migration: Any) -> None:
+    """Take a default for the same where the server cannot compare it: Alembic asks it by a text that it does not quote.
+
+    The engine compares defaults as the server keeps them, so what differs is found all the same.
+    """
+    compare = migration.impl.compare_server_default
+
+    def compared(*given: Any) -> Any:
+        try:
+            with migration.connection.begin_nested():
+                return compare(*given)
+        except DBAPIError:
+            return False
+
+    migration.impl.compare_server_default = compared
 
 
 def _name(operation: Any) -> None:

@@ -3,73 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aegisdb.applied.requirements import refuse_unmet
-from aegisdb.applied.status import read_standings
-from aegisdb.errors import AegisError, Difference, Dirty, HistoryError, Interrupted, Problem, UsageError
-from aegisdb.results import Result
-from aegisdb.revisions.load import read_histories
+from aegisdb.errors import AegisError, Interrupted, UsageError
 from aegisdb.revisions.locate import alembic_settings
-from aegisdb.revisions.order import service_order
+from aegisdb.workflows.migrate.pending import Tally, plan_apply
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from aegisdb.applied.status import Standing, State
-    from aegisdb.postgres.connection import Connection
-    from aegisdb.revisions.history import History
-    from aegisdb.runtime.step_results import StepDone
-    from aegisdb.runtime.upgrade import Sessions, Steps
+    from aegisdb.errors import Problem
+    from aegisdb.postgres.locks import WriterLock
+    from aegisdb.runtime.upgrade import Sessions
+    from aegisdb.workflows.migrate.pending import ApplyResult
     from aegisdb.workspace import Workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceApplied:
-    """What happened to one service's pending revisions."""
-
-    service: str
-    done: tuple[StepDone, ...] = ()
-    failed: str = ""
-    """The revision that failed or was interrupted; it was rolled back unless the error says otherwise."""
-    not_started: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApplyResult(Result):
-    """What was applied, or with `planned` what would be; services that were at head are left out."""
-
-    services: tuple[ServiceApplied, ...]
-    planned: bool = False
-    at_head: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass
-class Tally:
-    """Collects what is done while it is done."""
-
-    todo: list[Steps]
-    done: dict[str, list[StepDone]] = field(default_factory=dict)
-
-    @staticmethod
-    def text(result: ApplyResult) -> str:
-        """What was done, rolled back and left, in one line."""
-        done = sum(len(row.done) for row in result.services)
-        failed = [f"{row.service} {row.failed} rolled back" for row in result.services if row.failed]
-        left = sum(len(row.not_started) for row in result.services)
-        return ", ".join([f"{done} done", *failed, f"{left} not started"])
-
-    def result(self, *, at_work: Collection[str] = (), planned: bool = False) -> ApplyResult:
-        """The state of things; the next revision of each service that was `at_work` is one that failed."""
-        rows = []
-        for history, steps in self.todo:
-            done = tuple(self.done.get(history.service, ()))
-            left = [revision.id for revision in steps[len(done) :]]
-            failed = left.pop(0) if history.service in at_work and left else ""
-            rows.append(ServiceApplied(service=history.service, done=done, failed=failed, not_started=tuple(left)))
-        return ApplyResult(services=tuple(rows), planned=planned)
 
 
 def apply(
@@ -93,90 +41,13 @@ def apply(
     codes = _accepted(accept)
     with ws.glance() as conn:
         before = plan_apply(ws, conn, service, to)
-        if dry_run or not before.todo:
-            return before.result(planned=dry_run)
+    if not before.todo:
+        return before.result(planned=dry_run)
+    if dry_run:
+        from aegisdb.workflows.migrate.gate import foretell
+
+        return replace(before.result(planned=True), notes=foretell(ws, before, codes))
     return _apply(ws, service, to, timeout, codes)
-
-
-@dataclass(frozen=True)
-class ApplyPlan:
-    """What would be applied, in order, and what stands in the way of the rest."""
-
-    todo: tuple[Steps, ...]
-    at_head: tuple[str, ...]
-    problems: tuple[Problem, ...]
-    standings: Mapping[str, Standing]
-
-    def result(self, *, planned: bool) -> ApplyResult:
-        """As a result in which nothing is done yet."""
-        return replace(Tally(list(self.todo)).result(planned=planned), at_head=self.at_head, problems=self.problems)
-
-
-def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
-    """What an apply would do now; raises as `apply` before it runs anything."""
-    histories = read_histories(ws.registry)
-    standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
-    _explain_half_applied(ws, standings)
-    if service:
-        _require_sound(histories, standings[service])
-    good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
-    order = [name for name in service_order(ws.registry, good) if name in standings]
-    todo, at_head = [], []
-    for name in order:
-        if standings[name].problem is not None:
-            continue
-        steps = good[name].pending(standings[name].applied, to) if to else tuple(standings[name].pending)
-        if steps:
-            todo.append((good[name], steps))
-        else:
-            at_head.append(name)
-    refuse_unmet(conn, ws.registry, good, todo)
-    problems = tuple(s.problem for s in standings.values() if s.problem is not None)
-    return ApplyPlan(tuple(todo), tuple(at_head), problems, standings)
-
-
-def _explain_half_applied(ws: Workspace, standings: Mapping[str, Standing]) -> None:
-    for standing in standings.values():
-        if standing.state == "half-applied" and standing.problem is not None:
-            from aegisdb.drift.half_applied import refusal
-
-            with ws.connect() as conn:
-                raise refusal(ws, conn, standing.service, standing.problem)
-
-
-def _refuse_half_applied(standings: Mapping[str, Standing]) -> None:
-    for standing in standings.values():
-        if standing.state == "half-applied" and standing.problem is not None:
-            problem = standing.problem
-            raise Dirty(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
-
-
-def judge(
-    conn: Connection | None,
-    histories: Mapping[str, History | HistoryError],
-    service: str,
-    *,
-    tolerated: Collection[State] = (),
-) -> dict[str, Standing]:
-    """Where every service stands, when this one can be worked on; `tolerated` are states that the caller leads out of.
-
-    Raises:
-        HistoryError: its files are broken; Dirty: something is half-applied; Difference: the database is at a revision
-        that no file has.
-    """
-    standings = read_standings(conn, histories)
-    _refuse_half_applied(standings)
-    if standings[service].state not in {"several heads", *tolerated}:
-        _require_sound(histories, standings[service])
-    return standings
-
-
-def _require_sound(histories: Mapping[str, History | HistoryError], standing: Standing) -> None:
-    broken, problem = histories[standing.service], standing.problem
-    if isinstance(broken, HistoryError):
-        raise broken
-    if problem is not None:
-        raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
 
 
 def _accepted(text: str) -> frozenset[str]:
@@ -201,31 +72,41 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozense
     from aegisdb.runtime.step_options import StepOptions
     from aegisdb.runtime.upgrade import Sessions
     from aegisdb.workflows.migrate.gate import gate
+    from aegisdb.workflows.migrate.resolve import begin_again
 
     address = ws.address()
     command = ws.command or "migrate.apply"
-    with ws.writing(command) as lock, ws.connect() as conn:
+    with writing_after_rehearsal(ws, command, service, to) as (lock, found), ws.connect() as conn:
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
-        warnings = gate(ws, conn, plan.todo, plan.standings, codes)
+        warnings = gate(ws, conn, plan, codes, found)
         require_sayable(address, [alembic_settings(ws.registry, h.service).driver for h, _ in plan.todo])
         ensure(conn)
+        again = [begin_again(ws, conn, h.service) for h, _ in plan.todo if plan.standings[h.service].repeatable]
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
             plan = plan_apply(ws, conn, service, to)
         tally = Tally(list(plan.todo))
-        sessions = Sessions(
-            ws.registry,
-            address,
-            conn.identity(),
-            StepOptions(listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock),
-        )
+        options = StepOptions(listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock)
+        sessions = Sessions(ws.registry, address, conn.identity(), options)
         with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):
                 tally.done.setdefault(step.service, []).append(step)
-        return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=(*warnings, *notes))
+        said = (*warnings, *again, *notes)
+        return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=said)
+
+
+@contextmanager
+def writing_after_rehearsal(
+    ws: Workspace, command: str, service: str, to: str
+) -> Iterator[tuple[WriterLock, tuple[Problem, ...]]]:
+    """Hold the writer lock, and what the gate's rehearsal says; while that copies the database nobody is on it."""
+    from aegisdb.workflows.migrate.gate import rehearsed
+
+    with ws.writing(command) as lock:
+        yield lock, rehearsed(ws, service, to)
 
 
 @contextmanager

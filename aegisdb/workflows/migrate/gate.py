@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from aegisdb.applied.status import Standing
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.sequence import Steps
+    from aegisdb.workflows.migrate.pending import ApplyPlan
     from aegisdb.workspace import Workspace
 
 RULES = ("foreign-object", "missing-downgrade")
 """Lint rules that the check `lint` asks: about what an apply may break or cannot take back."""
-CODES = (*RULES, "tampered", "drift", "roundtrip")
+CODES = (*RULES, "tampered", "drift", "roundtrip", "plan")
 _USUAL = ("lint", "tamper")
 _MOST = 64  # revisions that are read for a mere warning
 _SHOWN = 5
@@ -40,20 +41,16 @@ def accepted(text: str) -> frozenset[str]:
 
 
 def gate(
-    ws: Workspace, conn: Connection, todo: Sequence[Steps], standings: Mapping[str, Standing], accept: frozenset[str]
+    ws: Workspace, conn: Connection, plan: ApplyPlan, accept: frozenset[str], rehearsed: Sequence[Problem]
 ) -> tuple[str, ...]:
-    """What a person should know of these steps, as warnings.
+    """What a person should know of these steps, as warnings; `rehearsed` is what `gate_rehearsal` found.
 
     Raises:
         Refused: `gate`: something is not accepted, and the database is not disposable.
     """
-    checks = ws.registry.target(ws.target).gate
-    said = safety.told(conn)
-    disposable = safety.prove(ws, conn, said) is not None and not safety.denials(ws, conn, said)
-    found = list(_look(ws, conn, todo, standings, _USUAL if checks is None else checks, brief=disposable))
-    refused = [] if disposable else [problem for problem in found if problem.code not in accept]
+    found, refused = _judged(ws, conn, plan, accept, rehearsed)
     if not refused:
-        return tuple(f"{problem.code}: {problem.message} ({problem.where})" for problem in found)
+        return tuple(map(_line, found))
     lines = [f"{problem.code}: {problem.where}: {problem.message}" for problem in refused]
     codes = list(dict.fromkeys(problem.code for problem in refused))
     more = f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
@@ -64,19 +61,54 @@ def gate(
     )
 
 
+def rehearsed(ws: Workspace, service: str, to: str) -> tuple[Problem, ...]:
+    """What the check `plan` finds, where the target asks for it; nobody of ours is on the database meanwhile."""
+    if "plan" not in (ws.registry.target(ws.target).gate or ()):
+        return ()
+    from aegisdb.workflows.migrate.gate_rehearsal import findings
+
+    return tuple(findings(ws, service, to))
+
+
+def foretell(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[str, ...]:
+    """What the gate would say of this plan; nothing is refused."""
+    ran = rehearsed(ws, plan.service, plan.to)
+    with ws.connect() as conn:
+        found, refused = _judged(ws, conn, plan, accept, ran)
+    codes = ",".join(dict.fromkeys(problem.code for problem in refused))
+    stop = (f"the gate would apply nothing without --accept {codes}",) if refused else ()
+    return (*map(_line, found), *stop)
+
+
+def _judged(
+    ws: Workspace, conn: Connection, plan: ApplyPlan, accept: frozenset[str], rehearsed: Sequence[Problem]
+) -> tuple[list[Problem], list[Problem]]:
+    """What is found, and what of it stops an apply here."""
+    checks = ws.registry.target(ws.target).gate
+    said = safety.told(conn)
+    disposable = safety.prove(ws, conn, said) is not None and not safety.denials(ws, conn, said)
+    found = list(_look(ws, conn, plan, _USUAL if checks is None else checks, brief=disposable))
+    found += rehearsed
+    return found, [] if disposable else [problem for problem in found if problem.code not in accept]
+
+
+def _line(problem: Problem) -> str:
+    return f"{problem.code}: {problem.message} ({problem.where})"
+
+
 def _look(
     ws: Workspace,
     conn: Connection,
-    todo: Sequence[Steps],
-    standings: Mapping[str, Standing],
+    plan: ApplyPlan,
     checks: Sequence[str],
     *,
     brief: bool,
 ) -> Iterator[Problem]:
+    todo = plan.todo
     if "lint" in checks:
         yield from _linted(ws, todo, brief=brief)
     if "tamper" in checks:
-        yield from _tampered(conn, todo, standings)
+        yield from _tampered(conn, todo, plan.standings)
     if "drift" in checks:
         yield from _drifted(ws, conn, todo)
     if "roundtrip" in checks:

@@ -20,8 +20,8 @@ from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.upgrade import in_order
-from aegisdb.workflows.migrate.apply import plan_apply
 from aegisdb.workflows.migrate.concerned import about
+from aegisdb.workflows.migrate.pending import plan_apply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aegisdb.errors import Problem
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
-    from aegisdb.workflows.migrate.apply import ApplyPlan
+    from aegisdb.workflows.migrate.pending import ApplyPlan
     from aegisdb.workspace import Workspace
 
 COPY = "a copy of the database"

@@ -91,6 +91,21 @@ def resolve(
         return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, fixed=fixed)
 
 
+def begin_again(ws: Workspace, conn: Connection, service: str) -> str:
+    """Forget that a repeatable revision died half-way, so that it is run again; what is told of it.
+
+    INVALID indexes that it names are dropped: IF NOT EXISTS would take one for the index. The writer lock is held.
+    """
+    from aegisdb.drift.half_applied import settle_indexes
+    from aegisdb.postgres.side_schema import in_flight_rows
+
+    history = read_history(ws.registry, service)
+    half = next(row for row in in_flight_rows(conn) if row.service == service)
+    dropped = settle_indexes(ws, conn, history, half, wanted=False)
+    _decide(conn, history, half, ws.command or "migrate.apply", "to be run again")
+    return f"{service} {half.revision} died half-way and is repeatable: run again" + "".join(f"; {s}" for s in dropped)
+
+
 def _require_file(history: History, half: InFlight) -> None:
     if half.revision not in history.revisions:
         raise UsageError(

@@ -11,7 +11,7 @@ from aegisdb.progress import Event
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
-from aegisdb.workflows.migrate.apply import judge
+from aegisdb.workflows.migrate.pending import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -36,7 +36,7 @@ from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.remembered_proofs import remember
 from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
-from aegisdb.workflows.migrate.roundtrip_with_data import add_data, prove_with_data
+from aegisdb.workflows.migrate.roundtrip_with_data import OnRows, add_data, prove_with_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +75,7 @@ def roundtrip(
     Raises:
         HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
     """
-    began = time.monotonic()
+    began, everything = time.monotonic(), ws
     if service:
         alembic_settings(ws.registry, service)
         ws = about(ws, service)
@@ -89,10 +89,12 @@ def roundtrip(
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     there = proving(ws) if order else ws
     proofs = _Run(there, histories).schema(order, scope) if order else {}
-    rows = ""
+    rows, seeds = "", tuple[Problem, ...]()
     if with_data and order:
-        rows, on_rows = _Run(there, histories).data(scope)
+        whole = without_unreadable(everything).ws  # its rows may come from seeds of others
+        rows, on_rows, seeds = _Run(proving(whole), good_histories(whole.registry)).data(scope)
         add_data(proofs, on_rows)
+    unreadable = [problem for error in parts.errors.values() for problem in error.problems]
     found = tuple(proofs[name] for name in order)
     result = RoundtripResult(
         services=found,
@@ -100,11 +102,7 @@ def roundtrip(
         with_data=with_data,
         rows=rows,
         seconds=time.monotonic() - began,
-        problems=(
-            *_problems(found),
-            *_strays(histories, order),
-            *(problem for error in parts.errors.values() for problem in error.problems),
-        ),
+        problems=(*_problems(found), *_strays(histories, order), *seeds, *unreadable),
     )
     remember(ws.registry, histories, found)
     _keep(ws, result)
@@ -162,7 +160,7 @@ class _Run:
         size = -(-len(listed) // count)
         return [frozenset(listed[max(at - 1, 0) : at + size]) for at in range(0, len(listed), size)]
 
-    def data(self, scope: Scope) -> tuple[str, tuple[RevisionProof, ...]]:
+    def data(self, scope: Scope) -> OnRows:
         """The same on rows, and whose rows they are."""
         return prove_with_data(self._ws, self._histories, scope, self._sessions.append)
 

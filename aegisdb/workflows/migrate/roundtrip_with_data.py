@@ -6,32 +6,36 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aegisdb.building import template
 from aegisdb.ownership import Owners
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.released_proof import ReleasedProver
 from aegisdb.proofs.released_state import released_state
+from aegisdb.proofs.seeded import seeded
 from aegisdb.revisions.order import all_needs, service_order
 
 if TYPE_CHECKING:
     from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
+    from aegisdb.results import Problem
     from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
     from aegisdb.workspace import Workspace
 
 Histories = Mapping[str, "History"]
 Scope = Mapping[str, frozenset[str]]
+OnRows = tuple[str, tuple["RevisionProof", ...], tuple["Problem", ...]]
 Watch = Callable[["Session"], None]
 
 
-def prove_with_data(
-    ws: Workspace, histories: Histories, scope: Scope, watch: Watch
-) -> tuple[str, tuple[RevisionProof, ...]]:
-    """Whose rows they are, in words, and the proofs: new revisions go up on released rows, others down from there."""
+def prove_with_data(ws: Workspace, histories: Histories, scope: Scope, watch: Watch) -> OnRows:
+    """Whose rows they are, in words, and the proofs: new revisions go up on released rows, others down from there.
+
+    Behind them, where the rows are those of the seeds, why these fail at the new heads.
+    """
     released = released_state(ws, histories)
     if isinstance(released, str):
-        rows = f"rows of the seeds at the new heads: {released}"
-        return rows, tuple(_down(ws, histories, scope, template(ws, "seeds"), frozenset(), watch))
+        with seeded(ws, histories, scope) as filled:
+            proofs = filled.proofs or tuple(_down(ws, histories, scope, filled.database, frozenset(), watch))
+            return f"rows of the seeds {filled.where}: {released}", proofs, filled.problems
     new = {name: frozenset(r for r in ids if (name, r) in released.new) for name, ids in scope.items()}
     old = {name: ids - new[name] for name, ids in scope.items()}
     found = [*_down(ws, histories, old, released.template, released.new, watch)]
@@ -39,7 +43,7 @@ def prove_with_data(
         order = service_order(ws.registry, histories)
         scopes = [DataScope(histories[name], new.get(name, frozenset())) for name in order]
         found += ReleasedProver(ws, released.template, _version_tables(ws), watch).prove(scopes)
-    return f"rows of the released state: {released.against}", tuple(found)
+    return f"rows of the released state: {released.against}", tuple(found), ()
 
 
 def add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) -> None:

@@ -11,7 +11,7 @@ from aegisdb.postgres.quoting import quote_ident
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings
-from aegisdb.workflows.migrate.apply import judge
+from aegisdb.workflows.migrate.pending import judge
 
 if TYPE_CHECKING:
     from aegisdb.applied.status import Standing

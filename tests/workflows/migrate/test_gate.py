@@ -112,6 +112,39 @@ def test_a_proof_is_remembered_for_as_long_as_the_code_is_the_same(database: Add
     assert apply(root).code == 0
 
 
+def test_a_rehearsal_where_the_target_asks_for_it(database: Address, tmp_path: Path) -> None:
+    retype = 'op.alter_column("a_t", "id", type_=sa.Text, postgresql_using="id::text")'
+    pending = Rev(id="a2", up=retype, down=retype.replace("sa.Text", "sa.BigInteger").replace("::text", "::bigint"))
+    root = ready(tmp_path, database, pending, "plan")
+    assert apply(root, "--dry-run").out.count("plan:") == 0, "a few rows are no reason"
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("INSERT INTO a_t SELECT generate_series(1, 10000)")
+    ran = apply(root)
+    assert (ran.code, applied(database)) == (3, "a1"), ran.err
+    assert "a a2 rewrites public.a_t (10000 rows or more) while readers and writers wait" in ran.last
+    path = root / "services/a/alembic/versions/a2.py"
+    path.write_text(path.read_text().replace("id::text", "nowhere::text"))
+    ran = apply(root, "--service", "a")
+    assert (ran.code, applied(database)) == (3, "a1")
+    assert "a a2 fails in rehearsal" in ran.last
+    assert "nowhere" in ran.last
+
+
+def test_a_dry_run_says_what_the_gate_would(database: Address, tmp_path: Path) -> None:
+    root = ready(tmp_path, database, ONE_WAY)
+    ran = apply(root, "--dry-run")
+    assert (ran.code, applied(database)) == (0, "a1")
+    assert "missing-downgrade: downgrade() does nothing" in ran.out
+    assert "the gate would apply nothing without --accept missing-downgrade" in ran.out
+    ran = apply(root, "--dry-run", "--accept", "missing-downgrade")
+    assert "would apply nothing" not in ran.out
+    with databases.maintenance(database) as conn:
+        mark(conn, database.database, "test")
+    ran = apply(root, "--dry-run")
+    assert "missing-downgrade: downgrade() does nothing" in ran.out
+    assert "would apply nothing" not in ran.out
+
+
 def test_a_disposable_database_is_only_told(database: Address, tmp_path: Path) -> None:
     root = ready(tmp_path, database, ONE_WAY)
     with databases.maintenance(database) as conn:
@@ -133,4 +166,4 @@ def test_an_empty_gate_looks_at_nothing(database: Address, tmp_path: Path) -> No
 def test_a_code_that_is_none_is_a_mistake_of_typing(database: Address, tmp_path: Path) -> None:
     ran = apply(ready(tmp_path, database, CLEAN), "--accept", "everything")
     assert ran.code == 2
-    assert "foreign-object, missing-downgrade, tampered, drift, roundtrip" in ran.last
+    assert "foreign-object, missing-downgrade, tampered, drift, roundtrip, plan" in ran.last

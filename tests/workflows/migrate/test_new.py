@@ -74,6 +74,30 @@ def test_nothing_is_written_when_models_and_history_agree(tmp_path: Path, databa
         assert conn.execute("SELECT to_regclass('shop_orders'), to_regclass('audit')").fetchone() == (None, None)
 
 
+def test_a_default_that_alembic_cannot_ask_the_server_about(tmp_path: Path, database: Address) -> None:
+    monorepo(
+        tmp_path, database, ORDERS + '    note: Mapped[str] = mapped_column(sa.Text, server_default="it\'s :a %s")\n'
+    )
+    revisions = tmp_path / "services/shop/alembic/versions"
+    first = revisions / "s1.py"
+    first.write_text(
+        first.read_text().replace(
+            "REFERENCES crm_users", "REFERENCES crm_users, note text NOT NULL DEFAULT \\'plain\\'"
+        )
+    )
+    env = revisions.parent / "env.py"
+    env.write_text(
+        env.read_text().replace("connection=connection,", "connection=connection, compare_server_default=True,")
+    )
+    ran = invoke(
+        "migrate.new", "--service", "shop", "-m", "change the default of note", "--format", "json", cwd=tmp_path
+    )
+    assert ran.code == 0, ran.err
+    assert ran.json["result"]["operations"] == [
+        "ALTER TABLE public.shop_orders ALTER COLUMN note SET DEFAULT 'it''s :a %s'::text"
+    ]
+
+
 def test_fault_27_only_the_change_is_written(tmp_path: Path, database: Address) -> None:
     models = ORDERS + '    note: Mapped[str | None] = mapped_column(sa.Text, comment="free text")\n'
     monorepo(tmp_path, database, models)

@@ -107,6 +107,26 @@ def test_fault_2_a_true_decision_is_recorded_and_the_run_goes_on(
     assert invoke("migrate.resolve", "--service", "a", decision, cwd=tmp_path).code == 0, "there is nothing to decide"
 
 
+def test_a_repeatable_revision_is_run_again_without_a_decision(tmp_path: Path, database: Address) -> None:
+    up = f'{BLOCK}op.create_index("a_1_x", "a_1", ["x"], if_not_exists=True, postgresql_concurrently=True)'
+    project(tmp_path, database, up)
+    path = tmp_path / "services/a/alembic/versions/a2.py"
+    path.write_text(path.read_text().replace("\nrevision =", "\nrepeatable = True\nrevision ="))
+    with held(database, "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1"):  # it waits for older snapshots
+        die_when(tmp_path, database, "SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for%'")
+    stopped = invoke("migrate.rollback", "--service", "a", cwd=tmp_path)
+    assert stopped.code == 5
+    assert "it is repeatable: invoke migrate.apply --service a runs it again" in stopped.last
+    assert "pending" in invoke("migrate.apply", "--dry-run", cwd=tmp_path).out
+    done = invoke("migrate.apply", cwd=tmp_path)
+    assert (done.code, versions(database, "a")) == (0, ["a3"]), done.err
+    assert "a a2 died half-way and is repeatable: run again; DROP INDEX CONCURRENTLY public.a_1_x" in done.out
+    # IF NOT EXISTS alone would have taken the INVALID one for the index
+    assert rows(database, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_1_x'::regclass") == [(True,)]
+    noted = rows(database, "SELECT revision, note FROM aegisdb.journal WHERE outcome = 'resolved'")
+    assert noted == [("a2", "a half-applied upgrade was resolved as to be run again")]
+
+
 @pytest.mark.parametrize("decision", ["--applied", "--rolled-back"])
 def test_fault_3_an_invalid_index_is_rebuilt_or_dropped(tmp_path: Path, database: Address, decision: str) -> None:
     up = f'{BLOCK}op.create_index("a_1_x", "a_1", ["x"], postgresql_concurrently=True)'

@@ -194,6 +194,29 @@ def test_full_tables_find_what_empty_ones_hide(database: Address, tmp_path: Path
     assert proof(full, "s2")["notes"] == ["with data: not reached, s3 above it is not reverted"]
 
 
+def test_seeds_that_do_not_fit_yet_fill_the_tables_below(database: Address, tmp_path: Path) -> None:
+    filler = Svc(
+        revisions=(Rev(id="f1", up=table("filler_t"), down='op.drop_table("filler_t")'),),
+        more={"seeds": [{"sql": "seed.sql", "fills": ["seeded_t"]}], "after": ["seeded"]},
+    )
+    unfilled = 'op.add_column("seeded_t", sa.Column("e", sa.Text, nullable=False))'
+    revisions = (SEEDED.revisions[0], Rev(id="s2", up=unfilled, down='op.drop_column("seeded_t", "e")'))
+    services = {"seeded": Svc(revisions=revisions), "filler": filler}
+    root = build_monorepo(tmp_path, services, url=database.url())
+    (root / "services/filler/seed.sql").write_text("INSERT INTO seeded_t (id) VALUES (1), (2);\n")
+    last = ("migrate.roundtrip", "--last", "1", "--with-data", "--format", "json")
+    # rows of a service's tables may come from seeds of another one
+    for words in (("--service", "seeded"), ()):
+        ran = invoke(*last, *words, cwd=root)
+        assert ran.code == 6, ran.err
+        found = proof(ran, "s2")["findings"]
+        assert found[0]["code"] == "data_upgrade_failed"
+        assert 'column "e" of relation "seeded_t" contains null values' in found[0]["detail"]
+    path = root / "services/seeded/alembic/versions/s2.py"
+    path.write_text(path.read_text().replace("nullable=False", 'nullable=False, server_default="x"'))
+    assert invoke(*last, cwd=root).code == 0
+
+
 def test_rows_that_do_not_come_back_are_counted_by_table(database: Address, tmp_path: Path) -> None:
     revisions = SEEDED.revisions[:2]
     service = Svc(revisions=revisions, more=SEEDED.more)
