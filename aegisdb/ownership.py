@@ -8,7 +8,7 @@ names follows the one service whose objects use it. What init SQL makes is the b
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -95,15 +95,20 @@ class Owners:
 
     def owners(self, *fingerprints: Fingerprint) -> dict[str, str]:
         """The owner of every object; what no pattern names follows the service that alone uses it."""
-        found = {
+        found = self.by_name(*fingerprints)
+        orphans = _orphans(found)
+        if orphans:
+            _follow(orphans, found, _users(orphans, found, fingerprints))
+            _follow_what_they_are_about(found, found)
+        return found
+
+    def by_name(self, *fingerprints: Fingerprint) -> dict[str, str]:
+        """The owner of every object, as far as names tell."""
+        return {
             key: self.owner_of(key, fingerprint.relations.get(key, ""))
             for fingerprint in fingerprints
             for key in fingerprint.facts
         }
-        orphans = [key for key, owner in found.items() if not owner and parse(key).kind in _FOLLOWS_ITS_USERS]
-        if orphans:
-            _follow_users(orphans, found, fingerprints)
-        return found
 
     def claimants(self, key: str, relation: str = "") -> tuple[str, ...]:
         """Every service that claims an object; more than one means that it is contested."""
@@ -178,7 +183,63 @@ def _extension_schemas(facts: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found - {"public", "pg_catalog"})
 
 
-def _follow_users(orphans: list[str], found: dict[str, str], fingerprints: Iterable[Fingerprint]) -> None:
+class OwnersAround:
+    """The owners of a schema, kept, so that those of what comes to it are told without another look at all of it."""
+
+    def __init__(self, owners: Owners, schema: Fingerprint) -> None:
+        self._owners = owners
+        self._schema = schema
+        self._by_name = owners.by_name(schema)
+        self._orphans = _orphans(self._by_name)
+        self._users = _users(self._orphans, self._by_name, (schema,)) if self._orphans else {}
+        self._mentions = frozenset(map(_mention, self._orphans))
+        self.settled: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        """Keys by their owner, but for those whose owner depends on who uses what."""
+        self._settle()
+
+    def _settle(self) -> None:
+        names = self._by_name
+        unsettled = {*self._orphans, *(key for key, owner in names.items() if not owner and _about(key) in names)}
+        self._unsettled = tuple(key for key in names if key in unsettled)
+        settled: dict[str, list[str]] = defaultdict(list)
+        for key, owner in names.items():
+            if key not in unsettled:
+                settled[owner].append(key)
+        self.settled.update((owner, tuple(keys)) for owner, keys in settled.items())
+
+    def with_(self, *more: Fingerprint) -> dict[str, str]:
+        """The owners of these objects and of the schema's unsettled ones, as `Owners.owners` of all of them tells."""
+        added = self._owners.by_name(*more)
+        orphans = [key for key in _orphans(added) if key not in self._by_name]
+        if self._is_told_otherwise(added, orphans):
+            return self._owners.owners(self._schema, *more)
+        found = {**{key: self._by_name[key] for key in self._unsettled}, **added}
+        every = [*self._orphans, *orphans]
+        if every:
+            users = _users(every, found, more)
+            for key, known in (_users(orphans, self._by_name, (self._schema,)) if orphans else {}).items():
+                users[key] |= known
+            for key in self._orphans:
+                users[key] |= self._users[key]
+            _follow(every, found, users)
+            _follow_what_they_are_about(found, ChainMap(found, self._by_name))
+        return found
+
+    def _is_told_otherwise(self, added: Mapping[str, str], orphans: Iterable[str]) -> bool:
+        """Whether what is known of the schema does not hold beside these: another owner, or the same name in texts."""
+        return any(self._by_name.get(key, owner) != owner for key, owner in added.items()) or not (
+            self._mentions.isdisjoint(map(_mention, orphans))
+        )
+
+
+def _orphans(found: Mapping[str, str]) -> list[str]:
+    return [key for key, owner in found.items() if not owner and parse(key).kind in _FOLLOWS_ITS_USERS]
+
+
+def _users(
+    orphans: Iterable[str], owners: Mapping[str, str], fingerprints: Iterable[Fingerprint]
+) -> dict[str, set[str]]:
+    """Whose objects mention an orphan."""
     users: dict[str, set[str]] = defaultdict(set)
     mentions = {_mention(key): key for key in orphans}
     pattern = re.compile("(?:" + "|".join(map(re.escape, mentions)) + r")(?!\w)")
@@ -186,14 +247,25 @@ def _follow_users(orphans: list[str], found: dict[str, str], fingerprints: Itera
         for key, facts in fingerprint.facts.items():
             for text in _mentioned(pattern, facts):
                 if mentions[text] != key:
-                    users[mentions[text]].add(found[key])
+                    users[mentions[text]].add(owners[key])
+    return users
+
+
+def _follow(orphans: Iterable[str], found: dict[str, str], users: Mapping[str, set[str]]) -> None:
     for key in orphans:
         if len(users[key]) == 1:
             found[key] = next(iter(users[key]))
+
+
+def _follow_what_they_are_about(found: dict[str, str], known: Mapping[str, str]) -> None:
+    """A comment and grants go with their object."""
     for key, owner in list(found.items()):
-        # its comment and its grants go with it
-        if not owner and (about := key.partition(" on ")[2]) in found:
-            found[key] = found[about]
+        if not owner and (about := _about(key)) in known:
+            found[key] = known[about]
+
+
+def _about(key: str) -> str:
+    return key.partition(" on ")[2]
 
 
 def _mention(key: str) -> str:

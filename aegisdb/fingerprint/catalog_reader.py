@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import StatementFailed
 from aegisdb.fingerprint.facts import Fingerprint
+from aegisdb.postgres.quoting import quote_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from aegisdb.postgres.connection import Connection
 
@@ -22,6 +23,8 @@ _HALVES = (
 """Files of `catalog/`, in two parts that take about as long."""
 _OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
 """Families that `census.sql` knows about; all in the first part."""
+_NEEDS = {**{kind: kind for kind in _OFTEN_EMPTY}, "age_graphs": "age"}
+_OF_RELATIONS = re.compile(r"\bFROM relations r\b")
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -37,6 +40,17 @@ SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 
     ARRAY(SELECT name FROM pg_prepared_statements),
     current_setting('server_version_num')::int / 10000,
     EXISTS (SELECT FROM pg_extension WHERE extname = 'age')
+"""
+_CHANGED_HERE = """,
+touched AS MATERIALIZED ( -- by this transaction: a new part of a relation depends on it
+    SELECT oid FROM pg_class WHERE age(xmin) <= age(pg_current_xact_id()::xid)
+    UNION SELECT attrelid FROM pg_attribute WHERE age(xmin) <= age(pg_current_xact_id()::xid)
+    UNION SELECT refobjid FROM pg_depend
+    WHERE refclassid = 'pg_class'::regclass AND age(xmin) <= age(pg_current_xact_id()::xid)
+),
+wanted AS (
+    SELECT * FROM relations WHERE id = ANY (ARRAY[{names}]::text[]) OR oid IN (SELECT oid FROM touched)
+)
 """
 _DROPPED_MEANWHILE = frozenset({"XX000", "42P01", "42704", "42883", "3F000"})
 _ATTEMPTS = 3
@@ -61,6 +75,35 @@ def read(conn: Connection, beside: Connection | None = None) -> Fingerprint:
     return _read_once(conn, beside)
 
 
+def statements_inside(relations: Collection[str], major: int) -> dict[str, Any]:
+    """What reads, within a transaction that changes the schema, what it changed and these relations, on any session.
+
+    "settings" come first and end with the transaction; the last column of their row is whether there is the extension
+    age. "census" gives the families that have objects. Each of "kinds" is a query and what it needs: a family, "age" or
+    nothing. What is on no relation is read whole.
+    """
+    names = ", ".join(map(quote_literal, relations))
+    return {
+        "settings": _SETTINGS,
+        "census": _query("census", major),
+        "kinds": [[_inside(kind, names, major), _NEEDS.get(kind, "")] for half in _HALVES for kind in half],
+    }
+
+
+def _inside(kind: str, names: str, major: int) -> str:
+    preamble, rest = _query("_with", major), _query(kind, major, whole=False)
+    return preamble + _CHANGED_HERE.format(names=names) + _OF_RELATIONS.sub("FROM wanted r", rest)
+
+
+def of_rows(rows: Iterable[Sequence[Any]]) -> Fingerprint:
+    """The fingerprint of the rows that its queries gave."""
+    found = [*rows]
+    return Fingerprint(
+        {key: _one_line(facts) for key, facts, _ in found},
+        {key: relation for key, _, relation in found if relation},
+    )
+
+
 def _read_once(conn: Connection, beside: Connection | None) -> Fingerprint:
     first, second = _HALVES
     if beside is None:
@@ -71,10 +114,7 @@ def _read_once(conn: Connection, beside: Connection | None) -> Fingerprint:
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(_read_kinds, beside, second)
             rows = _read_kinds(conn, first) + other.result()
-    return Fingerprint(
-        {key: _one_line(facts) for key, facts, _ in rows},
-        {key: relation for key, _, relation in rows if relation},
-    )
+    return of_rows(rows)
 
 
 def _read_kinds(conn: Connection, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -110,11 +150,11 @@ def _one_line(facts: str) -> str:
 
 
 @cache
-def _query(kind: str, major: int) -> str:
+def _query(kind: str, major: int, *, whole: bool = True) -> str:
     """The query for one file of `catalog/`, without the lines that are for other versions of PostgreSQL."""
     catalog = files("aegisdb.fingerprint.catalog")
     text = (catalog / f"{kind}.sql").read_text()
-    if kind != "census":
+    if whole and kind not in {"census", "_with"}:
         text = (catalog / "_with.sql").read_text() + text
     return "\n".join(line for line in text.splitlines() if _is_for(line, major))
 

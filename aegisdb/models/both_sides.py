@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.drift.expected_schema import base_schema, schema_at_head
-from aegisdb.fingerprint import Fingerprint, read
-from aegisdb.fingerprint.keys import parse, relation_name
-from aegisdb.models.normal_form import is_partition
+from aegisdb.fingerprint import Fingerprint, of_rows, read, statements_inside
+from aegisdb.fingerprint.keys import relation_name
+from aegisdb.models.own_parts import OwnParts
 from aegisdb.models.results import LostModel
 from aegisdb.ownership import NOBODY, Owners
 from aegisdb.postgres.connection import connect
@@ -20,12 +19,14 @@ from aegisdb.runtime.step_options import StepOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.registry.types import Registry
+    from aegisdb.models.copies import Copies
+    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Identity
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import ModelsBuilt
     from aegisdb.workspace import Workspace
 
-_TYPES = frozenset({"type", "domain"})
+_MAJOR = 10_000  # of `server_version_num`
 
 
 @dataclass(frozen=True)
@@ -43,101 +44,45 @@ class BothSides:
     def __init__(self, ws: Workspace, source: str, knowing: Workspace) -> None:
         self._ws = ws
         self._template = source
-        self.head = schema_at_head(ws)
         self._owners = Owners(knowing.registry, base_schema(ws))
-        self._owner_at_head = self._owners.owners(self.head)
+        self.parts = OwnParts(ws.registry, self._owners, schema_at_head(ws))
 
     def of(self, history: History) -> Sides:
         """Build the models of a service in a scratch database; the part that it owns of both."""
-        built, models = self._built(history)
-        service = history.service
-        return Sides(self.part(service, built, self.head, models), self.part(service, built, models), built)
-
-    def part(self, service: str, built: ModelsBuilt, found: Fingerprint, *more: Fingerprint) -> Fingerprint:
-        """What the service owns of this schema; `more` tell who uses what, as the head does."""
-        own, whose = _Own(self._ws.registry, service, built), self._owners.owners(self.head, found, *more)
-        facts = {
-            key: text
-            for key, text in found.facts.items()
-            if own.has(key, found.relations.get(key, ""), whose[key]) and not self._is_of_version_table(key, found)
-        }
-        return Fingerprint(facts, found.relations)
-
-    def objects(self, service: str) -> dict[str, list[tuple[str, str]]]:
-        """Schema and name of what stands on its own at head: the service's "own", and what "others" have."""
-        own = _Own(self._ws.registry, service)
-        found: dict[str, list[tuple[str, str]]] = {"own": [], "others": []}
-        for key, owner in self._owner_at_head.items():
-            if (not self.head.relations.get(key) and not key.startswith(_ABOUT)) or key.startswith(_RELATIONS):
-                name = parse(key)
-                found["own" if own.has(key, "", owner) else "others"].append((name.schema, name.name))
-        return found
-
-    def _built(self, history: History) -> tuple[ModelsBuilt, Fingerprint]:
-        ws = self._ws
-        with scratch(ws.address(), template=self._template, label=f"models of {history.service}") as address:
+        ws, service = self._ws, history.service
+        with scratch(ws.address(), template=self._template, label=f"models of {service}") as address:
             with connect(address) as conn:
                 identity = conn.identity()
-            options = StepOptions(listen=ws.listen, journal=False)
-            with Session(ws.registry, history, address, identity, options) as session:
-                built = session.build_models(self._owned(history.service))
+            with self._session(history, address, identity) as session:
+                built = session.build_models(self.parts.owned(service))
             with connect(address) as conn:
-                return built, read(conn)
+                return Sides(*self.parts.both(service, built, read(conn)), built)
 
-    def _owned(self, service: str) -> dict[str, list[tuple[str, str]]]:
-        """What the service owns at head and its models may make anew; without `owns` all that nobody owns."""
-        own = _Own(self._ws.registry, service)
-        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for key, owner in self._owner_at_head.items():
-            name = parse(key)
-            kind = "type" if name.kind in _TYPES else name.kind
-            if kind not in {"table", "type", "sequence"} or key.startswith(_ABOUT) or not own.has(key, "", owner):
-                continue
-            if name.qualified in self._owners.version_tables:
-                continue
-            if not (kind == "table" and is_partition(self.head.facts[key])):
-                found[f"{kind}s"].append((name.schema, name.name))
-        return {kind: found[kind] for kind in ("tables", "types", "sequences")}
+    def tried(self, history: History, copies: Copies) -> Sides:
+        """The same in a copy of the histories at head that others get afterwards.
 
-    def _is_of_version_table(self, key: str, found: Fingerprint) -> bool:
-        relation = found.relations.get(key, "")
-        name = relation_name(relation) if relation else parse(key)
-        return name.qualified in self._owners.version_tables
+        Raises:
+            AegisError: it is not possible there, or a table cannot be built.
+        """
+        service = history.service
+        with copies.one() as (address, identity):
+            reading = statements_inside(self.parts.relations(service), identity.server_version // _MAJOR)
+            with self._session(history, address, identity) as session:
+                built = session.build_models(self.parts.owned(service), reading)
+        return Sides(*self.parts.both(service, built, of_rows(built.found)), built)
+
+    def _session(self, history: History, address: Address, identity: Identity) -> Session:
+        options = StepOptions(listen=self._ws.listen, journal=False)
+        return Session(self._ws.registry, history, address, identity, options)
 
     def lost(self, service: str, built: ModelsBuilt) -> Iterator[LostModel]:
         """Models of which no history makes the table, and no other owner."""
-        there = {parse(key).qualified for key in self.head.facts if key.startswith(_RELATIONS)}
         for table in built.hidden:
             owner = self._owners.owner_of_name(relation_name(_quoted(table)))
-            if table in there or owner not in {NOBODY, service}:
+            if table in self.parts.tables or owner not in {NOBODY, service}:
                 continue
             cls, file = built.classes.get(table, ("", ""))
             yield LostModel(table=table, cls=cls, file=file, owner=owner)
-
-
-_ABOUT = ("comment on ", "grants on ", "security label ")
-_RELATIONS = ("table ", "view ", "materialized view ", "foreign table ")
-
-
-class _Own:
-    """Whether an object is the service's; a service without `owns` and `schema` has what its models declare."""
-
-    def __init__(self, registry: Registry, service: str, built: ModelsBuilt | None = None) -> None:
-        settings = registry.services[service]
-        self._service = service
-        self._open = not settings.owns and not settings.schema
-        self._declared = frozenset(built.tables) if built else None
-
-    def has(self, key: str, relation: str, owner: str) -> bool:
-        """Whether the object with this key, on this relation, with this owner is."""
-        if owner == self._service:
-            return True
-        if not self._open or owner != NOBODY:
-            return False
-        if self._declared is None:
-            return True
-        name = relation_name(relation) if relation else parse(key)
-        return name.kind != "table" or name.qualified in self._declared
 
 
 def _quoted(table: str) -> str:

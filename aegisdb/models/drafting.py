@@ -107,7 +107,7 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
             identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)
         with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
-            draft = s.propose(message, both.objects(service), [rename.step() for rename in chosen])
+            draft = s.propose(message, both.parts.objects(service), [rename.step() for rename in chosen])
             trial = _Trial(both, sides, service, s, address)
             around = trial.around(draft, changes, chosen)
             yield Drafted(session=s, draft=draft, renames=chosen, could_be=could_be, around=around)
@@ -151,7 +151,7 @@ class _Trial:
 
     def _found(self) -> Fingerprint:
         with connect(self._address) as conn:
-            return self._both.part(self._service, self._sides.built, read(conn), self._sides.models)
+            return self._both.parts.part(self._service, self._sides.built, read(conn), self._sides.models)
 
 
 def _is_type_to_make(change: Change, draft: Draft) -> bool:

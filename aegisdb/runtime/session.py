@@ -182,13 +182,16 @@ class Session:
         """Write what was proposed as a revision; `up` and `down` have the steps "first" and "then"."""
         return Path(self._ask({"op": "write", "message": message, "up": up, "down": down})["path"])
 
-    def build_models(self, owned: Mapping[str, Iterable[tuple[str, str]]]) -> ModelsBuilt:
+    def build_models(
+        self, owned: Mapping[str, Iterable[tuple[str, str]]], reading: Mapping[str, Any] | None = None
+    ) -> ModelsBuilt:
         """Put what the models say in the place of these objects of the service; the database is not usable afterwards.
 
-        `owned` has the schema and name of its "tables", "types" and "sequences" in the database.
+        `owned` has the schema and name of its "tables", "types" and "sequences" in the database. With the statements of
+        `reading` they are run in there, and all of it is taken back; an error may be that this is not possible.
         """
-        answer = self._ask({"op": "models", "owned": {kind: [*names] for kind, names in owned.items()}})
-        return models_built(answer)
+        given = {kind: [*names] for kind, names in owned.items()}
+        return models_built(self._ask({"op": "models", "owned": given, "reading": reading}))
 
     def empty(self, message: str, *, head: str = "head") -> Path:
         """Write an empty revision; the database is not contacted."""

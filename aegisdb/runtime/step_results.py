@@ -77,6 +77,8 @@ class ModelsBuilt:
     classes: Mapping[str, tuple[str, str]]
     """The class of a table, and its module's file."""
     loaded: Loaded
+    found: Sequence[Sequence[str]] = ()
+    """Rows of the statements that were to be run among them."""
 
 
 def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
@@ -88,4 +90,5 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
         loaded=Loaded(files=tuple(answer["loaded"]["files"]), places=tuple(answer["loaded"]["places"])),
+        found=answer.get("found", ()),
     )

@@ -10,6 +10,7 @@ from aegisdb.postgres.address import Address
 from aegisdb.workflows.migrate.new import NewOptions, new_revision
 from aegisdb.workspace import open_workspace
 from tests.invoke import Ran, invoke
+from tests.models.both_ways import assert_both_ways_are_one
 from tests.models.edits import EDITS, EQUAL, Edit
 from tests.monorepo import Rev, Svc, build_monorepo, write
 
@@ -68,6 +69,7 @@ def test_each_edit_is_told(tmp_path: Path, database: Address, edits: tuple[Edit,
     assert {name: told for name, told in shop.messages().items() if told} == {}
     shop.edit()
     told = shop.messages()
+    assert_both_ways_are_one(shop.root)
     for service, edit in shop.edits.items():
         named = shop.told(service, edit.names)
         assert any(line.startswith("models ") and named in line for line in told[edit.name]), (edit.name, told)
@@ -79,6 +81,7 @@ def test_what_changes_nothing_is_not_told(tmp_path: Path, database: Address, edi
     assert shop.invoke("migrate.apply").code == 0
     shop.edit()
     assert {name: told for name, told in shop.messages().items() if told} == {}
+    assert_both_ways_are_one(shop.root)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from aegisdb.fingerprint import Fingerprint
 from aegisdb.fingerprint.keys import parse
-from aegisdb.ownership import Owners, orphaned_claims
+from aegisdb.ownership import Owners, OwnersAround, orphaned_claims
 from aegisdb.registry import load
 from tests.monorepo import Svc, build_monorepo
 
@@ -113,3 +113,43 @@ def test_claims_that_name_nothing_are_told(owners: Owners) -> None:
 )
 def test_keys_are_taken_apart(key: str, kind: str, qualified: str) -> None:
     assert (parse(key).kind, parse(key).qualified) == (kind, qualified)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "added",
+    [
+        {},
+        {"column public.users.mood": "public.mood"},
+        {"column public.invoices.mood": "public.mood", "type public.mood_of": "enum ('a')"},
+        {"type public.kind": "enum ('a')", "column public.user_kinds.kind": "public.kind"},
+        {"comment on type public.kind": "'x'", "type public.kind": "enum", "column public.users.k": "public.kind"},
+        {"function public.touch(integer)": "another of that name", "column public.users.k": "public.touch(1)"},
+        {"sequence public.free": "owned by public.users.id"},
+        {"column public.users.n": "default nextval('public.free'::regclass)"},
+        {"type public.late": "composite (a public.mood)"},
+    ],
+)
+def test_what_comes_to_a_schema_has_the_owners_that_it_has_in_all_of_it(owners: Owners, added: dict[str, str]) -> None:
+    facts = {
+        **BASE.facts,
+        "column public.users.name": "public.mood",
+        "type public.mood": "enum ('a')",
+        "comment on type public.mood": "'x'",
+        "function public.touch()": "of nobody",
+        "sequence public.free": "bigint",
+        "column public.invoices.late": "public.late",
+        "grants on function public.touch()": "x",
+    }
+    relations = {key: ".".join(key.split()[-1].split(".")[:2]) for key in facts if key.startswith(("table", "column"))}
+    head = Fingerprint(facts, relations)
+    more = Fingerprint(
+        added,
+        {key: ".".join(key.split()[1].split(".")[:2]) for key in added if key.startswith("column")}
+        | ({"sequence public.free": "public.users"} if "owned by" in str(added) else {}),
+    )
+    around, whole = OwnersAround(owners, head), owners.owners(head, more)
+    told = around.with_(more)
+    for owner, keys in around.settled.items():
+        told = {**dict.fromkeys(keys, owner), **told}
+    assert told == whole

@@ -25,6 +25,7 @@ from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
 from .loaded import loaded
 from .model_build import ModelBuild
+from .model_trial import tried
 from .offline_connection import OfflineConnection
 from .on_demand import OnDemand
 from .proposals import Proposal
@@ -292,17 +293,23 @@ class AlembicSide:
         return self.filter
 
     def models(self, request: Message) -> None:
-        """Build what the models say in this database, which is thrown away afterwards."""
+        """Build what the models say in this database: to be thrown away, or `reading` it, for as long as that takes."""
         answer: Message = {}
 
         def build(_heads: Any, migration: Any) -> list[Any]:
             connection = migration.connection
             self.script.get_heads()  # as autogenerate does: revisions may import models that env.py does not
-            answer.update(ModelBuild(connection, self._compared(migration), request).run())
-            _settle(migration)
+            models = ModelBuild(connection, self._compared(migration), request)
+            if request["reading"]:
+                answer.update(tried(connection, models.run, request["reading"]))
+                _leave(migration)
+            else:
+                answer.update(models.run())
+                _settle(migration)
             return []
 
-        self.run(build, as_sql=False)
+        # the version table of a history without revisions is not made for this
+        self.run(build, as_sql=False, dont_mutate=bool(request["reading"]))
         self.channel.write({"ok": True, **answer, "loaded": loaded()})
 
     def empty(self, request: Message) -> None:
@@ -315,9 +322,20 @@ class AlembicSide:
 
 def _settle(migration: Any) -> None:
     """Keep what was done; a transaction that env.py began it also ends."""
-    transaction = migration.connection.get_transaction()
-    if transaction is not None and not migration._in_external_transaction:  # noqa: SLF001  see Stepper._release
+    transaction = _own_transaction(migration)
+    if transaction is not None:
         transaction.commit()
+
+
+def _leave(migration: Any) -> None:
+    """Keep nothing of a transaction that is not env.py's."""
+    transaction = _own_transaction(migration)
+    if transaction is not None:
+        transaction.rollback()
+
+
+def _own_transaction(migration: Any) -> Any:
+    return None if migration._in_external_transaction else migration.connection.get_transaction()  # noqa: SLF001  see Stepper._release
 
 
 def _enter(opening: Message) -> None:

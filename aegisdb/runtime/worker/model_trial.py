@@ -1,0 +1,47 @@
+"""Builds models inside a transaction, reads the schema there, and takes everything back: other services follow.
+
+It holds only where all of it happened in one transaction of one connection, which is asked from the server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import statements
+from .error_report import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .channel import Message
+
+
+def tried(connection: Any, build: Callable[[], Message], reading: Message) -> Message:
+    """The answer of `build`, with the rows of the fingerprint as "found"; nothing of it stays in the database.
+
+    Raises:
+        Refusal: something ended the transaction, so what was made may have stayed.
+        Exception: whatever the build raised, or the server said of a connection that has no transactions.
+    """
+    transaction = _transaction(connection)
+    savepoint = connection.begin_nested()
+    try:
+        answer = build()
+        # what would fail only at the end of the transaction
+        statements.command(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+        answer["found"] = _found(connection, reading)
+    finally:
+        savepoint.rollback()
+    if _transaction(connection) != transaction:
+        raise Refusal("environment", "what the models made was committed by something that they ran")
+    return answer
+
+
+def _transaction(connection: Any) -> Any:
+    return statements.rows(connection, "SELECT pg_current_xact_id()::text")[0][0]
+
+
+def _found(connection: Any, reading: Message) -> list[list[str]]:
+    with_age = statements.rows(connection, reading["settings"])[0][-1]
+    there = {"", *(family for (family,) in statements.rows(connection, reading["census"])), *(["age"] * with_age)}
+    return [[*row] for query, needs in reading["kinds"] if needs in there for row in statements.rows(connection, query)]
