@@ -30,65 +30,27 @@ An exception that is not in this tree is a bug: it keeps its traceback and exits
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING
 
+from aegisdb.errors.base import AegisError
+from aegisdb.errors.unreachable import (
+    CertificateRefused,
+    DatabaseClosed,
+    DatabaseRenamed,
+    LoginRefused,
+    NoAnswer,
+    NoDatabase,
+    NotRunning,
+    TlsRefused,
+    Unreachable,
+)
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.results import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aegisdb.results import Result
-
 BUG_EXIT_CODE = 70
-
-
-class AegisError(Exception):
-    """Base of the tree: a message, a hint (how to fix it), a place and an exit code.
-
-    `code` is stable and documented in docs/errors.md; `result` carries what was done before a partial failure.
-    """
-
-    exit_code: ClassVar[int] = 1
-    default_code: ClassVar[str] = "failed"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        where: str = "",
-        code: str = "",
-        result: Result | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.where = where
-        self.code = code or self.default_code
-        self.result = result
-        self.service = ""
-        """Whose history could not be built, where that is what failed."""
-
-    def amended(self, *, message: str = "", hint: str = "", result: Result | None = None) -> Self:
-        """The same error with another message, hint or result, to be raised in its place; what is left out stays."""
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
-        other.message = message or self.message
-        other.hint = hint or self.hint
-        other.result = result or self.result
-        other.args = (other.message,)
-        other.__cause__ = self.__cause__
-        other.__suppress_context__ = self.__suppress_context__
-        return other.with_traceback(self.__traceback__)
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The same facts as data; one problem unless a subclass collects several."""
-        problem = Problem(
-            code=self.code, message=self.message, hint=self.hint, where=self.where, exit_code=self.exit_code
-        )
-        return (problem,)
 
 
 class Failed(AegisError):
@@ -235,57 +197,6 @@ class Difference(AegisError):
 
     exit_code = 6
     default_code = "difference"
-
-
-class Unreachable(AegisError):
-    """The server does not answer; nothing changed."""
-
-    exit_code = 7
-    default_code = "unreachable"
-
-
-class NotRunning(Unreachable):
-    """The target's server is not started."""
-
-    default_code = "not_running"
-
-
-class NoAnswer(Unreachable):
-    """Nothing answers at that host and port."""
-
-
-class LoginRefused(Unreachable):
-    """The server answers, and refuses the role, its password or the place that it comes from."""
-
-    default_code = "login"
-
-
-class TlsRefused(Unreachable):
-    """The server answers, and one side wants TLS as the other has it not."""
-
-    default_code = "tls"
-
-
-class CertificateRefused(Unreachable):
-    """The server answers, and one side does not trust the other's certificate."""
-
-    default_code = "certificate"
-
-
-class NoDatabase(Unreachable):
-    """The server answers, and has no database of that name."""
-
-    default_code = "no_database"
-
-
-class DatabaseRenamed(NoDatabase):
-    """The database of that name was renamed or dropped while this waited to be let in; there may be another by now."""
-
-
-class DatabaseClosed(Unreachable):
-    """The server answers, and the database lets nobody in."""
-
-    default_code = "closed"
 
 
 class Interrupted(AegisError):
