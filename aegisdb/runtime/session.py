@@ -11,24 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 from aegisdb.postgres.locks import LockLost
 from aegisdb.progress import Event
 from aegisdb.runtime.backend import Backend
-from aegisdb.runtime.failures import (
-    LockTimeout,
-    error_of,
-    given_up,
-    not_ready,
-    not_started,
-    out_of_time,
-    revision_error,
-)
+from aegisdb.runtime.failures import LockTimeout, given_up
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
+from aegisdb.runtime.step_errors import OPENING, StepErrors
 from aegisdb.runtime.step_options import RECORDED, StepOptions
 from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.registry.types import Registry
@@ -37,10 +29,7 @@ if TYPE_CHECKING:
 
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
-_OPENING = 600.0  # seconds without --timeout: `uv run` and `poetry run` may install something first
 _CURRENT: dict[str, Any] = {"op": "current"}
-_OF_REVISION = {"revision", "unrecorded", "reads_data", "unrendered", "ended_transaction"}
-"""Kinds of failures whose cause is a revision's file."""
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -62,14 +51,13 @@ class Session:
     ) -> None:
         self.history = history
         self._registry = registry
-        self._address = address
         self._options = options
         # loading Alembic and the models is no revision's fault, yet must not hang for ever either
         self._patience = None if options.timeout is None else max(options.timeout, _LOADING)
         self._runner = registry.services[history.service].runner
         self._make_opening = partial(opening, registry, history, options=options)
         self._opening = self._make_opening(address, identity)
-        self._backend = Backend(address, self._opening["application"], online=identity is not None)
+        self._look_at(address, online=identity is not None)
         self._worker: Worker | None = None
         self._opened = False
         self._ahead = False
@@ -106,8 +94,8 @@ class Session:
 
         A service that reads its own variable gets a new process: it may have made its engine when it was imported.
         """
-        self._address, self._opening = address, self._make_opening(address, identity)
-        self._backend = Backend(address, self._opening["application"])
+        self._opening = self._make_opening(address, identity)
+        self._look_at(address)
         if self._opening["url_env"]:
             self.close()
         if self._worker is not None and self._opened:
@@ -215,9 +203,7 @@ class Session:
             try:
                 return self._try(direction, revision)
             except LockTimeout as waited:
-                head, newline, rest = waited.message.partition("\n")
-                error = waited.amended(message=f"{head}; {self._backend.blockers_text()}{newline}{rest}")
-                self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
+                error = self._errors.blocked(waited, revision)
                 if attempt == _LOCK_TRIES:
                     raise given_up(error) from None
                 time.sleep(_PAUSE * attempt)
@@ -274,12 +260,14 @@ class Session:
             raise
         except WorkerTimeout:
             self.abort()
-            raise self._out_of_time(revision) from None
+            raise self._errors.out_of_time(revision) from None
         except WorkerEnded:
-            raise self._ended(worker, revision, request["op"]) from None
+            output, opened = worker.output(), self._opened
+            self.abort()
+            raise self._errors.ended(output, revision, request["op"], opened=opened) from None
         if not answer["ok"]:
             self._rows = None
-            raise self._failed(answer, worker, revision)
+            raise self._errors.answered(answer, worker.output(), revision)
         return answer
 
     def _limit(self, request: dict[str, Any], revision: Revision | None) -> float | None:
@@ -287,11 +275,16 @@ class Session:
         if revision is not None:
             return self._options.timeout
         first = request is _CURRENT  # what env.py is run for first
-        return self._patience or (_OPENING if first else None)
+        return self._patience or (OPENING if first else None)
 
     def _tell_left_out(self, names: list[str]) -> None:
         note = f"of target_metadata, which is no MetaData: {', '.join(names)}"
         self._options.listen(Event(step="will leave out", subject=self.history.service, note=note))
+
+    def _look_at(self, address: Address, *, online: bool = True) -> None:
+        """Look at this database when something goes wrong."""
+        self._backend = Backend(address, self._opening["application"], online=online)
+        self._errors = StepErrors(self._registry, self.history, address, self._backend, self._options)
 
     def _prove(self) -> None:
         if self._options.lock is not None:
@@ -303,44 +296,7 @@ class Session:
         self._backend.watch(worker.backend_pid)
 
     def _open(self, worker: Worker) -> None:
-        answer = worker.receive(self._patience or _OPENING)
+        answer = worker.receive(self._patience or OPENING)
         if not answer["ok"]:
-            raise error_of(answer, self.history, worker.output(), self._address, self._runner)
+            raise self._errors.of_service(answer, worker.output())
         self._opened = True
-
-    def _failed(self, answer: dict[str, Any], worker: Worker, revision: Revision | None) -> AegisError:
-        named = self.history.revisions.get(answer.get("revision", "")) or revision
-        if answer["kind"] in _OF_REVISION and named is not None:
-            error = revision_error(
-                answer, self._registry, self.history, named, answer.get("action", "the step"), self._address
-            )
-        else:
-            error = error_of(answer, self.history, worker.output(), self._address, self._runner)
-        if not answer.get("sqlstate") or answer["sqlstate"].startswith(("57P", "08")):
-            self._backend.require_server()
-        if named is not None and not isinstance(error, LockTimeout):
-            self._backend.raise_unless_clean(self.history, named, error, journal=self._options.journal)
-        return error
-
-    def _ended(self, worker: Worker, revision: Revision | None, verb: str) -> AegisError:
-        output, opened = worker.output(), self._opened
-        self.abort()
-        if self._runner and not opened:
-            return not_started(self.history, output, self._runner)
-        self._backend.require_server()
-        if revision is None:
-            failure = {"kind": "environment", "message": "the process ended without an answer"}
-            return error_of(failure, self.history, output, self._address)
-        failure = {"kind": "unrecorded", "message": "it ended without being recorded: its process is gone"}
-        error = revision_error(failure, self._registry, self.history, revision, verb, self._address)
-        self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
-        return error
-
-    def _out_of_time(self, revision: Revision | None) -> AegisError:
-        limit = self._options.timeout
-        if limit is None:
-            return not_ready(self.history, _OPENING)
-        error = out_of_time(self.history, revision, limit, self._backend.blockers_text())
-        if revision is not None:
-            self._backend.raise_unless_clean(self.history, revision, error, journal=self._options.journal)
-        return error

@@ -147,7 +147,7 @@ MUTATIONS = (
         19,
         "os._exit(0) is no success",
         "runtime/session.py:Session._ask",
-        (instead("_ended", 'return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}'),),
+        (instead("ended", 'return {"ok": True, "checked": True, "seconds": 0.0, "rows": ()}'),),
         (f"{_LEAVES}[os._exit]",),
     ),
     Mutation(
@@ -175,7 +175,7 @@ MUTATIONS = (
     Mutation(
         20,
         "it says that the downgrade failed",
-        "runtime/session.py:Session._failed",
+        "runtime/step_errors.py:StepErrors.answered",
         (swap('answer.get("action", "the step")', '"the step"'),),
         (f"{_ROLLBACK}fault_20_a_failing_downgrade_is_named",),
     ),
@@ -379,7 +379,7 @@ MUTATIONS = (
     Mutation(
         26,
         "a version table that only env.py names",
-        "runtime/worker/alembic_environment.py:AlembicSide.check_version_table",
+        "runtime/worker/guard.py:settle_version_table",
         (never("opening"),),
         (f"{_APPLY}an_env_py_with_its_own_version_table_is_refused",),
     ),

@@ -19,17 +19,15 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import fast, guard, metadata, revision_files, schema_path, version_rows
+from . import fast, guard, metadata, offline_connection, revision_files, schema_path, transactions, version_rows
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
 from .loaded import loaded
 from .model_build import ModelBuild
 from .model_trial import tried
-from .offline_connection import OfflineConnection
 from .on_demand import OnDemand
 from .proposals import Proposal
-from .script import Script
 from .stepper import Stepper
 
 if TYPE_CHECKING:
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
 
     from .channel import Channel, Message
 
-_DEFAULT_SCHEMA = "public"
-_DEFAULT_VERSION_TABLE = "alembic_version"
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
 # `inspect.signature` takes milliseconds, in each worker
 _CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
@@ -57,7 +53,7 @@ class GuardedEnvironment(EnvironmentContext):
         """Prove the connection, then configure as env.py wishes, one transaction a revision."""
         self._side.configured = True
         wished = {**{_CONFIGURE[place]: value for place, value in enumerate(args)}, **kwargs}
-        self._side.check_version_table(wished)
+        guard.settle_version_table(wished, self._side.opening, self._side.script.env_py_location)
         wished["transaction_per_migration"] = True
         wished["target_metadata"], left_out = metadata.sorted_out(wished.get("target_metadata"))
         if left_out:
@@ -89,21 +85,8 @@ class GuardedEnvironment(EnvironmentContext):
         plain_sql.take(context)
 
     def _configure_offline(self, wished: dict[str, Any]) -> None:
-        # `named` keeps % and : in the SQL as they are; no driver is needed, and no connection is used
-        wished.update(connection=None, url=None, dialect_name="postgresql", literal_binds=True)
-        wished["dialect_opts"] = {"paramstyle": "named"}
-        wished["output_buffer"] = self._side.buffer
-        super().configure(**wished)
-        context = self.get_context()
-        driver = self._side.opening["url"].partition(":")[0].partition("+")[2]
-        script = self._side.stepper.offline_script = Script(
-            context.impl,
-            driver,
-            context._version,  # noqa: SLF001  no other name for its table
-            self._side.opening["schema"] or "",
-        )
-        stand_in: Any = OfflineConnection(context.connection, script)
-        context.connection = context.impl.connection = stand_in
+        super().configure(**{**wished, **offline_connection.OPTIONS, "output_buffer": self._side.buffer})
+        self._side.stepper.offline_script = offline_connection.take(self.get_context(), self._side.opening)
 
 
 # `alembic.context` knows the methods of the classes that were registered with it, not those of their subclasses
@@ -170,27 +153,6 @@ class AlembicSide:
         pid = guard.prove(connection, self.opening, self.script.env_py_location)
         guard.settle(connection, self.opening)
         self.channel.write({"event": "connected", "backend_pid": pid})
-
-    def check_version_table(self, wished: dict[str, Any]) -> None:
-        """Fill in the version table's schema; refuse an env.py whose version table is not the registry's."""
-        schema = self.opening["schema"]
-        if schema and not wished.get("version_table_schema"):
-            wished["version_table_schema"] = schema
-        table, place = wished.get("version_table", _DEFAULT_VERSION_TABLE), wished.get("version_table_schema")
-        if table != self.opening["version_table"]:
-            self._refuse_version_table(table, "make them the same: plain alembic and invoke must read one table")
-        if place and place != (schema or _DEFAULT_SCHEMA):
-            hint = f"take version_table_schema out of it, or say `schema: {place}` for the service"
-            self._refuse_version_table(f"{place}.{table}", hint)
-
-    def _refuse_version_table(self, table: str, hint: str) -> None:
-        expected = ".".join(filter(None, (self.opening["schema"], self.opening["version_table"])))
-        raise Refusal(
-            "version_table",
-            f"{self.script.env_py_location} keeps its version in {table}, "
-            f"services.yaml says {expected}; nothing was run",
-            hint,
-        )
 
     def left_out(self, names: tuple[str, ...]) -> None:
         """Tell of what env.py gives as metadata and is none, where models are looked at."""
@@ -277,7 +239,7 @@ class AlembicSide:
 
         def attempt(_heads: Any, migration: Any) -> list[Any]:
             self.proposal.attempt(migration, request)
-            _settle(migration)
+            transactions.keep(migration)
             return []
 
         self.run(attempt, as_sql=False)
@@ -302,10 +264,10 @@ class AlembicSide:
             models = ModelBuild(connection, self._compared(migration), request)
             if request["reading"]:
                 answer.update(tried(connection, models.run, request["reading"]))
-                _leave(migration)
+                transactions.undo(migration)
             else:
                 answer.update(models.run())
-                _settle(migration)
+                transactions.keep(migration)
             return []
 
         # the version table of a history without revisions is not made for this
@@ -318,24 +280,6 @@ class AlembicSide:
             self.config, self.script, revision_files.command_arguments(request, autogenerate=False)
         )
         self.channel.write({"ok": True, "path": revision_files.write(context, request)})
-
-
-def _settle(migration: Any) -> None:
-    """Keep what was done; a transaction that env.py began it also ends."""
-    transaction = _own_transaction(migration)
-    if transaction is not None:
-        transaction.commit()
-
-
-def _leave(migration: Any) -> None:
-    """Keep nothing of a transaction that is not env.py's."""
-    transaction = _own_transaction(migration)
-    if transaction is not None:
-        transaction.rollback()
-
-
-def _own_transaction(migration: Any) -> Any:
-    return None if migration._in_external_transaction else migration.connection.get_transaction()  # noqa: SLF001  see Stepper._release
 
 
 def _enter(opening: Message) -> None:

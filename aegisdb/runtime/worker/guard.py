@@ -1,4 +1,4 @@
-"""Before anything runs: is the connection that env.py opened the database that was asked for?"""
+"""Before anything runs: does env.py lead to the database, and to the version table, that were asked for?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .schema_path import quoted
 if TYPE_CHECKING:
     from .channel import Message
 
+_DEFAULT_SCHEMA = "public"
+_DEFAULT_VERSION_TABLE = "alembic_version"
 _IDENTITY = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
        coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)::text
@@ -34,6 +36,30 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
         server = f"{row[4]}:{row[5]}" if row[4] else f"{url.host}:{url.port}"  # through a socket it does not say
         raise _elsewhere(env_py, f"database {row[2]} on the server at {server}", opening)
     return int(row[3])
+
+
+def settle_version_table(wished: Message, opening: Message, env_py: str) -> None:
+    """Fill in the version table's schema in what env.py wishes.
+
+    Raises:
+        Refusal: `version_table`: it is not the registry's.
+    """
+    schema = opening["schema"]
+    if schema and not wished.get("version_table_schema"):
+        wished["version_table_schema"] = schema
+    table, place = wished.get("version_table", _DEFAULT_VERSION_TABLE), wished.get("version_table_schema")
+    if table != opening["version_table"]:
+        hint = "make them the same: plain alembic and invoke must read one table"
+        raise _another_table(env_py, table, opening, hint)
+    if place and place != (schema or _DEFAULT_SCHEMA):
+        hint = f"take version_table_schema out of it, or say `schema: {place}` for the service"
+        raise _another_table(env_py, f"{place}.{table}", opening, hint)
+
+
+def _another_table(env_py: str, table: str, opening: Message, hint: str) -> Refusal:
+    expected = ".".join(filter(None, (opening["schema"], opening["version_table"])))
+    said = f"{env_py} keeps its version in {table}, services.yaml says {expected}; nothing was run"
+    return Refusal("version_table", said, hint)
 
 
 def _elsewhere(env_py: str, reached: str, opening: Message) -> Refusal:

@@ -7,12 +7,32 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspection
 
 from .error_report import Refusal
-from .script import unrendered
+from .script import Script, unrendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .script import Script
+    from .channel import Message
+
+# `named` keeps % and : in the SQL as they are; no driver is needed, and no connection is used
+OPTIONS = {
+    "connection": None,
+    "url": None,
+    "dialect_name": "postgresql",
+    "dialect_opts": {"paramstyle": "named"},
+    "literal_binds": True,
+}
+"""Options of Alembic's `configure` with which SQL is only rendered."""
+
+
+def take(context: Any, opening: Message) -> Script:
+    """Put the stand-in in the place of the connection of this MigrationContext; returns where it writes."""
+    driver = opening["url"].partition(":")[0].partition("+")[2]
+    table = context._version  # noqa: SLF001  no other name for its table
+    script = Script(context.impl, driver, table, opening["schema"] or "")
+    stand_in: Any = OfflineConnection(context.connection, script)
+    context.connection = context.impl.connection = stand_in
+    return script
 
 
 def reads_data(script: Script) -> Refusal:

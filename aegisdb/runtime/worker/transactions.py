@@ -16,6 +16,22 @@ CURRENT = "CAST(pg_current_xact_id() AS text)"
 """SQL for the transaction that a statement is in."""
 
 
+def keep(migration: Any) -> None:
+    """Commit what was done, where env.py holds no transaction of its own."""
+    if (transaction := _own(migration)) is not None:
+        transaction.commit()
+
+
+def undo(migration: Any) -> None:
+    """Roll back what was done, where env.py holds no transaction of its own."""
+    if (transaction := _own(migration)) is not None:
+        transaction.rollback()
+
+
+def _own(migration: Any) -> Any:
+    return None if migration._in_external_transaction else migration.connection.get_transaction()  # noqa: SLF001  see Stepper._release
+
+
 class Transactions:
     """The transaction of one step. Alembic's own `autocommit_block` may end it and begin another, nobody else may.
 
