@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fingerprint.keys import Name, parse, relation_name
+from aegisdb.fingerprint.partitions import parent_of
 from aegisdb.registry.patterns import Patterns
 
 if TYPE_CHECKING:
@@ -103,12 +104,30 @@ class Owners:
         return found
 
     def by_name(self, *fingerprints: Fingerprint) -> dict[str, str]:
-        """The owner of every object, as far as names tell."""
-        return {
+        """The owner of every object, as far as names tell; a partition follows its parent."""
+        found = {
             key: self.owner_of(key, fingerprint.relations.get(key, ""))
             for fingerprint in fingerprints
             for key in fingerprint.facts
         }
+        self._follow_parents(found, fingerprints)
+        return found
+
+    def _follow_parents(self, found: dict[str, str], fingerprints: tuple[Fingerprint, ...]) -> None:
+        """Give a partition that no pattern names the owner of its parent, with all that hangs on it."""
+        heirs: dict[str, str] = {}
+        for key in [key for key, owner in found.items() if not owner and key.startswith(("table ", "foreign table "))]:
+            top = relation = key.partition("table ")[2]
+            while parent := parent_of(top, *fingerprints):
+                top = parent
+            if top != relation:
+                heirs[relation] = self.owner_of(f"table {top}", top)
+        if not heirs:
+            return
+        for fingerprint in fingerprints:
+            for key, relation in fingerprint.relations.items():
+                if relation in heirs and not found.get(key):
+                    found[key] = heirs[relation]
 
     def claimants(self, key: str, relation: str = "") -> tuple[str, ...]:
         """Every service that claims an object; more than one means that it is contested."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.applied.status import read_standings
 from aegisdb.building import template
 from aegisdb.building.buildable import needed_only
@@ -11,16 +12,21 @@ from aegisdb.building.proof_target import comparable, in_words_of
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Difference
 from aegisdb.fingerprint import Fingerprint, diff, read
+from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import Owners
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
+from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories
-from aegisdb.revisions.order import all_needs
+from aegisdb.revisions.order import all_needs, service_order
+from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import UNRECORDED, StepOptions
-from aegisdb.runtime.upgrade import apply_histories
+from aegisdb.runtime.upgrade import Sessions, apply_histories
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aegisdb.fingerprint import Change
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
@@ -87,6 +93,9 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
         for name, other in histories.items()
         if name != history.service
     }
+    every = {name: other for name, other in histories.items() if name != history.service}
+    if Turns.of(ws, histories).of_service(history.service, frozenset(history.revisions)):
+        return _states_in_turn(ws, history, every, others)
     states = {}
     with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
         identity = there.identity()
@@ -103,7 +112,30 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
     return states
 
 
+def _states_in_turn(
+    ws: Workspace, history: History, every: Mapping[str, History], applied: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, ...], Fingerprint]:
+    """The same where its revisions rest on those of others and theirs on its own: in the order of an apply."""
+    done = {name: other.ancestors(applied[name]) for name, other in every.items()}
+    todo = [(other, tuple(r for r in other.ordered() if r.id in done[name])) for name, other in every.items()]
+    states = {}
+    with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
+        at: tuple[str, ...] = ()
+        states[at] = read(there)
+        names = service_order(ws.registry, {**every, history.service: history})
+        steps = sorted([*todo, (history, history.ordered())], key=lambda one: names.index(one[0].service))
+        waits = waits_of_life(ws.registry, ws.address(), [one for one, _ in steps])
+        lay_ground(ws.registry, there, [one for one, _ in steps], bindir=ws.server.bindir(), listen=ws.listen)
+        with Sessions(ws.registry, address, there.identity(), UNRECORDED, waits) as sessions:
+            for step in sessions.upgrade([one for one in steps if one[1]]):
+                if step.service == history.service:
+                    at = history.after(at, step.revision, up=True)
+                    states[at] = read(there)
+    return states
+
+
 def _changes(owners: Owners, service: str, expected: Fingerprint, live: Fingerprint) -> tuple[Change, ...]:
     owned = {key for key, owner in owners.owners(expected, live).items() if owner == service}
     changes = diff(expected.only(owned.__contains__), live.only(owned.__contains__))
+    changes = without_new_partitions(changes, expected, live)
     return tuple(c for c in changes if not c.is_remark and not owners.is_version_table(c))

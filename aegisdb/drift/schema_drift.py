@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building.proof_target import comparable, in_words_of
 from aegisdb.drift.expected_schema import base_schema, schema_at
 from aegisdb.fingerprint import diff, read
+from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import NOBODY, Owners
 from aegisdb.proofs.judgement import without_parts
 
@@ -56,7 +57,7 @@ def drift(
     changes = [c for c in diff(expected, live) if not c.is_remark and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)
-    for change in without_parts(tuple(changes)):
+    for change in without_parts(without_new_partitions(changes, expected, live)):
         grouped[whose[change.object]].append(change)
     for name in ws.registry.services.keys() - building.registry.services.keys():
         grouped.pop(name, None)

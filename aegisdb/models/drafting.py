@@ -49,6 +49,8 @@ class Around:
     up: tuple[Statement, ...] = ()
     down: tuple[Statement, ...] = ()
     """Behind the upgrade's and behind the downgrade's."""
+    failure: str = ""
+    """Why the draft could not be done and undone: what autogenerate does not see is not in it then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,7 @@ class _Trial:
         self._address = address
 
     def around(self, draft: Draft, changes: Sequence[Change], renames: Sequence[Rename]) -> Around:
-        """What has to come around the draft; only what has to come first where it fails: the proof tells why."""
+        """What has to come around the draft; only what has to come first, and why, where it fails."""
         if not changes and not draft.operations:
             return Around()
         kinds = [change for change in changes if _is_type_to_make(change, draft)]
@@ -133,8 +135,8 @@ class _Trial:
             return self._tried(Around(first), renames)
         except Interrupted:
             raise
-        except AegisError:
-            return Around(first)
+        except AegisError as error:
+            return Around(first, failure=error.message)
 
     def _tried(self, known: Around, renames: Sequence[Rename]) -> Around:
         session = self._session

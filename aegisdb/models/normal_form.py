@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import Fingerprint, diff
+from aegisdb.fingerprint.partitions import is_partition
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -61,11 +62,6 @@ def _is_of_history_alone(change: Change, history: Mapping[str, str]) -> bool:
     # a partition follows its parent; a constraint of a domain that no model has goes with it
     relation = history.get(f"table {change.relation}")
     return relation is None or is_partition(relation)
-
-
-def is_partition(facts: str) -> bool:
-    """Whether these facts of a table are those of a partition."""
-    return any(fact.startswith("partition ") and not fact.startswith("partition by ") for fact in facts.split("; "))
 
 
 def _with_sequences_of_columns(found: Fingerprint) -> Fingerprint:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import Fingerprint
 from aegisdb.fingerprint.keys import parse, relation_name
-from aegisdb.models.normal_form import is_partition
+from aegisdb.fingerprint.partitions import is_partition
 from aegisdb.ownership import NOBODY, OwnersAround
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.errors import AegisError, Interrupted, Unreachable
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.quoting import quote_ident
@@ -19,15 +20,16 @@ from aegisdb.proofs.collector import describe, failure
 from aegisdb.proofs.revision_proof import Finding, RevisionProof
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
+from aegisdb.runtime.upgrade import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.proof_databases import Watch
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+    from aegisdb.revisions.sequence import Steps
     from aegisdb.workspace import Workspace
 
 _TABLES = """
@@ -81,6 +83,9 @@ class DataProver:
         self._version_tables = version_tables
         self._watch = watch
         self._new = new
+        self._sessions: dict[str, Session] = {}
+        self._blocked: dict[str, str] = {}
+        """By service the first revision that is not reverted: none below it is reached."""
 
     def prove(self, scopes: Sequence[DataScope]) -> Iterator[RevisionProof]:
         """Prove the revisions of the scopes; `scopes` in the order in which services migrate."""
@@ -89,29 +94,45 @@ class DataProver:
                 scratch(self._ws.address(), template=self._seeded, label="roundtrip with data")
             )
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip with data"))
-            for scope in reversed(scopes):
-                yield from self._service(scope, address, conn)
+            by_service = {scope.history.service: scope for scope in scopes}
+            for history, steps in reversed(self._turns(scopes)):
+                session = self._session(stack, history, conn)
+                yield from self._turn(by_service[history.service], steps, session, conn)
+                session.release()
 
-    def _service(self, scope: DataScope, address: Address, conn: Connection) -> Iterator[RevisionProof]:
-        history = scope.history
-        above = history.descendants(history.revisions if scope.whole else scope.prove)
-        there = [revision for revision in history.ordered() if (history.service, revision.id) not in self._new]
-        lowest = [revision for revision in there if revision.id in above]
-        blocked = ""
-        with Session(
-            self._ws.registry, history, address, conn.identity(), StepOptions(listen=self._ws.listen, journal=False)
-        ) as session:
+    def _turns(self, scopes: Sequence[DataScope]) -> list[Steps]:
+        """What is reverted, in the order of an apply: services that rest on each other in turn take several."""
+        todo = []
+        for scope in scopes:
+            history = scope.history
+            above = history.descendants(history.revisions if scope.whole else scope.prove)
+            there = [revision for revision in history.ordered() if (history.service, revision.id) not in self._new]
+            todo.append((history, tuple(revision for revision in there if revision.id in above)))
+        lived = waits_of_life(self._ws.registry, self._ws.address(), [h for h, _ in todo]) if len(todo) > 1 else {}
+        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps], lived)
+
+    def _session(self, stack: ExitStack, history: History, conn: Connection) -> Session:
+        if history.service not in self._sessions:
+            options = StepOptions(listen=self._ws.listen, journal=False)
+            session = Session(self._ws.registry, history, conn.address, conn.identity(), options)
             self._watch(session)
-            for revision in reversed(lowest):
-                wanted = revision.id in scope.prove
-                if not blocked:
-                    proof = self._one(session, conn, history, revision, prove=wanted)
-                    blocked = revision.id if proof.status != "proven" else ""
-                else:
-                    note = f"with data: not reached, {blocked} above it is not reverted"
-                    proof = replace(describe(history, revision, "not reached"), notes=(note,))
-                if wanted:
-                    yield proof
+            self._sessions[history.service] = stack.enter_context(session)
+        return self._sessions[history.service]
+
+    def _turn(
+        self, scope: DataScope, steps: Sequence[Revision], session: Session, conn: Connection
+    ) -> Iterator[RevisionProof]:
+        history = scope.history
+        for revision in reversed(steps):
+            wanted = revision.id in scope.prove
+            if not (blocked := self._blocked.get(history.service, "")):
+                proof = self._one(session, conn, history, revision, prove=wanted)
+                self._blocked[history.service] = revision.id if proof.status != "proven" else ""
+            else:
+                note = f"with data: not reached, {blocked} above it is not reverted"
+                proof = replace(describe(history, revision, "not reached"), notes=(note,))
+            if wanted:
+                yield proof
 
     def _one(
         self, session: Session, conn: Connection, history: History, revision: Revision, *, prove: bool

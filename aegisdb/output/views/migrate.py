@@ -140,6 +140,9 @@ def new(result: Any) -> Iterator[Block]:
         return
     yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)
+    if result.untried:
+        reason = one_line(result.untried.splitlines()[0])
+        yield Text(f"the draft fails on a scratch database, so only what autogenerate sees is in it: {reason}", "bad")
     if result.test and not result.discarded:
         yield Text(f"{result.test}: rows to fill in", "name")
     if result.proven:

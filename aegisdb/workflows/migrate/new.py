@@ -45,6 +45,8 @@ class NewRevisionResult(Result):
     """File with rows to fill in, relative to services.yaml."""
     discarded: bool = False
     """Its proof rejected the file, and it was removed again."""
+    untried: str = ""
+    """Why the draft failed on a scratch database, so that only what autogenerate sees is in it."""
     planned: bool = False
     """Nothing was written; `operations` are what the file would have."""
 
@@ -156,10 +158,12 @@ def _made(ws: Workspace, history: History, message: str, options: NewOptions) ->
         if not draft.operations:
             return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
         if options.dry_run:
-            return NewRevisionResult(service=service, operations=draft.operations, planned=True)
+            untried = draft.around.failure
+            return NewRevisionResult(service=service, operations=draft.operations, untried=untried, planned=True)
         if draft.drops and not options.allow_drop:
             raise _drop(service, draft)
-        return _written(ws, service, draft.write(message), draft.operations)
+        made = _written(ws, service, draft.write(message), draft.operations)
+        return replace(made, untried=draft.around.failure)
 
 
 def _drop(service: str, draft: Drafted) -> Refused:

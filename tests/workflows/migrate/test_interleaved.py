@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,31 @@ def test_a_word_in_the_revision_is_enough_for_an_empty_database(database: Addres
     assert "invoke migrate.rollback --service stock --to s1" in ran.last
     ok(root, "migrate.rollback", "--service", "stock", "--yes")
     ok(root, "migrate.rollback", "--service", "notes", "--yes")
+
+
+def test_rows_and_stamps_go_in_turn_as_well(database: Address, tmp_path: Path) -> None:
+    root = ready(tmp_path, database, requires="notes@n2", seen=2)
+    path = root / "services.yaml"
+    document = json.loads(path.read_text())
+    document["services"]["notes"]["seeds"] = [{"sql": "seed.sql", "fills": ["stock_t", "notes_t"]}]
+    path.write_text(json.dumps(document))
+    (root / "services/notes/seed.sql").write_text(
+        "INSERT INTO stock_t VALUES (1), (2); INSERT INTO notes_t (id, unit) VALUES (1, 2);"
+    )
+    for words in (("--all",), ("--last", "1"), ("--service", "stock", "--last", "1")):
+        ran = ok(root, "migrate.roundtrip", "--with-data", "--format", "json", *words)
+        assert set(proven(ran).values()) == {"proven"}
+        assert not any(
+            "not reached" in note for s in ran.json["services"] for r in s["revisions"] for note in r["notes"]
+        )
+    ok(root, "migrate.apply")
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("DELETE FROM alembic_version_stock")
+        conn.execute("DELETE FROM aegisdb.journal WHERE service = 'stock'")
+    wrong = invoke("migrate.stamp", "--service", "stock", "--revision", "s1", "--yes", cwd=root)
+    assert wrong.code == 6
+    assert "invoke migrate.stamp --service stock --revision s2" in wrong.last
+    ok(root, "migrate.stamp", "--service", "stock", "--revision", "s2", "--yes")
 
 
 def test_without_it_an_empty_database_says_what_to_write(database: Address, tmp_path: Path) -> None:

@@ -98,6 +98,25 @@ def test_a_default_that_alembic_cannot_ask_the_server_about(tmp_path: Path, data
     ]
 
 
+def test_a_draft_that_fails_is_said_to_be_autogenerate_s_alone(tmp_path: Path, database: Address) -> None:
+    seen = """
+class Item(Base):
+    __tablename__ = "shop_items"
+    __table_args__ = (sa.CheckConstraint("id > 0", name="positive"),)
+    id: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+""".replace("id > 0", "length(id) > 0")
+    up = table("shop_items") + '\nop.execute("CREATE VIEW shop_v AS TABLE shop_items")'
+    services = {"shop": Svc(revisions=(Rev(id="s1", up=up),), models=seen)}
+    build_monorepo(tmp_path, services, url=database.url())
+    ran = invoke("migrate.new", "--service", "shop", "-m", "make ids texts", "--dry-run", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "the draft fails on a scratch database, so only what autogenerate sees is in it" in ran.out
+    assert "cannot alter type of a column used by a view or rule" in ran.out
+    ran = invoke("migrate.new", "--service", "shop", "-m", "make ids texts", "--discard", cwd=tmp_path)
+    assert ran.code == 6
+    assert "the draft fails" in ran.out
+
+
 def test_fault_27_only_the_change_is_written(tmp_path: Path, database: Address) -> None:
     models = ORDERS + '    note: Mapped[str | None] = mapped_column(sa.Text, comment="free text")\n'
     monorepo(tmp_path, database, models)
