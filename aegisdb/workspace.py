@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, Refused
+from aegisdb.errors import AegisError, DatabaseClosed, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.progress import Listener, silent
 from aegisdb.registry import find_registry, load
@@ -66,12 +66,14 @@ class Workspace:
         """A connection to the target's database, or to another one of its server.
 
         Raises:
-            Unreachable: the server does not answer. Refused: a pgpool-II, which may answer from an old standby.
+            Unreachable: the server does not answer. Busy: the database is closed while it is copied or replaced.
+            Refused: a pgpool-II, which may answer from an old standby.
         """
         from aegisdb.postgres.connection import connect
 
         address = self.address()
-        conn = connect(address.with_database(database) if database else address)
+        wanted = address.with_database(database) if database else address
+        conn = self.let_in(lambda: connect(wanted), wanted)
         if not self.server.own:
             from aegisdb.postgres.route import require_one_server
 
@@ -93,8 +95,21 @@ class Workspace:
 
         address, bindir = self.address(), self.server.bindir()
         if self.server.own and psql.installed(bindir):
-            return ahead.glance(address, bindir=bindir)
+            return self.let_in(lambda: ahead.glance(address, bindir=bindir), address)
         return self._looking()
+
+    def let_in(self, connecting: Callable[[], Connection], address: Address) -> Connection:
+        """Return the session that `connecting` opens on the address's database, as `locks.let_in` does.
+
+        Raises:
+            Busy: the database is closed while it is copied or replaced; and what `connecting` raises.
+        """
+        try:
+            return connecting()
+        except DatabaseClosed:
+            from aegisdb.postgres.locks import let_in
+
+            return let_in(address, connecting, wait=self.lock_wait, listen=self.listen)
 
     @contextmanager
     def _looking(self) -> Iterator[Connection]:

@@ -27,7 +27,7 @@ _POLL = 0.1
 
 def writer(patient: Patient) -> Iterator[Finding]:
     """The holder of the writer lock; wrong when the holder does nothing."""
-    from aegisdb.postgres.locks import holder
+    from aegisdb.postgres.lock_holder import holder
 
     found = holder(patient.ws.address(), patient.maintenance)
     if found is None:

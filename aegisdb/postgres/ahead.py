@@ -6,7 +6,6 @@ modules to import and files to read.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError
@@ -14,7 +13,6 @@ from aegisdb.postgres import psql, psql_session
 from aegisdb.postgres.session import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
@@ -44,7 +42,7 @@ def leave(session: PipedConnection) -> None:
 def session(
     address: Address, *, bindir: Path | None, application: str, timeout: float = CONNECT_TIMEOUT
 ) -> PipedConnection:
-    """One that waits, or a new one; arguments and errors are those of `piped.open_session`."""
+    """One that waits, or a new one; arguments and errors are those of `psql_session.open_session`."""
     # one that came in with the password serves everybody; who wants to know whether it is the right one takes no other
     fitting = [one for one in _waiting if one.address == address and (address.socket or not one.address.socket)]
     for waiting in fitting:
@@ -75,12 +73,11 @@ def pids(address: Address) -> list[int]:
     return found
 
 
-@contextmanager
-def glance(address: Address, *, bindir: Path | None) -> Iterator[PipedConnection]:
-    """A read-only session; raises as `piped.open_session`."""
-    with session(address, bindir=bindir, application="aegisdb: look") as looking:
-        looking.look_only()
-        yield looking
+def glance(address: Address, *, bindir: Path | None) -> PipedConnection:
+    """A read-only session; raises as `psql_session.open_session`."""
+    looking = session(address, bindir=bindir, application="aegisdb: look")
+    looking.look_only()
+    return looking
 
 
 def close_all() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import InUse
 from aegisdb.postgres import databases
-from aegisdb.postgres.locks import holder
+from aegisdb.postgres.lock_holder import holder
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:

@@ -18,26 +18,24 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Busy, LoginRefused, NoDatabase
-from aegisdb.fast_dataclass import dataclass
+from aegisdb.errors import AegisError, Busy, DatabaseClosed, NoDatabase, Unreachable
 from aegisdb.postgres import ahead
 from aegisdb.postgres.capabilities import CREATE_DATABASE
-from aegisdb.postgres.connection import connect, moment
+from aegisdb.postgres.connection import connect
 from aegisdb.postgres.databases import maintenance
-from aegisdb.postgres.markers import who
+from aegisdb.postgres.lock_holder import CLASS, REPLACERS, WRITERS, Holder, first_holder, holder, holder_name, name_key
 from aegisdb.postgres.quoting import quote_literal
 from aegisdb.postgres.route import require, require_own, require_primary, require_undivided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Iterator
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
 
+_ENDED_MOST = 3
 _SHORTEST, _LONGEST = 0.05, 0.4  # seconds between two tries
-_CLASS = 0x61656769  # "aegi", above the oid in the key of a writer's lock
 _UNENDING = ("idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout")
 # a session whose client died with the machine or the cable must not keep the lock
 _KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -49,40 +47,15 @@ _LOCAL = "SELECT " + ", ".join(
     ]
 )
 _TRY_WRITER = f"""
-    SELECT pg_try_advisory_xact_lock(({_CLASS}::bigint << 32) | oid::bigint), pg_backend_pid()
+    SELECT pg_try_advisory_xact_lock(({CLASS}::bigint << 32) | oid::bigint), pg_backend_pid()
       FROM pg_database WHERE datname = current_database()"""  # noqa: S608  constants of ours
 _REQUIRE_HELD = f"""DO $$ BEGIN
-  PERFORM FROM pg_locks WHERE locktype = 'advisory' AND classid = {_CLASS} AND granted AND pid = {{pid}};
+  PERFORM FROM pg_locks WHERE locktype = 'advisory' AND classid = {CLASS} AND granted AND pid = {{pid}};
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the writer lock is not held any more';
   END IF;
 END $$"""
-_WRITERS = f"l.classid = {_CLASS} AND l.objid = d.oid AND l.database = d.oid"
-_REPLACERS = "(l.classid::bigint << 32) | l.objid::bigint = hashtextextended('aegisdb: ' || d.name, 0)"
-_HOLDERS = f"""
-    SELECT a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
-           CASE WHEN {_WRITERS} THEN a.xact_start ELSE a.backend_start END
-      FROM (SELECT name, (SELECT oid FROM pg_database WHERE datname = name) FROM (SELECT {{name}} AS name) n) d,
-           pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.pid <> pg_backend_pid() AND ({{which}})"""  # noqa: S608  constants of ours
-
-
 _KEPT_ALIVE = "; ".join(f"SET {name} = {value}" for name, value in {**_KEEPALIVES, "idle_session_timeout": 0}.items())
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The holder of the lock of a database; `since` is None where this role may not know it."""
-
-    pid: int
-    application: str
-    client: str
-    since: datetime | None
-
-    def __str__(self) -> str:
-        command = self.application.removeprefix("aegisdb: ")
-        since = f" since {self.since:%H:%M:%S}" if self.since else ""
-        return f"{command} from {self.client} (server pid {self.pid}){since}"
 
 
 class LockLost(Busy):
@@ -163,30 +136,33 @@ def replacing_lock(
             conn.execute_soon(f"SELECT pg_advisory_unlock({name_key(address.database)})")
 
 
-def holder_name(command: str) -> str:
-    """The application name of a session that holds the lock for a command."""
-    return f"aegisdb: {command} {who()}"
+def let_in(
+    address: Address, connecting: Callable[[], Connection], *, wait: float, listen: Listener | None = None
+) -> Connection:
+    """Return the session that `connecting` opens in the address's database.
 
+    Where a living run of ours lets nobody in while it copies or replaces the database (`--disconnect`), wait `wait`
+    seconds for it.
 
-def holder(address: Address, conn: Connection | None = None) -> Holder | None:
-    """The holder that writes into the address's database or replaces it now; `conn` is any session on its server."""
-    if conn is not None:
-        return _holder(conn, quote_literal(address.database), f"{_WRITERS} OR {_REPLACERS}")
-    application = "aegisdb: look for the lock's holder"
-    try:
-        own = maintenance(address, application=application)
-    except (LoginRefused, NoDatabase):
-        own = connect(address, application=application)  # a hosted server may keep the role out of `postgres`
-    with own:
-        return holder(address, own)
+    Raises:
+        Busy: it is still at work; names it. DatabaseClosed: nobody of ours is at work; and what `connecting` raises.
+    """
+    return _let_in(connecting, address, _Waiting(address.database, wait, listen, hint="run it again"))
 
 
 class _Waiting:
-    """How long somebody waits for a lock, and whom that is told."""
+    """How long a command waits for a lock, and who is told of it."""
 
-    def __init__(self, database: str, wait: float, listen: Listener | None) -> None:
+    def __init__(
+        self,
+        database: str,
+        wait: float,
+        listen: Listener | None,
+        hint: str = "wait longer with --lock-wait SECONDS; nothing changed",
+    ) -> None:
         self.database = database
         self._wait = wait
+        self._hint = hint
         self._listen = listen
         self._deadline = time.monotonic() + wait
         self._told = False
@@ -197,7 +173,7 @@ class _Waiting:
         if time.monotonic() >= self._deadline:
             raise Busy(
                 f"database {self.database!r} is locked{f' by {by}' if by else ''}",
-                hint=f"waited {self._wait:g} s; wait longer with --lock-wait SECONDS; nothing changed",
+                hint=f"waited {self._wait:g} s; {self._hint}",
                 code="locked",
             )
         if not self._told:
@@ -209,6 +185,7 @@ class _Waiting:
         """Say that it has come to its end, where it was told of."""
         if self._told:
             self._tell(over=True)
+            self._told = False
 
     def _tell(self, *, note: str = "", over: bool = False) -> None:
         if self._listen is not None:
@@ -220,18 +197,24 @@ class _Waiting:
 @contextmanager
 def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterator[WriterLock]:
     """A session with the lock in its open transaction; whoever replaces the database finds none while this waits."""
-    replaced_by = None
+    replaced_by, ended = None, 0
     while True:
         try:
-            conn = connect(address, application=holder_name(command))
+            conn = _let_in(lambda: connect(address, application=holder_name(command)), address, waiting)
         except NoDatabase:
             if replaced_by is None:  # else it is just being renamed
                 raise
         else:
             with conn:
-                require_primary(conn, command)
-                require_own(conn, command)
-                pid, replaced_by = _lock_writer(conn, waiting)
+                try:
+                    require_primary(conn, command)
+                    require_own(conn, command)
+                    pid, replaced_by = _lock_writer(conn, waiting)
+                except Unreachable:  # --disconnect of another run ends every session; this one has done nothing yet
+                    ended += 1
+                    if not conn.closed or ended == _ENDED_MOST:
+                        raise
+                    continue
                 if replaced_by is None:
                     waiting.over()
                     yield WriterLock(conn, address.database, pid)
@@ -239,11 +222,28 @@ def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterat
         waiting.pause(replaced_by)
 
 
+def _let_in(connecting: Callable[[], Connection], address: Address, waiting: _Waiting) -> Connection:
+    opened_meanwhile = False
+    while True:
+        try:
+            conn = connecting()
+        except DatabaseClosed:
+            by = holder(address)
+            if by is None and opened_meanwhile:
+                raise
+            opened_meanwhile = by is None  # who closed it may just have opened it again
+            if by is not None:
+                waiting.pause(by)
+        else:
+            waiting.over()
+            return conn
+
+
 def _lock_writer(conn: Connection, waiting: _Waiting) -> tuple[int, Holder | None]:
     """Begin the transaction with the lock; returns its server process, or who replaces the database instead of it."""
     while True:
         *_, ((got, pid),) = conn.results(["BEGIN", _LOCAL, _TRY_WRITER])
-        by = _holder(conn, "current_database()", _REPLACERS if got else _WRITERS)
+        by = first_holder(conn, "current_database()", REPLACERS if got else WRITERS)
         if got and by is None:
             return pid, None
         conn.execute("ROLLBACK")
@@ -254,19 +254,7 @@ def _lock_writer(conn: Connection, waiting: _Waiting) -> tuple[int, Holder | Non
 
 def _lock_name(conn: Connection, waiting: _Waiting) -> None:
     while not conn.value(f"SELECT pg_try_advisory_lock({name_key(waiting.database)})"):
-        waiting.pause(_holder(conn, quote_literal(waiting.database), _REPLACERS))
-    while by := _holder(conn, quote_literal(waiting.database), _WRITERS):
+        waiting.pause(first_holder(conn, quote_literal(waiting.database), REPLACERS))
+    while by := first_holder(conn, quote_literal(waiting.database), WRITERS):
         waiting.pause(by)
     waiting.over()
-
-
-def name_key(database: str) -> str:
-    """SQL for the key of the lock on a database's name, which session-level advisory locks of the suite have."""
-    return f"hashtextextended({quote_literal(f'aegisdb: {database}')}, 0)"
-
-
-def _holder(conn: Connection, name: str, which: str) -> Holder | None:
-    """The first of them but this session itself; `name` is SQL for that of the database."""
-    for pid, application, client, since in conn.rows(_HOLDERS.format(name=name, which=which)):
-        return Holder(pid, application, client, moment(since) if since else None)
-    return None

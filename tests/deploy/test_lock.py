@@ -8,7 +8,7 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
-from aegisdb.postgres.locks import holder
+from aegisdb.postgres.lock_holder import holder
 from tests.deploy.test_deploy import put
 from tests.invoke import invoke
 from tests.running import eventually, nothing_left, running, start

@@ -15,7 +15,7 @@ from aegisdb.doctor.diagnosis import doctor
 from aegisdb.doctor.patient import examined
 from aegisdb.postgres import databases, scratch
 from aegisdb.postgres.address import Address, Secret
-from aegisdb.postgres.locks import name_key
+from aegisdb.postgres.lock_holder import name_key
 from aegisdb.progress import Event
 from aegisdb.workspace import open_workspace
 from tests.doctor.clinic import Clinic, clinic, execute

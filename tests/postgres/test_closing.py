@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import psycopg
+import pytest
 
 from aegisdb.postgres import closing, databases
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
+from aegisdb.postgres.locks import replacing_lock
+from aegisdb.postgres.quoting import quote_ident
+from tests.running import running
 from tests.workflows.project import Project
 
 
@@ -55,6 +60,39 @@ def test_a_pool_that_comes_back_stops_no_reset_restore_or_snapshot(shop: Project
     assert shop.text() == "fresh"
     with connect(shop.address.with_database(f"{shop.address.database}__snap_before-restore")) as conn:
         assert conn.value("SELECT current_setting('aegisdb.closed', true)") in {None, ""}
+
+
+@pytest.mark.parametrize("words", [("migrate.status",), ("migrate.apply",), ("db.snapshot", "two"), ("db.status",)])
+def test_a_command_waits_while_another_has_closed_the_database(shop: Project, words: tuple[str, ...]) -> None:
+    """It ended with 7 and advised to open the database that is just being copied."""
+    assert shop.invoke("db.prepare").code == 0
+    with ExitStack() as stack:
+        with (
+            replacing_lock(shop.address, wait=10, command="db.snapshot"),
+            databases.maintenance(shop.address) as conn,
+            closing.closed(conn, shop.address.database, by="db.snapshot"),
+        ):
+            if words == ("migrate.apply",):
+                at_once = shop.invoke(*words, "--lock-wait", "0")
+                assert at_once.code == 4
+                assert "is locked by db.snapshot" in at_once.err
+            ran = stack.enter_context(running(shop.root, *words, env=shop.env))
+            time.sleep(1.5)  # a command that begins later finds it open
+        _, err = ran.communicate(timeout=100)
+        assert ran.returncode == 0, err
+
+
+def test_a_database_that_somebody_else_has_closed_is_told_at_once(shop: Project) -> None:
+    assert shop.invoke("db.prepare").code == 0
+    database = quote_ident(shop.address.database)
+    with databases.maintenance(shop.address) as conn:
+        conn.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        try:
+            told = shop.invoke("migrate.status")
+        finally:
+            conn.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+    assert told.code == 7
+    assert "lets nobody in" in told.err
 
 
 def test_without_the_flag_the_hint_names_it(shop: Project) -> None:

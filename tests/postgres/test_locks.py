@@ -19,7 +19,8 @@ from aegisdb.errors import Busy
 from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.connection import Connection, connect
-from aegisdb.postgres.locks import LockLost, holder, replacing_lock, writer_lock
+from aegisdb.postgres.lock_holder import holder
+from aegisdb.postgres.locks import LockLost, replacing_lock, writer_lock
 from aegisdb.postgres.replacement import replace_live
 from aegisdb.progress import Event
 from tests.running import eventually

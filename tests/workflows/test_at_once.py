@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from aegisdb.postgres import databases, markers
-from aegisdb.postgres.locks import holder, replacing_lock
+from aegisdb.postgres.lock_holder import holder
+from aegisdb.postgres.locks import replacing_lock
 from tests.running import eventually, start
 from tests.workflows.project import Project
 

@@ -25,7 +25,8 @@ from aegisdb.errors import (
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import ahead, closing, databases
 from aegisdb.postgres.connection import lightly
-from aegisdb.postgres.locks import holder_name, replacing_lock
+from aegisdb.postgres.lock_holder import holder_name
+from aegisdb.postgres.locks import replacing_lock
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories, read_histories
 from aegisdb.safety import denials, prove, require_disposable, told

@@ -10,7 +10,7 @@ from aegisdb.results import Result
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
-    from aegisdb.postgres.locks import Holder
+    from aegisdb.postgres.lock_holder import Holder
     from aegisdb.workspace import Workspace
 
 _PATIENCE = "10s"
@@ -58,11 +58,15 @@ def db_status(ws: Workspace) -> DbStatusResult:
 
     A server that is down is a problem `unreachable` (exit 7), a missing database `no_database` (7), and a missing
     extension or graph or a disabled trigger `incomplete` (6).
+
+    Raises:
+        Busy: the database is closed while it is copied or replaced.
     """
     from aegisdb.postgres.connection import connect
 
     try:
-        with connect(ws.address(), application="aegisdb: db.status") as conn:
+        address = ws.address()
+        with ws.let_in(lambda: connect(address, application="aegisdb: db.status"), address) as conn:
             return _up(ws, conn)
     except Unreachable as error:
         missing = _missing(ws) if isinstance(error, NoDatabase) else None
@@ -101,7 +105,7 @@ def _up(ws: Workspace, conn: Connection) -> DbStatusResult:
 
 def _looked(ws: Workspace, conn: Connection, route: str) -> DbStatusResult:
     from aegisdb.postgres.databases import sessions
-    from aegisdb.postgres.locks import holder
+    from aegisdb.postgres.lock_holder import holder
     from aegisdb.safety import denials, prove, signals, told
 
     said = told(conn)
