@@ -48,11 +48,18 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, dry_run:
         "name": "Its name in services.yaml; the directory's name otherwise.",
         "runner": 'How to reach its own environment, e.g. "poetry run"; empty for this one.',
         "script_location": "`package:directory` of a history inside an installed package.",
+        "schema": "A schema of its own, for a history that keeps its version where another one does.",
     },
     positional=("path",),
 )
 def adopt(
-    ws: Workspace, path: str, name: str = "", runner: str = "", script_location: str = "", dry_run: bool = False
+    ws: Workspace,
+    path: str,
+    name: str = "",
+    runner: str = "",
+    script_location: str = "",
+    schema: str = "",
+    dry_run: bool = False,
 ) -> Result:
     """Register an Alembic history that exists: finds its version table, tables and URL setting; contacts nothing.
 
@@ -62,7 +69,9 @@ def adopt(
     """
     from aegisdb.workflows.service.adopt import service_adopt
 
-    return service_adopt(ws, path, name=name, runner=runner, script_location=script_location, dry_run=dry_run)
+    return service_adopt(
+        ws, path, name=name, runner=runner, script_location=script_location, schema=schema, dry_run=dry_run
+    )
 
 
 @task()

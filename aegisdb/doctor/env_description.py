@@ -22,7 +22,7 @@ _DESCRIBED = Kind("cache/described/{name}.json")
 
 def describe(ws: Workspace, history: History) -> Described | AegisError:
     """Run env.py once in the service's environment, without a database; an error is remembered by nobody."""
-    from aegisdb.workflows.service.adopt import describe_history
+    from aegisdb.workflows.service.description import describe_history
 
     service = ws.registry.services[history.service]
     home, config = history.locations.home, history.locations.ini or history.locations.pyproject

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.document import Node
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_NO_SERVICES = re.compile(r"""^(["']?services["']?\s*:)\s*(?:\{\s*\}|~|[Nn]ull|NULL)(?=\s|$)""")
 _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -79,7 +80,7 @@ def _inserted(text: str, tree: Node, name: str, entry: Mapping[str, Any]) -> tup
     if services is not None and not services.keys:  # `services:` or `services: {}`
         line = tree.keys["services"][0]
         body = entry_text(name, entry, 2)
-        lines[line - 1] = lines[line - 1].replace("{}", "", 1).rstrip() + newline
+        lines[line - 1] = _NO_SERVICES.sub(r"\1", lines[line - 1], count=1).rstrip() + newline
         at, block = line, body
     elif services is None:
         body = entry_text(name, entry, 2)

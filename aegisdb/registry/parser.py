@@ -31,6 +31,8 @@ def parse(path: Path, content: bytes) -> Draft:
         raise RegistryError(tuple(Fault(place(path, f.mark), f.message, f.hint) for f in faults)) from None
     assert tree is not None  # noqa: S101 - demanded above
     plain = tree.plain()
+    if plain.get("services", ...) is None:
+        plain["services"] = {}  # the key alone, before the first service is registered
     located = tuple(Located(f.mark, f.message, f.hint) for f in reader.faults)
     return Draft(plain, dict(_references(tree, ())), tuple(shape_problems(plain)), located, tree=tree)
 

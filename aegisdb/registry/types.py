@@ -85,6 +85,8 @@ class AlembicSettings:
     """SQLAlchemy driver of the URL that env.py gets: psycopg, asyncpg, psycopg2."""
     url_env: str | None = None
     """Environment variable from which the service's env.py reads its URL."""
+    url_setting: str | None = None
+    """`package.module:settings.NAME`: the object of its application from which its env.py takes its URL."""
     script_location: str | None = None
     """`package:dir` for a history inside an installed package, or a directory."""
     x: dict[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ MAX_NAME_BYTES = 63
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 OBJECT = r'[\w*?\[\]!"][\w*?\[\]!". $-]*'
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_SETTING = rf"{_VARIABLE}(\.{_VARIABLE})*:{_VARIABLE}(\.{_VARIABLE})*"
 _DRIVER = r"[a-z][a-z0-9_]*"
 
 NAME_HINT = f"letters, digits, _ - and . , not beginning with - or . , at most {MAX_NAME_BYTES} bytes"
@@ -38,6 +39,10 @@ def connection_problems(key: Key, settings: Any) -> Iterator[Problem]:
     for place, text in texts(settings, "url_env"):
         hint = "letters, digits and _, not beginning with a digit, e.g. DATABASE_URL"
         yield from match(_VARIABLE, (*key, *place), text, "not usable as the name of an environment variable", hint)
+    for place, text in texts(settings, "url_setting"):
+        if not re.fullmatch(_SETTING, text):
+            told = "not usable as a place in a program"
+            yield Problem((*key, *place), told, "module and name, e.g. shop.config:settings.DATABASE_URL")
     for place, text in texts(settings, "driver"):
         if text:
             hint = "psycopg, asyncpg or psycopg2"

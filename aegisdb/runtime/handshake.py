@@ -50,6 +50,7 @@ def opening(
         "url": driver_url(address, settings.driver),
         "variables": driver_environment(address, settings.driver),
         "url_env": settings.url_env,
+        "url_setting": settings.url_setting,
         "x": [f"{name}={value}" for name, value in settings.x.items()],
         "socket": {"directory": address.socket, "port": address.port, "uid": os.geteuid()} if address.socket else None,
         "identity": _identity(identity),

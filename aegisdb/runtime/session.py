@@ -92,11 +92,11 @@ class Session:
     def move(self, address: Address, identity: Identity) -> None:
         """Go on with another database in the same process, where the service's models are loaded; `release` first.
 
-        A service that reads its own variable gets a new process: it may have made its engine when it was imported.
+        A service that reads its own variable or setting gets a new process: it may have made its engine when imported.
         """
         self._opening = self._make_opening(address, identity)
         self._look_at(address)
-        if self._opening["url_env"]:
+        if self._opening["url_env"] or self._opening["url_setting"]:
             self.close()
         if self._worker is not None and self._opened:
             self._ask(self._opening)

@@ -72,10 +72,18 @@ def test_a_file_without_services_gets_them(tmp_path: Path) -> None:
     assert added(tmp_path, text) == text + "\nservices:\n" + BLOCK
 
 
-@pytest.mark.parametrize("empty", ["services: {}\n", "services: {}", "services:\n"])
+@pytest.mark.parametrize(
+    "empty", ["services: {}\n", "services: {}", "services:\n", "services: { }\n", "services: null\n", "services: ~"]
+)
 def test_a_file_whose_services_are_empty_gets_them(tmp_path: Path, empty: str) -> None:
     text = SOUND[: SOUND.index("services:")]
+    assert load(write(tmp_path, text + empty), {}).services == {}, "and it is a registry before"
     assert added(tmp_path, text + empty) == text + "services:\n" + BLOCK
+
+
+def test_a_comment_beside_empty_services_stays(tmp_path: Path) -> None:
+    text = SOUND[: SOUND.index("services:")]
+    assert added(tmp_path, text + "services: {}  # none yet\n") == text + "services:  # none yet\n" + BLOCK
 
 
 def test_a_file_without_an_end_of_line_gets_one(tmp_path: Path) -> None:

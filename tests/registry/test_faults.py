@@ -77,6 +77,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
         ("alembic: {version_table: v, config: null}", "`script_location` must say where the history is"),
         ("alembic: {version_table: v, script_location: nowhere}", "no directory nowhere"),
         ("alembic: {version_table: v, url_env: 'DATABASE URL'}", "not usable as the name of an environment variable"),
+        ("alembic: {version_table: v, url_setting: shop.config}", "not usable as a place in a program"),
         ("alembic: {version_table: v, driver: 'psycopg://'}", "not usable as a SQLAlchemy driver"),
         ('alembic: {version_table: "v;DROP"}', "not usable as a table name"),
         ("schema: '\"; DROP'", "not usable as a schema name"),

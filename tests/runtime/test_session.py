@@ -42,6 +42,10 @@ FROM_VARIABLE = SYNC.replace(
     "section = config.get_section(config.config_ini_section, {})",
     'import os; section = {"sqlalchemy.url": os.environ["APP_DB"]}',
 )
+FROM_SETTING = SYNC.replace(
+    "section = config.get_section(config.config_ini_section, {})",
+    'import app_settings; section = {"sqlalchemy.url": app_settings.config["url"]}',
+)
 NOISY = SYNC + '\nprint("{\\"ok\\": false}")\n'
 
 
@@ -56,12 +60,13 @@ def session(registry: Registry, database: Address, identity: Identity | None) ->
 
 
 @pytest.mark.parametrize(
-    "env", ["sync", "async", "outer", ATTRIBUTES, FROM_VARIABLE, NOISY],
-    ids=["sync", "async", "outer", "attributes", "variable", "noisy"],
+    "env", ["sync", "async", "outer", ATTRIBUTES, FROM_VARIABLE, FROM_SETTING, NOISY],
+    ids=["sync", "async", "outer", "attributes", "variable", "setting", "noisy"],
 )  # fmt: skip
 def test_any_env_py_is_stepped_up_and_down(tmp_path: Path, database: Address, env: str) -> None:
-    alembic = {"url_env": "APP_DB"} if env is FROM_VARIABLE else {}
-    registry, identity = prepare(tmp_path, database, env=env, alembic=alembic)
+    alembic = {FROM_VARIABLE: {"url_env": "APP_DB"}, FROM_SETTING: {"url_setting": "app_settings:config.url"}}
+    registry, identity = prepare(tmp_path, database, env=env, alembic=alembic.get(env, {}))
+    (tmp_path / "services" / "app" / "app_settings.py").write_text("config = {'url': 'sqlite://'}\n")
     history = read_history(registry, "app")
     with connect(database) as look, session(registry, database, identity) as worker:
         assert worker.current() == ()
@@ -81,6 +86,17 @@ def test_any_env_py_is_stepped_up_and_down(tmp_path: Path, database: Address, en
             assert look.value(open_transactions) == 0
         assert worker.stamp(("r2",)) == ("r2",)
         assert worker.current() == ("r2",)
+
+
+@pytest.mark.parametrize("place", ["no_such_module:url", "json:no_such_name.url", "json:decoder.one.url"])
+def test_a_setting_that_is_not_there_is_told(tmp_path: Path, database: Address, place: str) -> None:
+    registry, identity = prepare(tmp_path, database, alembic={"url_setting": place})
+    with (
+        session(registry, database, identity) as worker,
+        pytest.raises(Failed, match=f"{place} cannot be set: ") as told,
+    ):
+        worker.current()
+    assert "postgresql" not in str(told.value)
 
 
 def test_a_session_goes_on_after_a_failed_revision(tmp_path: Path, database: Address) -> None:

@@ -19,7 +19,17 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import HeadMaintainer, MigrationStep
 from alembic.script import ScriptDirectory
 
-from . import fast, guard, metadata, offline_connection, revision_files, schema_path, transactions, version_rows
+from . import (
+    fast,
+    guard,
+    metadata,
+    offline_connection,
+    revision_files,
+    schema_path,
+    transactions,
+    url_setting,
+    version_rows,
+)
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
@@ -288,6 +298,16 @@ def _enter(opening: Message) -> None:
     os.environ.update(opening["variables"])
     if opening["url_env"]:
         os.environ[opening["url_env"]] = opening["url"]
+    if opening["url_setting"]:
+        _set(opening["url_setting"], opening["url"])
+
+
+def _set(place: str, url: str) -> None:
+    try:
+        url_setting.put(place, url)
+    except (ImportError, AttributeError, LookupError, TypeError) as error:
+        told = f"{type(error).__name__}: {error}".replace(url, "the URL")
+        raise Refusal("environment", f"{place} cannot be set: {told}", "see `alembic.url_setting`") from None
 
 
 def _config(opening: Message) -> Config:

@@ -1,8 +1,8 @@
 """What a service's env.py tells Alembic, found out without a database: `python env_probe.py`, JSON in and out.
 
-A program of its own that needs only Alembic, so that it also runs in the service's environment. env.py runs once,
-offline, up to `context.configure()`. Every place that it may take its URL from holds a different canary before,
-so that the URL it passes on says which one it read.
+A program of its own that needs only Alembic, so that it also runs in the service's environment. env.py runs up to
+`context.configure()`: offline, or online where it insists, on connections that lead nowhere. Every place that it may
+take its URL from holds a different canary before, so that the URL it passes on says which one it read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ import json
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9_]*(?:URL|DSN|URI|CONN|CONNECTION)\b")
 _PREFIX = re.compile(r"""env_prefix["']?\s*[=:]\s*["']([A-Za-z0-9_]+)["']""")
+_FIELD = re.compile(r"^\s+([a-z0-9_]*(?:url|dsn|uri|conn|connection))\s*:", re.MULTILINE)
 _CANARY = "postgresql://probe:probe@127.0.0.1:1/"
 _SKIPPED = {".venv", "venv", ".git", "node_modules", "__pycache__", ".tox", "site-packages"}
 _MOST_FILES = 2000
@@ -29,16 +34,21 @@ class Described(BaseException):
         self.settings = settings
 
 
-def setting_names(home: Path) -> list[str]:
+def setting_names(texts: list[str]) -> list[str]:
     """Names in the service's code that look like a variable with a URL."""
-    found: set[str] = set()
-    for number, file in enumerate(_sources(home)):
-        if number > _MOST_FILES:
-            break
-        found.update(_SETTING.findall(file.read_text(encoding="utf-8", errors="replace")))
+    found = {name for text in texts for name in _SETTING.findall(text)}
     # a settings class spells its fields in lower case and reads the upper case variable, maybe behind a prefix
-    fields = {name.upper() for name in _lower_fields(home)}
-    return sorted(found | fields | {prefix.upper() + name for prefix in _prefixes(home) for name in found | fields})
+    fields = {name.upper() for text in texts for name in _FIELD.findall(text)}
+    prefixes = {name.upper() for text in texts for name in _PREFIX.findall(text)}
+    return sorted(found | fields | {prefix + name for prefix in prefixes for name in found | fields})
+
+
+def _texts(home: Path, script_location: str) -> list[str]:
+    """Source files of the service, and of the installed package that holds its history."""
+    package = find_spec(script_location.partition(":")[0].partition(".")[0]) if ":" in script_location else None
+    places = [home, *map(Path, package.submodule_search_locations or ())] if package else [home]
+    files = [file for place in places for file in _sources(place)[:_MOST_FILES]]
+    return [file.read_text(encoding="utf-8", errors="replace") for file in dict.fromkeys(files)]
 
 
 def _sources(home: Path) -> list[Path]:
@@ -49,31 +59,19 @@ def _sources(home: Path) -> list[Path]:
     return files
 
 
-def _prefixes(home: Path) -> set[str]:
-    files = _sources(home)[:_MOST_FILES]
-    return {name for file in files for name in _PREFIX.findall(file.read_text(encoding="utf-8", errors="replace"))}
-
-
-def _lower_fields(home: Path) -> set[str]:
-    pattern = re.compile(r"^\s+([a-z0-9_]*(?:url|dsn|uri|conn|connection))\s*:", re.MULTILINE)
-    return {
-        name
-        for file in _sources(home)[:_MOST_FILES]
-        for name in pattern.findall(file.read_text(encoding="utf-8", errors="replace"))
-    }
-
-
 def describe(request: dict[str, Any]) -> dict[str, Any]:
     """Run env.py and tell what it configured."""
     home = Path(request["home"])
     os.chdir(home)
     sys.path[0] = str(home)
-    names = setting_names(home)
+    names = setting_names(_texts(home, request.get("script_location", "")))
     for name in names:
         os.environ[name] = _CANARY + name
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+    for number, place in enumerate(request.get("places", ())):
+        _beside("url_setting").put(place, f"{_CANARY}place-{number}")
     files = {key: request[key] for key in ("file_", "toml_file") if request.get(key)}
     # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
     config = Config(**(files or {"file_": str(Path(__file__).with_name("stand_in.ini"))}))
@@ -84,7 +82,7 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
     script = ScriptDirectory.from_config(config)
     settings = _configured(config, script)
     settings["target_metadata"], left_out = _beside("metadata").sorted_out(settings.get("target_metadata"))
-    url = str(settings.get("url") or "")
+    url = _url(settings)
     return {
         "version_table": settings.get("version_table") or "alembic_version",
         "schema": settings.get("version_table_schema") or "",
@@ -94,29 +92,75 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
         "types": sorted(_types(settings)),
         "has_metadata": settings.get("target_metadata") is not None,
         "left_out": list(left_out),
-        "url_from": next((name for name in ["option", *names] if url.endswith("/" + name)), ""),
+        **_source(url, names, request.get("places", ())),
         "driver": _driver(Path(script.env_py_location), written, url),
         "files": [str(revision.path) for revision in script.walk_revisions()],
     }
+
+
+def _source(url: str, names: list[str], places: list[str]) -> dict[str, Any]:
+    """The place that the URL comes from, or else the places where it stands."""
+    if _CANARY.partition("//")[2] not in url:  # with a driver of its own
+        return {"url_from": "", "place": "", "places": _beside("url_setting").places(url) if url else []}
+    told = url.rpartition("/")[2]
+    place = next((place for number, place in enumerate(places) if told == f"place-{number}"), "")
+    known = ["option", "connection", *names]
+    return {"url_from": next((name for name in known if told == name), ""), "place": place, "places": []}
+
+
+def _url(settings: dict[str, Any]) -> str:
+    url: Any = settings.get("url") or getattr(getattr(settings.get("connection"), "engine", None), "url", "")
+    return str(url.render_as_string(hide_password=False) if hasattr(url, "render_as_string") else url)
 
 
 def _configured(config: Any, script: Any) -> dict[str, Any]:
     import alembic.context
     from alembic.runtime.environment import EnvironmentContext
 
+    order = EnvironmentContext.configure.__code__.co_varnames[1:]
+
     class Recorder(EnvironmentContext):
         def configure(self, *args: Any, **kwargs: Any) -> None:
-            del args
-            raise Described(kwargs)
+            raise Described({**{order[place]: value for place, value in enumerate(args)}, **kwargs})
 
     # `alembic.context` knows the methods of the classes that were registered with it, not those of their subclasses
     Recorder.create_module_class_proxy(vars(alembic.context), vars(alembic.context))
-    try:
-        with Recorder(config, script, fn=lambda _heads, _context: [], as_sql=True):
-            script.run_env()
-    except Described as described:
-        return described.settings
-    raise SystemExit("env.py ended without calling context.configure()")
+    nowhere = _beside("nowhere")
+    nowhere.take()
+
+    def told(*, insisting: bool, as_sql: bool) -> dict[str, Any]:
+        config.attributes = nowhere.Attributes(_CANARY + "connection", insisting=insisting)
+        try:
+            with Recorder(config, script, fn=lambda _heads, _context: [], as_sql=as_sql):
+                script.run_env()
+        except Described as described:
+            return described.settings
+        raise SystemExit("env.py ended without calling context.configure()")
+
+    return _first_that_tells(told)
+
+
+def _first_that_tells(told: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """As `alembic upgrade --sql`, then with a connection that env.py may insist on, then as `alembic upgrade`.
+
+    Alembic's older templates give their metadata only in the last.
+    """
+    first: BaseException | None = None
+    without: dict[str, Any] | None = None
+    for insisting, as_sql in ((False, True), (True, True), (True, False)):
+        if without is not None and as_sql:
+            continue
+        try:
+            settings = told(insisting=insisting, as_sql=as_sql)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  env.py may raise anything
+            first = first or error
+        else:
+            if settings.get("target_metadata") is not None:
+                return settings
+            without = without or settings
+    if without is None:
+        raise first or SystemExit
+    return without
 
 
 def _beside(name: str) -> Any:
@@ -175,7 +219,9 @@ def _driver(env_py: Path, written: str, url: str) -> str:
         named = re.match(r"postgres(?:ql)?\+([a-z0-9_]+):", text)
         if named:
             return named[1]
-    return "asyncpg" if "async" in env_py.read_text(encoding="utf-8", errors="replace") else "psycopg"
+    if "async" in env_py.read_text(encoding="utf-8", errors="replace"):
+        return "asyncpg"
+    return "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ def _elsewhere(env_py: str, reached: str, opening: Message) -> Refusal:
     return Refusal(
         "wrong_database",
         f"{env_py} connected to {reached}, not to {asked} on the target's server; nothing was run",
-        "let env.py use `sqlalchemy.url` of its config, or name the variable it reads as `alembic.url_env`",
+        "let env.py use `sqlalchemy.url` of its config, or name the variable it reads as `alembic.url_env`,"
+        " or the object of its application as `alembic.url_setting`",
     )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, Failed
 from aegisdb.workflows.init.draft import name_of
-from aegisdb.workflows.service.adopt import Examined, configuration, examine
+from aegisdb.workflows.service.adopt import Examined, examine
+from aegisdb.workflows.service.description import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

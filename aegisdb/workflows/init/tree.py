@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegisdb.workflows.service.adopt import has_alembic_table
+from aegisdb.workflows.service.description import has_alembic_table
 
 _SKIPPED = frozenset(
     {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "target", "vendor"}

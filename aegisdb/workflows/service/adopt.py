@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb import runners
 from aegisdb.errors import BadInput, Failed, UsageError
-from aegisdb.plain_text import exception_line
 from aegisdb.results import Result
-from aegisdb.runtime.worker import HOME
 from aegisdb.workflows.service.add import runner_words
+from aegisdb.workflows.service.created_tables import created
+from aegisdb.workflows.service.description import configuration, describe_history
+from aegisdb.workflows.service.second_default import refuse_second_default, way_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
-_PROBE = HOME / "env_probe.py"
-_DEADLINE = 120.0
 _ENOUGH_FOR_A_PATTERN = 2
+_SOURCES = {"option": "sqlalchemy.url", "connection": 'config.attributes["connection"]'}
+"""Sources of the URL that need no key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,16 @@ class ServiceAdoptResult(Result):
 
 
 def service_adopt(
-    ws: Workspace, path: str, *, name: str = "", runner: str = "", script_location: str = "", dry_run: bool = False
+    ws: Workspace,
+    path: str,
+    *,
+    name: str = "",
+    runner: str = "",
+    script_location: str = "",
+    schema: str = "",
+    dry_run: bool = False,
 ) -> ServiceAdoptResult:
-    """Register the Alembic history in a directory. Its env.py runs once, offline, in a process of its own.
+    """Register the Alembic history in a directory. Its env.py runs without a database, in a process of its own.
 
     Args:
         ws: the open workspace.
@@ -56,6 +62,7 @@ def service_adopt(
         name: its name in services.yaml; the directory's name otherwise.
         runner: how to reach the service's own environment, e.g. "poetry run"; empty for this one.
         script_location: `package:directory` of a history inside an installed package; the directory needs no ini then.
+        schema: the schema that it gets for itself, with its version table in it.
         dry_run: write nothing.
 
     Raises:
@@ -71,7 +78,12 @@ def service_adopt(
     _free(ws.registry, name, relative)
     claims = {pattern: other for other, service in ws.registry.services.items() for pattern in service.owns}
     config = script_location or configuration(home)
-    found = examine(home, relative, name, config, runner_words(runner), claims)
+    words = runner_words(runner)
+    if not schema:
+        refuse_second_default(ws.registry, name, relative, config, words)
+    found = examine(home, relative, name, config, words, claims)
+    if schema:
+        found = found.in_schema(schema)
     text, lines = _inserted(ws.registry, name, found)
     if not dry_run:
         replace_file(ws.registry.path, text, durable=True)
@@ -95,10 +107,14 @@ def _inserted(registry: Registry, name: str, found: Examined) -> tuple[str, str]
     try:
         return with_service(registry.path, name, found.entry)
     except BadInput as error:
-        entry = {**found.entry, "schema": re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}
-        way = "a schema of its own keeps both apart" if found.version_table in error.message else "correct it by hand"
-        told = f"{len(found.tables)} tables, {found.revisions} revisions, version table {found.version_table}"
-        raise error.amended(hint=f"found: {told}; {way}:\n{entry_text(name, entry, 2)}") from None
+        if found.version_table not in error.message:
+            told = (
+                f"found: {len(found.tables)} tables, {found.revisions} revisions, version table {found.version_table}"
+            )
+            raise error.amended(hint=f"{told}; correct it by hand:\n{entry_text(name, found.entry, 2)}") from None
+        raise error.amended(
+            hint=way_out(name, found.tables, found.revisions, found.version_table, found.entry)
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +127,12 @@ class Examined:
     tables: tuple[str, ...]
     url_source: str
     notes: tuple[str, ...]
+
+    def in_schema(self, schema: str) -> Examined:
+        """The same for a service with a schema of its own: all in it is its own."""
+        entry = {**self.entry, "schema": schema}
+        del entry["owns"]
+        return replace(self, entry=entry)
 
 
 def examine(
@@ -130,15 +152,26 @@ def examine(
         Failed: env.py does not run.
     """
     found = describe_history(home, config, runner)
+    if found["places"]:
+        found = _settled(found, lambda places: describe_history(home, config, runner, places))
     tables, notes = _own(claims, found)
     return Examined(
         entry=_entry(relative, found, home, config, runner, _patterns(name, (*tables, *found["types"]))),
         version_table=found["version_table"],
         revisions=len(found["files"]),
         tables=tuple(tables),
-        url_source={"option": "sqlalchemy.url", "": "a place of its own"}.get(found["url_from"], found["url_from"]),
+        url_source=_SOURCES.get(found["url_from"], found["url_from"] or found["place"] or "a place of its own"),
         notes=tuple(notes),
     )
+
+
+def _settled(found: dict[str, Any], again: Callable[[list[str]], dict[str, Any]]) -> dict[str, Any]:
+    """What another run tells, with a canary in each place of the application that holds the URL of the first run."""
+    try:
+        settled = again(found["places"])
+    except Failed:
+        return found  # an application that does not run with another URL than its own
+    return {**found, "place": settled["place"], "driver": settled["driver"]} if settled["place"] else found
 
 
 def _home(registry: Registry, path: str) -> Path:
@@ -159,78 +192,12 @@ def _free(registry: Registry, name: str, relative: str) -> None:
             raise UsageError(f"{relative} is already registered as {other}", hint="invoke service.list", code="exists")
 
 
-def configuration(home: Path) -> Path:
-    """The ini file, or a pyproject.toml with [tool.alembic], or the env.py of a history without either.
-
-    Raises:
-        UsageError: there is none of them.
-    """
-    for candidate in (home / "alembic.ini", *sorted(home.glob("*/alembic.ini"))):
-        if candidate.is_file():
-            return candidate
-    if has_alembic_table(home / "pyproject.toml"):
-        return home / "pyproject.toml"
-    for candidate in (home / "env.py", *sorted(home.glob("*/env.py"))):
-        if (candidate.parent / "versions").is_dir():
-            return candidate
-    raise UsageError(
-        f"{home.name} has no alembic.ini, no [tool.alembic] in pyproject.toml, no env.py beside a versions folder",
-        hint="--script-location package:directory adopts that of an installed package, invoke service.add writes one",
-        code="no_history",
-    )
-
-
-def has_alembic_table(pyproject: Path) -> bool:
-    """Whether this pyproject.toml configures Alembic."""
-    return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8", errors="replace")
-
-
-def describe_history(home: Path, config: Path | str, runner: tuple[str, ...]) -> dict[str, Any]:
-    """What env.py tells Alembic, from one run of it, offline, in a process of its own (see worker/env_probe.py).
-
-    Raises:
-        Failed: it does not run.
-    """
-    from aegisdb.processes import run
-
-    request = {"home": str(home)}
-    if isinstance(config, str):
-        request["script_location"] = config
-    elif config.suffix == ".ini":
-        request["file_"] = str(config)
-    if isinstance(config, str):
-        pass  # the package says the rest
-    elif config.name == "env.py":
-        request["script_location"] = str(config.parent)
-    elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
-        request["toml_file"] = str(home / "pyproject.toml")
-    argv = [*runners.python(runner, home), str(_PROBE)]
-    environment = runners.environment(runner, home)
-    done = run(argv, cwd=home, env=environment, stdin=json.dumps(request), timeout=_DEADLINE)
-    if done.returncode:
-        last = exception_line(done.stderr)
-        raise Failed(
-            f"env.py of {home.name} does not run: {last}",
-            hint=_way_to_run(last, home, runner),
-            where=str(config),
-            code="environment",
-        )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
-    if not last.startswith(("ModuleNotFoundError", "ImportError")):
-        return f"`alembic history` in {home.name} shows the whole error"
-    return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"
-
-
 def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Tables that nobody owns yet, and what a person should look at."""
     from fnmatch import fnmatchcase
 
     tables, notes = [], []
-    for table in found["tables"] or _created(found["files"]):
+    for table in found["tables"] or created(found["files"]):
         owner = next((other for pattern, other in claims.items() if fnmatchcase(table, pattern)), "")
         if owner:
             notes.append(f"{table} is owned by {owner} already and was left out")
@@ -241,26 +208,10 @@ def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str]
         notes.append(f"env.py gives Alembic no target_metadata: {said}, and migrate.new will find nothing")
     if found["left_out"]:
         notes.append(f"no MetaData, left out of target_metadata: {', '.join(found['left_out'])}")
-    if not found["url_from"]:
-        notes.append("env.py takes its URL from none of the usual places: set `alembic.url_env`, or nothing will run")
+    if not found["url_from"] and not found["place"]:
+        told = "set `alembic.url_env` or `alembic.url_setting`, or nothing will run"
+        notes.append(f"env.py takes its URL from none of the usual places: {told}")
     return tables, notes
-
-
-def _created(files: Iterable[str]) -> list[str]:
-    """Tables that the revisions create and keep, as far as their texts tell."""
-    import ast
-
-    from aegisdb.lint.steps import steps
-
-    acts = [
-        act
-        for file in files
-        for step in steps(ast.parse(Path(file).read_bytes()), "upgrade")
-        for act in step.acts
-        if act.kind == "table" and not act.temporary
-    ]
-    gone = {act.name for act in acts if act.verb == "drop"}
-    return sorted({act.name for act in acts if act.verb == "create" and act.name} - gone)
 
 
 def _patterns(name: str, names: Iterable[str]) -> list[str]:
@@ -282,7 +233,9 @@ def _entry(
         alembic = {"config": config.relative_to(home).as_posix(), **alembic}
     elif config.name == "env.py":
         alembic = {"config": None, "script_location": config.parent.relative_to(home).as_posix(), **alembic}
-    if found["url_from"] not in {"option", ""}:
+    if found["place"]:
+        alembic["url_setting"] = found["place"]
+    elif found["url_from"] not in {*_SOURCES, ""}:
         alembic["url_env"] = found["url_from"]
     entry: dict[str, Any] = {"path": relative, "alembic": alembic}
     if runner:

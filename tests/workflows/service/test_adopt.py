@@ -170,17 +170,125 @@ def test_an_env_py_that_does_not_run_is_told_with_its_error(repository: Path) ->
     assert "--runner" in ran.last
 
 
-def test_a_second_default_version_table_is_refused_with_what_was_found_and_the_way(repository: Path) -> None:
-    history(repository / "one", ENV.replace('version_table="legacy_versions"', "").replace("legacy_", "one_"))
-    history(repository / "two", ENV.replace('version_table="legacy_versions"', "").replace("legacy_", "two_"))
+PLAIN = ENV.replace('version_table="legacy_versions"', "")
+MAKES = (
+    "revision = 'r1'\ndown_revision = None\ndef upgrade():\n    op.create_table('made', sa.Column('id', sa.Integer))\n"
+)
+
+
+@pytest.mark.parametrize("early", ["env.py is not run", ""], ids=["early", "the metadata tells more"])
+def test_a_second_default_version_table_is_refused_with_what_was_found_and_the_way(
+    repository: Path, early: str
+) -> None:
+    history(repository / "one", PLAIN.replace("legacy_", "one_"))
+    history(repository / "two", PLAIN.replace("legacy_", "two_"))
     assert adopt(repository, "one")[0].code == 0
+    if early:
+        (repository / "two" / "migrations" / "versions" / "r1.py").write_text(MAKES)
+        (repository / "two" / "migrations" / "env.py").write_text("raise SystemExit('never run')\n" + PLAIN)
     before = (repository / "services.yaml").read_text()
     ran, _ = adopt(repository, "two")
     assert ran.code == 2
     hint = ran.json["errors"][-1]["hint"]
-    assert "found: 2 tables, 0 revisions, version table alembic_version; a schema of its own keeps both apart" in hint
+    found = "found: 1 tables (made), 1 revisions" if early else "found: 2 tables (two_a, two_b), 0 revisions"
+    assert f"{found}, version table alembic_version; --schema two gives it a schema of its own, or" in hint
+    assert 'version_table="alembic_version_two"' in hint
     assert "    schema: two\n" in hint
     assert (repository / "services.yaml").read_text() == before
+    (repository / "two" / "migrations" / "env.py").write_text(PLAIN)
+    assert adopt(repository, "two", "--schema", "two")[0].code == 0, "as it was told"
+    assert "    schema: two\n" in (repository / "services.yaml").read_text()
+    assert invoke("service.list", cwd=repository).code == 0
+
+
+@pytest.mark.parametrize("services", ["services: {}\n", "services:  # none yet\n"])
+def test_a_registry_without_any_service_takes_the_first(repository: Path, services: str) -> None:
+    registry = repository / "services.yaml"
+    start = SOUND[: SOUND.index("services:")]
+    registry.write_text(f"{start}{services}")
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert found["entry"] in registry.read_text()
+    assert "legacy" in invoke("service.list", cwd=repository).out
+
+
+APPLICATION = """
+class Settings:
+    def __init__(self):
+        self.{name} = "postgresql://app:x@db.example/app"
+        self.other = self.{name}
+
+
+settings = Settings()
+config = {{"URI": settings.{name}, "copy": settings.{name}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "place"),
+    [
+        ("application.settings.database", "application:settings.database"),
+        ("application.config['URI']", "application:config.URI"),
+        ("make_url(application.settings.other)", "application:settings.other"),
+    ],
+)
+def test_an_object_of_the_application_that_holds_the_url_is_found(repository: Path, read: str, place: str) -> None:
+    (repository / "legacy" / "application.py").write_text(APPLICATION.format(name="database"))
+    env = ENV.replace('os.environ.get("LEGACY_DB_URL")', read)
+    env = env.replace("import os\n", "import application\nfrom sqlalchemy import make_url\n")
+    (repository / "legacy" / "migrations" / "env.py").write_text(env)
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert found["url_source"] == place
+    assert f'url_setting: "{place}"' in found["entry"]
+    assert invoke("service.list", cwd=repository).code == 0
+
+
+INSISTS = """
+given = context.config.attributes.get("connection")
+if given is None:
+    raise RuntimeError("No connection set in alembic config")
+context.configure(connection=given, target_metadata=metadata)
+"""
+ONLINE = """
+from sqlalchemy import create_engine
+
+if context.is_offline_mode():
+    raise NotImplementedError("no offline mode")
+engine = create_engine(os.environ["LEGACY_DB_URL"].replace("postgresql:", "postgresql+psycopg:"))
+with engine.connect() as connection:
+    connection.execute("SET search_path TO x")
+    context.configure(connection=connection, target_metadata=metadata)
+"""
+
+
+OLDER = """
+from sqlalchemy import engine_from_config
+
+URL = os.environ["LEGACY_DB_URL"]
+if context.is_offline_mode():
+    context.configure(url=URL)
+    context.run_migrations()
+else:
+    engine = engine_from_config({"sqlalchemy.url": URL.replace("postgresql:", "postgresql+psycopg:")})
+    context.configure(connection=engine.connect(), target_metadata=metadata)
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "source"),
+    [(INSISTS, 'config.attributes["connection"]'), (ONLINE, "LEGACY_DB_URL"), (OLDER, "LEGACY_DB_URL")],
+    ids=["given", "online", "metadata only online"],
+)
+def test_an_env_py_that_insists_on_a_connection_gets_one_that_leads_nowhere(
+    repository: Path, run: str, source: str
+) -> None:
+    start = ENV[: ENV.index("URL =")]
+    (repository / "legacy" / "migrations" / "env.py").write_text(start + run)
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert (found["url_source"], found["tables"]) == (source, ["legacy_a", "legacy_b"])
+    assert found["notes"] == ["orders is owned by shop already and was left out"]
 
 
 def test_the_layout_of_init_t_pyproject_is_adopted(repository: Path) -> None:
@@ -206,7 +314,8 @@ def test_an_env_py_that_raises_is_no_missing_requirement(repository: Path) -> No
     ran, _ = adopt(repository, "legacy")
     assert ran.code == 1
     assert "no such luck" in ran.last
-    assert "--runner" not in ran.last
+    assert "env.py:1: " in ran.last
+    assert not [word for word in ("--runner", "install") if word in ran.last]
 
 
 def test_a_history_inside_a_package_is_adopted_without_an_ini(repository: Path) -> None:

@@ -1,0 +1,95 @@
+"""What a history's env.py tells Alembic, and where its configuration is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from aegisdb import runners
+from aegisdb.errors import Failed, UsageError
+from aegisdb.plain_text import exception_line
+from aegisdb.runtime.worker import HOME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_PROBE = HOME / "env_probe.py"
+_DEADLINE = 120.0
+
+
+def configuration(home: Path) -> Path:
+    """The ini file, or a pyproject.toml with [tool.alembic], or the env.py of a history without either.
+
+    Raises:
+        UsageError: there is none of them.
+    """
+    for candidate in (home / "alembic.ini", *sorted(home.glob("*/alembic.ini"))):
+        if candidate.is_file():
+            return candidate
+    if has_alembic_table(home / "pyproject.toml"):
+        return home / "pyproject.toml"
+    for candidate in (home / "env.py", *sorted(home.glob("*/env.py"))):
+        if (candidate.parent / "versions").is_dir():
+            return candidate
+    raise UsageError(
+        f"{home.name} has no alembic.ini, no [tool.alembic] in pyproject.toml, no env.py beside a versions folder",
+        hint="--script-location package:directory adopts that of an installed package, invoke service.add writes one",
+        code="no_history",
+    )
+
+
+def has_alembic_table(pyproject: Path) -> bool:
+    """Whether this pyproject.toml configures Alembic."""
+    return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8", errors="replace")
+
+
+def describe_history(
+    home: Path, config: Path | str, runner: tuple[str, ...], places: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What env.py tells Alembic, from a run of it without a database, in a process of its own (worker/env_probe.py).
+
+    `places` of its application get a canary each, and the one that comes back is told.
+
+    Raises:
+        Failed: it does not run.
+    """
+    from aegisdb.processes import run
+
+    request: dict[str, Any] = {"home": str(home), "places": list(places)}
+    if isinstance(config, str):
+        request["script_location"] = config
+    elif config.suffix == ".ini":
+        request["file_"] = str(config)
+    if isinstance(config, str):
+        pass  # the package says the rest
+    elif config.name == "env.py":
+        request["script_location"] = str(config.parent)
+    elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
+        request["toml_file"] = str(home / "pyproject.toml")
+    argv = [*runners.python(runner, home), str(_PROBE)]
+    environment = runners.environment(runner, home)
+    done = run(argv, cwd=home, env=environment, stdin=json.dumps(request), timeout=_DEADLINE)
+    if done.returncode:
+        last = exception_line(done.stderr)
+        raise Failed(
+            f"env.py of {home.name} does not run: {last}",
+            hint=_way_to_run(last, home, runner),
+            where=_raised_at(done.stderr) or str(config),
+            code="environment",
+        )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
+    if not last.startswith(("ModuleNotFoundError", "ImportError")):
+        return "it raises by itself: give it what it asks for (variables, a file of settings), then adopt it again"
+    return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"
+
+
+def _raised_at(stderr: str) -> str:
+    """File and line where the error was raised."""
+    places = re.findall(r'^  File "([^"]+)", line (\d+)', stderr, re.MULTILINE)
+    return ":".join(places[-1]) if places else ""
