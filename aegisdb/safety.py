@@ -95,7 +95,7 @@ def told(conn: Connection, database: str = "") -> Told:
 
 def prove(ws: Workspace, conn: Connection, said: Told) -> Proof | None:
     """The proof that a database is disposable, None without one."""
-    if proof := ws.server.disposable(conn):
+    if proof := ws.server.disposable(conn, said.there.database):
         return proof
     marker = said.marker
     if marker is not None and marker.valid and marker.kind in DISPOSABLE:

@@ -10,6 +10,7 @@ import secrets
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from aegisdb.building.templates import checkout_tag
 from aegisdb.errors import DatabaseClosed, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import databases
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.workspace import Workspace
 
-_INFIX = "__clone_"
 _RANDOM_BYTES = 6
 
 
@@ -77,7 +77,7 @@ def keep_clone(ws: Workspace, conn: Connection, made: Address, *, made_for: str)
 
 
 def kept_clones(ws: Workspace, conn: Connection) -> tuple[Clone, ...]:
-    """The kept clones of this project on the server, oldest first."""
+    """The kept clones of this checkout on the server, oldest first."""
     found = read_markers(conn, _prefix(ws))
     ours = {name: marker for name, marker in found.items() if marker and marker.valid and marker.kind == "test"}
     sizes = dict(
@@ -98,4 +98,5 @@ def kept_clones(ws: Workspace, conn: Connection) -> tuple[Clone, ...]:
 
 
 def _prefix(ws: Workspace) -> str:
-    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(_INFIX) - 2 * _RANDOM_BYTES) + _INFIX
+    infix = f"__{checkout_tag(ws)}clone_"
+    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 2 * _RANDOM_BYTES) + infix

@@ -52,7 +52,9 @@ def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:
     database = ws.registry.file.database
     yield FORMAT.encode()
     # the name counts because init files may use it; the login, because what is made belongs to it
-    yield f"{conn.identity().server_version} {ws.address().database} {ws.address().user}".encode()
+    # but not that of a worktree, whose templates are those of all
+    name = database.name if ws.server.own else ws.address().database
+    yield f"{conn.identity().server_version} {name} {ws.address().user}".encode()
     yield repr(
         conn.rows(
             "SELECT name, default_version FROM pg_available_extensions WHERE name = ANY (%s) ORDER BY name",

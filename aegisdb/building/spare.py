@@ -130,7 +130,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
     doomed = dict.fromkeys((*drop, *orphans(conn, ws.address().database)))
     statements, looks = [], []
     if template:
-        wanted, spares = spare_name(template), _spares(ws, conn)
+        wanted, spares = spare_name(ws, template), _spares(ws, conn)
         doomed |= dict.fromkeys(name for name in spares if name != wanted)
         if wanted in doomed:
             statements.append(f"DROP DATABASE IF EXISTS {quote_ident(wanted)};")
@@ -150,7 +150,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
 
 
 def _spares(ws: Workspace, conn: Connection) -> dict[str, Marker]:
-    """Finished spare copies of this project on the server."""
+    """Finished spare copies of this checkout on the server."""
     found = read_markers(conn, spare_prefix(ws))
     return {
         name: marker

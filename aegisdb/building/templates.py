@@ -7,6 +7,7 @@ session in it would make every clone wait.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -110,19 +111,29 @@ def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int
     return tuple(sorted(found, key=lambda row: row[1], reverse=True))
 
 
-def spare_name(template: str) -> str:
+def spare_name(ws: Workspace, template: str) -> str:
     """The name of a template's spare copy (building/spare.py)."""
-    prefix, infix, digest = template.rpartition(_INFIX)
-    return f"{prefix}{infix}spare_{digest.rpartition('_')[2]}"
+    return spare_prefix(ws) + template.rpartition("_")[2]
 
 
 def spare_prefix(ws: Workspace) -> str:
-    """What the names of this project's spare copies begin with."""
-    return f"{_prefix(ws)}spare_"
+    """What the names of this checkout's spare copies begin with."""
+    if not (tag := checkout_tag(ws)):
+        return f"{_prefix(ws)}spare_"
+    infix = f"{_INFIX}{tag}spare_"
+    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 12) + infix
+
+
+def checkout_tag(ws: Workspace) -> str:
+    """What tells databases of a linked worktree from those of others on the same server; empty in the main one."""
+    name = ws.address().database
+    if not ws.server.own or name == ws.registry.file.database.name:
+        return ""
+    return hashlib.sha256(name.encode()).hexdigest()[:6] + "_"
 
 
 def spare_names(ws: Workspace, conn: Connection) -> dict[str, int]:
-    """Bytes of every finished spare copy of this project on the server, by name."""
+    """Bytes of every finished spare copy of this checkout on the server, by name."""
     rows = conn.rows(
         "SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, %s)",
         (spare_prefix(ws),),
@@ -175,7 +186,7 @@ def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level)
             raise FilesChanged
         promote_template(conn, address.database, names[upto], upto)
     ws.listen(Event(step="template", subject=upto, seconds=time.monotonic() - began))
-    drop_templates(ws, conn, keep=KEPT)
+    drop_templates(ws, conn, keep=KEPT * (1 + _other_checkouts(ws, conn)))
 
 
 def promote_template(conn: Connection, scratch_name: str, name: str, level: str) -> None:
@@ -188,6 +199,12 @@ def promote_template(conn: Connection, scratch_name: str, name: str, level: str)
 def holds(conn: Connection, name: str) -> bool:
     """Whether this template is there and finished."""
     return _marked(conn, name, "template") is not None
+
+
+def _other_checkouts(ws: Workspace, conn: Connection) -> int:
+    """How many other checkouts have a database here, whose templates these are too."""
+    names = [name for (name,) in conn.rows("SELECT datname FROM pg_database")] if ws.server.own else []
+    return sum(ws.server.checkouts.is_others(name) and "__" not in name.partition("__wt_")[2] for name in names)
 
 
 def _last_level(ws: Workspace) -> Level:

@@ -34,6 +34,12 @@ CHECKS: tuple[Check, ...] = (
         needs="server",
     ),
     Check(
+        name="checkout",
+        finds="a database of a worktree that was removed (only told; `invoke db.cache --drop` drops it)",
+        look=leftovers.checkouts,
+        needs="server",
+    ),
+    Check(
         name="lock",
         finds="who holds the writer lock; wrong when the holder does nothing any more",
         look=leftovers.writer,

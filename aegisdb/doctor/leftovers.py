@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WORKING = """
 SELECT pid, application_name, state, extract(epoch FROM clock_timestamp() - state_change)::int
   FROM pg_stat_activity
- WHERE starts_with(datname, %s) AND starts_with(application_name, 'aegisdb')
+ WHERE (datname = %s OR starts_with(datname, %s)) AND starts_with(application_name, 'aegisdb')
    AND pid <> ALL (%s::int[]) AND application_name NOT LIKE %s
  ORDER BY pid
 """
@@ -33,7 +33,9 @@ def writer(patient: Patient) -> Iterator[Finding]:
     if found is None:
         return
     mine = patient.conn.value("SELECT pg_backend_pid()") if patient.database else 0
-    working = patient.maintenance.rows(_WORKING, (patient.name, [mine, found.pid], "%doctor%"))
+    working = patient.maintenance.rows(
+        _WORKING, (patient.name, f"{patient.name}__scratch_", [mine, found.pid], "%doctor%")
+    )
     idle = patient.maintenance.value(_IDLE_SINCE, (found.pid,)) or 0
     dead = not working and idle > _PATIENCE
     yield Finding(
@@ -90,6 +92,22 @@ def _left(patient: Patient) -> tuple[str, ...]:
     while (names := orphans_of(patient.maintenance, patient.name)) and time.monotonic() < deadline:
         time.sleep(_POLL)
     return names
+
+
+def checkouts(patient: Patient) -> Iterator[Finding]:
+    """Databases of worktrees that are gone."""
+    there = {name for (name,) in patient.maintenance.rows("SELECT datname FROM pg_database")}
+    for name, directory in patient.ws.server.checkouts.orphans().items():
+        if name in there:
+            yield Finding(
+                check="checkout",
+                subject=name,
+                what=f"database {name} is that of a checkout that is gone",
+                evidence=(f"there is no {directory}",),
+                cause="the worktree was removed, and its database stays until somebody drops it",
+                command="invoke db.cache --drop",
+                exit_code=NOTICE,
+            )
 
 
 def sweep(patient: Patient, finding: Finding) -> None:

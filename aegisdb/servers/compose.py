@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from aegisdb.errors import BadInput, Failed, LoginRefused, NotRunning, Unreachable
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event
+from aegisdb.servers.checkouts import NO_OTHERS
 from aegisdb.servers.docker import Compose, Container, docker, is_local, last_line
 from aegisdb.servers.server import Proof
 from aegisdb.servers.wheels import server_directory
@@ -50,6 +51,7 @@ class ComposeServer:
     """The PostgreSQL service of a compose file, with what else the file starts."""
 
     kind = "compose"
+    checkouts = NO_OTHERS
     managed = True
     found_at_once = False
     own = True
@@ -134,8 +136,9 @@ class ComposeServer:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
         return server_directory()
 
-    def disposable(self, conn: Connection) -> Proof | None:
+    def disposable(self, conn: Connection, database: str = "") -> Proof | None:
         """P2: system identifier and address that the session reports are those inside this file's container."""
+        del database  # all of them are the project's
         container = self._container()
         if container is None or container.state != "running" or not is_local():
             return None

@@ -1,8 +1,9 @@
-"""PostgreSQL from a wheel, as one server for each project and embedded target, on 127.0.0.1 with a password.
+"""PostgreSQL from a wheel, on 127.0.0.1 with a password: one server for each embedded target and repository.
 
 Our own sessions go through a Unix socket where it lets this user in (servers/unix_socket.py).
 
-Everything of a target stands under `.aegisdb/servers/TARGET/`: the data directory named by its major version, `log`,
+Everything of a target stands under `.aegisdb/servers/TARGET/` of the main worktree (servers/checkouts.py): the data
+directory named by its major version, `log`,
 `state.json` and `lock`. The server runs on between commands.
 """
 
@@ -22,19 +23,21 @@ from aegisdb.progress import Event, silent, under_way
 from aegisdb.servers import ports, postmaster, wheels
 from aegisdb.servers.account import account_for, project_owner
 from aegisdb.servers.binaries import Binaries, find_binaries
+from aegisdb.servers.checkouts import place_of
 from aegisdb.servers.cluster import Cluster
 from aegisdb.servers.daemon import Daemon
 from aegisdb.servers.drawn_password import draw, require_password
 from aegisdb.servers.server import Proof
-from aegisdb.servers.state import exclusive, home_of, make_directories, read_state
+from aegisdb.servers.state import exclusive, make_directories, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
+    from aegisdb.servers.checkouts import Per
     from aegisdb.servers.state import State
 
 _LOCK_WAIT = 180.0
@@ -56,6 +59,9 @@ class Spec(Protocol):
     @property
     def draw_password(self) -> bool: ...  # noqa: D102
 
+    @property
+    def per(self) -> Per: ...  # noqa: D102
+
 
 class EmbeddedServer:
     """The embedded server of one target."""
@@ -69,7 +75,8 @@ class EmbeddedServer:
         self._registry = registry
         self._target = target
         self._spec = spec
-        self._home = home_of(registry, target)
+        self.checkouts = place_of(registry, target, spec.per)
+        self._home = self.checkouts.home
         self._answered: tuple[object, int, Address] | None = None
         """What its pid file was when it answered last, its pid and the address."""
 
@@ -91,13 +98,15 @@ class EmbeddedServer:
         self._require_extensions()
         with self._locked(listen):
             if self._spec.draw_password:
-                draw(self._home, project_owner(self._registry.root))
+                draw(self._home, project_owner(self.checkouts.root))
             running = self._daemon.running()
             if running is not None and self._daemon.comes_up(running.pid):
                 self._daemon.repair_state(running)
             else:
                 self._launch(listen)
+            self.checkouts.record(self._registry.root)
             if not self._logs_in():
+                self._require_alone()
                 listen(Event(step="password", subject="set anew; the server is restarted"))
                 self._daemon.stop()
                 self._cluster.set_login(self._login)
@@ -161,8 +170,13 @@ class EmbeddedServer:
         """Where psql and pg_dump of this server are."""
         return self._binaries.directory
 
-    def disposable(self, conn: Connection) -> Proof | None:
-        """P1: the system identifier is that of our data directory, and the backend is a child of our server."""
+    def disposable(self, conn: Connection, database: str = "") -> Proof | None:
+        """P1: the system identifier is that of our data directory, and the backend is a child of our server.
+
+        Nothing is proven of the database of another checkout, which may have one on the same server.
+        """
+        if self.checkouts.is_others(database or conn.identity().database):
+            return None
         noted = self._daemon.running()
         identifier = self._cluster.system_identifier()
         if noted is None or identifier is None or conn.identity().system_identifier != identifier:
@@ -188,25 +202,27 @@ class EmbeddedServer:
     @cached_property
     def _cluster(self) -> Cluster:
         data = self._home / str(self._binaries.major)
-        return Cluster(data, self._binaries, account_for(self._registry.root, data))
+        return Cluster(data, self._binaries, account_for(self.checkouts.root, data))
 
     @property
     def _login(self) -> Address:
         database = self._registry.file.database
         drawn = self._spec.draw_password
         password = require_password(self._home, self._target) if drawn else database.password
-        return Address("127.0.0.1", self._spec.port, database.user, Secret(password), database.name, ours=True)
+        return Address(
+            "127.0.0.1", self._spec.port, database.user, Secret(password), self.checkouts.database, ours=True
+        )
 
     @cached_property
     def _daemon(self) -> Daemon:
-        owner = project_owner(self._registry.root)
+        owner = project_owner(self.checkouts.root)
         return Daemon(self._cluster, self._home, owner, self._spec.port, self._registry.file.database.user)
 
     @contextmanager
     def _locked(self, listen: Listener) -> Iterator[None]:
-        owner = project_owner(self._registry.root)
+        owner = project_owner(self.checkouts.root)
         with self._permission_named():
-            make_directories(self._home, self._registry.root, owner)
+            make_directories(self._home, self.checkouts.root, owner)
             with exclusive(self._home / "lock", owner, wait=_LOCK_WAIT, listen=listen):
                 yield
 
@@ -233,7 +249,7 @@ class EmbeddedServer:
         if lacking:
             raise BadInput(
                 f"the embedded PostgreSQL has no extension {', '.join(lacking)}, which the base schema asks for",
-                hint=_ways_to(lacking),
+                hint=wheels.ways_to(lacking),
                 where=f"{self._registry.path.name}: database.extensions",
                 code="extension",
             )
@@ -263,14 +279,21 @@ class EmbeddedServer:
             return False
         return True
 
+    def _require_alone(self) -> None:
+        """Refuse to set a password that other checkouts do not have.
+
+        Raises:
+            LoginRefused: there are some.
+        """
+        if others := self.checkouts.alive():
+            raise LoginRefused(
+                f"the server does not let this checkout's role in, and {', '.join(others.values())} works with it too",
+                hint=f"give both the same user and password, or set `per: worktree` on target {self._target}",
+                where=str(self._home),
+                code="login",
+            )
+
     def _require_login(self) -> None:
         from aegisdb.postgres.databases import maintenance
 
         maintenance(self.address().by_password(), application="aegisdb db.up").leave()
-
-
-def _ways_to(extensions: Iterable[str]) -> str:
-    others = "`bindir:` of a PostgreSQL that has it (a package such as postgresql-18-age), a compose or a url target"
-    if "age" in extensions and wheels.age_for_this_platform():
-        return f"{wheels.INSTALL}; or {others}"
-    return f"there is no wheel of it for this machine: {others}" if "age" in extensions else others

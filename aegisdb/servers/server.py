@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
+    from aegisdb.servers.checkouts import Place
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Server(Protocol):
     @property
     def own(self) -> bool:
         """Whether it serves this project and nothing stands between, so that sessions there are surely ours alone."""
+
+    @property
+    def checkouts(self) -> Place:
+        """Which of the databases of this server are those of other checkouts."""
 
     def label(self) -> str:
         """Where it is, for people, without contacting it and without a password."""
@@ -89,8 +94,8 @@ class Server(Protocol):
     def bindir(self) -> Path | None:
         """The directory of psql and pg_dump that fit this server; None: those on PATH."""
 
-    def disposable(self, conn: Connection) -> Proof | None:
-        """P1 or P2 for the server behind this open connection, None without proof."""
+    def disposable(self, conn: Connection, database: str = "") -> Proof | None:
+        """P1 or P2 for a database of the server behind this open connection, "" for its own; None without proof."""
 
     def flush(self) -> tuple[str, ...]:
         """Empty the caches beside the database (Redis) that the target lists; their names."""

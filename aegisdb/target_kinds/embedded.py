@@ -33,6 +33,8 @@ class EmbeddedTarget(Target):
     """Directory of PostgreSQL's own programs to use instead of the wheel's."""
     draw_password: bool = False
     """Draw the role's password into `.aegisdb/`, for its owner alone, instead of taking the one of `database`."""
+    per: Literal["repository", "worktree", "user"] = "repository"
+    """Checkouts that share the server: worktrees of a git repository, none but this one, or all of the user's."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None
@@ -51,11 +53,11 @@ class EmbeddedTarget(Target):
         """What `db.up` has drawn, as far as this user may read it."""
         if not self.draw_password:
             return None
+        from aegisdb.servers.checkouts import place_of
         from aegisdb.servers.drawn_password import read_password
-        from aegisdb.servers.state import home_of
 
         try:
-            return read_password(home_of(registry, name))
+            return read_password(place_of(registry, name, self.per).home)
         except OSError:
             return ""
 

@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
+_OF_CHECKOUT = """
+    SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = %s OR starts_with(datname, %s) ORDER BY 1"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cached:
     """One database that can be made again."""
 
     name: str
     kind: str
-    """template, spare or clone."""
+    """template, spare, clone, or checkout for what a worktree that was removed has left."""
     made: str
     """UTC; empty for a spare copy."""
     bytes: int
     made_for: str = ""
-    """Of a clone: the command, or the test that failed in it."""
+    """Of a clone: the command, or the test that failed in it. Of a checkout: its directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +45,9 @@ class CacheResult(Result):
 
 
 def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
-    """List templates, spare copy and clones of this project on the target's server; `drop` drops them.
+    """List templates, spare copy, clones, and what removed worktrees left, on the target's server; `drop` drops them.
 
-    Clones that somebody is connected to stay, and are not listed as dropped.
+    What somebody is connected to, and is no template, stays and is not listed as dropped.
 
     Raises:
         Busy: one of them is being copied.
@@ -56,12 +60,25 @@ def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
             Cached(name=c.name, kind="clone", made=c.made, bytes=c.bytes, made_for=c.made_for)
             for c in kept_clones(ws, conn)
         ]
+        kept += _left(ws, conn)
         if drop:
-            kept = [one for one in kept if one.kind != "clone" or _is_dropped(conn, one.name)]
+            kept = [one for one in kept if one.kind not in {"clone", "checkout"} or _is_dropped(conn, one.name)]
+            for name in ws.server.checkouts.orphans():
+                if not databases.exists(conn, name):
+                    ws.server.checkouts.forget(name)
             for name in spares:
                 databases.drop(conn, name)
             drop_templates(ws, conn)
     return CacheResult(dropped=drop, databases=tuple(kept), bytes=sum(one.bytes for one in kept))
+
+
+def _left(ws: Workspace, conn: Connection) -> list[Cached]:
+    """Databases of checkouts that are gone, with their snapshots and whatever else was beside them."""
+    return [
+        Cached(name=name, kind="checkout", made="", bytes=size, made_for=directory)
+        for database, directory in ws.server.checkouts.orphans().items()
+        for name, size in conn.rows(_OF_CHECKOUT, (database, f"{database}__"))
+    ]
 
 
 def _is_dropped(conn: Connection, name: str) -> bool:

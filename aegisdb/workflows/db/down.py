@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.dry_run import Planned
-from aegisdb.errors import AegisError, LoginRefused, NotRunning, Refused
+from aegisdb.errors import AegisError, Busy, LoginRefused, NotRunning, Refused
+from aegisdb.plain_text import some_of
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
     if not ws.server.managed:
         ws.server.stop(destroy=volumes)  # which refuses
     if not volumes:
+        _nobody_elses_work(ws)
         if address := _address(ws):
             _no_writer(ws, address)
         return DownResult(server=ws.server.kind, stopped=ws.server.stop(), data_deleted=False)
+    _require_no_others(ws)
     if not ws.server.has_data():
         return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=False)
     proof = _require_own(ws, _started(ws), yes=yes)
@@ -62,6 +65,40 @@ def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
     if volumes and ws.server.has_data():
         steps.append("delete all of its data: every database and snapshot, for good")
     return Planned(steps=tuple(steps) or ("nothing: it does not run",))
+
+
+def _others(ws: Workspace) -> list[str]:
+    """Databases of other checkouts."""
+    from aegisdb.postgres.databases import maintenance
+
+    if (address := _address(ws)) is None:
+        return []
+    with maintenance(address) as conn:
+        names = [name for (name,) in conn.rows("SELECT datname FROM pg_database ORDER BY 1")]
+    return [name for name in names if ws.server.checkouts.is_others(name)]
+
+
+def _nobody_elses_work(ws: Workspace) -> None:
+    from aegisdb.postgres.databases import maintenance, sessions
+
+    for name in _others(ws):
+        with maintenance(ws.address()) as conn:
+            found = sessions(conn, name)
+        if found:
+            raise Busy(
+                f"another checkout works with this server: {found[0]} on database {name}",
+                hint="end it there first, or leave the server running",
+                code="in_use",
+            )
+
+
+def _require_no_others(ws: Workspace) -> None:
+    if others := _others(ws):
+        raise Refused(
+            f"the server has databases of other checkouts, which would go too: {some_of(others)}",
+            hint="remove their worktrees (git worktree remove), then invoke db.cache --drop",
+            code="shared",
+        )
 
 
 def _address(ws: Workspace) -> Address | None:
