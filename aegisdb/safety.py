@@ -199,11 +199,8 @@ def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
         return said.production
     if conn.identity().database == there.database:
         return _has_marker_row(conn)
-    inside = ws.connect(there.database)
-    try:
+    with ws.short_session(there.database) as inside:
         return _has_marker_row(inside)
-    finally:
-        inside.leave()  # a reset has more to say there
 
 
 def _has_marker_row(conn: Connection) -> bool:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, DatabaseClosed, Refused
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.client import Client
 from aegisdb.progress import Listener, silent
 from aegisdb.registry import find_registry, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from aegisdb.postgres.address import Address
@@ -43,6 +43,8 @@ class Workspace:
     target: str
     """Name of the target."""
     server: Server
+    client: Client
+    """The sessions of this run on the server that have little to say."""
     listen: Listener = silent
     lock_wait: float = DEFAULT_LOCK_WAIT
     """Seconds to wait for another writer."""
@@ -71,9 +73,15 @@ class Workspace:
         """
         from aegisdb.postgres.connection import connect
 
-        address = self.address()
-        wanted = address.with_database(database) if database else address
-        conn = self.let_in(lambda: connect(wanted), wanted)
+        wanted = self._address_of(database)
+        return self._on_one_server(self.let_in(lambda: connect(wanted), wanted))
+
+    def short_session(self, database: str | None = None) -> Connection:
+        """As `connect`, for a few statements: cheap to open."""
+        wanted = self._address_of(database)
+        return self._on_one_server(self.let_in(lambda: self.client.connect(wanted), wanted))
+
+    def _on_one_server(self, conn: Connection) -> Connection:
         if not self.server.own:
             from aegisdb.postgres.route import require_one_server
 
@@ -81,22 +89,12 @@ class Workspace:
                 require_one_server(conn)
         return conn
 
+    def _address_of(self, database: str | None) -> Address:
+        return self.address().with_database(database) if database else self.address()
+
     def without(self, services: Iterable[str]) -> Workspace:
         """The same for a registry without these services."""
         return replace(self, registry=self.registry.without(services))
-
-    def glance(self) -> AbstractContextManager[Connection]:
-        """A session for a few looks at the target's database, cheap to open.
-
-        Raises:
-            Unreachable: the server is not running, or the login fails.
-        """
-        from aegisdb.postgres import ahead, psql
-
-        address, bindir = self.address(), self.server.bindir()
-        if self.server.own and psql.installed(bindir):
-            return self.let_in(lambda: ahead.glance(address, bindir=bindir), address)
-        return self._looking()
 
     def let_in(self, connecting: Callable[[], Connection], address: Address) -> Connection:
         """Return the session that `connecting` opens on the address's database, as `locks.let_in` does.
@@ -111,11 +109,6 @@ class Workspace:
 
             return let_in(address, connecting, wait=self.lock_wait, listen=self.listen)
 
-    @contextmanager
-    def _looking(self) -> Iterator[Connection]:
-        with self.connect() as conn, conn.looking():
-            yield conn
-
     def writing(self, command: str) -> AbstractContextManager[WriterLock]:
         """The writer lock of the target's database, for a command that has no better name.
 
@@ -128,25 +121,23 @@ class Workspace:
         self.server.require_one_database()
         return writer_lock(self.address(), wait=self.lock_wait, command=self.command or command, listen=self.listen)
 
-    def begin(self, *databases: str, proving: bool = True) -> None:
-        """Start connecting to these databases of the server, "" for the target's own, for who asks for them next.
+    def prefetch(self, *databases: str, by_password: bool = False) -> None:
+        """Start connecting to these databases of the server, to the target's own where none is named.
 
-        Where they will use psql, and where it costs next to nothing: Docker is slower to say where its server is. What
-        is wrong is left for them to be told. With `proving`, a session on the maintenance database comes in with the
-        password.
+        Only where it costs next to nothing: Docker is slower to say where its server is. What is wrong is told to who
+        asks for the session.
         """
-        if not (self.server.own and self.server.found_at_once) or "psycopg" in sys.modules:
+        if not (self.server.own and self.server.found_at_once):
             return
-        from aegisdb.postgres import ahead
-        from aegisdb.postgres.databases import MAINTENANCE
-
         with suppress(AegisError):
-            address, bindir = self.address(), self.server.bindir()
-            for database in databases:
-                wanted = address.with_database(database) if database else address
-                # starting a server that runs already asks for such a one
-                by_password = proving and database == MAINTENANCE
-                ahead.begin(wanted.by_password() if by_password else wanted, bindir=bindir)
+            for database in databases or (None,):
+                address = self._address_of(database)
+                self.client.prefetch(address.by_password() if by_password else address)
+
+
+def client_of(server: Server) -> Client:
+    """A client for the sessions of a run on this server: of psql only where nothing stands between."""
+    return Client(server.bindir if server.own else None)
 
 
 def open_workspace(
@@ -175,6 +166,7 @@ def open_workspace(
         registry=registry,
         target=chosen,
         server=server,
+        client=client_of(server),
         listen=listen,
         lock_wait=lock_wait,
         ask=ask,

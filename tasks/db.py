@@ -57,7 +57,6 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
         "without": "Services to leave out, with commas between.",
     },
     writes=True,
-    begins=("postgres", ""),
 )
 def reset(
     ws: Workspace,
@@ -78,6 +77,8 @@ def reset(
         invoke db.reset --volumes --yes
         invoke db.reset --without billing,reports
     """
+    ws.prefetch("postgres", by_password=True)
+    ws.prefetch()
     from aegisdb.workflows.db import reset as workflow
 
     if dry_run:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         "accept": "Codes of what may be found beforehand, such as missing-downgrade,tampered.",
     },
     writes=True,
-    begins=("",),
 )
 def apply(
     ws: Workspace, service: str = "", to: str = "", accept: str = "", dry_run: bool = False, timeout: float = 0
@@ -27,18 +26,20 @@ def apply(
     Example:
         invoke migrate.apply --service identity
     """
+    ws.prefetch()
     from aegisdb.workflows.migrate import apply as workflow
 
     return workflow.apply(ws, service=service, to=to, accept=accept, dry_run=dry_run, timeout=timeout)
 
 
-@task(begins=("",))
+@task()
 def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     """Show what is applied, what is head and what is pending, for all services.
 
     Example:
         invoke migrate.status --check
     """
+    ws.prefetch()
     from aegisdb.workflows.migrate import status as workflow
 
     return workflow.status(ws, service=service, check=check)

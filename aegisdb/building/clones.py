@@ -7,14 +7,13 @@ dropped. A clone of a test run is a scratch database (postgres/scratch.py), whic
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building.templates import checkout_tag
 from aegisdb.errors import DatabaseClosed, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import databases
-from aegisdb.postgres.connection import lightly
 from aegisdb.postgres.markers import read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
 from aegisdb.postgres.replacement import promote
@@ -51,12 +50,14 @@ def cloning(ws: Workspace, verb: str) -> Iterator[Connection]:
     Raises:
         Refused: it is not a throw-away server. Unreachable: it does not answer.
     """
-    with lightly(ws.server.bindir()) if ws.server.own else nullcontext():
+    try:
         with suppress(NoDatabase, DatabaseClosed):
-            ws.server.start(ws.listen)
-        with databases.maintenance(ws.address(), application=f"aegisdb: {verb}") as conn:
+            ws.server.start(ws.listen, ws.client)
+        with databases.maintenance(ws.address(), application=f"aegisdb: {verb}", client=ws.client) as conn:
             require_throw_away_server(ws, conn, verb=verb)
             yield conn
+    finally:
+        ws.client.close()
 
 
 def make_clone(ws: Workspace, conn: Connection, template: str, *, made_for: str) -> Address:

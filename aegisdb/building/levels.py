@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aegisdb.errors import BadInput, StatementFailed
 from aegisdb.postgres import databases, psql, side_schema
-from aegisdb.postgres.connection import connect, load_driver
+from aegisdb.postgres.connection import connect
 from aegisdb.progress import Event
 from aegisdb.revisions.load import good_histories
 
@@ -48,7 +48,6 @@ def fill(
     ws: Workspace, address: Address, level: Level, *, revisions: Mapping[str, tuple[str, ...]] | None = None
 ) -> None:
     """Bring a database that has the level below up to this level; raises as `build`."""
-    load_driver()  # all that follows takes seconds, and has threads that connect
     if level == "base":
         _base(ws, address)
     elif level == "histories":

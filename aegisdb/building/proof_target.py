@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import Refused
 from aegisdb.safety import is_throw_away
 from aegisdb.servers import server_for
+from aegisdb.workspace import client_of
 
 if TYPE_CHECKING:
     from aegisdb.fingerprint import Fingerprint
@@ -35,7 +36,7 @@ def proving(ws: Workspace) -> Workspace:
     if key not in ws.kept:
         ws.kept[key] = _server(ws)
     name, server = ws.kept[key]
-    return ws if name == ws.target else replace(ws, target=name, server=server)
+    return ws if name == ws.target else replace(ws, target=name, server=server, client=client_of(server))
 
 
 def comparable(ws: Workspace, conn: Connection) -> Workspace:

@@ -68,7 +68,7 @@ class Look:
         Under the writer lock, as nobody else can take it from now on.
         """
         if self._template:
-            ws.begin(self.name or databases.MAINTENANCE, proving=False)
+            ws.prefetch(self.name or databases.MAINTENANCE)
 
     def look(self, ws: Workspace, histories: Mapping[str, History]) -> None:
         """Read what is in it and journal that it was taken, in a transaction that `take` ends."""
@@ -76,9 +76,11 @@ class Look:
             return
         try:
             if not self.name:
-                copy = scratch(ws.address(), template=self._template, label="reset", sweeping=False)
+                own = databases.maintenance(ws.address(), application="aegisdb: scratch database", client=ws.client)
+                self._made.enter_context(own)
+                copy = scratch(ws.address(), own, template=self._template, label="reset", sweeping=False)
                 self.name = self._made.enter_context(copy).database
-            self._session = ws.connect(self.name)
+            self._session = ws.short_session(self.name)
             if self._is_spare and databases.sessions(self._session, self.name):
                 return  # somebody looks around in all databases: it could not be renamed
             self._transaction = self._session.transaction()

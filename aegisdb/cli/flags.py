@@ -33,7 +33,6 @@ class Options:
     writes: bool = False
     raw: bool = False
     warm: bool = False
-    begins: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
 
 

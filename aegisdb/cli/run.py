@@ -153,15 +153,10 @@ def _call(command: Command, context: Context, given: dict[str, Any], form: Forma
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)
-    if not command.options.begins:
-        return command.body(ws, **values)
-    from aegisdb.postgres.ahead import close_all
-
-    ws.begin(*command.options.begins)
     try:
         return command.body(ws, **values)
     finally:
-        close_all()
+        ws.client.close()
 
 
 def _open(target: str, lock_wait: float | None, command: str) -> Workspace:

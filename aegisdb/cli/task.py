@@ -114,7 +114,6 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     writes: bool = False,
     raw: bool = False,
     warm: bool = False,
-    begins: tuple[str, ...] = (),
     formats: tuple[str, ...] = (),
 ) -> Callable[[Body], AegisTask]:
     """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
@@ -129,7 +128,6 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes: adds `--lock-wait`.
         raw: the result is printed unmasked and alone.
         warm: it always needs Alembic, whose process is started before anything else is imported.
-        begins: databases that it always connects to by psql ("" is the target's own), which is begun as early.
         formats: what `--format` takes beside text and json; the function gets what was typed as `format`.
     """
     options = Options(
@@ -142,7 +140,6 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes=writes,
         raw=raw,
         warm=warm,
-        begins=begins,
         formats=formats,
     )
     return lambda body: AegisTask(body, options)

@@ -1,13 +1,8 @@
-"""Connect: with psycopg, or with a psql child where a command has little to say.
-
-Importing psycopg takes 0.2 s, as much as Invoke itself; a psql child is there in 10 ms but moves rows as JSON. So
-`lightly` lets a command begin with psql; from the moment on that something loads psycopg, everybody has that.
-"""
+"""Connect with psycopg; `client.py` has the sessions of psql for what has little to say."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import DatabaseRenamed
@@ -22,14 +17,12 @@ from aegisdb.postgres.session import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from aegisdb.postgres.address import Address
 
 _RENAMED_MEANWHILE = 5
 """How often to try again where the name went to another database while the server let us in (`db.reset` beside it)."""
-_programs: list[Path | None] = []  # where psql is, while a command goes lightly
 
 
 def connect(address: Address, *, application: str = "aegisdb", timeout: float = CONNECT_TIMEOUT) -> Connection:
@@ -41,44 +34,17 @@ def connect(address: Address, *, application: str = "aegisdb", timeout: float = 
         Unreachable: `unreachable`, or `login` (role, password, pg_hba), or `no_database`.
         Busy: the server has no free connection.
     """
-    for _ in range(_RENAMED_MEANWHILE):
-        with suppress(DatabaseRenamed):
-            return _open(address, application, timeout)
-    return _open(address, application, timeout)
-
-
-def _open(address: Address, application: str, timeout: float) -> Connection:
-    if _programs and "psycopg" not in sys.modules:
-        from aegisdb.postgres import ahead
-
-        return ahead.session(address, bindir=_programs[-1], application=application, timeout=timeout)
     from aegisdb.postgres import psycopg_session
 
-    return psycopg_session.open_session(address, application=application, timeout=timeout)
+    return through_renames(lambda: psycopg_session.open_session(address, application=application, timeout=timeout))
 
 
-@contextmanager
-def lightly(bindir: Path | None) -> Iterator[None]:
-    """Within this, connections are psql's, for as long as nothing has loaded psycopg and where there is a psql."""
-    from aegisdb.postgres import ahead, psql
-
-    if not psql.installed(bindir):
-        yield
-        return
-    _programs.append(bindir)
-    try:
-        yield
-    finally:
-        _programs.pop()
-        ahead.close_all()
-
-
-def load_driver() -> None:
-    """From now on every new connection is psycopg's: for what says much."""
-    import aegisdb.postgres.psycopg_session  # noqa: F401  loading it is what is wanted
-    from aegisdb.postgres import ahead
-
-    ahead.close_all()  # nobody will ask for them any more, and they would be in the way of a rename
+def through_renames(open_session: Callable[[], Connection]) -> Connection:
+    """Open a session, again where its database was renamed while it connected."""
+    for _ in range(_RENAMED_MEANWHILE):
+        with suppress(DatabaseRenamed):
+            return open_session()
+    return open_session()
 
 
 __all__ = [
@@ -89,7 +55,6 @@ __all__ = [
     "Identity",
     "begin_looking",
     "connect",
-    "lightly",
-    "load_driver",
     "moment",
+    "through_renames",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aegisdb.postgres.address import Address
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
 
 MAINTENANCE = "postgres"
@@ -76,9 +77,19 @@ class Found(NamedTuple):
     comment: str | None
 
 
-def maintenance(address: Address, *, application: str = "aegisdb") -> Connection:
-    """A session on the maintenance database `postgres` of the same server; raises as `connect`."""
-    return connect(address.with_database(MAINTENANCE), application=application)
+def maintenance(address: Address, *, application: str = "aegisdb", client: Client | None = None) -> Connection:
+    """A session on the maintenance database `postgres` of the same server, `client`'s if given; raises as `connect`."""
+    opens = connect if client is None else client.connect
+    return opens(address.with_database(MAINTENANCE), application=application)
+
+
+def try_login(address: Address, client: Client | None) -> None:
+    """Log in on the maintenance database, and leave the session to `client` where there is one; raises as `connect`."""
+    address = address.with_database(MAINTENANCE)
+    if client is None:
+        connect(address, application="aegisdb db.up").close()
+    else:
+        client.release(client.connect(address, application="aegisdb db.up"))
 
 
 def exists(conn: Connection, name: str) -> bool:

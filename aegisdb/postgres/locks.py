@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Busy, DatabaseClosed, NoDatabase, Unreachable
-from aegisdb.postgres import ahead
 from aegisdb.postgres.capabilities import CREATE_DATABASE
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.databases import maintenance
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aegisdb.postgres.address import Address
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
 
@@ -106,12 +106,19 @@ def writer_lock(address: Address, *, wait: float, command: str, listen: Listener
 
 @contextmanager
 def replacing_lock(
-    address: Address, *, wait: float, command: str, listen: Listener | None = None, conn: Connection | None = None
+    address: Address,
+    *,
+    wait: float,
+    command: str,
+    listen: Listener | None = None,
+    conn: Connection | None = None,
+    client: Client | None = None,
 ) -> Iterator[None]:
     """Hold the lock on the name of the address's database, which nobody writes into meanwhile; it need not be there.
 
     `conn` is a session on the maintenance database that will hold it, where the caller has one; else one is opened.
-    It is that session which should rename: when it ends the lock is gone, and it renames nothing any more.
+    It is that session which should rename: when it ends the lock is gone, and it renames nothing any more. Before this
+    waits, it closes the sessions that wait in `client`: they would be in the way of who holds the lock.
 
     Raises:
         Busy: somebody else writes or replaces; names user, host, command and since when.
@@ -129,7 +136,7 @@ def replacing_lock(
     require(conn, CREATE_DATABASE, command)
     conn.execute_soon(_KEPT_ALIVE)
     try:
-        _lock_name(conn, _Waiting(address.database, wait, listen))
+        _lock_name(conn, _Waiting(address.database, wait, listen, client=client))
         yield
     finally:
         if not conn.closed:
@@ -159,8 +166,10 @@ class _Waiting:
         wait: float,
         listen: Listener | None,
         hint: str = "wait longer with --lock-wait SECONDS; nothing changed",
+        client: Client | None = None,
     ) -> None:
         self.database = database
+        self._client = client
         self._wait = wait
         self._hint = hint
         self._listen = listen
@@ -169,7 +178,8 @@ class _Waiting:
 
     def pause(self, by: Holder | None) -> None:
         """Wait a moment; raises Busy when it was long enough."""
-        ahead.close_all()  # one that waits for being asked would be in the way of who holds the lock
+        if self._client is not None:
+            self._client.close()
         if time.monotonic() >= self._deadline:
             raise Busy(
                 f"database {self.database!r} is locked{f' by {by}' if by else ''}",

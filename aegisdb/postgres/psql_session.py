@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aegisdb import processes
 from aegisdb.postgres import psql, server_errors
 from aegisdb.postgres.quoting import filled
-from aegisdb.postgres.session import Connection, begin_looking
+from aegisdb.postgres.session import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.errors import AegisError
@@ -57,7 +57,6 @@ class PipedConnection(Connection):
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  made with pipes
         self._process, self._input = process, process.stdin
         self._output, self._errors = process.stdout, process.stderr
-        self.kept_by: Callable[[PipedConnection], None] = PipedConnection.close
         self._depth = 0
         self._lines_said = 0
         self._owed: list[Said] = []
@@ -82,11 +81,6 @@ class PipedConnection(Connection):
         query = filled(sql, params)
         (answer,) = self._ask(f"SELECT coalesce(array_to_json(array_agg(q)), '[]') FROM (\n{query}\n) q", query)  # noqa: S608  a query of ours
         return [tuple(_plain(value) for _, value in row or ()) for row in json.loads(answer, object_pairs_hook=_Pairs)]
-
-    def look_only(self) -> None:
-        """Begin a transaction that only looks and ends with the session."""
-        self.execute_soon(";\n".join(["BEGIN", *begin_looking()]))
-        self._depth += 1
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -128,16 +122,12 @@ class PipedConnection(Connection):
         """
         self._hear()
 
-    def taken_over(self, application: str) -> None:
-        """Go on as a session of this application; raises as `settle`, also where it was ended since it was left."""
+    def take_over(self, application: str) -> None:
+        """Go on as a session of this application; raises as `settle`, also where it was ended while it waited."""
         if application != self._application or not self._owed:
             self._application = application
             self.execute_soon(filled("SELECT set_config('application_name', %s, false)", (application,)))
         self.settle()
-
-    def leave(self) -> None:
-        """As `Connection.leave`."""
-        self.kept_by(self)
 
     def close(self) -> None:
         """End the session and its psql."""

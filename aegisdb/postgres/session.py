@@ -151,10 +151,6 @@ class Connection(ABC):
         """Wait for nobody's lock for long from now on; a session that may be somebody else's too keeps no trace."""
         self.execute_soon(f"SET lock_timeout = '{_LOOK_TIMEOUT}'")
 
-    def leave(self) -> None:
-        """Close it, or leave it to who connects to the same database next."""
-        self.close()
-
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
         """First column of the first row, None without a row; raises as `rows`."""
         rows = self.rows(sql, params)

@@ -22,6 +22,7 @@ from aegisdb.servers.wheels import server_directory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
@@ -66,7 +67,7 @@ class ComposeServer:
         """The file and the service."""
         return f"{self._spec.file}, service {self._spec.service}"
 
-    def start(self, listen: Listener) -> Address:
+    def start(self, listen: Listener, client: Client | None = None) -> Address:
         """`docker compose up -d` (which builds a missing image), then wait for the real server over TCP.
 
         The server that runs the init files on first boot has no TCP port, so a login over TCP means that they are
@@ -85,7 +86,7 @@ class ComposeServer:
             done = self._compose.command("up", "--detach", timeout=_UP)
             if done.returncode:
                 raise self._up_failed(done.stderr)
-            address = self._wait()
+            address = self._wait(client)
         except Failed:
             if first:
                 self._compose.command("down", "--volumes", timeout=_DOWN)
@@ -223,13 +224,13 @@ class ComposeServer:
             hint=f"invoke db.up --target {self._target}",
         )
 
-    def _wait(self) -> Address:
+    def _wait(self, client: Client | None) -> Address:
         deadline = time.monotonic() + _READY_WAIT
         while True:
             container = self._container()
             if container is None or container.state in {"exited", "dead", "restarting"}:
                 raise self._container_failed(container)
-            if container.state == "running" and self._answers():
+            if container.state == "running" and self._answers(client):
                 return self.address()
             if time.monotonic() > deadline:
                 raise Unreachable(
@@ -239,11 +240,11 @@ class ComposeServer:
                 )
             time.sleep(_POLL)
 
-    def _answers(self) -> bool:
-        from aegisdb.postgres.databases import maintenance
+    def _answers(self, client: Client | None) -> bool:
+        from aegisdb.postgres.databases import try_login
 
         try:
-            maintenance(self.address(), application="aegisdb db.up").leave()
+            try_login(self.address(), client)
         except LoginRefused as error:
             self._found = None
             raise error.amended(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
@@ -84,7 +85,7 @@ class EmbeddedServer:
         """Where it listens, or would listen; without looking at the server."""
         return f"127.0.0.1:{read_state(self._home).port or self._spec.port}"
 
-    def start(self, listen: Listener) -> Address:
+    def start(self, listen: Listener, client: Client | None = None) -> Address:
         """Start it unless it runs, make the data directory first if there is none, and check that the role logs in.
 
         A password or a role that changed in the registry is set in the server, for which it is restarted.
@@ -105,13 +106,13 @@ class EmbeddedServer:
             else:
                 self._launch(listen)
             self.checkouts.record(self._registry.root)
-            if not self._logs_in():
+            if not self._logs_in(client):
                 self._require_alone()
                 listen(Event(step="password", subject="set anew; the server is restarted"))
                 self._daemon.stop()
                 self._cluster.set_login(self._login)
                 self._launch(listen)
-                self._require_login()
+                self._require_login(client)
             return self.address()
 
     def stop(self, *, destroy: bool = False) -> bool:
@@ -272,9 +273,9 @@ class EmbeddedServer:
             cluster.flush()
         listen(Event(step="start", subject=what, seconds=time.monotonic() - began))
 
-    def _logs_in(self) -> bool:
+    def _logs_in(self, client: Client | None) -> bool:
         try:
-            self._require_login()
+            self._require_login(client)
         except LoginRefused:
             return False
         return True
@@ -293,7 +294,7 @@ class EmbeddedServer:
                 code="login",
             )
 
-    def _require_login(self) -> None:
-        from aegisdb.postgres.databases import maintenance
+    def _require_login(self, client: Client | None) -> None:
+        from aegisdb.postgres.databases import try_login
 
-        maintenance(self.address().by_password(), application="aegisdb db.up").leave()
+        try_login(self.address().by_password(), client)

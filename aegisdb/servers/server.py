@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.servers.checkouts import Place
@@ -51,10 +52,11 @@ class Server(Protocol):
     def label(self) -> str:
         """Where it is, for people, without contacting it and without a password."""
 
-    def start(self, listen: Listener) -> Address:
+    def start(self, listen: Listener, client: Client | None = None) -> Address:
         """Start it and wait until it answers over TCP and lets the role log in; does nothing when it runs.
 
-        Returns the address of the registry's database, which need not exist yet.
+        Returns the address of the registry's database, which need not exist yet. `client` keeps the session that shows
+        the login.
 
         Raises:
             Unreachable: it cannot be started; the message says why and what to do.

@@ -13,6 +13,7 @@ from aegisdb.servers.checkouts import NO_OTHERS
 from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
+    from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
@@ -52,14 +53,14 @@ class UrlServer:
         """`user@host:port/database`."""
         return str(self._given)
 
-    def start(self, listen: Listener) -> Address:
+    def start(self, listen: Listener, client: Client | None = None) -> Address:
         """Only check that it answers, that the role logs in and that it is new enough.
 
         Raises:
             Unreachable: no answer, no login, or no such database.
             BadInput: older than PostgreSQL 14.
         """
-        del listen
+        del listen, client
         from aegisdb.postgres.connection import connect
 
         with connect(self._address) as conn:

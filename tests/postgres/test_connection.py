@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,8 +12,8 @@ import psycopg
 import pytest
 
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
-from aegisdb.postgres import connection
 from aegisdb.postgres.address import Address, Secret
+from aegisdb.postgres.client import Client
 from aegisdb.postgres.connection import Connection, connect
 from tests.postgres_server import PASSWORD, TestServer
 from tests.running import eventually
@@ -62,17 +61,15 @@ def test_identity_survives_a_rename_and_differs_in_a_copy(server: TestServer, da
 
 @pytest.mark.parametrize("client", ["psql", "psycopg"])
 def test_a_name_that_goes_to_another_database_meanwhile_leads_there(
-    server: TestServer, database: Address, monkeypatch: pytest.MonkeyPatch, client: str
+    server: TestServer, database: Address, client: str
 ) -> None:
     """As `db.reset` and `db.restore` do beside us; PostgreSQL 18 refuses who waited for the lock of the former one."""
-    if client == "psql":
-        monkeypatch.setattr(connection, "_programs", [server.bindir])
-        monkeypatch.delitem(sys.modules, "psycopg")
+    opens = Client(lambda: server.bindir).connect if client == "psql" else connect
     live, beside, former = (f"{database.database}{tail}" for tail in ("", "_b", "_f"))
     found: list[str] = []
 
     def look() -> None:
-        with connect(database, timeout=20) as conn:
+        with opens(database, timeout=20) as conn:
             found.append(conn.value("SELECT current_setting('my.name')"))
 
     with psycopg.connect(server.address.url(), autocommit=True) as admin:

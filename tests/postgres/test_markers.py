@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from aegisdb.postgres import ahead, databases, markers
+from aegisdb.postgres import databases, markers
 from aegisdb.postgres.address import Address
+from aegisdb.postgres.client import Client
 from aegisdb.postgres.connection import Connection, connect
 from aegisdb.servers.wheels import server_directory
 from tests.postgres_server import TestServer
@@ -32,7 +33,7 @@ def test_what_is_marked_within_a_second_keeps_its_order(server: TestServer) -> N
 
 
 def _by_psql(address: Address) -> Connection:
-    return ahead.session(address, bindir=server_directory(), application="aegisdb: test")
+    return Client(server_directory).connect(address)
 
 
 @pytest.mark.parametrize("open_session", [connect, _by_psql])

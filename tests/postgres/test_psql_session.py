@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
@@ -17,13 +17,18 @@ import pytest
 
 from aegisdb.errors import AegisError, Busy, StatementFailed, Unreachable
 from aegisdb.postgres.address import Address, Secret
-from aegisdb.postgres.ahead import glance
 from aegisdb.postgres.connection import Connection, connect, moment
 from aegisdb.postgres.psql_session import open_session
 from aegisdb.servers.wheels import server_directory
 from tests.postgres_server import PASSWORD, TestServer
 
 BINDIR = server_directory()
+
+
+@contextmanager
+def _looking(address: Address) -> Iterator[Connection]:
+    with open_session(address, bindir=BINDIR, application="by psql", timeout=5) as session, session.looking():
+        yield session
 
 
 def test_rows_are_those_of_a_connection(database: Address) -> None:
@@ -35,7 +40,7 @@ def test_rows_are_those_of_a_connection(database: Address) -> None:
         ("SELECT x FROM unnest(%s::text[]) x", (["a", "b'c", '"'],)),
         ("SELECT 'a', 'b' -- a remark", ()),
     )
-    with connect(database) as full, glance(database, bindir=BINDIR) as quick:
+    with connect(database) as full, _looking(database) as quick:
         for sql, params in queries:
             assert quick.rows(sql, params) == full.rows(sql, params), sql
         assert quick.value("SELECT 5 WHERE false") is None
@@ -43,7 +48,7 @@ def test_rows_are_those_of_a_connection(database: Address) -> None:
 
 
 def test_it_cannot_write(database: Address) -> None:
-    with glance(database, bindir=BINDIR) as quick:
+    with _looking(database) as quick:
         with pytest.raises(StatementFailed) as caught, quick.transaction():
             quick.execute("CREATE TABLE t (id int)")
         assert quick.rows("SELECT 1") == [(1,)]
@@ -53,7 +58,7 @@ def test_it_cannot_write(database: Address) -> None:
 def _both(look: Callable[[Connection], object], address: Address) -> tuple[AegisError, AegisError]:
     with pytest.raises(AegisError) as slow, connect(address, timeout=5) as full:
         look(full)
-    with pytest.raises(AegisError) as fast, glance(address, bindir=BINDIR) as quick:
+    with pytest.raises(AegisError) as fast, _looking(address) as quick:
         look(quick)
     return slow.value, fast.value
 
@@ -83,7 +88,7 @@ def test_a_statement_fails_in_the_same_words(database: Address, sql: str) -> Non
 
 
 def test_a_locked_table_is_busy(database: Address) -> None:
-    with psycopg.connect(database.url()) as blocker, glance(database, bindir=BINDIR) as quick:
+    with psycopg.connect(database.url()) as blocker, _looking(database) as quick:
         blocker.execute("CREATE TABLE locked (id int)")
         blocker.commit()
         blocker.execute("LOCK TABLE locked")
@@ -93,16 +98,16 @@ def test_a_locked_table_is_busy(database: Address) -> None:
     assert caught.value.code == "lock_not_available"
 
 
-def test_a_session_that_the_server_ends_is_told(database: Address) -> None:
-    with glance(database, bindir=BINDIR) as quick, psycopg.connect(database.url(), autocommit=True) as admin:
-        pid = quick.value("SELECT pg_backend_pid()")
+def test_a_session_that_the_server_ends_is_told(database: Address, piped: Connection) -> None:
+    with psycopg.connect(database.url(), autocommit=True) as admin:
+        pid = piped.value("SELECT pg_backend_pid()")
         admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
         with pytest.raises(AegisError):
-            quick.rows("SELECT 1")
+            piped.rows("SELECT 1")
 
 
 def test_the_password_is_in_no_argument_and_no_variable(database: Address) -> None:
-    with glance(database, bindir=BINDIR) as quick:
+    with _looking(database) as quick:
         quick.rows("SELECT 1")
         shown = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
         psqls = [line for line in shown.splitlines() if "-v VERBOSITY=verbose -f -" in line]
@@ -221,24 +226,3 @@ def test_what_is_interrupted_is_cancelled_on_the_server(database: Address, piped
         while other.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not other.rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,))
-
-
-_LIGHTLY = """
-import os, sys
-from aegisdb.postgres.address import Address
-from aegisdb.postgres.connection import connect, lightly, load_driver
-from aegisdb.servers.wheels import server_directory
-address = Address.from_url(os.environ["URL"])
-with lightly(server_directory()):
-    with connect(address) as conn:
-        print(type(conn).__name__, "psycopg" in sys.modules, conn.value("SELECT 1"))
-    load_driver()
-    with connect(address) as conn:
-        print(type(conn).__name__, conn.value("SELECT 1"))
-"""
-
-
-def test_psql_serves_until_psycopg_is_loaded(database: Address) -> None:
-    env = {**os.environ, "URL": database.url()}
-    said = subprocess.run([sys.executable, "-c", _LIGHTLY], capture_output=True, text=True, check=True, env=env).stdout
-    assert said.splitlines() == ["PipedConnection False 1", "DriverConnection 1"]

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from aegisdb.errors import Unreachable
-from aegisdb.postgres import ahead
 from aegisdb.postgres.address import Address, Secret
+from aegisdb.postgres.client import Client
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.psql_session import open_session
 from aegisdb.progress import silent
@@ -47,12 +47,6 @@ def up(root: Path) -> Iterator[EmbeddedServer]:
     made.stop(destroy=True)
 
 
-@pytest.fixture(autouse=True)
-def _nobody_waits() -> Iterator[None]:
-    yield
-    ahead.close_all()
-
-
 def _wrong(address: Address) -> Address:
     return replace(address.with_database("postgres"), password=Secret("not this one"))
 
@@ -81,13 +75,16 @@ def test_another_role_needs_its_password_there_too(up: EmbeddedServer) -> None:
 
 
 def test_only_a_session_with_the_password_answers_whether_it_is_right(up: EmbeddedServer) -> None:
-    address, bindir = up.address().with_database("postgres"), server_directory()
-    ahead.begin(address, bindir=bindir)
-    with ahead.session(address.by_password(), bindir=bindir, application="password") as session:
-        assert session.value(_HOW) is False
-        session.leave()
-        with ahead.session(address, bindir=bindir, application="any") as left:
-            assert left.value("SELECT current_setting('application_name')") == "any"
+    address, client = up.address().with_database("postgres"), Client(server_directory)
+    client.prefetch(address)
+    session = client.connect(address.by_password(), application="password")
+    assert session.value(_HOW) is False
+    client.release(session)
+    with client.connect(address, application="any") as first, client.connect(address, application="any") as released:
+        assert first.value(_HOW) is True
+        assert released is session
+        assert released.value("SELECT current_setting('application_name')") == "any"
+    client.close()
 
 
 def test_who_did_not_start_it_takes_the_port(up: EmbeddedServer, root: Path) -> None:

@@ -90,7 +90,7 @@ def _prepared(wanted: Wanted, look: spare.Look | None) -> tuple[Wanted, str | No
     """The template to clone, if any, with the histories that are in it, and what the database was that goes."""
     ws, histories = wanted.ws, wanted.histories
     if wanted.there:
-        ws.begin("")
+        ws.prefetch()
     with (
         meanwhile(lambda: _journal_before(ws, histories) if wanted.there else {}) as facts,
         meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
@@ -142,7 +142,7 @@ def complete_in_place(ws: Workspace, address: Address, level: Level) -> Content:
 
 
 def _verify(ws: Workspace, new: Address, level: Level, histories: Mapping[str, History]) -> Content:
-    with ws.connect(new.database) as conn:
+    with ws.short_session(new.database) as conn:
         content = inspect(conn, histories)
         require_complete(content, ws.registry, histories, seeded=level == "seeds")
         side_schema.journal(conn, "reset", command=ws.command, note=f"built up to {level}")
@@ -152,7 +152,7 @@ def _verify(ws: Workspace, new: Address, level: Level, histories: Mapping[str, H
 def _journal_before(ws: Workspace, histories: Mapping[str, History]) -> dict[str, str]:
     """Note in the old database that it will be replaced, and read what it was; damage there stops nobody."""
     try:
-        with ws.connect() as conn:
+        with ws.short_session() as conn:
             side_schema.journal(conn, "reset", outcome="started", command=ws.command)
             return facts_about(conn, ws.registry, histories.values())
     except AegisError as error:

@@ -7,7 +7,7 @@ of the old one has changed, whatever happens, but for a row in its journal; then
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
@@ -23,8 +23,7 @@ from aegisdb.errors import (
     UsageError,
 )
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.postgres import ahead, closing, databases
-from aegisdb.postgres.connection import lightly
+from aegisdb.postgres import closing, databases
 from aegisdb.postgres.lock_holder import holder_name
 from aegisdb.postgres.locks import replacing_lock
 from aegisdb.results import Result
@@ -100,7 +99,7 @@ def reset(
         from aegisdb.workflows.db.down import down
 
         down(ws, volumes=True, yes=yes)
-    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.reset")) as conn:
+    with _started(ws, "db.reset") as (address, conn):
         closing.reopen_abandoned(conn, address)
         there = databases.exists(conn, address.database)
         proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
@@ -112,7 +111,7 @@ def reset(
                 there = databases.exists(conn, address.database)
                 proof = _allow(ws, conn, address.database, yes=yes, there=there)
             if not disconnect:
-                _free(conn, address.database)
+                _free(ws, conn, address.database)
             if time.monotonic() - began > _FRESH:  # it has waited
                 histories = good_histories(ws.registry)
             if volumes and databases.exists(conn, address.database):
@@ -142,7 +141,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
     """
     began = time.monotonic()
     histories = _require_files(ws)
-    with _started(ws) as address, databases.maintenance(address, application=holder_name("db.prepare")) as conn:
+    with _started(ws, "db.prepare") as (address, conn):
         if databases.exists(conn, address.database):
             return None
         proof = _allow(ws, conn, address.database, yes=False, there=False)
@@ -239,7 +238,7 @@ def _all_broken_told(ws: Workspace) -> Iterator[None]:
 @contextmanager
 def _locked(ws: Workspace, conn: Connection, command: str) -> Iterator[None]:
     address = ws.address()
-    with replacing_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn):
+    with replacing_lock(address, wait=ws.lock_wait, command=command, listen=ws.listen, conn=conn, client=ws.client):
         yield
 
 
@@ -259,16 +258,20 @@ def _result(
 
 
 @contextmanager
-def _started(ws: Workspace) -> Iterator[Address]:
-    """The server runs; connections go lightly until something has to be built."""
+def _started(ws: Workspace, command: str) -> Iterator[tuple[Address, Connection]]:
+    """The running server: where the database is, and a session on the maintenance database that can hold the lock."""
     if not ws.server.has_data():
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
-    with lightly(ws.server.bindir()) if ws.server.own else nullcontext():
+    try:
         with suppress(NoDatabase, DatabaseClosed):
-            ws.server.start(ws.listen)
-        yield ws.address()
+            ws.server.start(ws.listen, ws.client)
+        address = ws.address()
+        with databases.maintenance(address, application=holder_name(command), client=ws.client) as conn:
+            yield address, conn
+    finally:
+        ws.client.close()
 
 
 def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool) -> str:
@@ -283,9 +286,9 @@ def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool
     return f"{found.kind}: {found.evidence}" if found else ""
 
 
-def _free(conn: Connection, live: str) -> None:
+def _free(ws: Workspace, conn: Connection, live: str) -> None:
     """See to it that nobody is on the database, before any work is done for it."""
-    ours = ahead.pids(conn.address.with_database(live))
+    ours = ws.client.waiting(ws.address())
     try:
         databases.wait_until_free(conn, live, wait=1.0, but=ours)
     except Busy:

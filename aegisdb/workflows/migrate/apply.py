@@ -39,7 +39,7 @@ def apply(
     if service:
         alembic_settings(ws.registry, service)
     codes = _accepted(accept)
-    with ws.glance() as conn:
+    with ws.short_session() as conn, conn.looking():
         before = plan_apply(ws, conn, service, to)
     if not before.todo:
         return before.result(planned=dry_run)

@@ -64,7 +64,7 @@ def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tup
     from aegisdb.applied.status import read_standings
 
     try:
-        with ws.glance() as conn:
+        with ws.short_session() as conn, conn.looking():
             return read_standings(conn, histories), False
     except NoDatabase:
         return read_standings(None, histories), True
