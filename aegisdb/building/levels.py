@@ -133,7 +133,7 @@ def _histories(ws: Workspace, address: Address, revisions: Mapping[str, tuple[st
     with connect(address, application="aegisdb: build a database") as conn:
         identity = conn.identity()
     options = StepOptions(listen=ws.listen)
-    apply_histories(ws.registry, address, identity, to=revisions, live=live, options=options)
+    apply_histories(ws.registry, address, identity, to=revisions, live=live, options=options, bindir=ws.server.bindir())
 
 
 def _seeds(ws: Workspace, address: Address) -> None:

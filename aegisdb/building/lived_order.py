@@ -48,7 +48,9 @@ def database_to_follow(
         with connect(trial, application="aegisdb: order of services") as conn:
             identity = conn.identity()
         try:
-            apply_histories(ws.registry, trial, identity, to=to, services=services, options=UNRECORDED)
+            apply_histories(
+                ws.registry, trial, identity, to=to, services=services, options=UNRECORDED, bindir=ws.server.bindir()
+            )
         except Failed:
             return ws.address()
     return None

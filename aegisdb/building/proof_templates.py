@@ -75,6 +75,7 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
             services=order[there:],
             live=live,
             options=StepOptions(listen=ws.listen, journal=False),
+            bindir=ws.server.bindir(),
         )
         if _names(ws, base, order) != names:
             raise FilesChanged

@@ -37,17 +37,20 @@ def writer(patient: Patient) -> Iterator[Finding]:
         _WORKING, (patient.name, f"{patient.name}__scratch_", [mine, found.pid], "%doctor%")
     )
     idle = patient.maintenance.value(_IDLE_SINCE, (found.pid,)) or 0
-    dead = not working and idle > _PATIENCE
+    if found.silent is None:
+        dead = not working and idle > _PATIENCE
+    else:  # a pool keeps idle sessions that bear our name, whoever has died
+        dead = found.lost and all(state != "active" for _, _, state, _ in working)
     yield Finding(
         check="lock",
         subject=patient.name,
-        what=f"the writer lock is held by {found}" + (", which does nothing" if dead else ""),
+        what=f"the writer lock is held by {found}" + (", which does nothing" if dead and not found.lost else ""),
         evidence=tuple(f"pid {pid} {name}: {state} for {age} s" for pid, name, state, age in working)
         or (f"no session of aegisdb works in the database; the holder has been idle for {idle} s",),
-        cause="its tool hangs or its machine is gone, and the server has not noticed"
+        cause="its tool hangs or is gone, and the server or a pooler before it has not noticed"
         if dead
         else "a command that writes is running",
-        command=in_shell(f"SELECT pg_terminate_backend({found.pid})") if dead else "wait for it",
+        command=in_shell(found.end) if dead else "wait for it",
         exit_code=DIFFERENT if dead else NOTICE,
     )
 

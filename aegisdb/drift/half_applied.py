@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 _REHEARSAL = 120.0  # seconds for the one step on an empty database
-_UNSEEN = "no object of the schema; rows that it changed cannot be told"
+_UNSEEN = "no object that is its own or nobody's; rows that it changed cannot be told"
 
 
 def refusal(ws: Workspace, conn: Connection, service: str, problem: Problem) -> Dirty:

@@ -101,7 +101,9 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
         identity = there.identity()
         needed = all_needs(ws.registry, histories, history.service)
         first = {name: rows for name, rows in others.items() if name in needed}
-        apply_histories(ws.registry, address, identity, to=first, live=ws.address(), options=UNRECORDED)
+        apply_histories(
+            ws.registry, address, identity, to=first, live=ws.address(), options=UNRECORDED, bindir=ws.server.bindir()
+        )
         at: tuple[str, ...] = ()
         states[at] = read(there)
         with Session(ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)) as session:

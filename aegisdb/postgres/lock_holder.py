@@ -10,6 +10,7 @@ from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.markers import who
 from aegisdb.postgres.quoting import quote_literal
+from aegisdb.postgres.signs_of_life import SILENCE, SILENT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,7 @@ WRITERS = f"l.classid = {CLASS} AND l.objid = d.oid AND l.database = d.oid"
 REPLACERS = "(l.classid::bigint << 32) | l.objid::bigint = hashtextextended('aegisdb: ' || d.name, 0)"
 _HOLDERS = f"""
     SELECT a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
-           CASE WHEN {WRITERS} THEN a.xact_start ELSE a.backend_start END
+           CASE WHEN {WRITERS} THEN a.xact_start ELSE a.backend_start END, CASE WHEN {WRITERS} THEN {SILENT} END
       FROM (SELECT name, (SELECT oid FROM pg_database WHERE datname = name) FROM (SELECT {{name}} AS name) n) d,
            pg_locks l JOIN pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.pid <> pg_backend_pid() AND ({{which}})"""  # noqa: S608  constants of ours
@@ -36,11 +37,24 @@ class Holder:
     application: str
     client: str
     since: datetime | None
+    silent: int | None = None
+    """Seconds since a writer's last sign of life (`signs_of_life`); None for who gives none."""
 
     def __str__(self) -> str:
         command = self.application.removeprefix("aegisdb: ")
         since = f" since {self.since:%H:%M:%S}" if self.since else ""
-        return f"{command} from {self.client} (server pid {self.pid}){since}"
+        silent = f", which has given no sign of life for {self.silent} s" if self.lost else ""
+        return f"{command} from {self.client} (server pid {self.pid}){since}{silent}"
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has been silent for so long that nobody living seems to be behind it."""
+        return self.silent is not None and self.silent >= SILENCE
+
+    @property
+    def end(self) -> str:
+        """SQL that ends its session, and frees the lock."""
+        return f"SELECT pg_terminate_backend({self.pid})"
 
 
 def holder_name(command: str) -> str:
@@ -68,6 +82,7 @@ def name_key(database: str) -> str:
 
 def first_holder(conn: Connection, name: str, which: str) -> Holder | None:
     """The first of them but this session itself; `name` is SQL for that of the database."""
-    for pid, application, client, since in conn.rows(_HOLDERS.format(name=name, which=which)):
-        return Holder(pid, application, client, moment(since) if since else None)
+    for pid, application, client, since, silent in conn.rows(_HOLDERS.format(name=name, which=which)):
+        told = None if conn.address.ours else silent
+        return Holder(pid, application, client, moment(since) if since else None, told)
     return None

@@ -25,6 +25,7 @@ from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.lock_holder import CLASS, REPLACERS, WRITERS, Holder, first_holder, holder, holder_name, name_key
 from aegisdb.postgres.quoting import quote_literal
 from aegisdb.postgres.route import require, require_own, require_primary, require_undivided
+from aegisdb.postgres.signs_of_life import giving_signs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,13 +184,18 @@ class _Waiting:
         if time.monotonic() >= self._deadline:
             raise Busy(
                 f"database {self.database!r} is locked{f' by {by}' if by else ''}",
-                hint=f"waited {self._wait:g} s; {self._hint}",
+                hint=self._ended(by),
                 code="locked",
             )
         if not self._told:
             self._tell(note=str(by or ""))
             self._told = True
         time.sleep(random.uniform(_SHORTEST, _LONGEST))  # noqa: S311  jitter, no secret
+
+    def _ended(self, by: Holder | None) -> str:
+        if by is not None and by.lost:
+            return f"nothing changed; if {by.application.rpartition(' ')[2]} does not run it any more: {by.end}"
+        return f"waited {self._wait:g} s; {self._hint}"
 
     def over(self) -> None:
         """Say that it has come to its end, where it was told of."""
@@ -227,7 +233,8 @@ def _locked_session(address: Address, command: str, waiting: _Waiting) -> Iterat
                     continue
                 if replaced_by is None:
                     waiting.over()
-                    yield WriterLock(conn, address.database, pid)
+                    with giving_signs(conn):
+                        yield WriterLock(conn, address.database, pid)
                     return
         waiting.pause(replaced_by)
 

@@ -163,6 +163,7 @@ class Ground:
                         to=self._needs,
                         live=ws.address(),
                         options=UNRECORDED,
+                        bindir=ws.server.bindir(),
                     )
                 except Failed as error:
                     if not error.service:

@@ -37,6 +37,10 @@ _RELAX = """
     SELECT format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL', attrelid::regclass, attname) FROM pg_attribute a
      WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''
        AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey))"""
+_IN_THE_WAY = """
+    SELECT CASE WHEN pg_is_in_recovery() THEN 'the server is a standby'
+                WHEN current_setting('transaction_read_only') = 'on' THEN 'sessions of this role only read'
+                WHEN NOT has_table_privilege(%s, %s) THEN 'this role has not the privilege' END"""
 # constraints, objects in use, cancellation: no trigger's own answer
 _NOT_A_REFUSAL = ("23", "0A", "55", "57", "40", "53")
 
@@ -72,6 +76,11 @@ def refused(conn: Connection) -> tuple[Guarded, ...]:
             if refusal(conn, guarded):
                 found.append(guarded)
     return tuple(found)
+
+
+def in_the_way(conn: Connection, guarded: Guarded) -> str:
+    """Why the statement cannot be tried here, as it would be refused whatever the triggers say; empty where it can."""
+    return conn.value(_IN_THE_WAY, (guarded.table, guarded.verb)) or ""
 
 
 def refusal(conn: Connection, guarded: Guarded) -> str:

@@ -23,6 +23,7 @@ from aegisdb.runtime.step_options import RECORDED, StepOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
@@ -55,11 +56,12 @@ def apply_histories(
     services: Iterable[str] | None = None,
     live: Address | None = None,
     options: StepOptions = RECORDED,
+    bindir: Path | None = None,
 ) -> tuple[StepDone, ...]:
     """Bring a database to head, or to the revisions of `to` (a service that `to` leaves out gets nothing).
 
     The caller holds the lock and answers for safety. What ran in the database `live` is done in the order that it had
-    there, where revisions of two services touch the same things.
+    there, where revisions of two services touch the same things. `bindir` has the psql for bases in SQL.
 
     Raises:
         HistoryError: a history is broken; RevisionFailed and others: as `Session.upgrade_one`.
@@ -74,7 +76,7 @@ def apply_histories(
 
             ensure(conn)
         order = [name for name in service_order(registry, histories) if name in wanted and (to is None or to.get(name))]
-        lay_ground(registry, conn, [histories[name] for name in order], listen=options.listen)
+        lay_ground(registry, conn, [histories[name] for name in order], bindir=bindir, listen=options.listen)
         applied = read_versions(conn, histories.values())
     todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
     waits_there = waits_of_life(registry, live, [h for h, _ in todo]) if live is not None and len(todo) > 1 else {}

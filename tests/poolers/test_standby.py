@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,17 +36,47 @@ def database(primary: TestServer) -> Iterator[Address]:
         conn.execute("DROP DATABASE followed WITH (FORCE)")
 
 
-def test_readers_read_and_writers_are_refused(shop: Path, database: Address, primary: TestServer) -> None:
-    assert invoke("migrate.apply", cwd=shop).code == 0
+KEPT = """
+CREATE TABLE IF NOT EXISTS kept (id int PRIMARY KEY DEFAULT 1);
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept for ever'; END $$;
+CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON kept FOR EACH ROW EXECUTE FUNCTION keep();
+"""
+
+
+def give_base(shop: Path, database: Address, proofs: Address) -> None:
+    """Let the registry have a base schema whose triggers refuse something, and a target for proofs."""
+    (shop / "base.sql").write_text(KEPT)
+    registry = json.loads((shop / "services.yaml").read_text())
+    registry["database"]["init"] = ["base.sql"]
+    registry["targets"]["proofs"] = {"url": proofs.url(), "proof": "proofs"}
+    (shop / "services.yaml").write_text(json.dumps(registry))
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute(KEPT.encode())
+
+
+def test_readers_read_and_writers_are_refused(
+    shop: Path, database: Address, primary: TestServer, server: TestServer
+) -> None:
+    give_base(shop, database, server.address.with_database("proofs"))
+    assert [invoke(words, cwd=shop).code for words in ("migrate.apply", "deploy.apply")] == [0, 0]
     with hot_standby(primary) as standby:
         follower = replace(database, port=standby.address.port)
-        assert eventually(lambda: rows(follower, "SELECT to_regclass('shop_items')") == [("shop_items",)])
+        assert eventually(lambda: rows(follower, "SELECT to_regclass('run_count')") == [("run_count",)])
         words: tuple[str, ...]
         for words in READERS:
             ran = typed(shop, follower, *words)
             assert ran.code == 0, (words, ran.err)
         status = typed(shop, follower, "db.status", "--format", "json").json["result"]
         assert status["route"] == f"a standby; its primary is 127.0.0.1:{primary.address.port}"
+        elsewhere = {"DATABASE_URL": follower.url(), "AEGIS_PROOF": "proofs"}
+        verified = invoke("db.verify", "--format", "json", cwd=shop, env=elsewhere)
+        assert verified.code == 0, verified.err
+        checks = [check for check in verified.json["result"]["checks"] if check["what"].isupper()]
+        assert [check["what"] for check in checks] == ["UPDATE", "DELETE"]
+        assert {(check["state"], check["detail"]) for check in checks} == {("untried", "the server is a standby")}
+        for words in (("migrate.roundtrip", "--all"), ("service.owners",), ("migrate.plan",)):
+            ran = invoke(*words, cwd=shop, env=elsewhere)
+            assert ran.code == 0, (words, ran.err)
         for words in (*WRITERS, ("db.snapshot", "x")):
             if words == ("migrate.apply",):
                 continue  # nothing is pending

@@ -152,6 +152,13 @@ def test_the_wheels_psql_borrows_tls_where_there_is_no_other(
         assert ran.code == 0, (words, ran.err)
 
 
+def test_references_are_built_with_the_psql_of_their_target(trio: Path, database: Address, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for words in (("migrate.apply",), ("service.owners",)):
+        ran = typed(trio, database, "", *words, PATH=str(tmp_path / "bin"))
+        assert ran.code == 0, (words, ran.err)
+
+
 def test_db_shell_is_a_psql_that_speaks_tls(trio: Path, secure: Address, certificates: Certificates) -> None:
     query = f"sslmode=verify-full&sslrootcert={certificates.authority}"
     ran = typed(trio, secure, query, "db.shell")  # its input ends at once

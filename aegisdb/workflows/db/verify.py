@@ -15,7 +15,7 @@ from aegisdb.ownership import BASE, Owners
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.graphs import broken_graphs, graph_names
 from aegisdb.postgres.scratch import scratch
-from aegisdb.proofs.refusals import Guarded, refusal, refused
+from aegisdb.proofs.refusals import Guarded, in_the_way, refusal, refused
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
+_GOOD = {"ok", "untried"}
 _REFUSALS = Kind("refusals/{name}.json")
 
 
@@ -37,7 +38,7 @@ class Check:
     """extension, graph, schema, or the statement that a trigger refuses."""
     object: str
     state: str
-    """ok, missing, changed, added, accepted, or broken."""
+    """ok, missing, changed, added, accepted, broken, or untried: it would be refused here whatever triggers say."""
     detail: str = ""
     """What the server said, or the difference."""
 
@@ -65,7 +66,9 @@ def base_verify(ws: Workspace) -> BaseVerifyResult:
             *_objects(ws, conn),
             *(_trial(conn, guarded) for guarded in promised),
         )
-    return BaseVerifyResult(checks=checks, problems=tuple(_problem(check) for check in checks if check.state != "ok"))
+    return BaseVerifyResult(
+        checks=checks, problems=tuple(_problem(check) for check in checks if check.state not in _GOOD)
+    )
 
 
 def _parts(conn: Connection, registry: Registry) -> Iterator[Check]:
@@ -106,6 +109,8 @@ def _changed(change: Change) -> Check:
 def _trial(conn: Connection, guarded: Guarded) -> Check:
     if conn.value("SELECT to_regclass(%s)", (guarded.table,)) is None:
         return Check(what=guarded.verb, object=guarded.table, state="missing")
+    if why := in_the_way(conn, guarded):
+        return Check(what=guarded.verb, object=guarded.table, state="untried", detail=why)
     try:
         said = refusal(conn, guarded)
     except StatementFailed as error:

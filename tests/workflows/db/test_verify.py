@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from aegisdb.proofs.refusals import Guarded, in_the_way
 from aegisdb.workflows.db.verify import base_verify
 from aegisdb.workspace import Workspace, open_workspace
 from tests.base_schema import INIT_FILES, ROOT, run_sql, schema_text
@@ -62,6 +64,24 @@ def test_a_trigger_that_only_fires_on_rows_is_tried_on_an_empty_table(tmp_path: 
         conn.execute('ALTER TABLE "Ledger" DISABLE TRIGGER keep')
         assert any('DELETE on public."Ledger"' in p.message for p in base_verify(ws).problems)
         assert conn.execute('SELECT count(*) FROM "Ledger"').fetchone() == (0,)
+
+
+def test_a_role_that_may_not_write_has_tried_nothing(base_database: Address) -> None:
+    """What a missing privilege refuses says nothing of triggers."""
+    with psycopg.connect(base_database.url(), autocommit=True) as conn:
+        conn.execute("ALTER TABLE audit_logs DISABLE TRIGGER USER")
+        conn.execute("CREATE ROLE only_reads")
+        try:
+            conn.execute("GRANT SELECT ON audit_logs TO only_reads")
+            with connect(base_database) as ours:
+                ours.execute("SET ROLE only_reads")
+                assert in_the_way(ours, Guarded("public.audit_logs", "DELETE")) == "this role has not the privilege"
+                ours.execute("RESET ROLE; SET default_transaction_read_only = on")
+                assert in_the_way(ours, Guarded("public.audit_logs", "DELETE")) == "sessions of this role only read"
+                ours.execute("RESET default_transaction_read_only")
+                assert in_the_way(ours, Guarded("public.audit_logs", "DELETE")) == ""
+        finally:
+            conn.execute("DROP OWNED BY only_reads; DROP ROLE only_reads")
 
 
 SILENT_FUNCTION = """

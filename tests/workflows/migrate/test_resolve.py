@@ -82,6 +82,13 @@ def test_fault_2_apply_names_what_was_committed_and_a_wrong_decision_is_refused(
     assert nothing_left(database)
 
 
+def test_what_nobody_owns_is_named_too(tmp_path: Path, database: Address) -> None:
+    project(tmp_path, database, TWO_STEPS.replace("a_new", "made_outside").replace("a_late", "made_late"))
+    die_at_gate(tmp_path, database)
+    stopped = invoke("migrate.apply", cwd=tmp_path)
+    assert (stopped.code, "added table public.made_outside" in stopped.last) == (5, True), stopped.err
+
+
 @pytest.mark.parametrize(
     ("decision", "by_hand", "at", "left"),
     [
