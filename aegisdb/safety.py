@@ -248,9 +248,9 @@ def _environment(registry: Registry) -> str:
     # either one denies: a variable of the shell must not switch off what the file says
     values = [os.environ.get("AEGIS_ENV", "")]
     if (path := registry.root / ".env").exists():
-        from dotenv import dotenv_values
+        from aegisdb.registry.dotenv_file import read_dotenv
 
-        values.append(dotenv_values(path).get("AEGIS_ENV") or "")
+        values.append(read_dotenv(path, os.environ).values.get("AEGIS_ENV", ""))
     return "production" if any(value.strip().lower() in {"production", "prod"} for value in values) else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegisdb.doctor import (
     accounts,
     databases,
+    env_file,
     env_py,
     histories,
     leftovers,
@@ -174,6 +175,12 @@ CHECKS: tuple[Check, ...] = (
         name="plain_alembic",
         finds="a service's alembic.ini leads plain `alembic` to another server of this machine (only told)",
         look=plain_alembic.reaches_another,
+    ),
+    Check(
+        name="dotenv_dollar",
+        finds="a value in `.env` with a bare `$`, which Docker Compose fills in and the tasks do not (only told)",
+        look=env_file.read_otherwise,
+        needs="nothing",
     ),
     Check(
         name="left_over",

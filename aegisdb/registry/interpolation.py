@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from aegisdb.registry.dotenv_file import INSIDE, REFERENCE, read_dotenv
 from aegisdb.registry.lookup import Unfilled
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping
     from pathlib import Path
 
     from aegisdb.registry.document import Key
-
-_REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
-_INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{]*))?", re.DOTALL)
+    from aegisdb.registry.dotenv_file import DotenvFile
 
 
 class Variables:
@@ -24,24 +23,20 @@ class Variables:
     def __init__(self, environ: Mapping[str, str], dotenv: Path) -> None:
         self._environ = environ
         self._dotenv = dotenv
-        self._file: Mapping[str, str | None] | None = None
+        self._file: DotenvFile | None = None
 
     def get(self, name: str) -> str | None:
         """The value, None when the variable is set nowhere."""
-        if name in self._environ:
-            return self._environ[name]
+        return self._environ[name] if name in self._environ else self._read().values.get(name)
+
+    def unset(self, name: str) -> str:
+        """The variable to set for one that `get` has no value of: another, where its line in `.env` refers to that."""
+        return self._read().waiting.get(name, name)
+
+    def _read(self) -> DotenvFile:
         if self._file is None:
-            self._file = _read_dotenv(self._dotenv)
-        return self._file.get(name)
-
-
-def _read_dotenv(path: Path) -> Mapping[str, str | None]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    # interpolation inside .env would look at os.environ, which is not ours to read here
-    return dotenv_values(path, interpolate=False)
+            self._file = read_dotenv(self._dotenv, self._environ)
+        return self._file
 
 
 class Interpolation:
@@ -62,13 +57,13 @@ class Interpolation:
 
     def _text(self, text: str, key: Key) -> str:
         missing = len(self.unset) + len(self.problems)
-        filled = _REFERENCE.sub(lambda match: self._reference(match, key), text)
+        filled = REFERENCE.sub(lambda match: self._reference(match, key), text)
         return filled if len(self.unset) + len(self.problems) == missing else Unfilled(text)
 
     def _reference(self, match: re.Match[str], key: Key) -> str:
         if match["escaped"]:
             return "${"
-        inside = _INSIDE.fullmatch(match["inside"])
+        inside = INSIDE.fullmatch(match["inside"])
         if not inside or not match["end"]:
             hint = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
             self.problems.append(Problem(key, "this ${...} cannot be read", hint))
@@ -77,5 +72,5 @@ class Interpolation:
         if not value and inside["default"] is not None:
             return inside["default"]
         if value is None:
-            self.unset.append((key, inside["name"]))
+            self.unset.append((key, self._variables.unset(inside["name"])))
         return value or ""

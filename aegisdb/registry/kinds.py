@@ -52,6 +52,9 @@ class Entry:
 class Target(Entry):
     """A target: one database to work on."""
 
+    READS_DOTENV: ClassVar[bool] = False
+    """Whether its server's own program reads `.env` too, by rules of its own."""
+
     if TYPE_CHECKING:
         protected: bool
         gate: tuple[GateCheck, ...] | None

@@ -25,6 +25,7 @@ class ComposeTarget(Target):
     EXAMPLE = "server: compose"
     HEADING = "`targets.NAME` with `server: compose`"
     PATHS = ("file",)
+    READS_DOTENV = True
 
     server: Literal["compose"]
     """Kind of server."""

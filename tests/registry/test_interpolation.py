@@ -21,6 +21,45 @@ def test_the_environment_wins_over_dotenv_which_wins_over_the_default(tmp_path: 
     assert "DEMO_PASSWORD" not in os.environ
 
 
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        ("PW=x\nDEMO_PASSWORD=a${PW}b", "axb"),
+        ('PW=x\nDEMO_PASSWORD="a${PW}b"', "axb"),
+        ("PW=x\nDEMO_PASSWORD='a${PW}b'", "a${PW}b"),
+        ("PW=x\nexport DEMO_PASSWORD = 'a${PW}b'", "a${PW}b"),
+        ("PW=x\nQ=${PW}y\nPW=z\nDEMO_PASSWORD=${Q}${PW}", "xyz"),
+        ("DEMO_PASSWORD=${NOBODY:-dflt}", "dflt"),
+        ("EMPTY=\nDEMO_PASSWORD=${EMPTY:-dflt}", "dflt"),
+        ("EMPTY=\nDEMO_PASSWORD=a${EMPTY}", "a"),
+        ("DEMO_PASSWORD=${OUT}", "outside"),
+        ("OUT=inside\nDEMO_PASSWORD=${OUT}", "outside"),
+        ("DEMO_PASSWORD=$${OUT}", "${OUT}"),
+        ("DEMO_PASSWORD=pa$word$1$$", "pa$word$1$$"),
+        ("DEMO_PASSWORD=a${b c}", "a${b c}"),
+        ("DEMO_PASSWORD=${NOBODY}\nDEMO_PASSWORD=late", "late"),
+    ],
+)
+def test_references_in_dotenv_are_filled_in_as_compose_does(tmp_path: Path, lines: str, value: str) -> None:
+    """They were taken as they stand, between double quotes too; what Docker Compose 2.26 makes of each is the same."""
+    (tmp_path / ".env").write_text(f"{lines}\n")
+    assert read(tmp_path, environ={"OUT": "outside"}).file.database.password == value
+
+
+def test_what_a_line_of_dotenv_refers_to_and_is_not_set_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("URL=${HOST}/d\nSTAGING_URL=postgresql://u@${URL}\n")
+    with pytest.raises(BadInput, match="the variable HOST is not set"):
+        read(tmp_path, STAGING).target("staging")
+    found = read(tmp_path, STAGING, {"HOST": "h"}).target("staging")
+    assert vars(found)["url"] == "postgresql://u@h/d"
+
+
+def test_a_dotenv_that_is_no_utf8_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DEMO_PASSWORD=\xe4\n")
+    with pytest.raises(BadInput, match="is no UTF-8"):
+        read(tmp_path)
+
+
 def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path) -> None:
     assert read(tmp_path, environ={"DEMO_PASSWORD": ""}).file.database.password == "demo"
 

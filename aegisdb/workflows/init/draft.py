@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from aegisdb.postgres import psql_commands
+from aegisdb.registry.dotenv_file import read_dotenv
 from aegisdb.workflows.init.compose_database import ComposeDatabase, databases
 
 if TYPE_CHECKING:
@@ -105,9 +107,7 @@ def _unsure(tree: Tree, found: list[ComposeDatabase], url: str, default: str) ->
 def _url(env_file: Path | None) -> str:
     if env_file is None:
         return ""
-    from dotenv import dotenv_values
-
-    return dotenv_values(env_file, interpolate=False).get(_VARIABLE) or ""
+    return read_dotenv(env_file, os.environ).values.get(_VARIABLE, "")
 
 
 def _flow(text: str) -> str:
