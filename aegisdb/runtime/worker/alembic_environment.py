@@ -36,6 +36,7 @@ from .fast import plain_sql, unix_socket, version_table
 from .loaded import loaded
 from .model_build import ModelBuild
 from .model_trial import tried
+from .oldest import require_sqlalchemy
 from .on_demand import OnDemand
 from .proposals import Proposal
 from .stepper import Stepper
@@ -139,6 +140,7 @@ class AlembicSide:
     def __init__(self, channel: Channel, opening: Message) -> None:
         self.channel = channel
         self.opening = opening
+        require_sqlalchemy()
         _enter(opening)
         fast.switch(opening["fast"])
         unix_socket.take(opening["socket"])

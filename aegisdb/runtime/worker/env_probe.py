@@ -221,7 +221,9 @@ def _driver(env_py: Path, written: str, url: str) -> str:
             return named[1]
     if "async" in env_py.read_text(encoding="utf-8", errors="replace"):
         return "asyncpg"
-    return "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
+    # SQLAlchemy knows psycopg since 2.0
+    known = find_spec("psycopg") and find_spec("sqlalchemy.dialects.postgresql.psycopg")
+    return "psycopg2" if find_spec("psycopg2") and not known else "psycopg"
 
 
 def main() -> None:

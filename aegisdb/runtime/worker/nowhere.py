@@ -24,7 +24,7 @@ class Attributes(dict[str, Any]):
         if key != "connection":
             raise KeyError(key)
         from sqlalchemy.dialects import postgresql
-        from sqlalchemy.engine import make_url
+        from sqlalchemy.engine.url import make_url
 
         dialect: Any = postgresql.dialect
         engine = MagicMock(url=make_url(self._url), dialect=dialect())

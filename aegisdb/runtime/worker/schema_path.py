@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.url import make_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

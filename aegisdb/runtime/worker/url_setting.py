@@ -24,7 +24,7 @@ def put(place: str, url: str) -> None:
         return
     old = getattr(holder, name, None)
     if hasattr(old, "render_as_string"):
-        from sqlalchemy.engine import make_url
+        from sqlalchemy.engine.url import make_url
 
         setattr(holder, name, make_url(url))
     else:
@@ -78,8 +78,12 @@ def _value(holder: Any, name: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    # a URL of SQLAlchemy hides its password; other libraries have classes of this name
-    of_sqlalchemy = type(value).__module__.startswith("sqlalchemy.") and type(value).__name__ == "URL"
-    return str(value.render_as_string(hide_password=False)) if of_sqlalchemy else ""
+    from sqlalchemy.engine.url import URL
+
+    # of a proxy only its type can be asked without a risk; a URL hides its password
+    if issubclass(type(value), URL):
+        hidden = {"hide_password": False}
+        return str(
+            value.render_as_string(**hidden) if hasattr(value, "render_as_string") else value.__to_string__(**hidden)
+        )
+    return value if type(value) is str else ""
