@@ -152,6 +152,12 @@ CHECKS: tuple[Check, ...] = (
         needs="server",
     ),
     Check(
+        name="objects",
+        finds="files of a service's folder `objects:` that say otherwise than what the revisions build",
+        look=model_differences.objects,
+        needs="server",
+    ),
+    Check(
         name="invalid_index",
         finds="an index that CREATE INDEX CONCURRENTLY left INVALID",
         look=objects.invalid,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import Finding
+from aegisdb.errors import Failed
 from aegisdb.models.problems import models_problems
 from aegisdb.models.results import ModelsCompared
 
@@ -51,6 +52,27 @@ def differ(patient: Patient) -> Iterator[Finding]:
             evidence=(*(problem.message.partition("differ: ")[2] for problem in found[:_SHOWN]), *more),
             cause="the models were changed, and no revision follows them yet",
             command=found[0].hint,
+        )
+
+
+def objects(patient: Patient) -> Iterator[Finding]:
+    """Services whose files of views, functions, triggers and policies are not what their histories build."""
+    from aegisdb.models.object_comparison import objects_problems
+
+    if len(patient.good) < len(patient.histories):
+        return
+    try:
+        problems = objects_problems(patient.ws, patient.good.values())
+    except Failed:
+        return  # what does not build is told elsewhere
+    for problem in problems:
+        yield Finding(
+            check="objects",
+            subject=problem.message.partition(":")[0],
+            what=problem.message,
+            evidence=(problem.where,),
+            cause="a file of `objects:` was changed, added or deleted, and no revision follows it yet",
+            command=problem.hint,
         )
 
 

@@ -7,7 +7,7 @@ after the upgrade and with the histories after the downgrade, comes behind autog
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.building import template
@@ -17,8 +17,10 @@ from aegisdb.fingerprint import diff, read
 from aegisdb.fingerprint.keys import parse
 from aegisdb.models.both_sides import BothSides
 from aegisdb.models.normal_form import differences
+from aegisdb.models.object_changes import ObjectChanges, object_changes, objects_on_tables
+from aegisdb.models.object_files import made_of_files, read_units, with_mark
 from aegisdb.models.renames import proposed, wanted
-from aegisdb.models.statements import statements
+from aegisdb.models.statements import CLEAN, DROP, Statement, statements
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import under_way
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.models.both_sides import Sides
+    from aegisdb.models.object_files import Unit
     from aegisdb.models.renames import Rename
-    from aegisdb.models.statements import Statement
     from aegisdb.postgres.address import Address
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import Draft, Steps
@@ -49,6 +51,7 @@ class Around:
     up: tuple[Statement, ...] = ()
     down: tuple[Statement, ...] = ()
     """Behind the upgrade's and behind the downgrade's."""
+    objects: ObjectChanges = field(default_factory=ObjectChanges)
     failure: str = ""
     """Why the draft could not be done and undone: what autogenerate does not see is not in it then."""
 
@@ -69,21 +72,29 @@ class Drafted:
         """In words, or as SQL."""
         renames = tuple(f"rename {rename.old} to {rename.to}" for rename in self.renames)
         first, then = (tuple(one.sql for one in some) for some in (self.around.first, self.around.up))
-        return (*renames, *first, *self.draft.operations, *then)
+        return (*renames, *first, *self.draft.operations, *then, *self.around.objects.words)
 
     @property
     def drops(self) -> tuple[str, ...]:
         """Operations that lose data."""
         ours = tuple(one.loses for one in (*self.around.first, *self.around.up) if one.loses)
-        return tuple(dict.fromkeys((*self.draft.drops, *ours)))
+        return tuple(dict.fromkeys((*self.draft.drops, *ours, *self.around.objects.losses)))
 
     def write(self, message: str) -> Path:
         """Write the file."""
         renames = [rename.step() for rename in self.renames]
         back = [rename.step(back=True) for rename in reversed(self.renames)]
-        up: dict[str, Steps] = {"first": [*renames, *_steps(self.around.first)], "then": _steps(self.around.up)}
-        down: dict[str, Steps] = {"first": [], "then": [*back, *_steps(self.around.down)]}
-        return self.session.write_proposed(message, up, down)
+        objects = self.around.objects
+        behind = [*_steps(self.around.up), *_texts(objects.up)]
+        up: dict[str, Steps] = {"first": [*renames, *_steps(self.around.first)], "then": behind}
+        down: dict[str, Steps] = {
+            "first": _texts(objects.down),
+            "then": [*back, *_steps(self.around.down)],
+        }
+        path = self.session.write_proposed(message, up, down)
+        if objects.marks:
+            path.write_text(with_mark(path.read_text("utf-8"), objects.marks), "utf-8")
+        return path
 
 
 @contextmanager
@@ -94,6 +105,7 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
         UsageError: `renames` fit no change.
     """
     warm_process(ws.registry)
+    units = read_units(ws.registry, history.service)
     ws = proving(ws)
     service = history.service
     with under_way(ws.listen, "database at head", service):
@@ -110,7 +122,7 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
         options = StepOptions(listen=ws.listen, journal=False)
         with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
             draft = s.propose(message, both.parts.objects(service), [rename.step() for rename in chosen])
-            trial = _Trial(both, sides, service, s, address)
+            trial = _Trial(both, sides, history, s, address, units)
             around = trial.around(draft, changes, chosen)
             yield Drafted(session=s, draft=draft, renames=chosen, could_be=could_be, around=around)
 
@@ -118,17 +130,26 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
 class _Trial:
     """Does and undoes a draft on a scratch database at head."""
 
-    def __init__(self, both: BothSides, sides: Sides, service: str, session: Session, address: Address) -> None:
+    def __init__(
+        self,
+        both: BothSides,
+        sides: Sides,
+        history: History,
+        session: Session,
+        address: Address,
+        units: Sequence[Unit] | None,
+    ) -> None:
         self._both = both
         self._sides = sides
-        self._service = service
+        self._history = history
+        self._units = units
         self._session = session
         self._address = address
 
     def around(self, draft: Draft, changes: Sequence[Change], renames: Sequence[Rename]) -> Around:
         """What has to come around the draft; only what has to come first, and why, where it fails."""
         if not changes and not draft.operations:
-            return Around()
+            return Around(objects=self._objects())
         kinds = [change for change in changes if _is_type_to_make(change, draft)]
         first = tuple(statements(self._sides.head, self._sides.models, kinds))
         try:
@@ -136,9 +157,26 @@ class _Trial:
         except Interrupted:
             raise
         except AegisError as error:
-            return Around(first, failure=error.message)
+            return self._without_objects(first, renames) or Around(first, failure=error.message)
 
-    def _tried(self, known: Around, renames: Sequence[Rename]) -> Around:
+    def _without_objects(self, first: tuple[Statement, ...], renames: Sequence[Rename]) -> Around | None:
+        """What failed, tried again without the views and the like of files: a column cannot change under them."""
+        if not self._units:
+            return None
+        with connect(self._address) as conn:
+            gone, drops, restores = objects_on_tables(conn, self._units, made_of_files(self._history))
+        if not drops:
+            return None
+        try:
+            found = self._tried(Around((*(Statement(DROP, sql) for sql in drops), *first)), renames, gone)
+        except Interrupted:
+            raise
+        except AegisError:
+            return None
+        return replace(found, down=(*found.down, *(Statement(CLEAN, sql) for sql in restores)))
+
+    def _tried(self, known: Around, renames: Sequence[Rename], gone: tuple[str, ...] = ()) -> Around:
+        """Do and undo it; `gone` are objects that it drops and makes again."""
         session = self._session
         session.attempt("upgrade", first=[*(rename.step() for rename in renames), *_steps(known.first)])
         found = self._found()
@@ -146,14 +184,30 @@ class _Trial:
         up = tuple(statements(found, self._sides.models, left))
         if up:
             session.attempt("upgrade", then=_steps(up), operations=False)
+        objects = self._objects()
         session.attempt("downgrade", then=[rename.step(back=True) for rename in reversed(renames)])
         found = self._found()
-        left = tuple(change for change in diff(found, self._sides.head) if change.kind != "reordered")
-        return Around(known.first, up, tuple(statements(found, self._sides.head, left)))
+        left = tuple(
+            change
+            for change in diff(found, self._sides.head)
+            if change.kind != "reordered" and not any(_hangs_on(change, key) for key in gone)
+        )
+        return Around(known.first, up, tuple(statements(found, self._sides.head, left)), objects)
+
+    def _objects(self) -> ObjectChanges:
+        """What the service's files say otherwise than this database, which has the new tables."""
+        if self._units is None:
+            return ObjectChanges()
+        with connect(self._address) as conn:
+            return object_changes(conn, self._history.schema or "", self._units, made_of_files(self._history))
 
     def _found(self) -> Fingerprint:
         with connect(self._address) as conn:
-            return self._both.parts.part(self._service, self._sides.built, read(conn), self._sides.models)
+            return self._both.parts.part(self._history.service, self._sides.built, read(conn), self._sides.models)
+
+
+def _hangs_on(change: Change, key: str) -> bool:
+    return change.object.endswith(key) or change.relation == key.partition("view ")[2]
 
 
 def _is_type_to_make(change: Change, draft: Draft) -> bool:
@@ -165,3 +219,7 @@ def _is_type_to_make(change: Change, draft: Draft) -> bool:
 
 def _steps(found: Sequence[Statement]) -> list[dict[str, str | None]]:
     return [{"sql": one.sql} for one in found]
+
+
+def _texts(found: Sequence[str]) -> list[dict[str, str | None]]:
+    return [{"text": sql} for sql in found]

@@ -97,6 +97,8 @@ def _service(tree: Tree, key: Key, service: dict[str, Any]) -> Iterator[Problem]
     yield from wrong
     if not wrong:
         yield from _inside(tree, key, path, service)
+        for place, text in texts(service, "objects"):
+            yield from tree.problems((*key, *place), path, text, "directory")
 
 
 def _told_elsewhere(tree: Tree, path: str, config: str, alembic: dict[str, Any]) -> bool:

@@ -127,6 +127,8 @@ class Service:
     """What the history starts on: SQL files relative to the registry, or `module:function` given the URL."""
     stamp: str | None = None
     """Revision that `base` corresponds to, where it is newer than the first one."""
+    objects: str | None = None
+    """Folder of SQL files, relative to the service, with its views, functions, triggers and policies."""
     one_way: bool = False
     """No downgrades here by policy: none is proven, run or asked for; a snapshot is the way back."""
 

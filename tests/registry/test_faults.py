@@ -45,7 +45,7 @@ MANY_FAULTS = """\
 10:9 database.init: expected a list, found a text
 10:9 database.init: no file x -> create it, or correct the path
 12:3 services.shop.path: this key is missing
-13:5 services.shop.pth: unknown key -> did you mean path? allowed: path, alembic, runner, owns, after, seeds, schema, base, stamp, one_way
+13:5 services.shop.pth: unknown key -> did you mean path? allowed: path, alembic, runner, owns, after, seeds, schema, base, stamp, objects, one_way
 14:11 services.shop.base: base is a SQL file, a list of SQL files, or `module:function`
 16:9 services.shop.seeds[0]: {seeds} -> did you mean module?
 17:30 services.shop.seeds[1].timeout: expected a number, found a text

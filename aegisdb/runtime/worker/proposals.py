@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from alembic.autogenerate import renderers
 from alembic.operations import Operations, ops
 from sqlalchemy.exc import DBAPIError
 
@@ -200,7 +201,20 @@ def _foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
             return
 
 
+class _TextOp(ops.ExecuteSQLOp):
+    """SQL that is written line by line, as it is in its file."""
+
+
+@renderers.dispatch_for(_TextOp)
+def _render_text(_context: Any, operation: _TextOp) -> str:
+    # a string over several lines would be indented with the function around it, and a function's body with it
+    lines = str(operation.sqltext).splitlines(keepends=True)
+    return "op.execute(\n" + "".join(f"    {line!r}\n" for line in lines) + ")"
+
+
 def _operation(step: Message) -> Any:
+    if "text" in step:
+        return _TextOp(_COLON.sub(r"\\:", step["text"]))
     if "sql" in step:
         return ops.ExecuteSQLOp(_COLON.sub(r"\\:", step["sql"]))
     schema, table, column, to = step["schema"], step["table"], step["column"], step["to"]

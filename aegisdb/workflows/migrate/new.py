@@ -240,10 +240,12 @@ def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> Ne
 
 def _left(ws: Workspace, service: str) -> Iterator[Problem]:
     """What the models still have otherwise, with the new revision in the history."""
+    from aegisdb.models.object_comparison import objects_problems
     from aegisdb.models.problems import models_problems
 
-    found = _compared(ws, read_history(ws.registry, service))
-    for problem in models_problems(ws.registry, service, found):
+    history = read_history(ws.registry, service)
+    found = _compared(ws, history)
+    for problem in (*models_problems(ws.registry, service, found), *objects_problems(ws, (history,))):
         yield replace(problem, hint="write it into the new file by hand, then invoke migrate.roundtrip --last 1")
 
 

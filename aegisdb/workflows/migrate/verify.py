@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import read_standings
@@ -13,6 +13,7 @@ from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
 from aegisdb.errors import AegisError, HistoryError, Problem
 from aegisdb.models.comparison import compare_models
+from aegisdb.models.object_comparison import objects_problems
 from aegisdb.models.problems import models_problems, told
 from aegisdb.models.results import ModelsCompared
 from aegisdb.ownership import NOBODY
@@ -114,7 +115,8 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
         tell.row(verdict.row(name, models))
 
     verdict.take(compare_models(parts.ws, asked, whole=ws, heard=heard))
-    return verdict.result(wanted, service)
+    result = verdict.result(wanted, service)
+    return replace(result, problems=(*objects_problems(parts.ws, asked), *result.problems))
 
 
 class _Rows:
