@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9_]*(?:URL|DSN|URI|CONN|CONNECTION)\b")
 _PREFIX = re.compile(r"""env_prefix["']?\s*[=:]\s*["']([A-Za-z0-9_]+)["']""")
 _FIELD = re.compile(r"^\s+([a-z0-9_]*(?:url|dsn|uri|conn|connection))\s*:", re.MULTILINE)
+# a client of one of these refuses a URL of PostgreSQL when it is imported
+_ELSEWHERE = re.compile(
+    r"REDIS|AMQP|RABBIT|BROKER|CELERY|KAFKA|NATS_|ELASTIC|SEARCH|MONGO|MEMCACHE|SENTRY|SMTP|LDAP|S3_|OTLP|HTTP|HOOK|CALLBACK"
+)
 _CANARY = "postgresql://probe:probe@127.0.0.1:1/"
 _SKIPPED = {".venv", "venv", ".git", "node_modules", "__pycache__", ".tox", "site-packages"}
 _MOST_FILES = 2000
@@ -40,7 +44,8 @@ def setting_names(texts: list[str]) -> list[str]:
     # a settings class spells its fields in lower case and reads the upper case variable, maybe behind a prefix
     fields = {name.upper() for text in texts for name in _FIELD.findall(text)}
     prefixes = {name.upper() for text in texts for name in _PREFIX.findall(text)}
-    return sorted(found | fields | {prefix + name for prefix in prefixes for name in found | fields})
+    all_names = found | fields | {prefix + name for prefix in prefixes for name in found | fields}
+    return sorted(name for name in all_names if not _ELSEWHERE.search(name))
 
 
 def _texts(home: Path, script_location: str) -> list[str]:

@@ -337,6 +337,10 @@ def test_a_history_inside_a_package_is_adopted_without_an_ini(repository: Path) 
         ("class Settings:\n    database_url: str\n    model_config = dict(env_prefix='shop_')", "SHOP_DATABASE_URL"),
         ("class Settings:\n    url: str\n    class Config:\n        env_prefix = 'DB_'", "DB_URL"),
         ("class Settings:\n    sql_alchemy_conn: str", "SQL_ALCHEMY_CONN"),
+        (
+            "class Settings:\n    app_url: str\nassert not os.environ.get('REDIS_URL')\nassert not os.environ.get('SENTRY_DSN')",
+            "APP_URL",
+        ),
     ],
 )
 def test_a_variable_that_a_settings_object_reads_is_found(repository: Path, settings: str, variable: str) -> None:
