@@ -243,6 +243,30 @@ def drop_snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
     return workflow.drop_snapshot(ws, name, dry_run=dry_run)
 
 
+@task(positional=("branch",), help={"branch": "Git branch; the one that is checked out otherwise."}, writes=True)
+def switch(ws: Workspace, branch: str = "", dry_run: bool = False) -> Result:
+    """Put the branch's own database in place, and park the one that is there: a rename each.
+
+    Example:
+        git switch feature && invoke db.switch
+    """
+    from aegisdb.workflows.db import branches as workflow
+
+    return workflow.switch(ws, branch, dry_run=dry_run)
+
+
+@task(help={"drop": "Drop the parked database of this branch."})
+def branches(ws: Workspace, drop: str = "") -> Result:
+    """List the databases of git branches, with size, revisions and since when they are parked.
+
+    Example:
+        invoke db.branches
+    """
+    from aegisdb.workflows.db import branches as workflow
+
+    return workflow.branches(ws, drop=drop)
+
+
 @task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})
 def diagram(ws: Workspace, output: str = "") -> Result:
     """Draw tables, foreign keys and graph labels, coloured by owner.

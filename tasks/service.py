@@ -84,3 +84,15 @@ def owners(ws: Workspace) -> Result:
     from aegisdb.workflows.service.owners import owners as workflow
 
     return workflow(ws)
+
+
+@task(help={"install": "Write it, beside what others have in that hook.", "remove": "Take it out again."})
+def hooks(ws: Workspace, install: bool = False, remove: bool = False) -> Result:
+    """Let git put the database of a branch in place whenever it is checked out (post-checkout hook).
+
+    Example:
+        invoke service.hooks --install
+    """
+    from aegisdb.workflows.service.hooks import hooks as workflow
+
+    return workflow(ws, install=install, remove=remove)

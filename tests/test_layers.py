@@ -54,6 +54,7 @@ LAYERS = (
     "aegisdb.processes",
     "aegisdb.progress",
     "aegisdb.file_cache",
+    "aegisdb.git_head",
     "aegisdb.files",
     "aegisdb.background",
     "aegisdb.dry_run",

@@ -73,7 +73,12 @@ def flags_of(body: Callable[..., Any], options: Options) -> dict[str, Flag]:
     own = list(inspect.signature(body).parameters.values())[1:]
     flags = {
         p.name: Flag(
-            p.name, p.default, options.choices.get(p.name, ()), p.name in options.lists, p.name in options.positional
+            p.name,
+            p.default,
+            options.choices.get(p.name, ()),
+            p.name in options.lists,
+            # Invoke knows no positional that may be left out
+            p.name in options.positional and p.default is inspect.Parameter.empty,
         )
         for p in own
     }

@@ -46,6 +46,7 @@ def _parser(program: Program) -> Parser:
     if program.args.complete.value:
         words.update(words_of(program.core.remainder))
     collection, ignore = program.collection, program.config.tasks.ignore_unknown_help
+    _name_bare_words(program)
     named = ((name, _aliases(name, aliases, collection[name])) for name, aliases in collection.task_names.items())
     contexts = [
         ParserContext(name=name, aliases=aliases, args=collection[name].get_arguments(ignore_unknown_help=ignore))
@@ -53,6 +54,17 @@ def _parser(program: Program) -> Parser:
         if not words.isdisjoint({name, *aliases})
     ]
     return Parser(initial=program.initial_context, contexts=contexts)
+
+
+def _name_bare_words(program: Program) -> None:
+    """Put the flag before a word behind a task that takes one, since Invoke knows no positional with a default."""
+    typed: list[str] = program.core.unparsed
+    names = {task: program.collection[task] for task in program.collection.task_names}
+    for at in range(len(typed) - 1, 0, -1):
+        before = names.get(typed[at - 1])
+        word = before.word if isinstance(before, AegisTask) else ""
+        if word and not typed[at].startswith("-") and typed[at] not in names:
+            typed.insert(at, f"--{word}")
 
 
 def _aliases(name: str, aliases: list[str], made: object) -> list[str]:

@@ -48,7 +48,7 @@ class AegisTask(Task[Any]):
         super().__init__(
             _as_invoke_sees_it(self),
             name=body.__name__.rstrip("_"),  # `list_` is no way to spell `list`
-            positional=options.positional,
+            positional=[name for name in options.positional if name != self.word],
             iterable=options.lists,
             auto_shortflags=False,
         )
@@ -66,6 +66,13 @@ class AegisTask(Task[Any]):
     def flags(self) -> dict[str, Flag]:
         """Its parameters by name."""
         return flags_of(self.inner, self.options)
+
+    @property
+    def word(self) -> str:
+        """The flag that may be given as a bare word behind the task's name; empty for none."""
+        parameters = inspect.signature(self.inner).parameters
+        left_out = (name for name in self.options.positional if parameters[name].default is not inspect.Parameter.empty)
+        return next(left_out, "")
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -121,7 +128,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     Args:
         help: text of each flag; common flags have one already.
         choices: what a flag accepts.
-        positional: parameters that are given without a flag.
+        positional: parameters that are given without a flag; one with a default may be left out.
         lists: parameters that may be given several times.
         heading: the first line of text output, with `{target}`; empty for none.
         workspace: False where no registry is needed; the function gets Invoke's context then.

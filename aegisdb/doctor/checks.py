@@ -179,7 +179,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="plain_alembic",
-        finds="a service's alembic.ini leads plain `alembic` to another server of this machine (only told)",
+        finds="a service's alembic.ini leads plain `alembic` to another server of this machine, to another database of"
+        " the target's server, or to that of another target (only told)",
         look=plain_alembic.reaches_another,
     ),
     Check(

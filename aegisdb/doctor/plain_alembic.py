@@ -1,12 +1,12 @@
-"""What plain `alembic` would reach in a service's folder: its alembic.ini may name the port of another checkout."""
+"""What plain `alembic` would reach in a service's folder: its alembic.ini may name another checkout's database."""
 
 from __future__ import annotations
 
 import os
 import socket
 from configparser import ConfigParser, Error
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from aegisdb.doctor.finding import NOTICE, Finding
 
@@ -20,27 +20,60 @@ _HERE = {"localhost", "127.0.0.1", "::1"}
 _PATIENCE = 0.3  # seconds; it is on this machine
 
 
+class _Place(NamedTuple):
+    host: str
+    port: int
+    database: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}" + (f"/{self.database}" if self.database else "")
+
+    def is_at(self, host: str, port: int) -> bool:
+        """Whether it is that server, as far as the text tells."""
+        return self.port == port and (self.host == host or {self.host, host} <= _HERE)
+
+
 def reaches_another(patient: Patient) -> Iterator[Finding]:
-    """Services whose alembic.ini leads to a server of this machine that is not the target's own."""
-    if not patient.ws.server.managed or patient.database is None:
+    """Services whose alembic.ini leads to another server of this machine, another database, or another target's."""
+    if patient.database is None:
         return
-    own = patient.ws.address().port
     for name, history in patient.good.items():
         settings = patient.ws.registry.services[name].alembic
         variable = (settings.url_env if settings else None) or "DATABASE_URL"
         place = _place(os.environ.get(variable, "")) or _place(_url(history.locations.ini))
-        if place is None or place[0] not in _HERE or place[1] == own or not _answers(*place):
+        cause = _why_wrong(patient, place) if place else ""
+        if not cause:
             continue
         yield Finding(
             check="plain_alembic",
             subject=name,
-            what=f"plain alembic in {history.locations.home.name} reaches {place[0]}:{place[1]}, and target"
-            f" {patient.ws.target} is on port {own}",
+            what=f"plain alembic in {history.locations.home.name} reaches {place}, and target {patient.ws.target} is"
+            f" {patient.ws.address().host}:{patient.ws.address().port}/{patient.ws.address().database}",
             evidence=(f"{history.locations.ini}: sqlalchemy.url",),
-            cause="that port is another checkout's or another server's; tasks find the right one by themselves",
+            cause=cause,
             command='eval "$(invoke db.env)"',
             exit_code=NOTICE,
         )
+
+
+def _why_wrong(patient: Patient, place: _Place) -> str:
+    """The reason why this is not the target's database; empty where it is, or leads nowhere that is known."""
+    own = patient.ws.address()
+    if place.is_at(own.host, own.port):
+        if place.database in {"", own.database} or not _exists(patient, place.database):
+            return ""
+        return "that database is another worktree's or another project's; tasks find the right one by themselves"
+    for name, spec in patient.ws.registry.file.targets.items():
+        others = [_place(url) for url in spec.urls()] if name != patient.ws.target else []
+        if any(other and place.is_at(other.host, other.port) and place.database == other.database for other in others):
+            return f"that is the database of target {name}, which `--target {name}` is for"
+    if patient.ws.server.managed and place.host in _HERE and place.port != own.port and _answers(place):
+        return "that port is another checkout's or another server's; tasks find the right one by themselves"
+    return ""
+
+
+def _exists(patient: Patient, database: str) -> bool:
+    return bool(patient.maintenance.value("SELECT 1 FROM pg_database WHERE datname = %s", (database,)))
 
 
 def _url(ini: Path | None) -> str:
@@ -54,7 +87,7 @@ def _url(ini: Path | None) -> str:
     return parser.get("alembic", "sqlalchemy.url", fallback="")
 
 
-def _place(url: str) -> tuple[str, int] | None:
+def _place(url: str) -> _Place | None:
     if not url.startswith("postgres"):
         return None  # `driver://`, as `alembic init` writes it
     try:
@@ -62,12 +95,12 @@ def _place(url: str) -> tuple[str, int] | None:
         host, port = parts.hostname, parts.port or 5432
     except ValueError:
         return None
-    return (host, port) if host else None
+    return _Place(host, port, unquote(parts.path.lstrip("/"))) if host else None
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(place: _Place) -> bool:
     try:
-        socket.create_connection((host, port), timeout=_PATIENCE).close()
+        socket.create_connection((place.host, place.port), timeout=_PATIENCE).close()
     except OSError:
         return False
     return True

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
 
-Kind = Literal["scratch", "template", "spare", "snapshot", "test"]
+Kind = Literal["scratch", "template", "spare", "snapshot", "test", "branch"]
 DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "spare", "test")
 
 _READ = """

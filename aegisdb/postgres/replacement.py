@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
 
+BRANCH = "aegisdb.branch"
+"""Setting of a database: the git branch that it belongs to."""
+
 
 def promote(conn: Connection, scratch: str, name: str, kind: Kind, facts: Mapping[str, str]) -> None:
     """Give a finished scratch database its name and marker.
@@ -84,6 +87,38 @@ def _replace(
     if former:
         databases.drop(conn, doomed)
     return ""
+
+
+def exchange(
+    conn: Connection, live: str, incoming: str, parked: str, facts: Mapping[str, str], *, labels: tuple[str, str]
+) -> None:
+    """Put `incoming` in the place of `live`, which is kept as `parked`, where it is there; one transaction.
+
+    A marker of the live database goes on to the new one. `labels`: the branches that the two belong to.
+
+    Raises:
+        Busy: sessions are on one of them, named; nothing changed.
+    """
+    found = databases.free(conn, (live, incoming))
+    marker = None
+    statements = []
+    if live in found:
+        marker = parse_marker(found[live].comment, conn.identity().system_identifier, found[live].oid)
+        statements += [_rename(live, parked), mark_statement(parked, "branch", facts), label(parked, labels[0])]
+    statements += [_rename(incoming, live), label(live, labels[1])]
+    if marker is not None and marker.valid:
+        statements.append(mark_statement(live, marker.kind, marker.facts))
+    else:
+        statements.append(_comment(live, found[live].comment if live in found and marker is None else None))
+    try:
+        conn.execute_together(statements)
+    except Busy:
+        raise databases.in_use(conn, live, "replaced") from None
+
+
+def label(name: str, branch: str) -> str:
+    """The statement that writes down whose branch a database is."""
+    return f"ALTER DATABASE {quote_ident(name)} SET {BRANCH} = {quote_literal(branch)}"
 
 
 def _rename(old: str, new: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.dry_run import Planned
+    from aegisdb.workflows.db.branches import BranchesResult, SwitchResult
     from aegisdb.workflows.db.cache import CacheResult
     from aegisdb.workflows.db.clone import CloneDropResult, CloneResult
     from aegisdb.workflows.db.down import DownResult
@@ -192,6 +193,34 @@ def cached(result: CacheResult) -> Iterator[Block]:
     yield Text(f"dropped: {size(result.bytes)} are free" if result.dropped else f"{size(result.bytes)} in all")
 
 
+def switched(result: SwitchResult) -> Iterator[Block]:
+    """Whose database is in place, and where the other one is."""
+    if result.planned:
+        yield Text(f"branch {result.branch}: {result.did}" + (f"; {result.parked} is parked" if result.parked else ""))
+        return
+    said = {"nothing": "is in place", "noted": "is in place, as from now on it is noted", "made": "is made anew"}
+    yield Text(f"the database of branch {result.branch} {said.get(result.did, 'is back')}", "ok")
+    if result.parked:
+        yield Text(f"that of {result.parked} is parked as {result.parked_as}")
+
+
+def branches(result: BranchesResult) -> Iterator[Block]:
+    """One row for each."""
+    if result.dropped:
+        yield from (Text(f"dropped: {one.database}", "ok") for one in result.databases)
+        return
+    rows = (
+        (
+            Styled(one.branch or "not noted", "name"),
+            "in place" if one.in_place else _age(one.age),
+            size(one.bytes),
+            " ".join(f"{service}={revision}" for service, revision in one.revisions.items()),
+        )
+        for one in result.databases
+    )
+    yield table(["branch", "parked#", "size#", "revisions"], rows)
+
+
 def restore(result: RestoreResult) -> Iterator[Block]:
     """What is there again, and how to undo it."""
     yield Text(f"database {result.database} is snapshot {result.restored} again", "ok")
@@ -200,6 +229,8 @@ def restore(result: RestoreResult) -> Iterator[Block]:
 
 
 VIEWS = {
+    "BranchesResult": branches,
+    "SwitchResult": switched,
     "CacheResult": cached,
     "CloneDropResult": clone_dropped,
     "CloneResult": url,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.git_head import branch_of
 from aegisdb.postgres import closing, databases, side_schema
 from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker
@@ -244,21 +245,7 @@ def facts_about(conn: Connection, registry: Registry, histories: Iterable[Histor
     """What a snapshot of the live database, on which `conn` is, remembers: git branch, and where each history was."""
     versions = read_versions(conn, histories)
     revisions = " ".join(f"{service}={','.join(rows) or '-'}" for service, rows in versions.items())
-    return {"branch": _branch(registry), "revisions": revisions}
-
-
-def _branch(registry: Registry) -> str:
-    """The branch that is checked out, "HEAD" for none; empty outside of git. Starting git for it would take 10 ms."""
-    for directory in (registry.root, *registry.root.parents):
-        git = directory / ".git"
-        try:
-            if git.is_file():  # a worktree or a submodule: `gitdir: PATH`
-                git = directory / git.read_text(encoding="utf-8").partition(" ")[2].strip()
-            head = (git / "HEAD").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            continue
-        return head.removeprefix("ref: refs/heads/") if head.startswith("ref: ") else "HEAD"
-    return ""
+    return {"branch": branch_of(registry.root), "revisions": revisions}
 
 
 def _snapshots(conn: Connection, database: str) -> tuple[Snapshot, ...]:
