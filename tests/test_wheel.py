@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aegisdb.postgres.address import Address
 from tests.environments import tools
 from tests.invoke import ROOT, Ran, environment
+from tests.poolers.programs import pgbouncer
+from tests.postgres_server import TestServer
+from tests.tls.authority import Authority, given_to_server
 
 pytestmark = pytest.mark.slow
 SERVICES = ("billing", "orders")
@@ -118,13 +123,31 @@ def test_an_embedded_server_serves_two_plain_histories(embedded: Stranger) -> No
     assert "reverts what `upgrade()` does" in embedded.typed("aegisdb", "explain", "missing-downgrade").out
 
 
+@pytest.fixture
+def front(server: TestServer) -> Iterator[Address]:
+    """A PgBouncer that insists on TLS, before the tests' server."""
+    with tempfile.TemporaryDirectory(prefix="aegisdb-tls-") as home:
+        Path(home).chmod(0o755)
+        pair = given_to_server(Authority(Path(home), "harbour").sign("db.example", "IP:127.0.0.1"))
+        files: dict[str, Any] = {"client_tls_key_file": pair.key, "client_tls_cert_file": pair.certificate}
+        with pgbouncer(server, "session", client_tls_sslmode="require", **files) as address:
+            yield address
+
+
 def test_a_server_named_by_a_url_needs_no_extra(
-    tmp_path: Path, wheel: Path, database: Address, pytestconfig: pytest.Config
+    tmp_path: Path, wheel: Path, database: Address, front: Address, pytestconfig: pytest.Config
 ) -> None:
     stranger = Stranger(tmp_path, tools(pytestconfig) / "uv", str(wheel))
     (stranger.root / ".env").write_text(f"DATABASE_URL={database.url()}\n")
     stranger.typed("aegisdb", "init")
     assert str(database.password) not in (stranger.root / "services.yaml").read_text()
+    secure = front.with_database(database.database).url()
+    without = stranger.run("invoke", "migrate.apply", DATABASE_URL=f"{secure}?sslmode=disable")
+    assert (without.code, "SSL required" in without.err) == (7, True), without.err
+    applied = stranger.typed("invoke", "migrate.apply", DATABASE_URL=f"{secure}?sslmode=require").out
+    assert all(service in applied for service in SERVICES)
+    status = stranger.run("invoke", "migrate.status", "--check", DATABASE_URL=f"{secure}?sslmode=require")
+    assert status.code == 0, status.err
     _through_the_day(stranger)
 
 

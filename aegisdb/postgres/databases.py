@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from aegisdb.errors import Busy, InUse
+from aegisdb.errors import Busy, InUse, NoDatabase
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres import database_properties
+from aegisdb.postgres.capabilities import DIRECT
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
@@ -80,7 +81,12 @@ class Found(NamedTuple):
 def maintenance(address: Address, *, application: str = "aegisdb", client: Client | None = None) -> Connection:
     """A session on the maintenance database `postgres` of the same server, `client`'s if given; raises as `connect`."""
     opens = connect if client is None else client.connect
-    return opens(address.with_database(MAINTENANCE), application=application)
+    try:
+        return opens(address.with_database(MAINTENANCE), application=application)
+    except NoDatabase as error:
+        raise error.amended(
+            hint=f"databases are made and copied from there: let the pooler list it, or {DIRECT}"
+        ) from None
 
 
 def try_login(address: Address, client: Client | None) -> None:

@@ -138,6 +138,10 @@ def test_a_pooler_that_lists_one_database_under_another_name(shop: Path, server:
         assert (shown.code, shown.json["result"]["state"]) == (0, "up"), shown.err
         assert typed(shop, pooler, "migrate.apply").code == 0
         assert typed(shop, pooler, "migrate.status", "--check").code == 0
+        snapshot = typed(shop, pooler, "db.snapshot", "x", "--format", "json")
+        assert codes(snapshot) == (7, ["no_database"]), snapshot.err
+        assert "let the pooler list it" in snapshot.last
+        assert "db.reset" not in snapshot.last
         missing = typed(shop, address.with_database("nope"), "db.status", "--format", "json")
         assert codes(missing) == (7, ["no_database"]), missing.err
     assert nothing_held(database)

@@ -100,7 +100,7 @@ def test_pgpool_whose_standby_lags_is_refused_where_something_is_decided(
         shown = typed(shop, pooler, "db.status", "--format", "json")
         assert (shown.code, shown.json["result"]["route"]) == (0, "through pgpool-II"), shown.err
         words: tuple[str, ...]
-        for words in (("migrate.status",), *WRITERS):
+        for words in (("migrate.status",), ("deploy.status",), *WRITERS):
             ran = typed(shop, pooler, *words, "--format", "json")
             assert codes(ran) == (3, ["shared_session"]), (words, ran.err)
         for words in (("migrate.status", "--check"), ("migrate.apply",), ("migrate.reapply", "--service", "shop")):
