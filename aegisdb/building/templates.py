@@ -74,7 +74,7 @@ def _template(ws: Workspace, upto: Level, conn: Connection | None, histories: Ma
     if upto == "seeds":
         upto = _last_level(ws)
     if conn is None:
-        with databases.maintenance(ws.address(), application="aegisdb: templates") as own:
+        with databases.maintenance(ws.address(), application="aegisdb: templates", client=ws.client) as own:
             return _template(ws, upto, own, histories)
     names = _names(ws, conn, upto, histories)
     if not holds(conn, names[upto]):
@@ -89,7 +89,7 @@ def _template(ws: Workspace, upto: Level, conn: Connection | None, histories: Ma
 
 def has_template(ws: Workspace, upto: Level) -> bool:
     """Whether an up-to-date template of this level is there, so that nothing need be built."""
-    with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
+    with databases.maintenance(ws.address(), application="aegisdb: templates", client=ws.client) as conn:
         return holds(conn, _names(ws, conn, upto, None)[upto])
 
 

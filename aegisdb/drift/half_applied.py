@@ -116,9 +116,8 @@ def judge(ws: Workspace, conn: Connection, history: History, half: InFlight) -> 
         Difference: `resolve`: the step does not run on a scratch database, so nothing can be compared.
     """
     from aegisdb.building.proof_target import comparable, in_words_of
-    from aegisdb.fingerprint import diff, read
+    from aegisdb.fingerprint import diff, read, without_parts
     from aegisdb.ownership import Owners
-    from aegisdb.proofs.judgement import without_parts
 
     there = comparable(ws, conn)
     before, after = (in_words_of(conn, there, state) for state in _rehearsed(there, conn, history, half))

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building.proof_target import comparable, in_words_of
 from aegisdb.drift.expected_schema import base_schema, schema_at
-from aegisdb.fingerprint import diff, read
+from aegisdb.fingerprint import diff, read, without_parts
 from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import NOBODY, Owners
-from aegisdb.proofs.judgement import without_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

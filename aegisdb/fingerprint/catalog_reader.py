@@ -136,7 +136,9 @@ def _read_kinds(conn: Connection, kinds: Sequence[str]) -> list[tuple[Any, ...]]
 
 
 def _prepared(conn: Connection, kind: str, major: int, known: Sequence[str]) -> str:
-    """The statement that executes the query of a kind: planning costs as much as reading a small schema."""
+    """The statement that gives the rows of a kind; planning costs as much as reading a small schema: once a session."""
+    if not conn.prepares:
+        return f"SELECT * FROM (\n{_query(kind, major)}\n) q"  # noqa: S608  a query of ours
     name = f"aegisdb_fingerprint_{kind}"
     if name not in known:
         conn.execute(f"PREPARE {name} AS {_query(kind, major)}")

@@ -15,6 +15,7 @@ _NAMED = re.compile(
     r"""((?:^|;\ )not\ null)\ named\ (?: "(?:[^"]|"")*_not_null\d*" | [^\ ";]*_not_null\d* )""", re.VERBOSE
 )
 """NOT NULL with a name as PostgreSQL gives it, also to a column that had another name then."""
+_RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
 def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
@@ -48,3 +49,13 @@ def _reordered(key: str, old: str | None, new: str | None, relation: str) -> Cha
     if [name for name in was if name in both] == [name for name in now if name in both]:
         return None
     return Change(kind="reordered", object=key, before=old, after=new, relation=relation)
+
+
+def without_parts(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Without the columns, indexes and so on of a relation that came or went as a whole."""
+    whole = {(c.kind, c.relation) for c in changes if c.relation and c.kind in {"added", "removed"} and _is_relation(c)}
+    return tuple(c for c in changes if (c.kind, c.relation) not in whole or _is_relation(c))
+
+
+def _is_relation(change: Change) -> bool:
+    return change.object in {f"{kind} {change.relation}" for kind in _RELATIONS}

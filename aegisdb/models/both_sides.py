@@ -11,7 +11,7 @@ from aegisdb.fingerprint.keys import relation_name
 from aegisdb.models.own_parts import OwnParts
 from aegisdb.models.results import LostModel
 from aegisdb.ownership import NOBODY, Owners
-from aegisdb.postgres.connection import connect
+from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.scratch import scratch
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
@@ -50,13 +50,15 @@ class BothSides:
     def of(self, history: History) -> Sides:
         """Build the models of a service in a scratch database; the part that it owns of both."""
         ws, service = self._ws, history.service
-        with scratch(ws.address(), template=self._template, label=f"models of {service}") as address:
-            with connect(address) as conn:
-                identity = conn.identity()
-            with self._session(history, address, identity) as session:
+        label = f"models of {service}"
+        with (
+            maintenance(ws.address(), application="aegisdb: scratch database", client=ws.client) as own,
+            scratch(ws.address(), own, template=self._template, label=label) as address,
+            ws.client.connect(address) as conn,
+        ):
+            with self._session(history, address, conn.identity()) as session:
                 built = session.build_models(self.parts.owned(service))
-            with connect(address) as conn:
-                return Sides(*self.parts.both(service, built, read(conn)), built)
+            return Sides(*self.parts.both(service, built, read(conn)), built)
 
     def tried(self, history: History, copies: Copies) -> Sides:
         """The same in a copy of the histories at head that others get afterwards.

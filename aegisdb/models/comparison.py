@@ -10,24 +10,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.building import template
 from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted
+from aegisdb.fingerprint import without_parts
 from aegisdb.models.both_sides import BothSides
 from aegisdb.models.copies import Copies
-from aegisdb.models.kept import KeptComparisons
+from aegisdb.models.kept import KeptComparisons, is_older
 from aegisdb.models.normal_form import differences
 from aegisdb.models.results import ModelsCompared
 from aegisdb.progress import counted
-from aegisdb.proofs.judgement import without_parts
 from aegisdb.runtime.failures import NoMetadata
 from aegisdb.runtime.forkserver import warm_process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from aegisdb.models.both_sides import Sides
     from aegisdb.revisions.history import History
@@ -43,65 +45,111 @@ def _nobody(service: str, found: ModelsCompared | AegisError) -> None:
 
 
 def compare_models(
-    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None, heard: Heard = _nobody
+    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None
 ) -> dict[str, ModelsCompared | AegisError]:
     """Compare the models of these services with the histories at head, by service; what cannot be loaded is an error.
 
-    `whole` knows all owners, where `ws` has only some of the services. `heard` is told of each as it is known, in any
-    order and from any thread.
+    `whole` knows all owners, where `ws` has only some of the services.
 
     Raises:
         RevisionFailed: a history does not build.
     """
-    if not histories:
-        return {}
-    knowing = whole or ws
-    ws = proving(ws)
-    source = template(ws, "histories")
-    kept = KeptComparisons(knowing.registry, source)
-    known = {history.service: found for history in histories if (found := kept.get(history))}
-    for name, found in known.items():
-        heard(name, found)
-    asked = [history for history in histories if history.service not in known]
-    made = _compare(ws, _Comparison(ws, knowing, source, kept, heard), asked) if asked else {}
-    return {history.service: known.get(history.service) or made[history.service] for history in histories}
+    with comparing(ws, histories, whole=whole) as models:
+        return models.found()
 
 
-def _compare(
-    ws: Workspace, comparison: _Comparison, histories: Sequence[History]
-) -> dict[str, ModelsCompared | AegisError]:
-    warm_process(ws.registry)
-    with comparison, ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        found = counted(ws.listen, "models", pool.map(comparison.tried, histories), len(histories))
-        return dict(zip((history.service for history in histories), found, strict=True))
+def expect(ws: Workspace, histories: Iterable[History]) -> None:
+    """Load Alembic beside what comes first, where files of models look as if there will be something to compare."""
+    if any(is_older(ws.registry, history) for history in histories):
+        warm_process(ws.registry)
 
 
-class _Comparison:
-    """The histories at head, read once for all services, and copies of them while it is entered."""
+def comparing(ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None) -> Comparing:
+    """The same, begun: what was found out before is known, the rest is compared while the block does something else."""
+    return Comparing(proving(ws), whole or ws, histories)
 
-    def __init__(self, ws: Workspace, knowing: Workspace, source: str, kept: KeptComparisons, heard: Heard) -> None:
-        self._sides = BothSides(ws, source, knowing)
-        self._copies = Copies(ws.address(), source, "models")
-        self._kept = kept
-        self._heard = heard
+
+class Comparing:
+    """Comparisons of models beside other work; the end of the block ends what has not begun."""
+
+    def __init__(self, ws: Workspace, knowing: Workspace, histories: Sequence[History]) -> None:
+        self._ws = ws
+        self._histories = histories
+        source = template(ws, "histories") if histories else ""
+        kept = KeptComparisons(knowing.registry, source)
+        self._known = {one.service: found for one in histories if (found := kept.get(one))}
+        self._asked = [one for one in histories if one.service not in self._known]
+        self._pool = ThreadPoolExecutor(max(1, min(2, len(self._asked), os.cpu_count() or 1)))
+        self._heard: Future[Heard] = Future()
+        self._comparison = _Comparison(ws, knowing, source, kept, alone=len(self._asked) == 1)
+        self._results: list[Future[ModelsCompared | AegisError]] = []
 
     def __enter__(self) -> Self:
+        if self._asked:
+            warm_process(self._ws.registry)
+        if self._ws.server.own:  # others may have room for few sessions at a time
+            self._begin()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if not self._heard.done():
+            self._heard.set_result(_nobody)
+        self._pool.shutdown(cancel_futures=True)
+        self._comparison.close()
+
+    def _begin(self) -> None:
+        self._results = [self._pool.submit(self._tell, history) for history in self._asked]
+
+    def _tell(self, history: History) -> ModelsCompared | AegisError:
+        found = self._comparison.tried(history)
+        self._heard.result()(history.service, found)
+        return found
+
+    def found(self, heard: Heard = _nobody) -> dict[str, ModelsCompared | AegisError]:
+        """By service; `heard` is told of each as it is known, in any order and from any thread."""
+        for name, known in self._known.items():
+            heard(name, known)
+        self._heard.set_result(heard)
+        if not self._results:
+            self._begin()
+        results = counted(self._ws.listen, "models", (one.result() for one in self._results), len(self._asked))
+        made = dict(zip((history.service for history in self._asked), results, strict=True))
+        return {one.service: self._known.get(one.service) or made[one.service] for one in self._histories}
+
+
+class _Comparison:
+    """The histories at head, read once for all services, and copies of them; `alone` where there is one service."""
+
+    def __init__(self, ws: Workspace, knowing: Workspace, source: str, kept: KeptComparisons, *, alone: bool) -> None:
+        self._ws = ws
+        self._knowing = knowing
+        self._source = source
+        self._kept = kept
+        self._own_copy = alone or os.environ.get(_COPY_EACH) == "1"
+        self._copies = Copies(ws.address(), source, "models")
+        self._reading = Lock()
+
+    def close(self) -> None:
+        """Drop the copies."""
         self._copies.close()
+
+    @property
+    def _sides(self) -> BothSides:
+        with self._reading:
+            return self._read
+
+    @cached_property
+    def _read(self) -> BothSides:
+        return BothSides(self._ws, self._source, self._knowing)
 
     def tried(self, history: History) -> ModelsCompared | AegisError:
         """The comparison of one service, or why it failed."""
-        found: ModelsCompared | AegisError
         try:
-            found = self._compared(history)
+            return self._compared(history)
         except Interrupted:
             raise
         except AegisError as error:
-            found = error
-        self._heard(history.service, found)
-        return found
+            return error
 
     def _compared(self, history: History) -> ModelsCompared:
         since = time.time()
@@ -118,7 +166,7 @@ class _Comparison:
         return found
 
     def _of(self, history: History) -> Sides:
-        if os.environ.get(_COPY_EACH) != "1":
+        if not self._own_copy:
             try:
                 sides = self._sides.tried(history, self._copies)
             except (Interrupted, NoMetadata):

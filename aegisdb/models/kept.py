@@ -10,7 +10,7 @@ import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Change
@@ -19,6 +19,7 @@ from aegisdb.models.results import LostModel, ModelsCompared
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aegisdb.file_cache import KeptFile
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import Loaded
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 _COMPARED = Kind("cache/models/{name}.json")
 _SKIPPED = frozenset({"__pycache__", "node_modules", ".git", ".venv", "venv", ".tox", "site-packages"})
 _PACKAGE = (".dist-info", ".egg-info", ".pth")
+
+
+def is_older(registry: Registry, history: History) -> bool:
+    """Whether a file that a kept comparison read was written after it, which is quick to tell and may mean nothing."""
+    file = _COMPARED.file(registry.state, history.service)
+    known = file.read_json()
+    return isinstance(known, dict) and any(_changed(path) > _changed(file.path) for path in known["files"])
 
 
 class KeptComparisons:
@@ -56,7 +64,7 @@ class KeptComparisons:
             told = {"digest": digest, "files": files, "places": list(loaded.places), "found": asdict(found)}
             self._file(history).keep_json(told)
 
-    def _file(self, history: History) -> Any:
+    def _file(self, history: History) -> KeptFile:
         return _COMPARED.file(self._registry.state, history.service)
 
     def _digest(self, history: History, files: Iterable[str], places: Iterable[str]) -> str:
@@ -73,7 +81,7 @@ class KeptComparisons:
         return digest.hexdigest()
 
 
-def _changed(path: str) -> float:
+def _changed(path: str | Path) -> float:
     try:
         status = Path(path).stat()
     except OSError:

@@ -51,6 +51,8 @@ class Said(NamedTuple):
 class PipedConnection(Connection):
     """A session of a psql child."""
 
+    prepares = False
+
     def __init__(self, address: Address, process: subprocess.Popen[bytes], application: str) -> None:
         super().__init__(address)
         self._application = application

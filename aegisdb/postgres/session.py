@@ -71,6 +71,9 @@ class Identity:
 class Connection(ABC):
     """An autocommit session. `%` is literal where a statement has no parameters."""
 
+    prepares = True
+    """Whether it can execute what was prepared, and give its rows."""
+
     def __init__(self, address: Address) -> None:
         self.address = address
         self._identity: Identity | None = None

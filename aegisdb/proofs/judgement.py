@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.fingerprint import diff
+from aegisdb.fingerprint import diff, without_parts
 from aegisdb.ownership import EXTENSION, NOBODY
 from aegisdb.proofs.blame import foreign_acts
 from aegisdb.proofs.revision_proof import Finding
@@ -20,7 +20,6 @@ _REMARKS = {
     "reordered": "a column that comes back comes last ({0.before} -> {0.after})",
     "renamed": "NOT NULL comes back under another name, as PostgreSQL named it ({0.before} -> {0.after})",
 }
-_RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
 class Judge:
@@ -76,16 +75,6 @@ class Judge:
         code = "left_behind" if change.kind == "added" else "not_restored"
         owner = self._owners.owner_of(change.object, change.relation)
         return Finding(code=code, object=change.object, owner=owner, detail=str(change))
-
-
-def without_parts(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Without the columns, indexes and so on of a relation that came or went as a whole."""
-    whole = {(c.kind, c.relation) for c in changes if c.relation and c.kind in {"added", "removed"} and _is_relation(c)}
-    return tuple(c for c in changes if (c.kind, c.relation) not in whole or _is_relation(c))
-
-
-def _is_relation(change: Change) -> bool:
-    return change.object in {f"{kind} {change.relation}" for kind in _RELATIONS}
 
 
 def _remarks(changes: tuple[Change, ...]) -> tuple[str, ...]:

@@ -89,6 +89,11 @@ def test_a_warm_reset_imports_nothing_heavy(shop: Path) -> None:
     assert _imported(shop, "db.reset") & HEAVY == set()
 
 
+def test_comparing_what_was_compared_before_imports_nothing_heavy(shop: Path) -> None:
+    _imported(shop, "migrate.verify", code=6)  # the service has no model of its table
+    assert _imported(shop, "migrate.verify", code=6) & HEAVY == set()
+
+
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
 def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...]) -> None:
     loaded = {name for name in _modules(shop, *words) if name.partition(".")[0] == "aegisdb"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from aegisdb.building.proof_target import proving
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
 from aegisdb.errors import AegisError, HistoryError, Problem
-from aegisdb.models.comparison import compare_models
+from aegisdb.models.comparison import comparing, expect
 from aegisdb.models.object_comparison import objects_problems
 from aegisdb.models.problems import models_problems, told
 from aegisdb.models.results import ModelsCompared
@@ -91,30 +92,33 @@ def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
     Raises:
         Unreachable: no server or no database.
     """
+    with ExitStack() as ending:
+        return _verified(ws, service, ending)
+
+
+def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
     histories = read_histories(ws.registry)
     tell = _Rows(ws.listen)
+    expect(ws, (h for h in histories.values() if not isinstance(h, HistoryError) and service in {"", h.service}))
     if service:
         alembic_settings(ws.registry, service)
     proving(ws)  # before there is a session: a server may have a single one
-    with ws.connect() as conn:
+    with ws.short_session() as conn:
         standings = read_standings(conn, histories)
         wanted = [name for name in standings if service in {"", name}]
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
         tell.unreadable(standings[name] for name in wanted)
         parts = buildable(ws, service=service)
+        asked = [h for name in wanted if name not in parts.errors and (h := standings[name].history) is not None]
         applied = {name: standing.applied for name, standing in standings.items()}
+        models = ending.enter_context(comparing(parts.ws, asked, whole=ws))
         found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
-    asked = [h for name in wanted if name not in parts.errors and (h := standings[name].history) is not None]
     verdict = _Verdict(ws, standings, found, altered, parts.errors, frozenset({*unexplained, *parts.errors}))
     for name in wanted:
         if name in parts.errors and standings[name].history is not None:
             tell.row(verdict.row(name))
-
-    def heard(name: str, models: ModelsCompared | AegisError) -> None:
-        tell.row(verdict.row(name, models))
-
-    verdict.take(compare_models(parts.ws, asked, whole=ws, heard=heard))
+    verdict.take(models.found(lambda name, one: tell.row(verdict.row(name, one))))
     result = verdict.result(wanted, service)
     return replace(result, problems=(*objects_problems(parts.ws, asked), *result.problems))
 
