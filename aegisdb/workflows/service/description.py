@@ -85,7 +85,7 @@ def describe_history(
 
 def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
     if not last.startswith(("ModuleNotFoundError", "ImportError")):
-        return "it raises by itself: give it what it asks for (variables, a file of settings), then adopt it again"
+        return "it raises by itself: give it what it asks for (variables, a file of settings), then try again"
     return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"
 
 
