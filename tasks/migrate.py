@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 @task(
     help={
-        "timeout": "Seconds that one revision may take (0: no limit).",
         "accept": "Codes of what may be found beforehand, such as missing-downgrade,tampered.",
     },
     writes=True,
@@ -55,12 +54,7 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     warm=True,
 )
 def roundtrip(
-    ws: Workspace,
-    service: str = "",
-    pending: bool = False,
-    all: bool = False,
-    last: int = 0,
-    with_data: bool = False,
+    ws: Workspace, service: str = "", pending: bool = False, all: bool = False, last: int = 0, with_data: bool = False
 ) -> Result:
     """Prove on scratch databases that revisions apply, revert without a trace, apply again, and touch only their own.
 
@@ -165,12 +159,7 @@ def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool =
     return workflow.sql(ws, service, to=to, start=from_, down=down)
 
 
-@task(
-    help={
-        "empty": "Rehearse without rows: on an empty database at the applied revisions instead of a copy.",
-        "timeout": "Seconds that one revision may take (0: no limit).",
-    }
-)
+@task(help={"empty": "Rehearse without rows: on an empty database at the applied revisions instead of a copy."})
 def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, timeout: float = 0) -> Result:
     """Rehearse pending revisions on a copy of the database: statements, time, locks, rewrites, scans.
 

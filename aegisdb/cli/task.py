@@ -34,6 +34,7 @@ _COMMON_HELP = {
     "yes": "Do not ask; accepted only for databases that are proven to be disposable.",
     "message": "What the revision does, in a few words.",
     "steps": "How many revisions.",
+    "timeout": "Seconds that one revision may take (0: no limit).",
     "check": "Exit with 6 when something is pending.",
     "force": "Do it although a check objects.",
 }

@@ -183,8 +183,7 @@ class Session:
 
     def empty(self, message: str, *, head: str = "head") -> Path:
         """Write an empty revision; the database is not contacted."""
-        answer = self._ask({"op": "empty", "message": message, "head": head})
-        return Path(answer["path"])
+        return Path(self._ask({"op": "empty", "message": message, "head": head})["path"])
 
     def render_sql(self, applied: tuple[str, ...], revisions: tuple[str, ...], direction: Direction) -> str:
         """The SQL of these steps, one transaction each, from where the version table says `applied`.
@@ -194,8 +193,7 @@ class Session:
                 its name is in the message.
         """
         request = {"op": "render", "applied": list(applied), "revisions": list(revisions), "direction": direction}
-        sql: str = self._ask(request)["sql"]
-        return sql
+        return str(self._ask(request)["sql"])
 
     def _step(self, direction: Direction, identifier: str) -> StepDone:
         revision = self.history.revisions[identifier]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import sys
 from argparse import Namespace
 from contextlib import nullcontext
 from functools import partial
@@ -26,8 +24,8 @@ from . import (
     offline_connection,
     revision_files,
     schema_path,
+    surroundings,
     transactions,
-    url_setting,
     version_rows,
 )
 from .autogenerate_filter import Filter
@@ -78,11 +76,7 @@ class GuardedEnvironment(EnvironmentContext):
             self._configure_online(wished)
 
     def _configure_online(self, wished: dict[str, Any]) -> None:
-        connection = wished.get("connection")
-        if connection is None:
-            raise Refusal("environment", "env.py gave no connection to context.configure()")
-        if not hasattr(connection, "execute"):
-            raise Refusal("environment", "env.py gave context.configure() an engine instead of a connection")
+        connection = guard.require_connection(wished.get("connection"))
         # one that is left open Alembic would take for env.py's own
         with nullcontext() if connection.in_transaction() else connection.begin():
             self._side.connected(connection)
@@ -141,7 +135,7 @@ class AlembicSide:
         self.channel = channel
         self.opening = opening
         require_sqlalchemy()
-        _enter(opening)
+        surroundings.enter(opening)
         fast.switch(opening["fast"])
         unix_socket.take(opening["socket"])
         schema_path.take(opening)
@@ -243,8 +237,7 @@ class AlembicSide:
             return []
 
         self.run(look, as_sql=False, template_args=context.template_args, revision_context=context)
-        compared = self.filter.compared if self.filter else 0
-        self.channel.write({"ok": True, "compared": compared, **answer})
+        self.channel.write({"ok": True, "compared": self.filter.compared if self.filter else 0, **answer})
 
     def attempt(self, request: Message) -> None:
         """Do what was proposed, in this database, which is thrown away afterwards."""
@@ -294,31 +287,11 @@ class AlembicSide:
         self.channel.write({"ok": True, "path": revision_files.write(context, request)})
 
 
-def _enter(opening: Message) -> None:
-    os.chdir(opening["home"])
-    sys.path.insert(0, opening["home"])
-    os.environ.update(opening["variables"])
-    if opening["url_env"]:
-        os.environ[opening["url_env"]] = opening["url"]
-    if opening["url_setting"]:
-        _set(opening["url_setting"], opening["url"])
-
-
-def _set(place: str, url: str) -> None:
-    try:
-        url_setting.put(place, url)
-    except (ImportError, AttributeError, LookupError, TypeError) as error:
-        told = f"{type(error).__name__}: {error}".replace(url, "the URL")
-        raise Refusal("environment", f"{place} cannot be set: {told}", "see `alembic.url_setting`") from None
-
-
 def _config(opening: Message) -> Config:
     # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
     ini = opening["ini"] or (None if opening["pyproject"] else str(_STAND_IN))
-    files: dict[str, Any] = {"file_": ini}
-    if opening["pyproject"] and _READS_TOML:
-        files["toml_file"] = opening["pyproject"]
-    config = Config(**files, cmd_opts=Namespace(x=opening["x"]) if opening["x"] else None)
+    toml = {"toml_file": opening["pyproject"]} if opening["pyproject"] and _READS_TOML else {}
+    config = Config(ini, **toml, cmd_opts=Namespace(x=opening["x"]) if opening["x"] else None)
     if opening["script_location"]:
         config.set_main_option("script_location", opening["script_location"].replace("%", "%%"))
     config.set_main_option("sqlalchemy.url", opening["url"].replace("%", "%%"))

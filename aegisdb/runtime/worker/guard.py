@@ -38,6 +38,19 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
     return int(row[3])
 
 
+def require_connection(given: Any) -> Any:
+    """Return what env.py gave Alembic as its connection.
+
+    Raises:
+        Refusal: `environment`: it is none.
+    """
+    if given is None:
+        raise Refusal("environment", "env.py gave no connection to context.configure()")
+    if not hasattr(given, "execute"):
+        raise Refusal("environment", "env.py gave context.configure() an engine instead of a connection")
+    return given
+
+
 def settle_version_table(wished: Message, opening: Message, env_py: str) -> None:
     """Fill in the version table's schema in what env.py wishes.
 

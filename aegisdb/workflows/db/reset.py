@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.building import spare
@@ -101,35 +102,22 @@ def reset(
         down(ws, volumes=True, yes=yes)
     with _started(ws, "db.reset") as (address, conn):
         closing.reopen_abandoned(conn, address)
-        there = databases.exists(conn, address.database)
-        proof = _allow(ws, conn, address.database, yes=yes, there=there and not volumes)
+        replaced, proof = _find(ws, conn, yes=yes, anew=volumes)
         look = None if no_cache or no_seed or volumes else spare.guess(ws, conn)
-        with _locked(ws, conn, "db.reset"):
+        with _locked(ws, conn, "db.reset"), _all_broken_told(ws):
             if look:
                 look.begin(ws)  # connecting takes as long as what is asked before
-            if not there and not volumes:  # somebody may have made it while this waited
-                there = databases.exists(conn, address.database)
-                proof = _allow(ws, conn, address.database, yes=yes, there=there)
+            if not replaced and not volumes:  # somebody may have made it while this waited
+                replaced, proof = _find(ws, conn, yes=yes)
             if not disconnect:
                 _free(ws, conn, address.database)
-            if time.monotonic() - began > _FRESH:  # it has waited
-                histories = good_histories(ws.registry)
             if volumes and databases.exists(conn, address.database):
-                content, kept = complete_in_place(ws, address, level), False
+                content = complete_in_place(ws, address, level)
             else:
-                kept = there and not volumes
-                wanted = Wanted(
-                    ws=ws,
-                    conn=conn,
-                    level=level,
-                    histories=histories,
-                    there=kept,
-                    cached=not no_cache,
-                    disconnect=disconnect,
-                )
-                with _all_broken_told(ws):
-                    content = put_in_place(wanted, look)
-    return _result(ws, content, proof, began, kept=kept, without=left_out)
+                histories = _read_again(ws, histories, began)
+                wanted = Wanted(ws=ws, conn=conn, level=level, histories=histories, there=replaced)
+                content = put_in_place(replace(wanted, cached=not no_cache, disconnect=disconnect), look)
+    return _result(ws, content, proof, began, kept=replaced, without=left_out)
 
 
 def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
@@ -149,8 +137,7 @@ def make(ws: Workspace, *, no_seed: bool = False) -> ResetResult | None:
         with _locked(ws, conn, "db.prepare"):
             if databases.exists(conn, address.database):
                 return None
-            if time.monotonic() - began > _FRESH:
-                histories = good_histories(ws.registry)
+            histories = _read_again(ws, histories, began)
             level: Level = "histories" if no_seed else "seeds"
             content = put_in_place(Wanted(ws=ws, conn=conn, level=level, histories=histories), look)
     return _result(ws, content, proof, began, kept=False)
@@ -197,8 +184,7 @@ def plan_reset(
     but = f" without {', '.join(left_out)}" if left_out else ""
     steps.append(f"build a database up to {level}{but}, beside the live one")
     with databases.maintenance(address, application="aegisdb: db.reset") as conn:
-        there = databases.exists(conn, live) and not volumes
-        proof = _allow(ws, conn, live, yes=yes, there=there)
+        there, proof = _find(ws, conn, yes=yes, anew=volumes)
         if there:
             steps.append(f"keep database {live} as {kept} ({proof})")
             steps += [f"drop the former {kept}"] if databases.exists(conn, kept) else []
@@ -272,6 +258,18 @@ def _started(ws: Workspace, command: str) -> Iterator[tuple[Address, Connection]
             yield address, conn
     finally:
         ws.client.close()
+
+
+def _read_again(ws: Workspace, histories: dict[str, History], began: float) -> dict[str, History]:
+    """The histories, from files that may have changed where the lock was waited for."""
+    return good_histories(ws.registry) if time.monotonic() - began > _FRESH else histories
+
+
+def _find(ws: Workspace, conn: Connection, *, yes: bool, anew: bool = False) -> tuple[bool, str]:
+    """Whether a database is to be replaced, none on a server made `anew`, and why it may be; raises as `reset`."""
+    live = ws.address().database
+    there = databases.exists(conn, live) and not anew
+    return there, _allow(ws, conn, live, yes=yes, there=there)
 
 
 def _allow(ws: Workspace, conn: Connection, live: str, *, yes: bool, there: bool) -> str:

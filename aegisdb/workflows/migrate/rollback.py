@@ -75,20 +75,12 @@ def _revert(
         raise UsageError(f"--steps {steps}: at least one revision")
     warm_process(ws.registry)
     command = ws.command or ("migrate.reapply" if again else "migrate.rollback")
-    with (
-        ws.writing(command) as lock,
-        ws.connect() as conn,
-    ):
+    with ws.writing(command) as lock, ws.connect() as conn:
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
-        with Session(
-            ws.registry,
-            job.history,
-            ws.address(),
-            conn.identity(),
-            StepOptions(listen=ws.listen, command=command, strict=True, lock=lock),
-        ) as session:
+        options = StepOptions(listen=ws.listen, command=command, strict=True, lock=lock)
+        with Session(ws.registry, job.history, ws.address(), conn.identity(), options) as session:
             losses = job.losses(ws, conn, session)
             if dry_run or not job.down:
                 planned = tuple(revision.id for revision in job.down)

@@ -89,11 +89,7 @@ def roundtrip(
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     there = proving(ws) if order else ws
     proofs = _Run(there, histories).schema(order, scope) if order else {}
-    rows, seeds = "", tuple[Problem, ...]()
-    if with_data and order:
-        whole = without_unreadable(everything).ws  # its rows may come from seeds of others
-        rows, on_rows, seeds = _Run(proving(whole), good_histories(whole.registry)).data(scope)
-        add_data(proofs, on_rows)
+    rows, seeds = _with_data(everything, scope, proofs) if with_data and order else ("", ())
     unreadable = [problem for error in parts.errors.values() for problem in error.problems]
     found = tuple(proofs[name] for name in order)
     result = RoundtripResult(
@@ -107,6 +103,14 @@ def roundtrip(
     remember(ws.registry, histories, found)
     _keep(ws, result)
     return result
+
+
+def _with_data(ws: Workspace, scope: Scope, proofs: dict[str, ServiceProof]) -> tuple[str, tuple[Problem, ...]]:
+    """Add to the proofs what happens to rows; where these come from, and what is wrong with the seeds."""
+    whole = without_unreadable(ws).ws  # rows may come from seeds of services that are not asked for
+    rows, on_rows, seeds = _Run(proving(whole), good_histories(whole.registry)).data(scope)
+    add_data(proofs, on_rows)
+    return rows, seeds
 
 
 def _keep(ws: Workspace, result: RoundtripResult) -> None:

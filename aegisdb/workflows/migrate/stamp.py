@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
+_COMMAND = "migrate.stamp"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StampResult(Result):
     """Rows of the version table before and now; with `planned` what they would be."""
@@ -47,40 +50,44 @@ def stamp(
     """
     from aegisdb.applied.version_faults import doubled
     from aegisdb.applied.version_tables import read_versions
-    from aegisdb.postgres.side_schema import ensure
-    from aegisdb.runtime.runs import run_recorded
-    from aegisdb.runtime.session import Session
-    from aegisdb.runtime.step_options import StepOptions
+    from aegisdb.drift.revision_match import require_fit
+    from aegisdb.safety import require_disposable
     from aegisdb.workflows.migrate.concerned import about
 
     alembic_settings(ws.registry, service)
     ws = about(ws, service)
     history = read_history(ws.registry, service)
-    command = ws.command or "migrate.stamp"
+    command = ws.command or _COMMAND
     with ws.writing(command), ws.connect() as conn:
         before = read_versions(conn, [history])[service]
         wanted = history.topmost(history.resolve(revision, before))
         _refuse_half_applied(conn, service)
-        if force and not dry_run:
-            from aegisdb.safety import require_disposable
-
-            require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
-        elif not force:
-            from aegisdb.drift.revision_match import require_fit
-
+        if not force:
             require_fit(ws, conn, history, wanted)
         if dry_run:
             return StampResult(service=service, before=before, now=tuple(sorted(wanted)), forced=force, planned=True)
-        ensure(conn)
-        with (
-            run_recorded(conn, command),
-            Session(
-                ws.registry, history, ws.address(), conn.identity(), StepOptions(listen=ws.listen, command=command)
-            ) as session,
-        ):
-            now = session.stamp(wanted, purge=bool(history.unknown(before) or doubled(history, before)))
-        journal_stamp(conn, history, wanted, command)
+        if force:
+            require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
+        now = _write(ws, conn, history, wanted, purge=bool(history.unknown(before) or doubled(history, before)))
     return StampResult(service=service, before=before, now=tuple(sorted(now)), forced=force)
+
+
+def _write(
+    ws: Workspace, conn: Connection, history: History, wanted: tuple[str, ...], *, purge: bool
+) -> tuple[str, ...]:
+    from aegisdb.postgres.side_schema import ensure
+    from aegisdb.runtime.runs import run_recorded
+    from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_options import StepOptions
+
+    command = ws.command or _COMMAND
+    ensure(conn)
+    options = StepOptions(listen=ws.listen, command=command)
+    session = Session(ws.registry, history, ws.address(), conn.identity(), options)
+    with run_recorded(conn, command), session:
+        now = session.stamp(wanted, purge=purge)
+    journal_stamp(conn, history, wanted, command)
+    return now
 
 
 def _refuse_half_applied(conn: Connection, service: str) -> None:
