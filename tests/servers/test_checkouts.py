@@ -175,6 +175,9 @@ def test_what_one_worktree_may_not_do_to_the_others(two: tuple[Path, Path]) -> N
     with psycopg.connect(url(two[0])):
         ran = invoke("db.down", cwd=two[1])
         assert (ran.code, "another checkout works with this server" in ran.last) == (4, True)
+    assert invoke("db.down", cwd=two[1]).code == 0
+    ran = invoke("db.down", "--volumes", "--yes", cwd=two[1])
+    assert (ran.code, "shop" in ran.last) == (3, True)
 
 
 def test_what_a_removed_worktree_leaves_is_told_and_dropped(two: tuple[Path, Path]) -> None:

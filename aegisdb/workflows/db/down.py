@@ -45,10 +45,11 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
         if address := _address(ws):
             _no_writer(ws, address)
         return DownResult(server=ws.server.kind, stopped=ws.server.stop(), data_deleted=False)
-    _require_no_others(ws)
     if not ws.server.has_data():
         return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=False)
-    proof = _require_own(ws, _started(ws), yes=yes)
+    address = _started(ws)
+    _require_no_others(ws)  # a server that is stopped tells of nobody
+    proof = _require_own(ws, address, yes=yes)
     return DownResult(server=ws.server.kind, stopped=ws.server.stop(destroy=True), data_deleted=True, proof=f"{proof}")
 
 
@@ -73,8 +74,11 @@ def _others(ws: Workspace) -> list[str]:
 
     if (address := _address(ws)) is None:
         return []
-    with maintenance(address) as conn:
-        names = [name for (name,) in conn.rows("SELECT datname FROM pg_database ORDER BY 1")]
+    try:
+        with maintenance(address) as conn:
+            names = [name for (name,) in conn.rows("SELECT datname FROM pg_database ORDER BY 1")]
+    except LoginRefused:
+        return []  # a changed password is no reason to keep it running
     return [name for name in names if ws.server.checkouts.is_others(name)]
 
 
