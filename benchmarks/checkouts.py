@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import cycle
 from pathlib import Path
 
 from benchmarks.measuring import ONCE, Command, Contender, compare
@@ -55,7 +54,6 @@ def _report(top: Path, rounds: int) -> None:
     _run(top, "invoke", "-r", str(ROOT), "service.hooks", "--install")
     (top / "bare").mkdir()
     (top / "bare/tasks.py").write_text("from invoke import task\n\n@task\ndef nothing(c):\n    pass\n")
-    branches = cycle(("b", "main"))
     there = top.parent / "worktree"
 
     def worktree() -> None:
@@ -76,19 +74,15 @@ def _report(top: Path, rounds: int) -> None:
         Contender("bare invoke", (python("-m", "invoke", "nothing", cwd=top / "bare"),)),
         Contender("hook, nothing to do", (hook,)),
         Contender("db.prepare in a new worktree", (ours("db.prepare", cwd=there),), worktree),
+        Contender(
+            "db.switch", (ours("db.switch", "main"),), lambda: _run(top, "invoke", "-r", str(ROOT), "db.switch", "b")
+        ),
     )
     found = compare("checkouts", contenders, rounds, enough=ONCE)
-    switching = [
-        compare("checkouts", (Contender("db.switch", (ours("db.switch", next(branches)),)),), 1, enough=ONCE)[
-            "db.switch"
-        ]
-        for _ in range(2 * rounds)
-    ]
-    medians = {name: samples.median for name, samples in found.items()}
-    times = sorted(samples.wall[0] for samples in switching)
-    medians["db.switch"] = times[len(times) // 2]
-    for name, median in medians.items():
-        print(f"{name}: {median:.0f} ms, {median / medians['bare invoke']:.2f} of bare invoke")
+    bare = found["bare invoke"]
+    for name, samples in found.items():
+        ratios = f"{samples.median / bare.median:.2f} of bare invoke, CPU {samples.median_cpu / bare.median_cpu:.2f}"
+        print(f"{name}: {samples.median:.0f} ms, {ratios}")
 
 
 def _drop(top: Path) -> None:
