@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.cli.task import task
 
@@ -81,10 +81,9 @@ def reset(
     ws.prefetch()
     from aegisdb.workflows.db import reset as workflow
 
-    if dry_run:
-        return workflow.plan_reset(ws, volumes=volumes, no_seed=no_seed, yes=yes, without=without)
-    options = {"volumes": volumes, "no_seed": no_seed, "no_cache": no_cache, "disconnect": disconnect, "yes": yes}
-    return workflow.reset(ws, **options, without=without)
+    how: Any = {"volumes": volumes, "no_seed": no_seed, "yes": yes, "without": without}
+    more: Any = {"no_cache": no_cache, "disconnect": disconnect}
+    return workflow.plan_reset(ws, **how) if dry_run else workflow.reset(ws, **how, **more)
 
 
 @task(help={"no_seed": "Run no seeds."}, writes=True)

@@ -70,6 +70,7 @@ def test_two_writers_at_once(shop: Project, one: str, other: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + 120 * ROUNDS)
 def test_two_new_revisions_are_one_line(shop: Project) -> None:
     """Every round makes two files, and the second stands on the first."""
     words = ("migrate.new", "--service", "shop", "-m", "more", "--empty", "--format", "json")
