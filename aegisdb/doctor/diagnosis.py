@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.checks import CHECKS
 from aegisdb.doctor.finding import DIRTY, NOTICE, Finding
+from aegisdb.doctor.left_alone import Left, left_alone
 from aegisdb.doctor.patient import examined
 from aegisdb.errors import AegisError, Interrupted, Problem
 from aegisdb.progress import Event, under_way
@@ -46,6 +47,8 @@ class DoctorResult(Result):
     """Checks that could be made; those of an unreachable server are left out."""
     findings: tuple[Finding, ...]
     fixed: tuple[Fixed, ...] = ()
+    left: tuple[Left, ...] = ()
+    """What `--fix` left alone."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def doctor(ws: Workspace, *, fix: bool = False) -> DoctorResult:
         against=diagnosis.against,
         checked=diagnosis.checked,
         findings=diagnosis.findings,
+        left=left_alone(diagnosis.findings, CHECKS, tried) if fix else (),
         fixed=tuple(_proven(fixed, gone=key not in left) for key, fixed in tried.items()),
         problems=tuple(_problems(diagnosis.findings)),
     )

@@ -17,9 +17,10 @@ def doctor(result: Any) -> Iterator[Block]:
     for fixed in result.fixed:
         gone = fixed.proof.endswith("gone")
         yield Text(f"{fixed.check}: {fixed.did}; {fixed.proof}", "ok" if gone else "bad")
+    left = {(one.check, one.subject): one.why for one in result.left}
     for finding in result.findings:
         yield Text(f"{finding.check}: {finding.what}", "bad" if finding.exit_code else "dim")
-        yield Fields(tuple(_pairs(finding)))
+        yield Fields(tuple(_pairs(finding, left.get((finding.check, finding.subject), ""))))
     if not result.problems:
         yield Text(f"nothing is wrong ({result.checked} checks)", "ok")
     if any(finding.check in {"server_down", "no_database"} for finding in result.findings):
@@ -28,9 +29,11 @@ def doctor(result: Any) -> Iterator[Block]:
     yield Fields((("disposable", disposable), *(("against", Styled(reason, "warn")) for reason in result.against)))
 
 
-def _pairs(finding: Any) -> Iterator[tuple[str, Cell]]:
+def _pairs(finding: Any, left: str) -> Iterator[tuple[str, Cell]]:
     yield from (("  evidence" if n == 0 else "", line) for n, line in enumerate(finding.evidence))
     yield ("  cause", finding.cause)
+    if left:
+        yield ("  left alone", left)
     yield ("  command", Styled(finding.command, "name"))
 
 
