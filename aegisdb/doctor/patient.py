@@ -168,6 +168,8 @@ def examined(ws: Workspace) -> Iterator[Patient]:
             try:
                 database = stack.enter_context(_on_database(ws, server))
                 server = None if server is not None and server.closed else server
+                for conn in filter(None, (server, database)):
+                    conn.stay()  # it waits for references that are built elsewhere
                 database.wait_briefly()
             except Unreachable as error:
                 unreachable = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -179,3 +180,27 @@ def test_a_schema_is_the_same_whoever_built_it(database: Address, role: str) -> 
         with connect(database) as conn:
             conn.execute(f"DROP OWNED BY {quoted} CASCADE")
             conn.execute(f"DROP ROLE {quoted}")
+
+
+@pytest.mark.parametrize("words", [("migrate.verify",), ("doctor",)])
+def test_a_server_that_ends_idle_sessions_waits_for_references(
+    shop: Path, database: Address, others: TestServer, words: tuple[str, ...]
+) -> None:
+    assert [invoke(word, cwd=shop).code for word in ("migrate.apply", "deploy.apply")] == [0, 0]
+    # longer than between two statements of a command, shorter than a base that has never been built
+    slow = f"SELECT pg_sleep(3); -- {uuid.uuid4()}\n"
+    (shop / "base.sql").write_text(slow)
+    registry = json.loads((shop / "services.yaml").read_text())
+    registry["database"]["init"] = ["base.sql"]
+    (shop / "services.yaml").write_text(json.dumps(registry))
+    elsewhere = others.address.with_database("proofs")
+    choose(
+        shop,
+        live={"url": database.url(), "proof": "elsewhere"},
+        elsewhere={"url": elsewhere.url(), "proof": "elsewhere"},
+    )
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {database.database} SET idle_session_timeout = '2s'".encode())
+    ran = typed(shop, "live", *words, "--format", "json")
+    assert not {"lost", "server_down"} & {error["code"] for error in ran.json["errors"]}, ran.err
+    assert "idle-session" not in ran.out + ran.err

@@ -61,6 +61,7 @@ def base_verify(ws: Workspace) -> BaseVerifyResult:
     """
     promised = _promised_refusals(proving(ws))
     with ws.connect() as conn:
+        conn.stay()  # it waits for references that are built elsewhere
         checks = (
             *_parts(conn, ws.registry),
             *_objects(ws, conn),

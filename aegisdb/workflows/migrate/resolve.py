@@ -69,6 +69,7 @@ def resolve(
         raise UsageError("say one of --applied and --rolled-back", hint="look at what the revision did first")
     command = ws.command or "migrate.resolve"
     with ws.writing(command), ws.connect() as conn:
+        conn.stay()  # it waits for references that are built elsewhere
         wait_for_orphans(conn)
         history = read_history(ws.registry, service)
         half = next((row for row in in_flight_rows(conn) if row.service == service), None)

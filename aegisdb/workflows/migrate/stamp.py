@@ -59,6 +59,7 @@ def stamp(
     history = read_history(ws.registry, service)
     command = ws.command or _COMMAND
     with ws.writing(command), ws.connect() as conn:
+        conn.stay()  # it waits for references that are built elsewhere
         before = read_versions(conn, [history])[service]
         wanted = history.topmost(history.resolve(revision, before))
         _refuse_half_applied(conn, service)

@@ -104,6 +104,7 @@ def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
         alembic_settings(ws.registry, service)
     proving(ws)  # before there is a session: a server may have a single one
     with ws.short_session() as conn:
+        conn.stay()  # it waits for references that are built elsewhere
         standings = read_standings(conn, histories)
         wanted = [name for name in standings if service in {"", name}]
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
