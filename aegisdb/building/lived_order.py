@@ -9,9 +9,8 @@ from aegisdb.errors import Failed
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.revisions.load import good_histories
-from aegisdb.revisions.order import service_order
 from aegisdb.runtime.step_options import UNRECORDED
-from aegisdb.runtime.upgrade import apply_histories
+from aegisdb.runtime.upgrade import apply_histories, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,12 +35,7 @@ def database_to_follow(
     Raises:
         HistoryError: a history is broken; Busy: somebody is connected to `address`.
     """
-    histories = good_histories(ws.registry)
-    order = [
-        histories[name]
-        for name in service_order(ws.registry, histories)
-        if (services is None or name in services) and (to is None or to.get(name))
-    ]
+    order = chosen(ws.registry, good_histories(ws.registry), to=to, services=services)
     if not waits_of_life(ws.registry, ws.address(), order):
         return None
     with scratch(ws.address(), template=address.database, label="order of services") as trial:

@@ -22,7 +22,7 @@ from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import RECORDED, StepOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
@@ -53,7 +53,7 @@ def apply_histories(
     identity: Identity,
     *,
     to: Mapping[str, tuple[str, ...]] | None = None,
-    services: Iterable[str] | None = None,
+    services: Collection[str] | None = None,
     live: Address | None = None,
     options: StepOptions = RECORDED,
     bindir: Path | None = None,
@@ -69,19 +69,30 @@ def apply_histories(
     from aegisdb.postgres.connection import connect
 
     histories = good_histories(registry)
-    wanted = set(histories if services is None else services)
+    order = chosen(registry, histories, to=to, services=services)
     with connect(address) as conn:
         if options.journal:
             from aegisdb.postgres.side_schema import ensure
 
             ensure(conn)
-        order = [name for name in service_order(registry, histories) if name in wanted and (to is None or to.get(name))]
-        lay_ground(registry, conn, [histories[name] for name in order], bindir=bindir, listen=options.listen)
+        lay_ground(registry, conn, order, bindir=bindir, listen=options.listen)
         applied = read_versions(conn, histories.values())
-    todo = [(histories[name], _pending(histories[name], applied[name], to)) for name in order]
-    waits_there = waits_of_life(registry, live, [h for h, _ in todo]) if live is not None and len(todo) > 1 else {}
+    todo = [(history, _pending(history, applied[history.service], to)) for history in order]
+    waits_there = waits_of_life(registry, live, order) if live is not None and len(order) > 1 else {}
     with Sessions(registry, address, identity, options, waits_there) as sessions, _named(sessions):
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
+
+
+def chosen(
+    registry: Registry,
+    histories: Mapping[str, History],
+    *,
+    to: Mapping[str, tuple[str, ...]] | None,
+    services: Collection[str] | None,
+) -> list[History]:
+    """The histories that `apply_histories` applies, in the order of their services."""
+    names = service_order(registry, histories)
+    return [histories[n] for n in names if (services is None or n in services) and (to is None or to.get(n))]
 
 
 @contextmanager
