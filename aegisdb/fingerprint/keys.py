@@ -92,6 +92,12 @@ def parse(key: str) -> Name:
     return _name(kind[1], identity)
 
 
+def column_name(key: str) -> tuple[str, str]:
+    """Return table and column of the key of a column, or of a comment or a grant on one."""
+    *_, table, column = re.findall(_PART, _ABOUT.sub("", key).partition(" ")[2])
+    return _plain(table), _plain(column)
+
+
 def relation_name(relation: str) -> Name:
     """The name of what an object hangs on (`public."Odd"`)."""
     return _name("table", relation)

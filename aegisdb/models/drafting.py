@@ -14,7 +14,7 @@ from aegisdb.building import template
 from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fingerprint import diff, read
-from aegisdb.fingerprint.keys import parse
+from aegisdb.fingerprint.keys import column_name, parse, relation_name
 from aegisdb.models.both_sides import BothSides
 from aegisdb.models.normal_form import differences
 from aegisdb.models.object_changes import ObjectChanges, object_changes, objects_on_tables
@@ -121,10 +121,25 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
             identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)
         with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
-            draft = s.propose(message, both.parts.objects(service), [rename.step() for rename in chosen])
+            objects = {**both.parts.objects(service), "changed": [*_changed(changes)]}
+            draft = s.propose(message, objects, [rename.step() for rename in chosen])
             trial = _Trial(both, sides, history, s, address, units)
             around = trial.around(draft, changes, chosen)
             yield Drafted(session=s, draft=draft, renames=chosen, could_be=could_be, around=around)
+
+
+def _changed(changes: Sequence[Change]) -> Iterator[tuple[str, str]]:
+    """What of which table is otherwise, "" for the table itself, and "" with the names of indexes."""
+    for change in changes:
+        if change.is_remark:
+            continue
+        name = parse(change.object)
+        if name.kind == "index":
+            yield "", name.name
+        if change.relation or name.kind == "table":
+            yield relation_name(change.relation).name if change.relation else name.name, ""
+        if name.kind == "column":
+            yield column_name(change.object)
 
 
 class _Trial:

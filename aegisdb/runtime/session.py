@@ -156,7 +156,8 @@ class Session:
     def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, str]]], first: Steps = ()) -> Draft:
         """What autogenerate would do behind these steps, without what is about objects of others; kept by the worker.
 
-        `objects` has the schema and name of the service's "own" and of the "others" in this database.
+        `objects` has the schema and name of the service's "own" and of the "others" in this database, and what of
+        the models is "changed": table and column, table and "", or "" and index. Nothing else comes of autogenerate.
         """
         given = {kind: [*names] for kind, names in objects.items()}
         return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": [*first]}))

@@ -11,7 +11,7 @@ from aegisdb.workflows.migrate.new import NewOptions, new_revision
 from aegisdb.workspace import open_workspace
 from tests.invoke import Ran, invoke
 from tests.models.both_ways import assert_both_ways_are_one
-from tests.models.edits import EDITS, EQUAL, Edit
+from tests.models.edits import EDITS, EQUAL, GHOSTS, Edit
 from tests.monorepo import Rev, Svc, build_monorepo, write
 
 _GROUP = 25
@@ -43,6 +43,10 @@ class Shop:
 
     def told(self, service: str, text: str) -> str:
         return text.replace("T_", f"{service}_")
+
+    def names(self) -> dict[str, str]:
+        """Each service with the name of its edit."""
+        return {service: edit.name for service, edit in self.edits.items()}
 
     def edit(self) -> None:
         for name, edit in self.edits.items():
@@ -101,3 +105,20 @@ def test_new_follows_each_edit_and_its_proof_accepts_it(
     assert rejected == {}
     assert shop.invoke("migrate.apply").code == 0
     assert {name: told for name, told in shop.messages().items() if told} == {}
+
+
+def test_new_writes_no_ghost_of_autogenerate(tmp_path: Path, database: Address) -> None:
+    """It dropped and made such an index again each time, and its proof accepted that."""
+    shop = Shop(tmp_path, database, GHOSTS)
+    for service in shop.edits:
+        env = shop.root / "services" / service / "alembic" / "env.py"
+        text = env.read_text()
+        assert "target_metadata=" in text
+        write(env, text.replace("target_metadata=", "compare_server_default=True, target_metadata="))
+    shop.edit()
+    ws = open_workspace(cwd=shop.root)
+    first = {name: new_revision(ws, service, "follow the models") for service, name in shop.names().items()}
+    assert [name for name, made in first.items() if not made.proven] == []
+    again = {name: new_revision(ws, service, "nothing") for service, name in shop.names().items()}
+    assert {name: made.operations for name, made in again.items() if made.operations} == {}
+    assert {made.why for made in again.values()} == {"models and history agree (1 tables compared)"}
