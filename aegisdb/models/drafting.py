@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building import template
 from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted
+from aegisdb.files import replace_file
 from aegisdb.fingerprint import diff, read
 from aegisdb.fingerprint.keys import column_name, parse, relation_name
 from aegisdb.models.both_sides import BothSides
@@ -93,7 +94,7 @@ class Drafted:
         }
         path = self.session.write_proposed(message, up, down)
         if objects.marks:
-            path.write_text(with_mark(path.read_text("utf-8"), objects.marks), "utf-8")
+            replace_file(path, with_mark(path.read_text("utf-8"), objects.marks).encode())
         return path
 
 
