@@ -30,7 +30,7 @@ from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.fingerprint import Change, Fingerprint
@@ -99,8 +99,16 @@ class Drafted:
 
 
 @contextmanager
-def drafting(ws: Workspace, history: History, message: str, renames: Sequence[str] = ()) -> Iterator[Drafted]:
+def drafting(
+    ws: Workspace,
+    history: History,
+    message: str,
+    renames: Sequence[str] = (),
+    confirmed: Callable[[Rename], bool] = lambda _: False,
+) -> Iterator[Drafted]:
     """Compare, try and hand out the draft; its session lasts as long as the block.
+
+    Whether a rename that is not among `renames`, and looks like one, is meant is for `confirmed` to say.
 
     Raises:
         UsageError: `renames` fit no change.
@@ -117,6 +125,8 @@ def drafting(ws: Workspace, history: History, message: str, renames: Sequence[st
     changes = differences(sides.head, sides.models, sides.built.named)
     chosen = wanted(renames, changes)
     could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
+    chosen += tuple(filter(confirmed, could_be))
+    could_be = tuple(one for one in could_be if one not in chosen)
     with scratch(ws.address(), template=source, label="new") as address:
         with connect(address) as conn:
             identity = conn.identity()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aegisdb.errors import Problem
     from aegisdb.lint import Finding
     from aegisdb.models.drafting import Drafted
+    from aegisdb.models.renames import Rename
     from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
@@ -154,7 +155,8 @@ def _made(ws: Workspace, history: History, message: str, options: NewOptions) ->
 
     service = history.service
     renames = [text for text in options.rename.split(",") if text.strip()]
-    with drafting(ws, history, message, renames) as draft:
+    asked = not (options.dry_run or options.allow_drop)
+    with drafting(ws, history, message, renames, lambda rename: asked and _is_meant(ws, rename)) as draft:
         if not draft.operations:
             return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
         if options.dry_run:
@@ -164,6 +166,16 @@ def _made(ws: Workspace, history: History, message: str, options: NewOptions) ->
             raise _drop(service, draft)
         made = _written(ws, service, draft.write(message), draft.operations)
         return replace(made, untried=draft.around.failure)
+
+
+def _is_meant(ws: Workspace, rename: Rename) -> bool:
+    """Whether the person at the terminal says so; False where there is none, and the refusal tells the flag."""
+    what = "column" if rename.column else "table"
+    try:
+        answer = ws.ask(f"{what} {rename.old} went and {rename.to} came, of the same type and place: a rename? [y/N]")
+    except Refused:
+        return False
+    return answer.lower() in {"y", "yes"}
 
 
 def _drop(service: str, draft: Drafted) -> Refused:

@@ -8,7 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from aegisdb.errors import Refused
 from aegisdb.postgres.address import Address
+from aegisdb.workflows.migrate.new import new_revision
+from aegisdb.workspace import open_workspace
 from tests.invoke import invoke
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
 
@@ -208,7 +211,8 @@ def test_a_revision_without_a_message_is_refused(tmp_path: Path, database: Addre
     assert invoke("migrate.new", "--service", "shp", "-m", "x", cwd=tmp_path).code == 2
 
 
-def test_a_rename_is_proposed_and_written_as_one_only_when_that_is_said(tmp_path: Path, database: Address) -> None:
+def renamed(root: Path, database: Address) -> Path:
+    """A service whose models call a column otherwise than its history."""
     note = "    note: Mapped[str | None] = mapped_column(sa.Text)\n"
     add = 'op.execute("ALTER TABLE shop_items ADD note text")'
     drop = 'op.execute("ALTER TABLE shop_items DROP note")'
@@ -217,7 +221,11 @@ def test_a_rename_is_proposed_and_written_as_one_only_when_that_is_said(tmp_path
         Rev(id="s2", up=add, down=drop),
     )
     models = ITEMS + note.replace("note:", "remark:")
-    build_monorepo(tmp_path, {"shop": Svc(revisions=revisions, models=models)}, url=database.url())
+    return build_monorepo(root, {"shop": Svc(revisions=revisions, models=models)}, url=database.url())
+
+
+def test_a_rename_is_proposed_and_written_as_one_only_when_that_is_said(tmp_path: Path, database: Address) -> None:
+    renamed(tmp_path, database)
     new = ("migrate.new", "--service", "shop", "-m", "call it a remark")
     ran = invoke(*new, cwd=tmp_path)
     assert ran.code == 3
@@ -230,6 +238,33 @@ def test_a_rename_is_proposed_and_written_as_one_only_when_that_is_said(tmp_path
     (path,) = new_files(tmp_path)
     assert "new_column_name='remark'" in path.read_text()
     assert "drop_column" not in path.read_text()
+
+
+@pytest.mark.parametrize("answer", ["y", ""])
+def test_a_rename_is_asked_for_at_a_terminal_and_the_rows_survive_it(
+    tmp_path: Path, database: Address, answer: str
+) -> None:
+    renamed(tmp_path, database)
+    assert invoke("migrate.apply", cwd=tmp_path).code == 0
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("INSERT INTO shop_items (id, note) VALUES (1, 'kept')")
+    questions: list[str] = []
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return answer
+
+    ws = open_workspace(cwd=tmp_path, ask=ask)
+    if not answer:
+        with pytest.raises(Refused, match="drop column"):
+            new_revision(ws, "shop", "call it a remark")
+        assert new_files(tmp_path) == []
+    else:
+        assert new_revision(ws, "shop", "call it a remark").operations == ("rename shop_items.note to remark",)
+        assert invoke("migrate.apply", cwd=tmp_path).code == 0
+        with psycopg.connect(database.url()) as conn:
+            assert conn.execute("SELECT remark FROM shop_items").fetchall() == [("kept",)]
+    assert questions == ["column shop_items.note went and remark came, of the same type and place: a rename? [y/N]"]
 
 
 def test_a_file_that_its_proof_rejects_is_said_to_be_kept_or_discarded(tmp_path: Path, database: Address) -> None:
