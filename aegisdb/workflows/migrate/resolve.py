@@ -63,6 +63,7 @@ def resolve(
     from aegisdb.drift.half_applied import require_true, settle_indexes
     from aegisdb.postgres.side_schema import in_flight_rows
     from aegisdb.runtime.backend import wait_for_orphans
+    from aegisdb.safety import require_disposable
 
     alembic_settings(ws.registry, service)
     if applied == rolled_back:
@@ -81,8 +82,6 @@ def resolve(
         if dry_run:
             return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, planned=True)
         if force:
-            from aegisdb.safety import require_disposable
-
             require_disposable(ws, conn, verb=f"{command} --force", yes=yes)
         fixed = settle_indexes(ws, conn, history, half, wanted=applied == (half.action == "upgrade"))
         if not force:
