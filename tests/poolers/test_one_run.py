@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -48,8 +49,13 @@ def kept_out_of_postgres(server: TestServer, database: Address, owner: Address) 
         public = conn.execute("SELECT has_database_privilege('public', 'postgres', 'CONNECT')").fetchone()
         conn.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
         try:
-            yield owner, database
+            conn.execute(f"CREATE ROLE {owner.user}_2 LOGIN PASSWORD 'C4n%a@r/y' IN ROLE {owner.user}".encode())
+            conn.execute(f"ALTER ROLE {owner.user}_2 SET role = {owner.user}".encode())  # both make what the owner has
+            conn.execute(f"GRANT CONNECT ON DATABASE postgres TO {owner.user}_2".encode())
+            yield owner, replace(owner, user=f"{owner.user}_2")
         finally:
+            conn.execute(f"REVOKE CONNECT ON DATABASE postgres FROM {owner.user}_2".encode())
+            conn.execute(f"DROP ROLE {owner.user}_2".encode())
             if public == (True,):
                 conn.execute("GRANT CONNECT ON DATABASE postgres TO PUBLIC")
 
