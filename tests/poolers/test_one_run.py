@@ -16,10 +16,11 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
+from tests.invoke import invoke
 from tests.poolers.conftest import nothing_held, rows
 from tests.poolers.programs import pgbouncer
 from tests.postgres_server import TestServer
-from tests.running import running
+from tests.running import eventually, running
 
 ROUNDS = int(os.environ.get("AEGISDB_ROUNDS") or (2 if os.environ.get("CI") else 1))
 SLOW = "SELECT pg_sleep(1.5);\nCREATE TABLE IF NOT EXISTS run_count (n int);\nINSERT INTO run_count VALUES (1);\n"
@@ -69,6 +70,21 @@ def ends_idle_sessions(server: TestServer, database: Address, owner: Address) ->
     yield database, database
 
 
+ASLEEP = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+KILLED = """
+from alembic import op
+
+revision, down_revision = "a1", None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE shop_items (id int PRIMARY KEY)")
+    op.execute("SELECT pg_sleep(1.5)")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE shop_items")
+"""
 WAYS = (alias, kept_out_of_postgres, ends_idle_sessions)
 
 
@@ -132,3 +148,36 @@ def test_a_pool_that_shares_sessions_runs_none(
             assert [code for code, _ in ended] == [3, 3], (trial, ended)
             assert rows(database, "SELECT to_regclass('run_count')") == [(None,)], ended
     assert nothing_held(database)
+
+
+@contextmanager
+def directly(server: TestServer, database: Address, owner: Address) -> Iterator[Two]:
+    del server, owner
+    yield database, database
+
+
+@contextmanager
+def session_pool(server: TestServer, database: Address, owner: Address) -> Iterator[Two]:
+    del owner
+    with pgbouncer(server, "session") as address:
+        pooler = address.with_database(database.database)
+        yield pooler, pooler
+
+
+@pytest.mark.timeout(120 + 60 * ROUNDS)
+@pytest.mark.parametrize("way", [directly, session_pool, alias], ids=lambda way: way.__name__)
+def test_a_killed_run_leaves_no_lock_and_the_next_is_told_the_truth(
+    shop: Path, server: TestServer, database: Address, managed: Address, way: Way
+) -> None:
+    (shop / "deploy" / "a.sql").write_text(SLOW)
+    (shop / "services" / "shop" / "alembic" / "versions" / "a1.py").write_text(KILLED)
+    with way(server, database, managed) as (one, other):
+        for words in (("deploy.apply",), ("migrate.apply",)):
+            with running(shop, *words, env={"DATABASE_URL": one.url()}) as run:
+                assert eventually(lambda: bool(rows(database, ASLEEP)), 30), run.communicate()
+                run.kill()
+            assert nothing_held(database)
+            again = invoke(*words, cwd=shop, env={"DATABASE_URL": other.url()})
+            assert again.code == 0, again.err
+        assert rows(database, "SELECT count(*) FROM run_count") == [(1,)]
+        assert rows(database, "SELECT version_num FROM alembic_version_shop") == [("a2",)]
