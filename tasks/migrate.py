@@ -101,9 +101,19 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     return new_revision(ws, service, message, NewOptions(**chosen, rename=rename, dry_run=dry_run))
 
 
-@task(writes=True, warm=True)
+@task(
+    writes=True,
+    warm=True,
+    help={"from_journal": "Revert what was applied from another branch, by the sources that the journal has."},
+)
 def rollback(
-    ws: Workspace, service: str, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
+    ws: Workspace,
+    service: str,
+    steps: int = 1,
+    to: str = "",
+    from_journal: bool = False,
+    dry_run: bool = False,
+    yes: bool = False,
 ) -> Result:
     """Revert revisions of a service; says first which tables and how many rows that costs.
 
@@ -112,7 +122,7 @@ def rollback(
     """
     from aegisdb.workflows.migrate import rollback as workflow
 
-    return workflow.rollback(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes)
+    return workflow.rollback(ws, service, steps=steps, to=to, from_journal=from_journal, dry_run=dry_run, yes=yes)
 
 
 @task(writes=True, warm=True)

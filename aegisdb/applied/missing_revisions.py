@@ -46,12 +46,17 @@ def _way_back(revision: str, commits: tuple[str, ...], *, journaled: bool) -> st
     return "bring its file back from the branch it was made on"
 
 
-def _journaled(conn: Connection, history: History) -> dict[str, Revision]:
+def journaled_sources(conn: Connection, service: str) -> dict[str, str]:
+    """The source of each revision of the service as it last ran in this database."""
     if conn.value("SELECT to_regclass('aegisdb.journal')") is None:
         return {}
     sql = "SELECT revision, source FROM aegisdb.journal WHERE service = %s AND source IS NOT NULL ORDER BY id"
+    return dict(conn.rows(sql, (service,)))
+
+
+def _journaled(conn: Connection, history: History) -> dict[str, Revision]:
     found = {}
-    for identifier, source in conn.rows(sql, (history.service,)):
+    for identifier, source in journaled_sources(conn, history.service).items():
         try:
             found[identifier] = scan_source(source, history.locations.versions[0] / f"{identifier}.py")
         except HistoryError:

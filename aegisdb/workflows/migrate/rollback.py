@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.out_of_order import as_it_ran
-from aegisdb.errors import AegisError, Failed, Interrupted, Refused, UsageError
+from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, UsageError
 from aegisdb.progress import Event
 from aegisdb.results import Result
-from aegisdb.revisions.load import read_histories
+from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.workflows.migrate.pending import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aegisdb.applied.data_loss import Dropped, Loss
     from aegisdb.applied.status import Standing
@@ -40,16 +41,30 @@ class RollbackResult(Result):
 
 
 def rollback(
-    ws: Workspace, service: str, *, steps: int = 1, to: str = "", dry_run: bool = False, yes: bool = False
+    ws: Workspace,
+    service: str,
+    *,
+    steps: int = 1,
+    to: str = "",
+    from_journal: bool = False,
+    dry_run: bool = False,
+    yes: bool = False,
 ) -> RollbackResult:
     """Revert the newest `steps` revisions, or everything above `to`. `dry_run` only says what that would cost.
 
+    `from_journal` reverts what was applied from another branch, by the sources that the journal has of it.
     More than one revision counts as destructive: the database must be disposable or confirmed.
 
     Raises:
         UsageError: not that many are applied; Refused: another service rests on it, or the database is shared;
         RevisionFailed: a downgrade failed, with what was reverted before as `error.result`.
     """
+    if from_journal:
+        with _brought_back(ws, service) as found:
+            if not found:
+                return RollbackResult(service=service, losses=(), planned=dry_run)
+            only = () if to else found
+            return _revert(ws, service, steps=len(found), to=to, only=only, dry_run=dry_run, yes=yes, again=False)
     return _revert(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes, again=False)
 
 
@@ -60,8 +75,33 @@ def reapply(
     return _revert(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes, again=True)
 
 
+@contextmanager
+def _brought_back(ws: Workspace, service: str) -> Iterator[tuple[str, ...]]:
+    from aegisdb.applied.missing_revisions import journaled_sources
+    from aegisdb.applied.version_tables import read_versions
+    from aegisdb.revisions.brought_back import brought_back
+    from aegisdb.revisions.folder_lock import folder_lock
+
+    alembic_settings(ws.registry, service)
+    home = ws.registry.root / ws.registry.services[service].path
+    with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
+        history = read_history(ws.registry, service)
+        with ws.connect() as conn:
+            rows, sources = read_versions(conn, [history])[service], journaled_sources(conn, service)
+        with brought_back(history, rows, sources) as found:
+            yield found
+
+
 def _revert(
-    ws: Workspace, service: str, *, steps: int, to: str, dry_run: bool, yes: bool, again: bool
+    ws: Workspace,
+    service: str,
+    *,
+    steps: int,
+    to: str,
+    dry_run: bool,
+    yes: bool,
+    again: bool,
+    only: tuple[str, ...] = (),
 ) -> RollbackResult:
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.backend import wait_for_orphans
@@ -79,6 +119,8 @@ def _revert(
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
+        if only and {revision.id for revision in job.down} != set(only):
+            raise Busy(f"{service}: somebody else changed what is applied meanwhile", hint="run it again")
         options = StepOptions(listen=ws.listen, command=command, strict=True, lock=lock)
         with Session(ws.registry, job.history, ws.address(), conn.identity(), options) as session:
             losses = job.losses(ws, conn, session)
