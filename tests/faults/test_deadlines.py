@@ -17,7 +17,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.progress import silent
 from aegisdb.registry import load
 from aegisdb.revisions.load import read_history
-from aegisdb.runtime import session
+from aegisdb.runtime import session, step_errors
 from aegisdb.runtime.step_options import UNRECORDED
 from aegisdb.servers import cluster, docker
 from tests.invoke import ROOT
@@ -68,7 +68,8 @@ def test_an_env_py_that_is_never_ready_is_stopped(
     tmp_path: Path, database: Address, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """Without --timeout too: the writer lock is held meanwhile."""
-    monkeypatch.setattr(session, "_OPENING", 3.0)
+    for module in (session, step_errors):
+        monkeypatch.setattr(module, "OPENING", 3.0)
     late = "import time\ntime.sleep(600)\n"
     where = "    with engine.connect() as connection:\n"
     assert SYNC.count(where) == 1
