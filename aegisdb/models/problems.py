@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from aegisdb.models.results import LostModel, ModelsCompared
     from aegisdb.registry.types import Registry
 
+_NO_LITERAL = re.compile(
+    r"""renderer is available for literal value "?(?P<value>'[^'"]*')"? with datatype (?P<type>\w+)"""
+)
+"""SQLAlchemy 2 on Index("i", func.to_tsvector("english", column)), which SQLAlchemy 1.4 took."""
 _DIFFER = "models and histories differ: "
 
 
@@ -24,9 +29,9 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
         yield Problem(
             code="not_compared",
             message=f"{service}: {f'table {table}' if table else 'a type'} of the models was not compared:"
-            f" PostgreSQL does not build it: {reason}",
+            f" it cannot be built: {reason}",
             where=table,
-            hint="fix the model, or let env.py's include_object leave the table out",
+            hint=_way_to_build(reason),
         )
     for change in found.changes:
         yield Problem(
@@ -35,6 +40,12 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
             where=change.object,
             hint=f'invoke migrate.new --service {service} -m "..."',
         )
+
+
+def _way_to_build(reason: str) -> str:
+    if found := _NO_LITERAL.search(reason):
+        return f'SQLAlchemy cannot write a {found["type"]} into DDL: give it as sa.text("{found["value"]}")'
+    return "fix the model, or let env.py's include_object leave the table out"
 
 
 def told(registry: Registry, service: str, found: ModelsCompared) -> tuple[str, ...]:
