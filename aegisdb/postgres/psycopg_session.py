@@ -165,6 +165,10 @@ class DriverConnection(Connection):
         """Closed by us or by the server."""
         return self._raw.closed
 
+    def is_alive(self) -> bool:
+        """Whether nothing has come in that nobody asked for: the end of the session, or the word of a dying server."""
+        return not self.closed and not select.select([self._raw.fileno()], [], [], 0)[0]
+
     def close(self) -> None:
         """End the session."""
         self._raw.close()
@@ -224,10 +228,10 @@ def _connected(address: Address, parameters: dict[str, Any]) -> psycopg.Connecti
             why = server_errors.of_connecting(str(error), address)
         if not (isinstance(why, NoAnswer) and _TURNED_AWAY in why.message and address.places in _reached):
             raise why
-        # it let us in before: a server that has a single session says no word of it
-        if ours := [one for one in list(_open) if not one.closed and one.address.places == address.places]:
-            raise ENOUGH_SESSIONS.refusal("this command", f"{address} gives us no other beside {len(ours)}")
+        # it let us in before: a server that has a single session says no word of it, nor does one that is just dying
         if time.monotonic() > deadline:
+            if ours := [one for one in list(_open) if one.address.places == address.places and one.is_alive()]:
+                raise ENOUGH_SESSIONS.refusal("this command", f"{address} gives us no other beside {len(ours)}")
             raise why
         time.sleep(_POLL)
 
