@@ -76,8 +76,8 @@ def _server(ws: Workspace) -> tuple[str, Server]:
     if not name:
         raise Refused(
             f"target {ws.target} gets no database of ours beside its own: nothing proves that it is a throw-away one,"
-            " and no embedded target is there for references and proofs",
-            hint="add `local: {server: embedded}` to the targets (pip install 'aegisdb[embedded]'), or name a target as"
+            " and no embedded target that can be started here is there for references and proofs",
+            hint="pip install 'aegisdb[embedded]' (and a target `local: {server: embedded}`), or name a target as"
             f" {_SETTING.format(target=ws.target)}",
             code="no_proof_server",
         )
