@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def copy(root: Path) -> Project:
-    """Copy what is tracked to a new folder; with a port of its own, so that nobody's server is taken for ours."""
+def copy(root: Path, *, without: tuple[str, ...] = ()) -> Project:
+    """Copy what is tracked to a new folder; with a port of its own, so that nobody's server is taken for ours.
+
+    `without`: what names of files that stay behind begin with.
+    """
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():  # or deleted, and not committed yet
+        if (ROOT / name).is_file() and not name.startswith(without):  # or deleted, and not committed yet
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
     registry = YAML(typ="safe").load(root / "services.yaml")

@@ -44,6 +44,10 @@ class Project:
     """More variables of the environment."""
     url: str = ""
     """Of the server's maintenance database, once it runs."""
+    build: Path = ROOT
+    """The checkout whose tasks run,"""
+    python: str = sys.executable
+    """and the interpreter of its environment."""
 
     def started(self) -> Project:
         """The same with its server running, its database reset once, and nothing left to do in the background."""
@@ -70,7 +74,9 @@ class Project:
 
     def invoke(self, *words: str, code: int = 0) -> Command:
         """A command of the suite."""
-        return Command((sys.executable, "-m", "invoke", "-r", str(ROOT), *words), self.root, self.environment(), code)
+        return Command(
+            (self.python, "-m", "invoke", "-r", str(self.build), *words), self.root, self.environment(), code
+        )
 
     def psql(self, database: str, *words: str) -> Command:
         """A psql that stops at the first error."""

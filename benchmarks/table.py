@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.results import Result
-from benchmarks import aegis, budgets, databases_of_tests, growth, registries, scenarios, tools
+from benchmarks import aegis, against, budgets, databases_of_tests, growth, registries, scenarios, tools
 from benchmarks.measuring import compare
 from benchmarks.project import DOCUMENTED, Project, program, run
 from benchmarks.scenarios import BARE, FROM_EMPTY, OURS, RESET, ROUNDTRIP, TABLES
@@ -71,6 +73,16 @@ def measure_growth(*, rounds: int) -> str:
     with _folder() as folder:
         found = dict(growth.measure(folder, rounds))
     return _page("Registries of several sizes, nothing applied", rounds, found)
+
+
+def measure_against(other: Path, *, rounds: int, only: str) -> str:
+    """This build and another one, a checkout with its environment in `.venv`."""
+    asked = ("git", "-C", str(other), "rev-parse", "--short", "HEAD")
+    commit = subprocess.run(asked, capture_output=True, text=True, check=True)
+    with _folder() as folder:
+        found = dict(against.measure(folder, other.resolve(), rounds, only))
+    what = f"{datetime.now(tz=UTC):%Y-%m-%d}, this build against {commit.stdout.strip()}"
+    return "\n".join([_page(what, rounds, found), "", against.HEAD, *against.rows(found)])
 
 
 def measure_fingerprint(*, rounds: int) -> str:

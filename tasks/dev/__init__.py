@@ -40,9 +40,11 @@ def docs(c: Context, check: bool = False) -> Result:
         "aegis": "Instead: this repository's own registry, in a copy.",
         "growth": "Instead: status and lint of up to 1,000 services and 2,000 revisions, plan and roundtrip of 400.",
         "fingerprint": "Instead: reading the schema of 300 and of 2,000 tables, against pg_dump -s.",
+        "against": "Instead: another build, a checkout with its environment in .venv, in turns with this one.",
+        "only": "With --against: only what is called by one of these words (comma-separated).",
     },
 )
-def bench(
+def bench(  # noqa: PLR0913, PLR0917  each is a flag
     c: Context,
     services: int = 3,
     revisions: int = 10,
@@ -51,15 +53,20 @@ def bench(
     aegis: bool = False,
     growth: bool = False,
     fingerprint: bool = False,
+    against: str = "",
+    only: str = "",
 ) -> Result:
     """Measure the suite against the documented way, as Markdown: a table, and which budgets hold.
 
     Examples:
         invoke dev.bench --services 10 --revisions 30
-        invoke dev.bench --growth
+        invoke dev.bench --against ../aegisdb-before --only "roundtrip, plan" --rounds 3
     """
+    from benchmarks import table
     from benchmarks.table import BenchResult, measure, measure_aegis, measure_fingerprint, measure_growth
 
+    if against:
+        return BenchResult(table=table.measure_against(Path(against), rounds=rounds, only=only))
     instead = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
     for wanted, measure_it in instead:
         if wanted:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import budgets, scenarios, tools
+from benchmarks import against, budgets, scenarios, tools
+from benchmarks.builds import OTHER, THIS
 from benchmarks.measuring import Command, Contender, Samples, compare
 from benchmarks.project import DOCUMENTED
 from benchmarks.registries import steps
@@ -66,3 +67,25 @@ def test_a_budget_of_large_projects_is_not_asked_of_small_ones() -> None:
     assert list(budgets.rows(found, 3, 10)) == []
     (row,) = budgets.rows(found, 50, 40)
     assert row.endswith("| at least 120 | 100.00 | **MISSED** |")
+
+
+@pytest.mark.parametrize(("ours", "holds"), [(25.0, "yes"), (26.0, "**MISSED**")])
+def test_another_build_is_judged_by_medians_of_wall_time_and_cpu_is_told(ours: float, holds: str) -> None:
+    found = {against.ALL.format(400): {OTHER: Samples([100, 90, 900], [40]), THIS: Samples([ours], [20])}}
+    (row,) = against.rows(found)
+    work = "the other build / roundtrip --all of 1 x 400"
+    assert row == f"| {work} | at least 4 | {100 / ours:.2f} | 2.00 | {holds} |"
+
+
+def test_growth_is_judged_between_two_works_of_one_build() -> None:
+    large, small = (against.ALL.format(revisions) for revisions in (2000, 400))
+    found = {large: {THIS: Samples([700], [70])}, small: {THIS: Samples([100], [10]), OTHER: Samples([800], [10])}}
+    assert [row.split(" | ")[1:] for row in against.rows(found)] == [
+        ["at least 4", "8.00", "1.00", "yes |"],
+        ["at most 6", "7.00", "7.00", "**MISSED** |"],
+    ]
+
+
+def test_each_ratio_is_asked_of_a_work_that_is_done() -> None:
+    names = {work.name for work in against.WORKS}
+    assert {wanted.work for wanted in against.WANTED} | {w.than for w in against.WANTED if w.than} <= names
