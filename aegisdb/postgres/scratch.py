@@ -29,6 +29,9 @@ _INFIX = "__scratch_"
 _RANDOM_BYTES = 4
 _CHECK_LENGTH = 6
 _PATIENCE = 100  # milliseconds: whoever drops a database waits for a checkpoint, and a sweep need not wait with him
+_OWN_LOCKS = """
+    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 1 AND mode = 'ExclusiveLock' AND pid = pg_backend_pid()"""
 _ID = re.compile(rf"{_INFIX}([0-9a-f]{{{2 * _RANDOM_BYTES}}})([0-9a-f]{{{_CHECK_LENGTH}}})$")
 
 
@@ -97,11 +100,16 @@ def retire(conn: Connection, name: str) -> None:
 
 
 def retired(conn: Connection, database: str) -> tuple[str, ...]:
-    """Retired scratch databases of `database`, whose maker lives or not; nobody makes one of these names again."""
+    """Retired scratch databases of `database`, whose maker lives or not; nobody makes one of these names again.
+
+    Those that `conn` itself has made and not retired are none.
+    """
     rows = conn.rows(
         "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname", (_prefix(database),)
     )
-    names = [name for (name,) in rows if is_scratch_name(conn, name)]
+    # a session's own lock would not stop it from taking another one
+    used = {key for (key,) in conn.rows(_OWN_LOCKS)}
+    names = [name for (name,) in rows if lock_key(name) not in used and is_scratch_name(conn, name)]
     # the lock goes with the session
     return tuple(name for name in names if conn.value(f"SELECT pg_try_advisory_lock_shared({lock_key(name)})"))
 

@@ -11,6 +11,7 @@ import pytest
 
 from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
+from aegisdb.testing.stock import TOGETHER
 from tests.monorepo import Rev, write_revision
 from tests.testing.conftest import Child
 
@@ -270,3 +271,32 @@ def test_only(aegis_db):
         child.passes(passed=1)
         made = conn.rows("SELECT datname FROM pg_database WHERE oid > %s", (before,))
     assert {name for (name,) in made if "__tpl_" not in name} == set()
+
+
+def test_a_database_in_use_is_not_dropped_with_those_that_were_used(child: Child) -> None:
+    """A dozen are dropped together, while the next test runs in its own for as long as it likes."""
+    child.pytester.makepyfile(
+        """
+        import time
+        import psycopg, pytest
+
+        TOGETHER, LAST, names = NUMBERS, []
+
+        @pytest.mark.parametrize("n", range(LAST + 1))
+        def test_it(aegis_db, n):
+            with psycopg.connect(aegis_db.url) as conn:
+                conn.execute("CREATE TABLE mine (id int)")
+                conn.commit()
+                deadline = time.monotonic() + 60
+                while n == TOGETHER and conn.execute(
+                    "SELECT FROM pg_database WHERE datname = ANY (%s)", (names,)
+                ).fetchall():
+                    assert time.monotonic() < deadline
+                    conn.commit()
+                    time.sleep(0.05)
+                conn.execute("INSERT INTO mine VALUES (1)")
+            names.append(aegis_db.name)
+        """.replace("NUMBERS", f"{TOGETHER}, {TOGETHER + 1}")
+    )
+    child.passes(passed=TOGETHER + 2)
+    assert child.left() == set()
