@@ -81,6 +81,13 @@ BUDGETS = (
     Budget(d.WHOLE, s.OURS, d.HAND, most=1.3),
     Budget(d.WHOLE, s.OURS, d.OTHER, least=3),
     Budget(d.SEEN, s.OURS, d.HAND, most=0.5),
+    Budget(d.WHOLE, d.OURS_VOLATILE, d.HAND, most=1.3),
+    Budget(d.WHOLE, d.OURS_VOLATILE, d.HAND_VOLATILE, most=1.3),
+    Budget(d.WHOLE, d.OURS_VOLATILE, d.OTHER, least=3),
+    Budget(d.WHOLE, d.OURS_VOLATILE, d.OTHER_VOLATILE, least=3),
+    Budget(d.WHOLE, d.OURS_VOLATILE, d.CONTAINER, least=3),
+    Budget(d.SEEN, d.OURS_VOLATILE, d.HAND, most=0.5),
+    Budget(d.SEEN, d.OURS_VOLATILE, d.HAND_VOLATILE, most=0.5),
     Budget("status of 1000 services x 40 revisions", s.OURS, s.BARE, most=5),
 )
 

@@ -1,8 +1,14 @@
-"""A database for each test, as pytest runs with two workers see it: ours, by hand, and pytest-postgresql's."""
+"""A database for each test, as pytest with two workers sees it: ours, by hand, pytest-postgresql's, testcontainers'.
+
+The first three on the embedded server, and again on one that is `volatile`, so that what the server gives and what the
+plugin gives can be told apart.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import statistics
 import sys
 from importlib.util import find_spec
@@ -21,6 +27,12 @@ if TYPE_CHECKING:
 TESTS = 200
 WHOLE, SEEN = f"{TESTS} tests with -n 2", "a database, as a test waits for it"
 HAND, OTHER = "CREATE DATABASE TEMPLATE, psycopg", "pytest-postgresql"
+CONTAINER = "testcontainers, the schema for each test"
+VOLATILE = "tests"
+_ON_IT = ", volatile server"
+OURS_VOLATILE, HAND_VOLATILE, OTHER_VOLATILE = OURS + _ON_IT, HAND + _ON_IT, OTHER + _ON_IT
+_IMAGE = "AEGIS_BENCH_IMAGE"
+"""Environment variable: an image with AGE and pgvector, as `docker build docker/postgres` makes it."""
 _WAITED = "waited.json"
 _BODY = """
 import psycopg, pytest
@@ -91,43 +103,88 @@ client = factories.postgresql("server")
 def url(client):
     return os.environ["TEMPLATE_URL"].rpartition("/")[0] + "/" + client.info.dbname
 """
+_CONTAINER = """
+import os, uuid
+from pathlib import Path
+import psycopg, pytest
+from testcontainers.postgres import PostgresContainer
+
+@pytest.fixture(scope="session")
+def server():
+    with PostgresContainer(os.environ["AEGIS_BENCH_IMAGE"], username="aegis", driver=None) as container:
+        yield container.get_connection_url()
+
+@pytest.fixture
+def url(server):
+    name = f"t_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    made = server.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(made) as conn:
+        conn.execute(Path("schema.sql").read_text())
+    yield made
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+"""
 
 
 def measure(project: Project, rounds: int) -> dict[str, dict[str, Samples]]:
     """Whole runs, and from the same runs the medians of what a test waits for before it begins."""
-    url = run(project.invoke("db.clone")).strip()
-    contenders = dict(_contenders(project, url))
+    _add_volatile(project)
+    contenders = dict(_contenders(project))
     waited: dict[str, Samples] = {name: Samples() for name in contenders}
     whole: dict[str, Samples] = {name: Samples() for name in contenders}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            found = compare(WHOLE, (contender,), 1)[name]
-            whole[name].wall += found.wall
-            whole[name].cpu += found.cpu
-            whole[name].peak = max(whole[name].peak, found.peak)
-            seen = json.loads((contender.commands[0].cwd / _WAITED).read_text())
-            waited[name].wall.append(statistics.median(seen))
-            waited[name].cpu.append(0.0)
+    try:
+        for _ in range(rounds):
+            for name, contender in contenders.items():
+                found = compare(WHOLE, (contender,), 1)[name]
+                whole[name].wall += found.wall
+                whole[name].cpu += found.cpu
+                whole[name].peak = max(whole[name].peak, found.peak)
+                seen = json.loads((contender.commands[0].cwd / _WAITED).read_text())
+                waited[name].wall.append(statistics.median(seen))
+                waited[name].cpu.append(0.0)
+    finally:
+        run(project.invoke("db.down", "--volumes", "--yes", "--target", VOLATILE))
     return {WHOLE: whole, SEEN: waited}
 
 
-def _contenders(project: Project, url: str) -> Iterator[tuple[str, Contender]]:
-    yield OURS, Contender(OURS, (_pytest(project, "ours", _OURS, url, "-p", "no:pytest_postgresql"),))
-    words = ("-p", "no:aegisdb", "-p", "no:pytest_postgresql")
-    yield HAND, Contender(HAND, (_pytest(project, "hand", _HAND, url, *words),))
-    if find_spec("pytest_postgresql"):
-        command = _pytest(project, "other", _OTHER, url, "-p", "no:aegisdb")
-        dump = run(project.pg_dump(url.rpartition("/")[2], "--no-owner", "--inserts"))
-        kept = (line for line in dump.splitlines() if not line.startswith("\\"))  # psql's own commands
-        (command.cwd / "schema.sql").write_text("\n".join(kept))
-        yield OTHER, Contender(OTHER, (command,))
+def _add_volatile(project: Project) -> None:
+    path = project.root / "services.yaml"
+    document = json.loads(path.read_text())
+    document["targets"][VOLATILE] = {"server": "embedded", "volatile": True}
+    path.write_text(json.dumps(document))
 
 
-def _pytest(project: Project, name: str, fixture: str, url: str, *words: str) -> Command:
-    folder: Path = project.root / "tests" / name
-    folder.mkdir(parents=True, exist_ok=True)
+def _contenders(project: Project) -> Iterator[tuple[str, Contender]]:
+    url = run(project.invoke("db.clone")).strip()
+    dump = run(project.pg_dump(url.rpartition("/")[2], "--no-owner", "--inserts"))
+    kept = (line for line in dump.splitlines() if not line.startswith("\\"))  # psql's own commands
+    schema = "\n".join(kept)
+    run(project.invoke("db.up", "--target", VOLATILE))
+    volatile = run(project.invoke("db.clone", "--target", VOLATILE)).strip()
+    other = ("-p", "no:pytest_postgresql")
+    for on, there, words in (("", url, ()), (_ON_IT, volatile, ("--aegis-target", VOLATILE))):
+        yield _contender(project, OURS + on, _OURS, there, *other, *words)
+        yield _contender(project, HAND + on, _HAND, there, "-p", "no:aegisdb", *other)
+        if find_spec("pytest_postgresql"):
+            yield _contender(project, OTHER + on, _OTHER, there, "-p", "no:aegisdb", schema=schema)
+    if find_spec("testcontainers") and os.environ.get(_IMAGE):
+        yield _contender(project, CONTAINER, _CONTAINER, url, "-p", "no:aegisdb", *other, schema=schema)
+
+
+def _contender(
+    project: Project, name: str, fixture: str, url: str, *words: str, schema: str = ""
+) -> tuple[str, Contender]:
+    folder: Path = project.root / "tests" / re.sub(r"\W+", "_", name)
+    folder.mkdir(parents=True)
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "conftest.py").write_text(fixture + _COLLECT)
     (folder / "test_it.py").write_text(_BODY.format(tests=TESTS))
+    (folder / "schema.sql").write_text(schema)
     argv = (sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *words)
-    return Command(argv, folder, project.environment(TEMPLATE_URL=url))
+    environment = project.environment(TEMPLATE_URL=url)
+    if image := os.environ.get(_IMAGE):
+        # its reaper of left containers is an image of its own
+        environment |= {_IMAGE: image, "TESTCONTAINERS_RYUK_DISABLED": "true"}
+    return name, Contender(name, (Command(argv, folder, environment),))

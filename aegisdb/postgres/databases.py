@@ -24,8 +24,12 @@ MAINTENANCE = "postgres"
 _POLL = 0.005  # seconds: a backend needs a few milliseconds to end
 _SETTLED = 0.2  # seconds
 _STRATEGY_SINCE = 150000
-# WAL_LOG writes every page twice but needs no checkpoint: faster up to some ten MB, see docs/db.md
-_STRATEGY = "SELECT CASE WHEN pg_database_size(%s) < 134217728 THEN 'wal_log' ELSE 'file_copy' END AS strategy"
+# WAL_LOG writes every page twice but needs no checkpoint, which takes long where it waits for the disk: faster up to
+# some ten MB, see docs/db.md
+_STRATEGY = (
+    "SELECT CASE WHEN current_setting('fsync')::bool AND pg_database_size(%s) < 134217728"
+    " THEN 'wal_log' ELSE 'file_copy' END AS strategy"
+)
 _STANDING = """
     SELECT d.datname, d.oid::bigint, shobj_description(d.oid, 'pg_database'),
            (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.pid <> pg_backend_pid()

@@ -41,6 +41,7 @@ _SETTINGS = {
     "client_connection_check_interval": "1s" if sys.platform == "linux" else "0",
     "log_line_prefix": "'%m [%p] %q%u@%d %a '",
 }
+_VOLATILE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Cluster:
     path: Path
     binaries: Binaries
     account: Account
+    volatile: bool = False
+    """A crash of the machine may cost it."""
 
     @property
     def exists(self) -> bool:
@@ -69,7 +72,8 @@ class Cluster:
         try:
             self._initdb(work, login)
             with (work / "data" / "postgresql.conf").open("a") as conf:
-                conf.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())
+                settings = _SETTINGS | (_VOLATILE if self.volatile else {})
+                conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
             (work / "data").rename(self.path)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -79,7 +83,9 @@ class Cluster:
         spread(self.path / "base")
 
     def flush(self) -> None:
-        """Write the files that initdb made to the disk; safe beside a running server."""
+        """Write the files that initdb made to the disk where they have to last; safe beside a running server."""
+        if self.volatile:
+            return
         run(self.command("initdb", "--sync-only", "-D", str(self.path)), timeout=_FLUSHING, check=True)
 
     def sweep(self) -> None:

@@ -9,15 +9,14 @@ directory named by its major version, `log`,
 
 from __future__ import annotations
 
-import errno
-import shlex
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from aegisdb.errors import BadInput, LoginRefused, NotRunning, Unreachable
+from aegisdb.errors import BadInput, LoginRefused, NotRunning
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event, silent, under_way
 from aegisdb.servers import ports, postmaster, wheels
@@ -27,11 +26,13 @@ from aegisdb.servers.checkouts import place_of
 from aegisdb.servers.cluster import Cluster
 from aegisdb.servers.daemon import Daemon
 from aegisdb.servers.drawn_password import draw, require_password
+from aegisdb.servers.memory import make_memory_directory, memory_directory
 from aegisdb.servers.server import Proof
-from aegisdb.servers.state import exclusive, make_directories, read_state
+from aegisdb.servers.state import exclusive, make_directories, permission_named, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from aegisdb.postgres.client import Client
@@ -62,6 +63,9 @@ class Spec(Protocol):
 
     @property
     def per(self) -> Per: ...  # noqa: D102
+
+    @property
+    def volatile(self) -> bool: ...  # noqa: D102
 
 
 class EmbeddedServer:
@@ -129,6 +133,8 @@ class EmbeddedServer:
                 self._daemon.clear_stale_pid()
                 self._cluster.destroy()
                 done = True
+            if destroy and self._memory:
+                shutil.rmtree(self._memory, ignore_errors=True)
             return done
 
     def has_data(self) -> bool:
@@ -202,8 +208,12 @@ class EmbeddedServer:
 
     @cached_property
     def _cluster(self) -> Cluster:
-        data = self._home / str(self._binaries.major)
-        return Cluster(data, self._binaries, account_for(self.checkouts.root, data))
+        data = (self._memory or self._home) / str(self._binaries.major)
+        return Cluster(data, self._binaries, account_for(self.checkouts.root, data), self._spec.volatile)
+
+    @cached_property
+    def _memory(self) -> Path | None:
+        return memory_directory(self._home, project_owner(self.checkouts.root)) if self._spec.volatile else None
 
     @property
     def _login(self) -> Address:
@@ -227,20 +237,8 @@ class EmbeddedServer:
             with exclusive(self._home / "lock", owner, wait=_LOCK_WAIT, listen=listen):
                 yield
 
-    @contextmanager
-    def _permission_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
-                raise
-            raise Unreachable(
-                f"no permission for {error.filename}: {error.strerror}",
-                hint="if another user made it, stop it as that user, then: "
-                f"sudo chown -R $USER {shlex.quote(str(self._registry.state))}",
-                where=str(self._home),
-                code="permission",
-            ) from error
+    def _permission_named(self) -> AbstractContextManager[None]:
+        return permission_named(self._home, self._registry.state)
 
     def _require_extensions(self) -> None:
         database = self._registry.file.database
@@ -256,6 +254,8 @@ class EmbeddedServer:
             )
 
     def _launch(self, listen: Listener) -> None:
+        if self._memory:
+            make_memory_directory(self._memory, self._home, project_owner(self.checkouts.root))
         cluster = self._cluster
         cluster.sweep()
         cluster.check_version()

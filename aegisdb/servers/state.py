@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shlex
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Busy
+from aegisdb.errors import Busy, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.file_cache import Kind
 from aegisdb.progress import Event
@@ -122,3 +124,23 @@ def tail(log: Path, *, since: int = 0, lines: int = 8) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.strip().splitlines()[-lines:])
+
+
+@contextmanager
+def permission_named(home: Path, state: Path) -> Iterator[None]:
+    """Tell of a permission that lacks, and what helps.
+
+    Raises:
+        Unreachable: it lacks.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+        raise Unreachable(
+            f"no permission for {error.filename}: {error.strerror}",
+            hint=f"if another user made it, stop it as that user, then: sudo chown -R $USER {shlex.quote(str(state))}",
+            where=str(home),
+            code="permission",
+        ) from error

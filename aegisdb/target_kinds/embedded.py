@@ -35,6 +35,8 @@ class EmbeddedTarget(Target):
     """Draw the role's password into `.aegisdb/`, for its owner alone, instead of taking the one of `database`."""
     per: Literal["repository", "worktree", "user"] = "repository"
     """Checkouts that share the server: worktrees of a git repository, none but this one, or all of the user's."""
+    volatile: bool = False
+    """For tests: no `fsync`, and in memory where Linux has room, so that data may go with a crash or a reboot."""
     protected: bool = False
     """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
     gate: tuple[GateCheck, ...] | None = None

@@ -76,14 +76,15 @@ def test_every_service_its_extensions_graphs_and_indexes(
     assert left == [(database.database,)]
 
 
+@pytest.mark.parametrize("volatile", [False, True])
 def test_an_embedded_server_is_started(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, volatile: bool
 ) -> None:
     leave_only(monkeypatch)
     root = build_monorepo(
         tmp_path / "shop",
         {"shop": Svc(revisions=(Rev(id="a1", up=table("shop_items")),))},
-        extra={"targets": {"local": {"server": "embedded", "port": free_port()}}},
+        extra={"targets": {"local": {"server": "embedded", "port": free_port(), "volatile": volatile}}},
     )
     pytester.makepyfile("def test_it(aegis_db):\n    assert aegis_db.name.startswith('aegis__scratch_')\n")
     pytester.makeini(f"[pytest]\naegis_registry = {root}\n")

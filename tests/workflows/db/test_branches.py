@@ -112,6 +112,7 @@ def test_gits_hook_switches_keeps_other_hooks_and_fails_no_checkout(shop: Projec
     assert shop.invoke("service.hooks", "--install").code == 3
 
 
+_POINTS = 5
 _KILLED = """
 import os, signal, sys
 from aegisdb.postgres import psql_session, psycopg_session
@@ -130,7 +131,14 @@ for cls in (psql_session.PipedConnection, psycopg_session.DriverConnection):
 from aegisdb.workspace import open_workspace
 from aegisdb.workflows.db.branches import switch
 switch(open_workspace())
+print(int(sys.argv[1]) - left)
 """
+
+
+def killed(shop: Project, point: int) -> subprocess.CompletedProcess[str]:
+    """Switch, and die at so many questions to the server; prints how many there were where that are fewer."""
+    argv = [sys.executable, "-c", _KILLED, str(point)]
+    return subprocess.run(argv, cwd=shop.root, env=environment(shop.env), capture_output=True, text=True, check=False)
 
 
 def test_kill_at_any_question_to_the_server_loses_no_database(shop: Project) -> None:
@@ -141,13 +149,7 @@ def test_kill_at_any_question_to_the_server_loses_no_database(shop: Project) -> 
     while point < 60:
         here = git(shop.root, "branch", "--show-current")
         git(shop.root, "switch", "-q", turns[here])
-        done = subprocess.run(
-            [sys.executable, "-c", _KILLED, str(point)],
-            cwd=shop.root,
-            env=environment(shop.env),
-            capture_output=True,
-            check=False,
-        )
+        done = killed(shop, point)
         died += done.returncode == -signal.SIGKILL
         found = listed(shop)
         assert set(found) == {"main", "b"}
@@ -160,3 +162,40 @@ def test_kill_at_any_question_to_the_server_loses_no_database(shop: Project) -> 
             break
         point += 5
     assert died > 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("warm", [True, False])
+def test_kill_while_a_new_branchs_database_is_made_loses_none(shop: Project, *, warm: bool) -> None:
+    """At points of the making out of a template that is there, and of one that is built first."""
+
+    def change(name: str) -> None:
+        git(shop.root, "switch", "-q", "-c", name, "main")
+        if not warm:
+            write_revision(shop.root / "services/shop", Rev(id=name, up=f"pass  # {name}"), "a2")
+            commit(shop.root)
+
+    assert switched(shop) == ("noted", "")
+    change("whole")
+    done = killed(shop, 10**6)
+    assert done.returncode == 0, done.stderr
+    questions = int(done.stdout.split()[-1])
+    git(shop.root, "switch", "-q", "main")
+    assert switched(shop) == ("brought back", "whole")
+    known, live, died = {"main", "whole"}, shop.address.database, 0
+    for number in range(_POINTS):
+        branch = f"b{number}"
+        change(branch)
+        done = killed(shop, 1 + number * questions // _POINTS)
+        died += done.returncode == -signal.SIGKILL
+        found = listed(shop)
+        assert known <= set(found) <= known | {branch, ""}
+        assert switched(shop)[0] in {"made", "nothing"}
+        assert (set(listed(shop)), shop.text()) == (known | {branch}, "fresh")
+        known |= {branch}
+        git(shop.root, "switch", "-q", "main")
+        assert (switched(shop), shop.text()) == (("brought back", branch), "main's")
+    assert died > _POINTS // 2
+    scratch = {name for name in shop.databases() if name.startswith(f"{live}__scratch_")}
+    assert not scratch
