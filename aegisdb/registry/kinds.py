@@ -6,6 +6,7 @@ about the kind. It is loaded when a registry has one, so what it needs to run is
 
 from __future__ import annotations
 
+from dataclasses import field, fields
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
@@ -13,15 +14,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.choice import STRICT, did_you_mean
+from aegisdb.registry.values import connection_problems, seed_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from _typeshed import DataclassInstance
 
     from aegisdb.registry.document import Key
     from aegisdb.registry.problems import Problem
 
 
 GateCheck = Literal["lint", "tamper", "drift", "roundtrip", "plan"]
+
+
+def _key(*, default: Any, meaning: str) -> Any:
+    """A key that several kinds have: pydantic reads no docstring of an inherited attribute."""
+    return field(default=default, metadata={"description": meaning})
+
+
+def keys_of(kind: type[DataclassInstance]) -> list[str]:
+    """Keys of a class of the registry, its own before those that it shares with others."""
+    return sorted((item.name for item in fields(kind)), key=lambda name: name not in vars(kind)["__annotations__"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +69,20 @@ class Target(Entry):
     READS_DOTENV: ClassVar[bool] = False
     """Whether its server's own program reads `.env` too, by rules of its own."""
 
-    if TYPE_CHECKING:
-        protected: bool
-        gate: tuple[GateCheck, ...] | None
-        proof: str
+    protected: bool = _key(
+        default=False,
+        meaning="Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it.",
+    )
+    gate: tuple[GateCheck, ...] | None = _key(
+        default=None,
+        meaning="What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`;"
+        " `plan`.",
+    )
+    proof: str = _key(
+        default="",
+        meaning="Target on whose server databases for references and proofs are made; its own name allows them beside"
+        " it.",
+    )
 
     def require(self, registry: Any, name: str) -> None:
         """Refuse when a value that it needs is not set or cannot be read, before anything is contacted.
@@ -100,9 +124,15 @@ class Seed(Entry):
     """Whether it runs a Python module, for which a process may be warmed."""
     ALL_OR_NOTHING: ClassVar[bool] = False
     """Whether a failed run leaves nothing behind."""
-    if TYPE_CHECKING:
-        fills: tuple[str, ...]
-        timeout: float
+
+    fills: tuple[str, ...] = _key(default=(), meaning="Tables that hold at least one row after it.")
+    timeout: float = _key(default=120, meaning="Deadline in seconds for all of it, with the start of what it calls.")
+
+    @classmethod
+    def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
+        """A name that no table has, and a deadline that is none."""
+        yield from super().problems(key, plain)
+        yield from seed_problems(key, plain)
 
     @property
     def what(self) -> str:
@@ -130,6 +160,29 @@ class Seed(Entry):
     def run(self, run: Any) -> None:
         """Run it: `run` is a `seeds.run.SeedRun`, which says where and how long."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramSeed(Seed):
+    """A seed that is a program of the service's own, which gets the URL of the database and may read files."""
+
+    PATHS = ("inputs",)
+
+    url_env: str = _key(default="DATABASE_URL", meaning="Environment variable in which the program gets its URL.")
+    driver: str = _key(default="", meaning="SQLAlchemy driver of that URL; empty for plain postgresql://.")
+    inputs: tuple[str, ...] = _key(
+        default=(), meaning="Files the seed reads, relative to the service; part of its hash."
+    )
+
+    @classmethod
+    def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
+        """A variable or a driver that cannot be one, and what every seed can have wrong."""
+        yield from connection_problems(key, plain)
+        yield from super().problems(key, plain)
+
+    def drivers(self) -> tuple[str, ...]:
+        """The one of `driver`."""
+        return (self.driver,)
 
 
 E = TypeVar("E", bound=Entry)

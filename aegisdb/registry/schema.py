@@ -11,6 +11,7 @@ from typing import Any
 
 from aegisdb.files import replace_file
 from aegisdb.registry.key_tables import PAGE, with_tables
+from aegisdb.registry.kinds import SEEDS, TARGETS, keys_of
 from aegisdb.registry.shape import adapter
 
 OUTPUT = Path("docs") / "services.schema.json"
@@ -20,6 +21,9 @@ def schema() -> dict[str, Any]:
     """The schema, draft 2020-12, derived from the dataclasses of `types`."""
     described = adapter().json_schema(mode="validation")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "services.yaml"}
+    for kind in (*TARGETS.all().values(), *SEEDS.all().values()):
+        properties = described["$defs"][kind.__name__]["properties"]
+        described["$defs"][kind.__name__]["properties"] = {key: properties[key] for key in keys_of(kind)}
     return {**head, **_without_titles(described)}
 
 

@@ -6,13 +6,14 @@ Imported only when the draft is not cached.
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from aegisdb.registry.choice import Choice, did_you_mean
+from aegisdb.registry.kinds import keys_of
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.types import RegistryFile
 
@@ -82,7 +83,7 @@ def _kind(value: Any) -> str:
 
 
 def _known_keys(location: Key) -> list[str]:
-    return [item.name for item in fields(_type_at(location))]
+    return keys_of(_type_at(location))
 
 
 def _choice(location: Key) -> Choice:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import Seed
+from aegisdb.registry.kinds import ProgramSeed
 from aegisdb.registry.lookup import texts
 from aegisdb.registry.problems import Problem
-from aegisdb.registry.values import connection_problems, seed_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,12 +23,11 @@ _APPLICATION = r"(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpSeed(Seed):
+class HttpSeed(ProgramSeed):
     """A seed that is one HTTP request."""
 
     EXAMPLE = "http: POST URL"
     HEADING = "`seeds` with `http`"
-    PATHS = ("inputs",)
 
     http: str
     """METHOD URL, e.g. `POST http://localhost:8003/seed`."""
@@ -39,16 +37,6 @@ class HttpSeed(Seed):
     """URL that answers 200 when the service is ready."""
     remote: bool = False
     """The URL may name another host than this machine; not together with `serve`."""
-    url_env: str = "DATABASE_URL"
-    """Environment variable in which the served command gets its URL."""
-    driver: str = ""
-    """SQLAlchemy driver of that URL; empty for plain postgresql://."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    inputs: tuple[str, ...] = ()
-    """Files the seed reads, relative to the service; part of its hash."""
-    timeout: float = 120
-    """Total deadline in seconds, start of the service included."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
@@ -61,12 +49,7 @@ class HttpSeed(Seed):
         for place, text in texts(plain, "serve"):
             if not text.strip():
                 yield Problem((*key, *place), "the command is empty", "leave `serve` out when nothing is to be started")
-        yield from connection_problems(key, plain)
-        yield from seed_problems(key, plain)
-
-    def drivers(self) -> tuple[str, ...]:
-        """The one of `driver`."""
-        return (self.driver,)
+        yield from super().problems(key, plain)
 
     def code(self) -> str:
         """The application that `serve` names, as in `uvicorn shop.main:app`."""

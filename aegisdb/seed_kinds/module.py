@@ -6,10 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import Seed
+from aegisdb.registry.kinds import ProgramSeed
 from aegisdb.registry.lookup import texts
 from aegisdb.registry.problems import Problem
-from aegisdb.registry.values import connection_problems, seed_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,26 +25,15 @@ _MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModuleSeed(Seed):
+class ModuleSeed(ProgramSeed):
     """A seed that runs as `python -m MODULE` in the service's environment."""
 
     EXAMPLE = "module: package.name"
     HEADING = "`seeds` with `module`"
-    PATHS = ("inputs",)
     RUNS_PYTHON = True
 
     module: str
     """Dotted module name."""
-    url_env: str = "DATABASE_URL"
-    """Environment variable in which the seed gets its URL."""
-    driver: str = ""
-    """SQLAlchemy driver of that URL; empty for plain postgresql://."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    inputs: tuple[str, ...] = ()
-    """Files the seed reads, relative to the service; part of its hash."""
-    timeout: float = 120
-    """Total deadline in seconds."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
@@ -53,12 +41,7 @@ class ModuleSeed(Seed):
         for place, text in texts(plain, "module"):
             if not re.fullmatch(_MODULE, text):
                 yield Problem((*key, *place), "not a dotted module name", "e.g. orchestration.seed_skills")
-        yield from connection_problems(key, plain)
-        yield from seed_problems(key, plain)
-
-    def drivers(self) -> tuple[str, ...]:
-        """The one of `driver`."""
-        return (self.driver,)
+        yield from super().problems(key, plain)
 
     def code(self) -> str:
         """The module itself."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.kinds import Seed
-from aegisdb.registry.values import seed_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from aegisdb.registry.document import Key
-    from aegisdb.registry.problems import Problem
     from aegisdb.seeds.run import SeedRun
 
 
@@ -27,15 +22,6 @@ class SqlSeed(Seed):
 
     sql: str
     """The file, relative to the service."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    timeout: float = 120
-    """Total deadline in seconds."""
-
-    @classmethod
-    def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
-        """What every seed can have wrong."""
-        return seed_problems(key, plain)
 
     def run(self, run: SeedRun) -> None:
         """Run the file in one transaction; raises as `psql.run_file`."""

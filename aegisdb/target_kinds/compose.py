@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import GateCheck, Target
+from aegisdb.registry.kinds import Target
 from aegisdb.registry.lookup import texts
 from aegisdb.registry.values import NAME, NAME_HINT, match
 
@@ -35,12 +35,6 @@ class ComposeTarget(Target):
     """The service of the compose file that runs PostgreSQL."""
     flush: tuple[str, ...] = ()
     """Redis services of the compose file that a reset empties."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
-    gate: tuple[GateCheck, ...] | None = None
-    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`; `plan`."""
-    proof: str = ""
-    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.kinds import GateCheck, Target
+from aegisdb.registry.kinds import Target
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
@@ -37,12 +37,6 @@ class EmbeddedTarget(Target):
     """Checkouts that share the server: worktrees of a git repository, none but this one, or all of the user's."""
     volatile: bool = False
     """For tests: no `fsync`, and in memory where Linux has room, so that data may go with a crash or a reboot."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
-    gate: tuple[GateCheck, ...] | None = None
-    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`; `plan`."""
-    proof: str = ""
-    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     @classmethod
     def problems(cls, key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.address import Address
-from aegisdb.registry.kinds import GateCheck, Target
+from aegisdb.registry.kinds import Target
 from aegisdb.registry.types import ENV_TARGET
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ class UrlTarget(Target):
     """The same database past a pooler: all sessions of the suite go there, `url` is what `db.url` prints."""
     bindir: str | None = None
     """Directory of a psql to use first, where it does what the URL asks (TLS)."""
-    protected: bool = False
-    """Never run a destructive task here, whatever is confirmed, nor make a database of ours beside it."""
-    gate: tuple[GateCheck, ...] | None = None
-    """What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`; `plan`."""
-    proof: str = ""
-    """Target on whose server databases for references and proofs are made; its own name allows them beside it."""
 
     def require(self, registry: Registry, name: str) -> None:
         """Refuse a URL that cannot be read, or names no database; raises as `Target.require`."""

@@ -37,13 +37,10 @@ class LinesSeed(Seed):
 
     lines: str
     """The file, relative to the service."""
-    fills: tuple[str, ...] = ()
-    """Tables that hold at least one row after it."""
-    timeout: float = 5
-    """Total deadline in seconds."""
 
     @classmethod
     def problems(cls, key, plain):
+        yield from super().problems(key, plain)
         if plain["lines"].endswith(".exe"):
             yield Problem((*key, "lines"), "no text")
 
@@ -69,8 +66,6 @@ class CloudTarget(Target):
     """Kind of server."""
     region: str = "here"
     """Where it is."""
-    protected: bool = False
-    """Never run a destructive task here."""
 
     def make_server(self, registry, name):
         return f"{registry.file.project} {name} {self.region}"
@@ -122,7 +117,7 @@ def _forget(kinds: object) -> None:
 def test_a_seed_of_a_new_kind(registry: Path) -> None:
     loaded = load(registry, {})
     (seed,) = loaded.services["shop"].seeds
-    assert (seed.label, seed.timeout) == ("lines a.txt", 5)
+    assert (seed.label, seed.timeout) == ("lines a.txt", 120)
     before = seed_digest(loaded, "shop", seed)
     (registry.parent / "shop" / "a.txt").write_text("2")
     assert seed_digest(loaded, "shop", seed) != before
@@ -149,6 +144,7 @@ def test_a_target_of_a_new_kind(registry: Path) -> None:
     [
         ("lines: a.txt", "lines: b.txt", "services.shop.seeds[0].lines: no file b.txt"),
         ("lines: a.txt", "lines: a.exe", "services.shop.seeds[0].lines: no text"),
+        ("lines: a.txt", "lines: a.txt, timeout: 0", "a deadline is more than 0 seconds"),
         ("lines: a.txt", "lnies: a.txt", "a seed has one of"),
         ("server: cloud", "server: clod", "a target has"),
     ],
