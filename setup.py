@@ -2,6 +2,7 @@
 
 from setuptools import find_packages, setup
 
+TASKS = ["aegisdb.tasks", "aegisdb.tasks.migrate"]
 DOCS = ["aegisdb.docs", "aegisdb.docs.lint", "aegisdb.docs.tasks"]
 
-setup(packages=[*find_packages(include=["aegisdb", "aegisdb.*"]), "aegisdb.tasks", *DOCS])
+setup(packages=[*find_packages(include=["aegisdb", "aegisdb.*"]), *TASKS, *DOCS])

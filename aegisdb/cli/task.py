@@ -84,7 +84,7 @@ class AegisTask(Task[Any]):
     @property
     def dotted(self) -> str:
         """The name that is typed, e.g. "migrate.apply"."""
-        collection = self.__module__.rpartition(".")[2]
+        collection = self.__module__.partition("tasks.")[2].partition(".")[0] or self.__module__.rpartition(".")[2]
         name = self.name.replace("_", "-")
         return name if collection == self.name else f"{collection}.{name}"
 

@@ -16,7 +16,7 @@ from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_errors import OPENING, StepErrors
 from aegisdb.runtime.step_options import RECORDED, StepOptions
-from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built
+from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built, step_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -225,15 +225,7 @@ class Session:
         if not answer["checked"]:
             self._backend.require_rows(self.history, revision, after)
         self._rows = tuple(answer["rows"]) if answer["checked"] else after
-        done = StepDone(
-            service=self.history.service,
-            revision=revision.id,
-            message=revision.message,
-            direction=direction,
-            seconds=answer["seconds"],
-            ended_transaction=bool(answer.get("ended")),
-            observed=answer.get("observed"),
-        )
+        done = step_done(self.history.service, revision, direction, answer)
         self._options.listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
         return done
 

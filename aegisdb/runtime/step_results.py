@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from aegisdb.revisions.parse import Revision
 
 Direction = Literal["upgrade", "downgrade"]
 Steps = Sequence[Mapping[str, str | None]]
@@ -24,6 +27,19 @@ class StepDone:
     """Whether it said COMMIT or ROLLBACK by itself."""
     observed: Mapping[str, Any] | None = None
     """What it did, as the worker tells it; only where a session observes."""
+
+
+def step_done(service: str, revision: Revision, direction: Direction, answer: Mapping[str, Any]) -> StepDone:
+    """The worker's answer about one revision."""
+    return StepDone(
+        service=service,
+        revision=revision.id,
+        message=revision.message,
+        direction=direction,
+        seconds=answer["seconds"],
+        ended_transaction=bool(answer.get("ended")),
+        observed=answer.get("observed"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,7 @@
 Our own sessions go through a Unix socket where it lets this user in (servers/unix_socket.py).
 
 Everything of a target stands under `.aegisdb/servers/TARGET/` of the main worktree (servers/checkouts.py): the data
-directory named by its major version, `log`,
-`state.json` and `lock`. The server runs on between commands.
+directory named by its major version, `log`, `state.json` and `lock`. The server runs on between commands.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from aegisdb.cli.task import task
 
+from .files import lint, new, rebase  # noqa: F401  tasks of this collection
+
 if TYPE_CHECKING:
     from aegisdb.results import Result
     from aegisdb.workspace import Workspace
@@ -64,41 +66,6 @@ def roundtrip(
     from aegisdb.workflows.migrate.roundtrip import roundtrip as workflow
 
     return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data)
-
-
-@task(
-    help={
-        "allow_drop": "Write the revision although it drops a table or a column.",
-        "empty": "Write a revision without operations.",
-        "rename": "What went is what came: OLD=NEW for a table, TABLE.OLD=NEW for a column; several with commas.",
-        "discard": "Remove the file again when its own proof rejects it.",
-        "with_test": "Also write a test of it, with rows to fill in.",
-        "owns": "Add models that nobody owns to `owns` of the service in services.yaml.",
-    },
-    writes=True,
-    warm=True,
-)
-def new(  # noqa: PLR0913, PLR0917  each is a flag
-    ws: Workspace,
-    service: str,
-    message: str,
-    empty: bool = False,
-    allow_drop: bool = False,
-    rename: str = "",
-    owns: bool = False,
-    with_test: bool = False,
-    discard: bool = False,
-    dry_run: bool = False,
-) -> Result:
-    """Write the next revision of a service from its models, then prove it on a scratch database.
-
-    Example:
-        invoke migrate.new --service orchestration-engine -m "add priority to skills"
-    """
-    from aegisdb.workflows.migrate.new import NewOptions, new_revision
-
-    chosen = {"empty": empty, "allow_drop": allow_drop, "owns": owns, "with_test": with_test, "discard": discard}
-    return new_revision(ws, service, message, NewOptions(**chosen, rename=rename, dry_run=dry_run))
 
 
 @task(
@@ -269,39 +236,3 @@ def log(
     if show:
         return workflow.show(ws, show, service=service, output=output)
     return workflow.log(ws, service=service, last=last, runs=runs)
-
-
-@task(
-    help={
-        "all": "Every revision, not only the new ones.",
-        "since": "Compare with this commit or branch instead of the default branch.",
-        "report": "Also for other programs: sarif (a file) or github (annotations, on stdout).",
-        "output": "File for --report sarif; .aegisdb/lint.sarif otherwise.",
-    },
-    choices={"report": ("sarif", "github")},
-)
-def lint(
-    ws: Workspace, service: str = "", all: bool = False, since: str = "", report: str = "", output: str = ""
-) -> Result:
-    """Judge new and changed revisions by the conventions, and look for unsafe DDL.
-
-    No server is contacted, unless `--target` names one: then also for files that were changed after they were applied.
-
-    Example:
-        invoke migrate.lint --all
-    """
-    from aegisdb.workflows.migrate.lint import lint as workflow
-
-    return workflow(ws, service=service, all=all, since=since, report=report, output=output, ask_target=ws.named)
-
-
-@task()
-def rebase(ws: Workspace, service: str, dry_run: bool = False) -> Result:
-    """Re-point my unapplied revision onto the head that somebody merged first, instead of a merge revision.
-
-    Example:
-        invoke migrate.rebase --service identity --dry-run
-    """
-    from aegisdb.workflows.migrate.rebase import rebase as workflow
-
-    return workflow(ws, service, dry_run=dry_run)

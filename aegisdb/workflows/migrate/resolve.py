@@ -68,7 +68,7 @@ def resolve(
     alembic_settings(ws.registry, service)
     if applied == rolled_back:
         raise UsageError("say one of --applied and --rolled-back", hint="look at what the revision did first")
-    command = ws.command or "migrate.resolve"
+    command, decision = ws.command or "migrate.resolve", "applied" if applied else "rolled back"
     with ws.writing(command), ws.connect() as conn:
         conn.stay()  # it waits for references that are built elsewhere
         wait_for_orphans(conn)
@@ -78,7 +78,6 @@ def resolve(
         if half is None:
             return ResolveResult(service=service, now=rows)
         _require_file(history, half)
-        decision = "applied" if applied else "rolled back"
         if dry_run:
             return ResolveResult(service=service, revision=half.revision, decision=decision, now=rows, planned=True)
         if force:

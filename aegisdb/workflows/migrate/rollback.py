@@ -119,8 +119,7 @@ def _revert(
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
-        if only and {revision.id for revision in job.down} != set(only):
-            raise Busy(f"{service}: somebody else changed what is applied meanwhile", hint="run it again")
+        job.require(only)
         options = StepOptions(listen=ws.listen, command=command, strict=True, lock=lock)
         with Session(ws.registry, job.history, ws.address(), conn.identity(), options) as session:
             losses = job.losses(ws, conn, session)
@@ -128,13 +127,18 @@ def _revert(
                 planned = tuple(revision.id for revision in job.down)
                 return RollbackResult(service=service, losses=losses, not_started=planned, planned=dry_run)
             _tell(ws, losses)
-            if len(job.down) > 1:
-                from aegisdb.safety import require_disposable
-
-                require_disposable(ws, conn, verb=command, yes=yes)
+            _require_consent(ws, conn, job, command, yes=yes)
             ensure(conn)
             with run_recorded(conn, command):
                 return _run(session, job, losses, again=again)
+
+
+def _require_consent(ws: Workspace, conn: Connection, job: _Job, command: str, *, yes: bool) -> None:
+    """Let more than one revision be reverted only on a database that may be destroyed."""
+    if len(job.down) > 1:
+        from aegisdb.safety import require_disposable
+
+        require_disposable(ws, conn, verb=command, yes=yes)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,12 @@ class _Job:
     applied: tuple[str, ...]
     down: tuple[Revision, ...]
     standings: dict[str, Standing]
+
+    def require(self, only: tuple[str, ...]) -> None:
+        """Refuse when these revisions were shown, and others are to be reverted by now; without any, nothing was."""
+        if only and {revision.id for revision in self.down} != set(only):
+            service = self.history.service
+            raise Busy(f"{service}: another run changed what is applied in the meantime", hint="run it again")
 
     @classmethod
     def prepare(cls, ws: Workspace, conn: Connection, service: str, *, steps: int, to: str) -> _Job:
