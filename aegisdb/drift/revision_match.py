@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.applied.status import read_standings
 from aegisdb.building import template
 from aegisdb.building.buildable import needed_only
@@ -126,9 +125,8 @@ def _states_in_turn(
         states[at] = read(there)
         names = service_order(ws.registry, {**every, history.service: history})
         steps = sorted([*todo, (history, history.ordered())], key=lambda one: names.index(one[0].service))
-        waits = waits_of_life(ws.registry, ws.address(), [one for one, _ in steps])
         lay_ground(ws.registry, there, [one for one, _ in steps], bindir=ws.server.bindir(), listen=ws.listen)
-        with Sessions(ws.registry, address, there.identity(), UNRECORDED, waits) as sessions:
+        with Sessions(ws.registry, address, there.identity(), UNRECORDED, ws.address()) as sessions:
             for step in sessions.upgrade([one for one in steps if one[1]]):
                 if step.service == history.service:
                     at = history.after(at, step.revision, up=True)

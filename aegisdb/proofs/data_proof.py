@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.errors import AegisError, Interrupted, Unreachable
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.quoting import quote_ident
@@ -108,8 +107,7 @@ class DataProver:
             above = history.descendants(history.revisions if scope.whole else scope.prove)
             there = [revision for revision in history.ordered() if (history.service, revision.id) not in self._new]
             todo.append((history, tuple(revision for revision in there if revision.id in above)))
-        lived = waits_of_life(self._ws.registry, self._ws.address(), [h for h, _ in todo]) if len(todo) > 1 else {}
-        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps], lived)
+        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps], self._ws.address())
 
     def _session(self, stack: ExitStack, history: History, conn: Connection) -> Session:
         if history.service not in self._sessions:

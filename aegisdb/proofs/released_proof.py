@@ -65,7 +65,7 @@ class ReleasedProver:
         lay_ground(self._ws.registry, conn, histories, bindir=self._ws.server.bindir(), listen=self._ws.listen)
         applied = read_versions(conn, histories)
         todo = [(history, history.pending(applied[history.service])) for history in histories]
-        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps], {})
+        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps])
 
     def _session(self, stack: ExitStack, history: History, conn: Connection) -> Session:
         if history.service not in self._sessions:

@@ -97,7 +97,7 @@ def _taken_up(
     failed = ""
     with connect(address) as conn:
         identity = conn.identity()
-    for history, steps in in_order(ws.registry, todo, {}):
+    for history, steps in in_order(ws.registry, todo):
         with Session(ws.registry, history, address, identity, UNRECORDED) as session:
             for revision in steps:
                 if failed:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aegisdb.applied.journal_order import waits_of_life
 from aegisdb.revisions.order import service_order
 from aegisdb.runtime.upgrade import in_order
 
@@ -30,8 +29,7 @@ class Turns:
         """Make the turns of a registry, as it is and as the target's database has them in its journal."""
         every = [histories[name] for name in service_order(ws.registry, histories)]
         todo = [(history, history.ordered()) for history in every]
-        there = waits_of_life(ws.registry, ws.address(), every) if len(every) > 1 else {}
-        return cls(tuple(in_order(ws.registry, todo, there)), histories)
+        return cls(tuple(in_order(ws.registry, todo, ws.address())), histories)
 
     @cached_property
     def _in_turn(self) -> frozenset[str]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
-    from aegisdb.revisions.sequence import Waits
     from aegisdb.runtime.step_results import StepDone
 
 Steps = tuple["History", tuple["Revision", ...]]
@@ -78,8 +77,7 @@ def apply_histories(
         lay_ground(registry, conn, order, bindir=bindir, listen=options.listen)
         applied = read_versions(conn, histories.values())
     todo = [(history, _pending(history, applied[history.service], to)) for history in order]
-    waits_there = waits_of_life(registry, live, order) if live is not None and len(order) > 1 else {}
-    with Sessions(registry, address, identity, options, waits_there) as sessions, _named(sessions):
+    with Sessions(registry, address, identity, options, live) as sessions, _named(sessions):
         return tuple(sessions.upgrade([(history, steps) for history, steps in todo if steps]))
 
 
@@ -114,8 +112,11 @@ def _pending(
     return tuple(revision for revision in history.pending(applied) if revision.id in wanted)
 
 
-def in_order(registry: Registry, todo: Sequence[Steps], waits_there: Waits) -> list[Steps]:
-    """These steps, a service more than once where its revisions wait for those of others.
+def in_order(registry: Registry, todo: Sequence[Steps], live: Address | None = None) -> list[Steps]:
+    """These steps in the order in which they are to be done, whoever does them.
+
+    A service stands there more than once where its revisions wait for those of others: because their files say so, or
+    because they ran later in the database `live`.
 
     Raises:
         BadInput: revisions need each other in a circle.
@@ -123,6 +124,7 @@ def in_order(registry: Registry, todo: Sequence[Steps], waits_there: Waits) -> l
     histories = {history.service: history for history, _ in todo}
     if len(histories) < 2:  # noqa: PLR2004  two of them
         return list(todo)
+    waits_there = waits_of_life(registry, live, list(histories.values())) if live is not None else {}
     return sequence(todo, joined(waits_of_files(registry, histories), waits_there))
 
 
@@ -139,11 +141,11 @@ class Sessions:
         address: Address,
         identity: Identity,
         options: StepOptions = RECORDED,
-        waits_there: Waits | None = None,
+        live: Address | None = None,
     ) -> None:
-        """`waits_there`: what else steps wait for, besides what their files say."""
+        """`live`: the database whose order is followed, as `in_order` does."""
         self._registry = registry
-        self._waits_there = waits_there or {}
+        self._live = live
         self._address = address
         self._observe = options.observe
         self._make = partial(Session, registry, address=address, identity=identity, options=options)
@@ -167,7 +169,7 @@ class Sessions:
 
     def upgrade(self, todo: Sequence[Steps]) -> Iterator[StepDone]:
         """Do the steps, in the order that `in_order` has; each is yielded when it is committed."""
-        listed = in_order(self._registry, todo, self._waits_there)
+        listed = in_order(self._registry, todo, self._live)
         width = 1 if self._observe or len(todo) < 2 or sum(len(steps) for _, steps in todo) < _WORTH_IT else _width()  # noqa: PLR2004
         if width == 1 or listed != list(todo):
             yield from self._one_by_one(listed)

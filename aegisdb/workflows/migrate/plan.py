@@ -93,7 +93,7 @@ def _rehearsed(ws: Workspace, conn: Connection, pending: ApplyPlan, stage: _Stag
     try:
         found.extend(rehearse(ws, conn, pending.todo, version_tables, timeout=timeout or None))
     except AegisError as error:
-        steps = in_order(ws.registry, pending.todo, {})
+        steps = in_order(ws.registry, pending.todo)
         every = [f"{history.service} {revision.id}" for history, revisions in steps for revision in revisions]
         failed = next(iter(every[len(found) :]), "")
         raise error.amended(result=result(error.problems, failed)) from None
