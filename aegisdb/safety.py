@@ -233,7 +233,7 @@ def _of_server(conn: Connection, proof: Proof | None) -> list[str]:
 def _signalled(there: Reached, verb: str, against: Iterable[str]) -> Refused:
     return Refused(
         f"{verb} on {there.typed} is refused: {'; '.join(against)}",
-        hint="somebody seems to rely on this database; use another target",
+        hint="others seem to rely on this database; use another target",
         code="signal",
     )
 

@@ -75,8 +75,8 @@ def _server(ws: Workspace) -> tuple[str, Server]:
         name = ws.target if may else _embedded(ws.registry)
     if not name:
         raise Refused(
-            f"target {ws.target} gets no database of ours beside its own: nothing proves that it is a throw-away one,"
-            " and no embedded target that can be started here is there for references and proofs",
+            f"references and proofs need databases of ours: target {ws.target} is not proven to be disposable,"
+            " and no embedded target can be started here for them",
             hint="pip install 'aegisdb[embedded]' (and a target `local: {server: embedded}`), or name a target as"
             f" {_SETTING.format(target=ws.target)}",
             code="no_proof_server",

@@ -49,7 +49,7 @@ class FilesChanged(Busy):
     def __init__(self) -> None:
         super().__init__(
             "files that the database is built from were changed while it was built",
-            hint="run it again when nobody changes them; nothing changed",
+            hint="run it again once they stay the same; nothing changed",
         )
 
 

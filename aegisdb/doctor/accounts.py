@@ -34,7 +34,7 @@ def public_password(patient: Patient) -> Iterator[Finding]:
     yield Finding(
         check="public_password",
         subject=patient.ws.target,
-        what=f"whoever has an account here can log in to the server: its password stands in {registry.path.name}",
+        what=f"any account on this machine can log in to the server: its password stands in {registry.path.name}",
         evidence=(f"accounts with a shell: {', '.join(people[:_NAMED])}{more}",),
         cause=f"it listens on this machine, and role {registry.file.database.user!r} is a superuser of it",
         command=way,

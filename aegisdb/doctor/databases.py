@@ -35,7 +35,7 @@ def closed(patient: Patient) -> Iterator[Finding]:
     yield Finding(
         check="closed",
         subject=patient.name,
-        what=f"database {patient.name} lets nobody in",
+        what=f"database {patient.name} accepts no connections",
         evidence=("its setting aegisdb.closed says that a command with --disconnect closed it",),
         cause="the command died before it could open it again",
         command="invoke doctor --fix",

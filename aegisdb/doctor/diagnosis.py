@@ -120,7 +120,7 @@ def _found(check: Check, patient: Patient) -> list[Finding]:
                 subject=f"check {check.name}",
                 what=f"could not look for {check.name}: {error.message.splitlines()[0]}",
                 evidence=(error.where,) if error.where else (),
-                cause="what is told above may be the reason",
+                cause="a finding above may be the reason",
                 command=error.hint or "invoke doctor",
             )
         ]

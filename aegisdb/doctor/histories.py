@@ -87,7 +87,7 @@ def broken(patient: Patient) -> Iterator[Finding]:
             subject=service,
             what=history.message,
             evidence=tuple(f"{one.revision.id}: {one.place}" for one in gone) or tuple(filter(None, [history.where])),
-            cause=cause or "a revision file is missing, is there twice, or is no Python",
+            cause=cause or "a revision file is missing, exists twice, or is not Python",
             command=command or history.hint or f"correct {history.where}",
         )
 
@@ -157,7 +157,7 @@ def _version_rows(problem: Problem, service: str) -> Finding:
         check="version_rows",
         subject=service,
         what=problem.message,
-        evidence=("the schema is equal to what no revision builds",),
+        evidence=("no revision builds this schema",),
         cause="rows of the version table were deleted or written by hand, or restored without the rest",
         command=problem.hint,
     )

@@ -80,7 +80,7 @@ def clones(patient: Patient) -> Iterator[Finding]:
             subject=clone.name,
             what=f"database {clone.name} is kept for {clone.made_for}",
             evidence=(f"made on {clone.made[:19].replace('T', ' ')} UTC by {clone.made_by}, {clone.bytes >> 20} MB",),
-            cause="nobody has dropped it yet",
+            cause="it has not been dropped yet",
             command=f"invoke db.clone --drop {clone.name}, or invoke db.cache --drop for all of them",
             exit_code=NOTICE,
         )
@@ -107,7 +107,7 @@ def checkouts(patient: Patient) -> Iterator[Finding]:
                 subject=name,
                 what=f"database {name} is that of a checkout that is gone",
                 evidence=(f"there is no {directory}",),
-                cause="the worktree was removed, and its database stays until somebody drops it",
+                cause="the worktree was removed, and its database stays until it is dropped",
                 command="invoke db.cache --drop",
                 exit_code=NOTICE,
             )

@@ -59,7 +59,7 @@ def _no_models(patient: Patient, history: History, names: Sequence[str]) -> Find
     return Finding(
         check="no_metadata",
         subject=f"{history.service} {' '.join(names)}",
-        what=f"{history.service}: target_metadata has what is no MetaData: {', '.join(names)}",
+        what=f"{history.service}: target_metadata holds what is not MetaData: {', '.join(names)}",
         evidence=(shown(env_py, patient.ws.registry.root),),
         cause="an upgrade never looks at target_metadata; models are compared without these",
         command=how_to_fix(env_py, f"give their `.metadata` to target_metadata in {_typed(patient, env_py)}"),

@@ -22,7 +22,7 @@
     │   ├── TlsRefused           the two sides do not agree about TLS
     │   ├── CertificateRefused   one side does not trust the other's certificate
     │   ├── NoDatabase           it answers, and has no such database
-    │   └── DatabaseClosed       it answers, and the database lets nobody in
+    │   └── DatabaseClosed       it answers, and the database accepts no connections
     └── Interrupted         130 or 143
 
 An exception that is not in this tree is a bug: it keeps its traceback and exits with 70.

@@ -51,6 +51,6 @@ class DatabaseRenamed(NoDatabase):
 
 
 class DatabaseClosed(Unreachable):
-    """The server answers, and the database lets nobody in."""
+    """The server answers, and the database accepts no connections."""
 
     default_code = "closed"

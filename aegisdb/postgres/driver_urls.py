@@ -65,7 +65,7 @@ def _mode(given: dict[str, str]) -> str:
     for name in _UNSAID:
         if given.get(name):
             raise BadInput(
-                f"asyncpg has no word for ?{name}= of the database URL",
+                f"asyncpg does not know ?{name}= of the database URL",
                 hint=f"leave {name} out of the URL (a setting can be the role's own: ALTER ROLE ... SET),"
                 " or give the service `driver: psycopg`",
                 code="url",

@@ -102,7 +102,7 @@ def of_connecting(said: str, address: Address) -> AegisError:
         )
     if _CLOSED in text:
         return DatabaseClosed(
-            f"database {address.database!r} at {_place(address)} lets nobody in (ALLOW_CONNECTIONS false)",
+            f"database {address.database!r} at {_place(address)} accepts no connections (ALLOW_CONNECTIONS false)",
             hint="invoke doctor --fix, where a run that died left it so; else its owner: ALTER DATABASE"
             f" {quote_ident(address.database)} ALLOW_CONNECTIONS true",
         )

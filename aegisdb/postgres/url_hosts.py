@@ -51,5 +51,5 @@ def _number(port: str) -> int:
     if not port:
         return _DEFAULT_PORT
     if not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
-        raise BadInput("the port in the database URL is no number", hint=f"1 to {_LAST_PORT}", code="url")
+        raise BadInput("the port in the database URL is not a number", hint=f"1 to {_LAST_PORT}", code="url")
     return int(port)

@@ -89,4 +89,4 @@ def require_known(names: Iterable[str]) -> None:
             continue
         near = get_close_matches(name, _KNOWN, 1)
         hint = _FOREIGN.get(name) or (f"did you mean {near[0]}?" if near else "see libpq's parameter key words")
-        raise BadInput(f"the database URL has ?{name}=, which is no parameter of libpq's", hint=hint, code="url")
+        raise BadInput(f"the database URL has ?{name}=, which is not a parameter of libpq", hint=hint, code="url")

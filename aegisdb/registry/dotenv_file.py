@@ -85,4 +85,4 @@ def _lines(path: Path) -> Iterator[_Line]:
                     after = binding.original.string.partition("=")[2].lstrip()
                     yield _Line(binding.key, binding.value, literal=after.startswith("'"))
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path.name} is no UTF-8: {error.reason}", where=str(path), hint="save it as UTF-8") from None
+        raise BadInput(f"{path.name} is not UTF-8: {error.reason}", where=str(path), hint="save it as UTF-8") from None

@@ -73,7 +73,7 @@ def asked(home: Path, runner: tuple[str, ...] | None, fields: Sequence[str], pat
     for path, answer in found.items():
         if isinstance(answer, str):
             raise HistoryError(
-                f"{path.rpartition('/')[2]} has ids that are no literals, and it cannot be imported: {answer}",
+                f"{path.rpartition('/')[2]} has ids that are not literals, and it cannot be imported: {answer}",
                 where=path,
                 hint="write its ids and labels out, or let it be imported in the service's environment",
             )

@@ -31,7 +31,7 @@ def brought_back(history: History, rows: tuple[str, ...], sources: Mapping[str, 
     for path in files:
         if path.exists():
             raise Difference(
-                f"{history.service}: a file for {path.stem} would be written, and {path.name} is there",
+                f"{history.service}: a file for {path.stem} would be written, but {path.name} exists",
                 where=str(path),
                 hint="rename that file",
                 code="unknown_revision",

@@ -86,7 +86,7 @@ def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None
     identifier = values.get("revision")
     if not isinstance(identifier, str) or not identifier:
         raise HistoryError(
-            f"{path.name} is no revision: it assigns no text to `revision`, and Alembic stops at it",
+            f"{path.name} is not a revision: it assigns no text to `revision`, and Alembic stops at it",
             where=str(path),
             hint="move the file out of the versions directory",
         )

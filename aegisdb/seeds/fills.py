@@ -24,7 +24,7 @@ def read_name(name: str) -> str:
     found = _NAME.fullmatch(name)
     if found is None:
         raise BadInput(
-            f"`fills` has a name that is no table's: {name!r}", hint="write TABLE or SCHEMA.TABLE", code="name"
+            f"`fills` has a name that is not a table's: {name!r}", hint="write TABLE or SCHEMA.TABLE", code="name"
         )
     return ".".join(part if part.startswith('"') else quote_ident(part) for part in found.groups() if part)
 

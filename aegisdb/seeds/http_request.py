@@ -139,14 +139,14 @@ def _exchange(sock: socket.socket, endpoint: Endpoint, deadline: Deadline) -> An
         elif isinstance(event, h11.EndOfMessage):
             break
     if head is None or talk.trailing_data[0]:
-        raise h11.RemoteProtocolError("more came than its head announced")
+        raise h11.RemoteProtocolError("more came than its headers announced")
     return read_body(head.status_code, _text_headers(head), bytes(body))
 
 
 def _received(sock: socket.socket, *, begun: bool) -> bytes:
     data = sock.recv(_AT_ONCE)
     if not (data or begun):
-        raise ConnectionError("it hung up before the end of its head")
+        raise ConnectionError("it closed the connection before the end of its headers")
     return data
 
 

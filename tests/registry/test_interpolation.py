@@ -56,7 +56,7 @@ def test_what_a_line_of_dotenv_refers_to_and_is_not_set_is_named(tmp_path: Path)
 
 def test_a_dotenv_that_is_no_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"DEMO_PASSWORD=\xe4\n")
-    with pytest.raises(BadInput, match="is no UTF-8"):
+    with pytest.raises(BadInput, match="is not UTF-8"):
         read(tmp_path)
 
 

@@ -90,10 +90,13 @@ def test_the_deadline_holds_against_uvicorn(tmp_path: Path, path: str) -> None:
 
 
 BROKEN: dict[str, tuple[Script, str]] = {
-    "nothing": (list, "hung up before the end of its head"),
-    "half a status line": (lambda: [b"HTTP/1.1 20"], "hung up before the end of its head"),
-    "half a header": (lambda: [OK + b"Content-Le"], "hung up before the end of its head"),
-    "a head without its empty line": (lambda: [OK + b"X: y\r\n"], "hung up before the end of its head"),
+    "nothing": (list, "closed the connection before the end of its headers"),
+    "half a status line": (lambda: [b"HTTP/1.1 20"], "closed the connection before the end of its headers"),
+    "half a header": (lambda: [OK + b"Content-Le"], "closed the connection before the end of its headers"),
+    "a head without its empty line": (
+        lambda: [OK + b"X: y\r\n"],
+        "closed the connection before the end of its headers",
+    ),
     "another protocol": (lambda: [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"], "illegal status line"),
     "a negative length": (lambda: [OK + b"Content-Length: -5\r\n\r\n{}"], "bad Content-Length"),
     "a length that is no number": (lambda: [OK + b"Content-Length: x\r\n\r\n{}"], "bad Content-Length"),

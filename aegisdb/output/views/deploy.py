@@ -49,7 +49,7 @@ def proven(result: Any) -> Iterator[Block]:
     )
     yield table(["file", "re-runnable", "two runs#"], rows)
     if result.proven_on:
-        yield Text(f"tried on {result.proven_on}, as the target gets no database of ours", "dim")
+        yield Text(f"tried on {result.proven_on}, because no database of ours is made on the target's server", "dim")
 
 
 VIEWS = {"DeployApplyResult": apply, "DeployStatusResult": status, "DeployProveResult": proven}

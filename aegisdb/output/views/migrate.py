@@ -81,7 +81,7 @@ def rolled_back(result: Any) -> Iterator[Block]:
         )
         yield table(["would lose" if result.planned else "lost", "rows#"], rows)
     else:
-        yield Text("no table and no column goes", "dim")
+        yield Text("no table and no column is lost", "dim")
     if lines := _outcomes(result, "would be reverted" if result.planned else "not started"):
         yield _steps(lines)
 
@@ -148,7 +148,7 @@ def new(result: Any) -> Iterator[Block]:
     if result.proven:
         yield Text("up, down and up again on a scratch database: clean, and the models agree", "ok")
     elif result.problems:
-        kept = "removed again" if result.discarded else "kept, and pending: mend it, or remove it"
+        kept = "removed again" if result.discarded else "kept, and pending: fix it, or remove it"
         yield Text(f"its own proof rejects the file; it is {kept}", "bad")
     for finding in result.lint:
         yield Text(f"lint: line {finding.line}: {finding.rule}: {finding.message} → {finding.fix}", "warn")

@@ -59,7 +59,7 @@ def proven(result: Any) -> Iterator[Block]:
     )
     yield table(["service", "seed", "idempotent", "two runs#"], rows)
     if result.proven_on:
-        yield Text(f"tried on {result.proven_on}, as the target gets no database of ours", "dim")
+        yield Text(f"tried on {result.proven_on}, because no database of ours is made on the target's server", "dim")
 
 
 def _when(moment: Any) -> str:

@@ -138,7 +138,7 @@ def _lowest(history: History, head: str, theirs: str) -> Revision:
     if len(lowest) == 1 and len(lowest[0].down) < 2:  # noqa: PLR2004  two parents
         return lowest[0]
     raise Refused(
-        f"{history.service}: what leads to {head} is no single line of revisions, so there is no one file to re-point",
+        f"{history.service}: what leads to {head} is not a single line of revisions, so no file can be re-pointed",
         where=", ".join(f"{r.path}:{r.line}" for r in lowest),
         hint="change down_revision by hand",
         code="whose_head",

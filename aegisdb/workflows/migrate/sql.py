@@ -96,7 +96,7 @@ def _require_whole(ws: Workspace, history: History, applied: tuple[str, ...]) ->
         return
     stamp = ws.registry.services[history.service].stamp
     raise Failed(
-        f"{history.service} begins with {base if isinstance(base, str) else ', '.join(base)}, which no script has",
+        f"{history.service} begins with {base if isinstance(base, str) else ', '.join(base)}, which no script contains",
         hint=f"run that first, then the script of --from {stamp}" if stamp else "invoke migrate.apply",
         code="unrendered",
     )

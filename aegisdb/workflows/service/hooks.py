@@ -65,7 +65,7 @@ def hooks(ws: Workspace, *, install: bool = False, remove: bool = False) -> Hook
     first, _, rest = others.partition("\n")
     if install and others.strip() and not _SHELL.fullmatch(first):
         raise Refused(
-            f"{path} is no shell script, so nothing can be added to it",
+            f"{path} is not a shell script, so nothing can be added to it",
             hint="let it run `invoke db.switch` itself when its third argument is 1",
             code="hook",
         )

@@ -110,5 +110,5 @@ def test_what_a_base_file_makes_is_in_no_script(database: Address, tmp_path: Pat
     for words in ([], ["--from", "base"]):
         ran = invoke("migrate.sql", "--service", "a", *words, cwd=root)
         assert ran.code == 1
-        assert "a begins with made.sql, which no script has" in ran.last
+        assert "a begins with made.sql, which no script contains" in ran.last
     assert invoke("migrate.sql", "--service", "a", "--from", "a1", cwd=root).code == 0
