@@ -19,7 +19,7 @@ RULE = "broken-history"
         ((Rev(id="s1", parent="gone"),), "no file has that revision"),
         ((Rev(id="s1", parent="s2"), Rev(id="s2", parent="s1")), "in a circle"),
         ((Rev(id="s1", up="def"),), "does not compile"),
-        ((Rev(id="s1", head="revision = 1"),), "is no revision"),
+        ((Rev(id="s1", head="revision = 1"),), "is not a revision"),
     ],
 )
 def test_a_history_that_cannot_be_read(tmp_path: Path, revisions: tuple[Rev, ...], word: str) -> None:

@@ -79,7 +79,7 @@ def test_the_digest_is_the_same_on_every_python() -> None:
     ("text", "says"),
     [
         ("def upgrade(:\n", "does not compile"),
-        ("x = 1\n", "is no revision"),
+        ("x = 1\n", "is not a revision"),
         ('revision = "a"\ndown_revision = make()\n', "`down_revision` in a1.py is not a literal"),
         ('revision = "a"\x00', "a1.py"),
     ],
