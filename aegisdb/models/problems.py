@@ -78,6 +78,6 @@ def words(change: Change) -> str:
     if change.kind == "added":
         return f"{change.object} is in the models and in no revision: {change.after}"
     if change.kind == "removed":
-        return f"{change.object} is made by revisions and in no model: {change.before}"
+        return f"{change.object} is made by revisions and in no model: {change.before}".removesuffix(": ")
     gone, come = change.sides()
     return f"{change.object}: the revisions make it {gone}, the models {come}"

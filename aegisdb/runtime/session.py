@@ -180,7 +180,10 @@ class Session:
         `reading` they are run in there, and all of it is taken back; an error may be that this is not possible.
         """
         given = {kind: [*names] for kind, names in owned.items()}
-        return models_built(self._ask({"op": "models", "owned": given, "reading": reading}))
+        request: dict[str, Any] = {"op": "models", "owned": given, "reading": reading}
+        while left := (answer := self._ask(request)).get("left"):
+            request["drop"] = left
+        return models_built(answer)
 
     def empty(self, message: str, *, head: str = "head") -> Path:
         """Write an empty revision; the database is not contacted."""

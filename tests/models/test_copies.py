@@ -115,3 +115,23 @@ class Kind(Base):
     }
     root = build_monorepo(tmp_path, services, url=database.url())
     assert_both_ways_are_one(root)
+
+
+WIDE = """
+for n in range({first}, {first} + 60):
+    op.execute(f"CREATE TABLE wide_{n} (id int) PARTITION BY RANGE (id)")  # no file of its own, and locks as any other
+    op.execute(f"DO $$ BEGIN FOR i IN 1..90 LOOP CREATE INDEX ON wide_{n} (id); END LOOP; END $$")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_more_tables_than_one_transaction_has_locks_for(tmp_path: Path, database: Address) -> None:
+    """Dropping these locks 27,000 objects and more; this server has room for some 13,000."""
+    revisions = tuple(Rev(id=f"w{n}", up=WIDE.replace("{first}", str(60 * n))) for n in range(5))
+    build_monorepo(tmp_path, {"wide": Svc(revisions=revisions)}, url=database.url())
+    ws = open_workspace(cwd=tmp_path)
+    found = compare_models(ws, [*good_histories(ws.registry).values()])["wide"]
+    assert not isinstance(found, AegisError), found.message
+    assert found.not_built == {}
+    assert sum(change.object.startswith("table ") for change in found.changes) == 300

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _Named = tuple[str, str]
 """Schema and name."""
+_AT_ONCE = 100
+"""Tables that one transaction drops: each, its indexes and its types are locked to its end, and PostgreSQL's defaults
+have room for 6,400 locks."""
 
 
 class ModelBuild:
@@ -31,23 +34,26 @@ class ModelBuild:
 
     def __init__(self, connection: Any, filter_: Filter, request: Message) -> None:
         self._connection = connection
+        self._reading = bool(request["reading"])
         self._filter = filter_
         self._owned = {kind: {tuple(name) for name in names} for kind, names in request["owned"].items()}
         self._translated = connection.get_execution_options().get("schema_translate_map") or {}
         self._quote = connection.dialect.identifier_preparer.quote_identifier
         self._all = [table for metadata in filter_.collection for table in metadata.tables.values()]
         self._wanted = [table for table in self._all if filter_.wants(table)]
+        self._to_drop = [*request["drop"]] if "drop" in request else [*self._tables_to_drop()]
 
     def run(self) -> Message:
-        """Build; answer with what the models declare, what they leave open, and what could not be built."""
-        for kind, names in (
-            ("TABLE", [*self._tables_to_drop()]),
-            ("TYPE", [*self._declared(self._types(), "types")]),
-            ("SEQUENCE", [*self._declared(self._sequences(), "sequences")]),
-        ):
-            if names:
-                listed = ", ".join(f"{self._quote(schema)}.{self._quote(name)}" for schema, name in names)
-                self._connection.exec_driver_sql(f"DROP {kind} IF EXISTS {listed} CASCADE".replace("%", "%%"))
+        """Build; answer with what the models declare, what they leave open, and what could not be built.
+
+        Of many tables only the first go, where that may be committed: "left" names the others, and nothing was built.
+        """
+        at_once = self._to_drop if self._reading else self._to_drop[:_AT_ONCE]
+        self._drop("TABLE", at_once)
+        if left := self._to_drop[len(at_once) :]:
+            return {"left": left}
+        self._drop("TYPE", [*self._declared(self._types(), "types")])
+        self._drop("SEQUENCE", [*self._declared(self._sequences(), "sequences")])
         failed = self._create()
         return {
             "tables": sorted(map(self._place, self._wanted)),
@@ -56,6 +62,11 @@ class ModelBuild:
             "failed": failed,
             "classes": dict(self._classes()),
         }
+
+    def _drop(self, kind: str, names: list[_Named]) -> None:
+        if names:
+            listed = ", ".join(f"{self._quote(schema)}.{self._quote(name)}" for schema, name in names)
+            self._connection.exec_driver_sql(f"DROP {kind} IF EXISTS {listed} CASCADE".replace("%", "%%"))
 
     def _place(self, item: Any) -> _Named:
         schema = self._translated.get(item.schema, item.schema)
