@@ -11,35 +11,69 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, HistoryError
 from aegisdb.file_cache import Kind
+from aegisdb.progress import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aegisdb.file_cache import KeptFile
+    from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
+    from aegisdb.runtime.forkserver import WarmProcess
     from aegisdb.workspace import Workspace
 
 Described = dict[str, Any]
 _DESCRIBED = Kind("cache/described/{name}.json")
 
 
-def describe(ws: Workspace, history: History) -> Described | AegisError:
+def describe_all(ws: Workspace, histories: Sequence[History]) -> dict[str, Described | AegisError]:
+    """What the env.py of each service says; services without a runner are asked in forks of one process."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from aegisdb.runtime.forkserver import warm_process
+
+    found = {history.service: _remembered(ws.registry, history) for history in histories}
+    unknown = [history for history in histories if found[history.service] is None]
+    without_runner = [h for h in unknown if not ws.registry.services[h.service].runner]
+    warm = warm_process(ws.registry) if len(without_runner) > 1 else None
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        asked = pool.map(lambda history: _ask(ws.registry, history, warm), unknown)
+        told = counted(ws.listen, "env.py", asked, len(unknown))
+        new = {history.service: answer for history, answer in zip(unknown, told, strict=True)}
+    return {service: new[service] if known is None else known for service, known in found.items()}
+
+
+def _remembered(registry: Registry, history: History) -> Described | None:
+    # what another environment has installed cannot be seen from here, so such a service is asked each time
+    config = _config(history)
+    if config is None or registry.services[history.service].runner:
+        return None
+    known: Described | None = _kept(registry, history, config).read_json()
+    return known
+
+
+def _ask(registry: Registry, history: History, warm: WarmProcess | None) -> Described | AegisError:
     """Run env.py once in the service's environment, without a database; an error is remembered by nobody."""
     from aegisdb.workflows.service.description import describe_history
 
-    service = ws.registry.services[history.service]
-    home, config = history.locations.home, history.locations.ini or history.locations.pyproject
+    runner, config = registry.services[history.service].runner, _config(history)
     if config is None:
         return HistoryError(f"{history.service}: no alembic.ini and no pyproject.toml to run env.py with")
-    kept = _DESCRIBED.file(ws.registry.state, _digest(home, config, history.locations.script))
-    # what another environment has installed cannot be seen from here, so such a service is asked each time
-    known: Described | None = None if service.runner else kept.read_json()
-    if known is not None:
-        return known
     try:
-        found = describe_history(home, config, tuple(service.runner or ()))
+        found = describe_history(history.locations.home, config, tuple(runner or ()), warm=None if runner else warm)
     except AegisError as error:
         return error
-    if not service.runner:
-        kept.keep_json(found)
+    if not runner:
+        _kept(registry, history, config).keep_json(found)
     return found
+
+
+def _config(history: History) -> Path | None:
+    return history.locations.ini or history.locations.pyproject
+
+
+def _kept(registry: Registry, history: History, config: Path) -> KeptFile:
+    return _DESCRIBED.file(registry.state, _digest(history.locations.home, config, history.locations.script))
 
 
 def _digest(home: Path, config: Path, script: Path) -> str:

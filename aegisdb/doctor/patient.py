@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import AegisError, Failed, HistoryError, LoginRefused, NoDatabase, TooFewSessions, Unreachable
-from aegisdb.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,14 +123,9 @@ class Patient:
     @cached_property
     def described(self) -> dict[str, dict[str, Any] | AegisError]:
         """What each service's env.py tells Alembic, from a run of it without a database."""
-        from concurrent.futures import ThreadPoolExecutor
+        from aegisdb.doctor.env_description import describe_all
 
-        from aegisdb.doctor.env_description import describe
-
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            found = pool.map(lambda history: describe(self.ws, history), self.good.values())
-            told = counted(self.ws.listen, "env.py", found, len(self.good))
-            return dict(zip(self.good, told, strict=True))
+        return describe_all(self.ws, [*self.good.values()])
 
 
 def _on_database(ws: Workspace, server: Connection | None) -> Connection:

@@ -54,14 +54,20 @@ class WarmProcess:
         """
         self._send(b"f", requests, answers, output)
 
-    def run_module(self, module: str, cwd: Path, env: Mapping[str, str], output: int) -> ForkedModule:
+    def run_module(
+        self, module: str, cwd: Path, env: Mapping[str, str], output: int, *, stdin: str = ""
+    ) -> ForkedModule:
         """Run `python -m MODULE` in a fork; raises as `fork`."""
-        order = json.dumps({"module": module, "cwd": str(cwd), "env": dict(env)}).encode() + b"\n"
+        order = json.dumps({"module": module, "cwd": str(cwd), "env": dict(env), "stdin": stdin}).encode() + b"\n"
         requests, ours = os.pipe()
         answers, theirs = os.pipe()
         with os.fdopen(requests, "rb") as read, os.fdopen(ours, "wb") as write, os.fdopen(theirs, "wb") as told:
             told_to = ForkedModule(module, answers)
-            self._send(b"m", read.fileno(), told.fileno(), output)
+            try:
+                self._send(b"m", read.fileno(), told.fileno(), output)
+            except BaseException:
+                told_to.close()
+                raise
             write.write(order)
         told_to.begin()
         return told_to
@@ -103,8 +109,12 @@ class ForkedModule:
         """
         if self._code is None:
             self._code = int(self._message(timeout).get("code", -signal.SIGKILL))
-            self._answers.close()
+            self.close()
         return self._code
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._answers.close()
 
     def stop(self, *, grace: float = 5.0) -> None:
         """SIGTERM to its group, SIGKILL after `grace` seconds."""

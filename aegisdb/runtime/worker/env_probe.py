@@ -232,11 +232,12 @@ def _driver(env_py: Path, written: str, url: str) -> str:
 
 
 def main() -> None:
-    """Answer on the real stdout; what env.py prints goes to stderr."""
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    json.dump(describe(json.load(sys.stdin)), answer)
-    answer.close()
+    """Answer on the real stdout, or in the file that is asked for; what env.py prints goes to stderr."""
+    request = json.load(sys.stdin)
+    wanted = request.get("answer")
+    with os.fdopen(os.open(wanted, os.O_WRONLY | os.O_CREAT, 0o600) if wanted else os.dup(1), "w") as answer:
+        os.dup2(2, 1)
+        json.dump(describe(request), answer)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def _enter(order: Message) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = [order["module"]]
+    if order["stdin"]:
+        sys.stdin = io.StringIO(order["stdin"])
     sys.path.insert(0, order["cwd"])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

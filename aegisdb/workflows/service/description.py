@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
-from aegisdb.errors import Failed, UsageError
+from aegisdb.errors import Failed, TimedOut, UsageError
 from aegisdb.plain_text import exception_line
 from aegisdb.runtime.worker import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from aegisdb.runtime.forkserver import WarmProcess
 
 _PROBE = HOME / "env_probe.py"
+_PROBE_MODULE = "_aegisdb_worker.env_probe"
 _DEADLINE = 120.0
 
 
@@ -46,17 +51,35 @@ def has_alembic_table(pyproject: Path) -> bool:
 
 
 def describe_history(
-    home: Path, config: Path | str, runner: tuple[str, ...], places: Sequence[str] = ()
+    home: Path,
+    config: Path | str,
+    runner: tuple[str, ...],
+    places: Sequence[str] = (),
+    warm: WarmProcess | None = None,
 ) -> dict[str, Any]:
     """What env.py tells Alembic, from a run of it without a database, in a process of its own (worker/env_probe.py).
 
-    `places` of its application get a canary each, and the one that comes back is told.
+    `places` of its application get a canary each, and the one that comes back is told. With a `warm` process it is a
+    fork of that, for a service without a runner.
 
     Raises:
         Failed: it does not run.
     """
-    from aegisdb.processes import run
+    request = _request(home, config, places)
+    failed, answer, said = _forked(warm, home, request) if warm else _started(home, runner, request)
+    if failed:
+        last = exception_line(said)
+        raise Failed(
+            f"env.py of {home.name} does not run: {last}",
+            hint=_way_to_run(last, home, runner),
+            where=_raised_at(said) or str(config),
+            code="environment",
+        )
+    found: dict[str, Any] = json.loads(answer)
+    return found
 
+
+def _request(home: Path, config: Path | str, places: Sequence[str]) -> dict[str, Any]:
     request: dict[str, Any] = {"home": str(home), "places": list(places)}
     if isinstance(config, str):
         request["script_location"] = config
@@ -68,19 +91,33 @@ def describe_history(
         request["script_location"] = str(config.parent)
     elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
         request["toml_file"] = str(home / "pyproject.toml")
+    return request
+
+
+def _started(home: Path, runner: tuple[str, ...], request: dict[str, Any]) -> tuple[int, str, str]:
+    """Exit code, answer, and what env.py printed."""
+    from aegisdb.processes import run
+
     argv = [*runners.python(runner, home), str(_PROBE)]
     environment = runners.environment(runner, home)
     done = run(argv, cwd=home, env=environment, stdin=json.dumps(request), timeout=_DEADLINE)
-    if done.returncode:
-        last = exception_line(done.stderr)
-        raise Failed(
-            f"env.py of {home.name} does not run: {last}",
-            hint=_way_to_run(last, home, runner),
-            where=_raised_at(done.stderr) or str(config),
-            code="environment",
-        )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return done.returncode, done.stdout, done.stderr
+
+
+def _forked(warm: WarmProcess, home: Path, request: dict[str, Any]) -> tuple[int, str, str]:
+    """As `_started`, without a start of Python."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer"
+        stdin = json.dumps({**request, "answer": str(answer)})
+        child = warm.run_module(_PROBE_MODULE, home, runners.environment(None, home), output.fileno(), stdin=stdin)
+        try:
+            code = child.wait(_DEADLINE)
+        except subprocess.TimeoutExpired:
+            raise TimedOut(f"env.py of {home.name} did not end within {_DEADLINE:g} s and was stopped") from None
+        finally:
+            child.stop()
+        output.seek(0)
+        return code, "" if code else answer.read_text("utf-8"), output.read().decode(errors="replace")
 
 
 def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
