@@ -35,3 +35,12 @@ def test_every_test_that_a_row_names_exists() -> None:
     listed = {name for tests in named().values() for name in tests}
     missing = [name for name in listed if name.partition("::")[2] not in functions_of(name.partition("::")[0])]
     assert missing == []
+
+
+def test_ci_runs_all_of_it_with_the_rounds_of_ci() -> None:
+    """Damages, pairs and servers: .ci/run leaves no test of the suite out, and says that it is CI."""
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    suite = re.findall(r"^CI=1 timeout .*quick_start 2", script, re.MULTILINE)
+    assert len(suite) == 1
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "&& .venv/bin/pytest -q -n 2\n" in readme
