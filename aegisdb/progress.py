@@ -14,7 +14,7 @@ from aegisdb.fast_dataclass import dataclass
 
 T = TypeVar("T")
 
-_OFTEN = 10.0
+OFTEN = 10.0
 """Seconds between two lines of something that takes long."""
 
 
@@ -52,7 +52,7 @@ def counted(listen: Listener, step: str, results: Iterable[T], total: int) -> It
     for done, result in enumerate(results, start=1):
         yield result
         now = time.monotonic()
-        if now - told >= _OFTEN and done < total:
+        if now - told >= OFTEN and done < total:
             told = now
             listen(Event(step=step, subject=f"{done} of {total} services", seconds=now - began))
 

@@ -37,6 +37,7 @@ LAYERS = (
     "aegisdb.seed_kinds",
     "aegisdb.seeds",
     "aegisdb.runtime",
+    "aegisdb.backfills",
     "aegisdb.runtime.worker",
     "aegisdb.runtime.worker.fast",
     "aegisdb.applied",

@@ -11,7 +11,7 @@ from aegisdb.applied.version_faults import Last, misplaced
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Dirty, HistoryError, Problem
 from aegisdb.revisions.history import Everything
-from aegisdb.revisions.parse import is_repeatable
+from aegisdb.revisions.repeatable import goes_on, is_repeatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,6 +111,8 @@ def _half_standing(history: History, rows: tuple[str, ...], pending: Sequence[Re
     again = next((one for one in pending if one.id == died.revision and died.action == "upgrade"), None)
     if again is None or not is_repeatable(again):
         return Standing(history.service, history, rows, pending, "half-applied", problem)
+    if goes_on(again):  # no object is half-way, and its backfill knows which rows are done: nothing to decide
+        return Standing(history.service, history, rows, pending, "pending", repeatable=again.id)
     hint = f"it is repeatable: invoke migrate.apply --service {history.service} runs it again"
     problem = replace(problem, hint=hint)
     return Standing(history.service, history, rows, pending, "half-applied", problem, repeatable=again.id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aegisdb.lint.effects import Act, acts_of_sql
 from aegisdb.lint.literals import UNKNOWN, Env, elements, texts, values
 from aegisdb.lint.statements import Statement, statements
+from aegisdb.revisions.repeatable import is_backfill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,7 +131,9 @@ class _Walk:
 
     def _expression(self, node: ast.AST, env: Env, *, autocommit: bool) -> Iterator[Step]:
         for call in (part for part in walk(node) if isinstance(part, ast.Call)):
-            if isinstance(call.func, ast.Name) and call.func.id in self._functions:
+            if is_backfill(call):
+                yield from _backfills(call, env)
+            elif isinstance(call.func, ast.Name) and call.func.id in self._functions:
                 yield from self.function(call.func.id, self._arguments(call, env), autocommit=autocommit)
             elif isinstance(call.func, ast.Attribute):
                 yield from _steps_of(call, call.func.attr, env, autocommit=autocommit)
@@ -167,6 +170,13 @@ def _steps_of(call: ast.Call, name: str, env: Env, *, autocommit: bool) -> Itera
     elif name in _EXECUTE and call.args:
         for sql in texts(call.args[0], env):
             yield Step(call, name, autocommit, acts_of_sql(sql), sql)
+
+
+def _backfills(call: ast.Call, env: Env) -> Iterator[Step]:
+    """`aegisdb.backfill` writes rows of its table, outside of the revision's transaction."""
+    named = next((keyword.value for keyword in call.keywords if keyword.arg == "table"), _argument(call, 0))
+    for table in texts(named, env) or (UNKNOWN,):
+        yield Step(call, "backfill", autocommit=True, acts=(Act(verb="write", kind="rows", name=table, table=table),))
 
 
 def _acts_of_operation(call: ast.Call, name: str, env: Env) -> Iterator[Act]:

@@ -71,8 +71,33 @@ CREATE TABLE IF NOT EXISTS aegisdb.marker (
 );
 """
 
+BACKFILLS = "aegisdb.backfills"
+BACKFILLS_SQL = """
+CREATE SCHEMA IF NOT EXISTS aegisdb;
+CREATE TABLE IF NOT EXISTS aegisdb.backfills (
+    version_schema text NOT NULL,
+    version_table  text NOT NULL,
+    revision       text NOT NULL,
+    digest         text NOT NULL,
+    relation       text NOT NULL,
+    key            text,
+    walked         bigint NOT NULL DEFAULT 0,
+    total          bigint NOT NULL DEFAULT 0,
+    changed        bigint NOT NULL DEFAULT 0,
+    seconds        double precision NOT NULL DEFAULT 0,
+    run            text NOT NULL,
+    backend_pid    integer DEFAULT pg_backend_pid(),
+    backend_start  timestamptz,
+    started        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    moved          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished       timestamptz,
+    landed         text,
+    PRIMARY KEY (version_schema, version_table, revision, digest)
+) WITH (fillfactor = 50)
+"""
+"""Made by the first backfill, which may be one of plain Alembic in a database that knows nothing else of ours."""
 _LAST_TABLE = "aegisdb.marker"
-_SETUP_KEY = 0x6165676973  # "aegis"
+SETUP_KEY = 0x6165676973  # "aegis"
 
 
 @dataclass(frozen=True)
@@ -103,7 +128,7 @@ def ensure(conn: Connection) -> None:
     if exists(conn):
         return
     with conn.transaction():
-        conn.value("SELECT pg_advisory_xact_lock(%s)::text", (_SETUP_KEY,))
+        conn.value("SELECT pg_advisory_xact_lock(%s)::text", (SETUP_KEY,))
         conn.execute(SIDE_SCHEMA_SQL)
 
 

@@ -108,15 +108,6 @@ def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None
     )
 
 
-def is_repeatable(revision: Revision) -> bool:
-    """Whether the file says that its upgrade may be run again after it died half-way: `repeatable = True`."""
-    try:
-        literals = Literals(_parse(revision.source, revision.path))
-        return literals.has("repeatable") and literals.value("repeatable") is True
-    except (HistoryError, NotWritten, OSError):
-        return False
-
-
 def _parse(source: bytes | str, path: Path) -> ast.Module:
     try:
         return ast.parse(source, filename=str(path))

@@ -124,11 +124,11 @@ class Backend:
         if not journal:
             return
         from aegisdb.postgres.side_schema import in_flight_rows
-        from aegisdb.revisions.parse import is_repeatable
+        from aegisdb.revisions.repeatable import goes_on, is_repeatable
 
         with self._connect() as conn:
             left = [row for row in in_flight_rows(conn) if row.service == history.service and not _lives(conn, row)]
-        if left:
+        if left and not (left[0].action == "upgrade" and goes_on(revision)):
             again = left[0].action == "upgrade" and is_repeatable(revision)
             decide = f"invoke migrate.resolve --service {history.service} --applied or --rolled-back"
             raise Dirty(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, Failed
+from aegisdb.progress import silent
+from aegisdb.runtime.news import News
 from aegisdb.runtime.worker import HOME
 
 if TYPE_CHECKING:
@@ -37,13 +39,10 @@ class WorkerTimeout(AegisError):
 class Worker:
     """Two pipes and a process; what env.py prints goes to an unnamed temporary file."""
 
-    def __init__(
-        self, home: Path, runner: tuple[str, ...] | None, left_out: Callable[[list[str]], None] = list.clear
-    ) -> None:
+    def __init__(self, home: Path, runner: tuple[str, ...] | None, news: News | None = None) -> None:
         self.backend_pid = 0
         """Server process of env.py's connection, once it is known."""
-        self._left_out = left_out
-        """Is told what env.py gives as metadata and is none."""
+        self._news = news or News("", silent)
         self._pid = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
@@ -103,8 +102,13 @@ class Worker:
             elif message.get("event") == "connected":
                 self.backend_pid = message["backend_pid"]
             elif message.get("event") == "left out":
-                self._left_out(message["names"])
+                self._news.left_out(message["names"])
+            elif message.get("event") == "backfill":
+                self._news.backfill(message["text"])
+                if meanwhile is not None:  # nobody is silent for a second
+                    meanwhile()
             else:
+                self._news.over()
                 return message
 
     def _line(self, deadline: float | None, meanwhile: Callable[[], None] | None) -> dict[str, Any]:

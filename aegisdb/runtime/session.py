@@ -13,6 +13,7 @@ from aegisdb.progress import Event
 from aegisdb.runtime.backend import Backend
 from aegisdb.runtime.failures import LockTimeout, given_up
 from aegisdb.runtime.handshake import opening
+from aegisdb.runtime.news import News
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_errors import OPENING, StepErrors
 from aegisdb.runtime.step_options import RECORDED, StepOptions
@@ -52,6 +53,7 @@ class Session:
         self.history = history
         self._registry = registry
         self._options = options
+        self._news = News(history.service, options.listen)
         # loading Alembic and the models is no revision's fault, yet must not hang for ever either
         self._patience = None if options.timeout is None else max(options.timeout, _LOADING)
         self._runner = registry.services[history.service].runner
@@ -75,7 +77,7 @@ class Session:
     def start(self, *, ahead: bool = False) -> None:
         """Start the worker without waiting for it; `ahead` lets it run env.py and read the version table already."""
         if self._worker is None:
-            self._worker = Worker(self.history.locations.home, self._runner, self._tell_left_out)
+            self._worker = Worker(self.history.locations.home, self._runner, self._news)
             self._opened = self._ahead = False
             with suppress(WorkerEnded):  # waiting for its answer will say why it ended
                 self._worker.send(self._opening)
@@ -270,10 +272,6 @@ class Session:
             return self._options.timeout
         first = request is _CURRENT  # what env.py is run for first
         return self._patience or (OPENING if first else None)
-
-    def _tell_left_out(self, names: list[str]) -> None:
-        note = f"of target_metadata, which is no MetaData: {', '.join(names)}"
-        self._options.listen(Event(step="will leave out", subject=self.history.service, note=note))
 
     def _look_at(self, address: Address, *, online: bool = True) -> None:
         """Look at this database when something goes wrong."""

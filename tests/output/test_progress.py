@@ -44,7 +44,7 @@ def test_a_log_is_told_of_a_step_that_takes_long(monkeypatch: pytest.MonkeyPatch
 
 
 def test_services_are_counted_while_they_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_OFTEN", 0.0)
+    monkeypatch.setattr(progress, "OFTEN", 0.0)
     events: list[Event] = []
     assert list(progress.counted(events.append, "env.py", iter("abc"), 3)) == ["a", "b", "c"]
     assert [(event.step, event.subject) for event in events] == [

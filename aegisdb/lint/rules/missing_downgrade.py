@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.lint.rule import Rule
 from aegisdb.revisions.downgrades import does_nothing, downgrade_of
+from aegisdb.revisions.repeatable import only_backfills
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,8 @@ def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
     if file.revision.one_way or up is None or does_nothing(up) or context.registry.services[file.service].one_way:
         return
     kind, down = downgrade_of(file.tree), file.function("downgrade") or up
+    if kind == "empty" and only_backfills(file.tree):
+        return  # rows that have their values may keep them: what uses those is made by other revisions
     if kind in _SAID:
         yield down.lineno, _SAID[kind]
 

@@ -36,6 +36,9 @@ def status(result: Any) -> Iterator[Block]:
         for s in result.services
     )
     yield table(["service", "applied", "head", "pending#", "state"], rows)
+    for one in result.backfills:
+        goes = "" if one.running else ", stopped: the next apply goes on there"
+        yield Text(f"{one.service} {one.revision}: backfill of {one.text}{goes}", "ok" if one.running else "warn")
 
 
 def applied(result: Any) -> Iterator[Block]:

@@ -86,6 +86,7 @@ class GuardedEnvironment(EnvironmentContext):
         wished["on_version_apply"] = (*callbacks, self._side.stepper.applied)
         super().configure(**wished)
         context = self.get_context()
+        context.opts["aegisdb"] = self._side.stepper.suite()
         version_table.take(context, version_rows.read)
         plain_sql.take(context)
 

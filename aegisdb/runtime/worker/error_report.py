@@ -35,6 +35,8 @@ def describe(error: BaseException, *, kind: str, path: str = "") -> Message:
     }
     if isinstance(error, ModuleNotFoundError):
         answer["module"] = error.name
+    if getattr(error, "says_all", False):  # of a helper of ours that a revision calls
+        return {**answer, "message": error.message, "server_hint": error.hint}  # type: ignore[attr-defined]
     for link in _chain(error):
         if hasattr(link, "statement") and hasattr(link, "orig"):
             answer.update(_of_database(link.orig, link.statement))

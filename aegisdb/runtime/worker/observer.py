@@ -36,6 +36,7 @@ WHERE current_setting('server_version_num')::int < 180000
 """NOT NULL is a constraint since PostgreSQL 18; before, it is a property of the column."""
 _MAY_CHECK = re.compile(r"\bALTER\s+(?:FOREIGN\s+)?(?:TABLE|DOMAIN)\b", re.IGNORECASE)
 """Statements after which one looks which constraints came, and whether their table was scanned for them."""
+_BACKFILL = "/* aegisdb: backfill of "
 _ONLY_OUTSIDE = re.compile(
     r"\bCONCURRENTLY\b|^\s*(?:VACUUM|REINDEX|CLUSTER|CREATE\s+DATABASE|ALTER\s+SYSTEM)\b", re.IGNORECASE
 )
@@ -120,14 +121,7 @@ class Observer:
         self._began = time.monotonic()
 
     def _end(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _: Any, many: bool) -> None:  # noqa: FBT001  SQLAlchemy's own signature
-        self._statements.append(
-            {
-                "sql": statement.strip(),
-                "seconds": time.monotonic() - self._began,
-                "times": len(parameters) if many else 1,
-                "outside": self._outside,
-            }
-        )
+        self._note(statement.strip(), time.monotonic() - self._began, len(parameters) if many else 1)
         if _MAY_CHECK.search(statement):
             scanned = self._count(connection)
             now = set(map(tuple, statements.rows(connection, _CONSTRAINTS)))
@@ -137,6 +131,15 @@ class Observer:
         if self._in_short_transaction(statement):
             self.look(connection)
             statements.command(connection, "COMMIT")
+
+    def _note(self, sql: str, seconds: float, times: int) -> None:
+        """Add a statement; the batches of a backfill, of which there are thousands, are one."""
+        last = self._statements[-1]["sql"] if self._statements else ""
+        if sql.startswith(_BACKFILL) and last.startswith(sql.partition("*/")[0]):
+            self._statements[-1]["seconds"] += seconds
+            self._statements[-1]["times"] += times
+            return
+        self._statements.append({"sql": sql, "seconds": seconds, "times": times, "outside": self._outside})
 
     def _in_short_transaction(self, statement: str) -> bool:
         # locks of a statement outside of a transaction are gone with it, so here it gets one where it may have one

@@ -152,6 +152,14 @@ class Stepper:
         """Let it do so; empty for a row that comes or goes."""
         self._moves.append(version_rows.Move(old, new))
 
+    def suite(self) -> Message:
+        """What a helper of ours that a revision calls finds in Alembic's options: who runs it, and whom to tell."""
+        opening = self._opening
+        return {**opening["who"], "service": opening["service"], "record": opening["record"], "tell": self._tell}
+
+    def _tell(self, text: str) -> None:
+        self._channel.write({"event": "backfill", "text": text})
+
     def _refuse(self, request: Message, context: Any) -> None:
         """Keep what the revision did whole, but not as applied, and leave the row in flight: a person decides."""
         versions = version_rows.table(context)

@@ -11,6 +11,7 @@ from aegisdb.errors import Difference, Dirty, HistoryError, Problem
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.order import service_order
+from aegisdb.revisions.repeatable import goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +32,8 @@ class ServiceApplied:
     done: tuple[StepDone, ...] = ()
     failed: str = ""
     """The revision that failed or was interrupted; it was rolled back unless the error says otherwise."""
+    goes_on: bool = False
+    """Whether what failed is a backfill, of which what it committed is kept: the next apply goes on there."""
     not_started: tuple[str, ...] = ()
 
 
@@ -55,7 +58,11 @@ class Tally:
     def text(result: ApplyResult) -> str:
         """What was done, rolled back and left, in one line."""
         done = sum(len(row.done) for row in result.services)
-        failed = [f"{row.service} {row.failed} rolled back" for row in result.services if row.failed]
+        failed = [
+            f"{row.service} {row.failed} {'stopped' if row.goes_on else 'rolled back'}"
+            for row in result.services
+            if row.failed
+        ]
         left = sum(len(row.not_started) for row in result.services)
         return ", ".join([f"{done} done", *failed, f"{left} not started"])
 
@@ -66,7 +73,9 @@ class Tally:
             done = tuple(self.done.get(history.service, ()))
             left = [revision.id for revision in steps[len(done) :]]
             failed = left.pop(0) if history.service in at_work and left else ""
-            rows.append(ServiceApplied(service=history.service, done=done, failed=failed, not_started=tuple(left)))
+            kept = bool(failed) and goes_on(history.revisions[failed])
+            row = ServiceApplied(service=history.service, done=done, failed=failed, goes_on=kept)
+            rows.append(replace(row, not_started=tuple(left)))
         return ApplyResult(services=tuple(rows), planned=planned)
 
 

@@ -97,11 +97,14 @@ def begin_again(ws: Workspace, conn: Connection, service: str) -> str:
     """
     from aegisdb.drift.half_applied import settle_indexes
     from aegisdb.postgres.side_schema import in_flight_rows
+    from aegisdb.revisions.repeatable import goes_on
 
     history = read_history(ws.registry, service)
     half = next(row for row in in_flight_rows(conn) if row.service == service)
     dropped = settle_indexes(ws, conn, history, half, wanted=False)
     _decide(conn, history, half, ws.command or "migrate.apply", "to be run again")
+    if goes_on(history.revisions[half.revision]):
+        return f"{service} {half.revision} was stopped in a backfill: it goes on where it was"
     return f"{service} {half.revision} died half-way and is repeatable: run again" + "".join(f"; {s}" for s in dropped)
 
 

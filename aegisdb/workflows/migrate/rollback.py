@@ -103,7 +103,6 @@ def _revert(
     again: bool,
     only: tuple[str, ...] = (),
 ) -> RollbackResult:
-    from aegisdb.postgres.side_schema import ensure
     from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.forkserver import warm_process
     from aegisdb.runtime.runs import run_recorded
@@ -128,7 +127,7 @@ def _revert(
                 return RollbackResult(service=service, losses=losses, not_started=planned, planned=dry_run)
             _tell(ws, losses)
             _require_consent(ws, conn, job, command, yes=yes)
-            ensure(conn)
+            _make_ready(ws, conn, job)
             with run_recorded(conn, command):
                 return _run(session, job, losses, again=again)
 
@@ -139,6 +138,17 @@ def _require_consent(ws: Workspace, conn: Connection, job: _Job, command: str, *
         from aegisdb.safety import require_disposable
 
         require_disposable(ws, conn, verb=command, yes=yes)
+
+
+def _make_ready(ws: Workspace, conn: Connection, job: _Job) -> None:
+    """Let the side schema be there, and no backfill of the service be under way."""
+    from aegisdb.postgres.side_schema import ensure
+
+    ensure(conn)
+    if job.standings[job.history.service].repeatable:
+        from aegisdb.workflows.migrate.resolve import begin_again
+
+        begin_again(ws, conn, job.history.service)
 
 
 @dataclass(frozen=True)

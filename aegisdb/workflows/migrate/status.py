@@ -13,6 +13,7 @@ from aegisdb.revisions.locate import alembic_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aegisdb.applied.backfills import BackfillProgress
     from aegisdb.applied.status import Standing
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
@@ -34,6 +35,8 @@ class StatusResult(Result):
     """All services; problems are what must be decided, and with `check` also what is pending."""
 
     services: tuple[ServiceStatus, ...]
+    backfills: tuple[BackfillProgress, ...] = ()
+    """Backfills of pending revisions that have begun."""
     database: str = ""
     """Why there is nothing to read: "missing"; empty when there is a database."""
 
@@ -48,26 +51,31 @@ def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusRe
         alembic_settings(ws.registry, service)
     histories = read_histories(ws.registry)
     wanted = {name: history for name, history in histories.items() if service in ("", name)}
-    standings, missing = _look(ws, wanted)
+    standings, backfills, missing = _look(ws, wanted)
     problems = [standing.problem for standing in standings.values() if standing.problem is not None]
     problems.sort(key=lambda problem: problem.exit_code)
     if check:
         problems += [standing.behind for standing in standings.values() if standing.behind is not None]
     return StatusResult(
         services=tuple(_row(standing) for standing in standings.values()),
+        backfills=backfills,
         database="missing" if missing else "",
         problems=tuple(problems),
     )
 
 
-def _look(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> tuple[dict[str, Standing], bool]:
+def _look(
+    ws: Workspace, histories: Mapping[str, History | HistoryError]
+) -> tuple[dict[str, Standing], tuple[BackfillProgress, ...], bool]:
+    from aegisdb.applied.backfills import progress_of
     from aegisdb.applied.status import read_standings
 
     try:
         with ws.short_session() as conn, conn.looking():
-            return read_standings(conn, histories), False
+            standings = read_standings(conn, histories)
+            return standings, progress_of(conn, standings.values()), False
     except NoDatabase:
-        return read_standings(None, histories), True
+        return read_standings(None, histories), (), True
 
 
 def _row(standing: Standing) -> ServiceStatus:

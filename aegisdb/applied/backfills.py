@@ -1,0 +1,91 @@
+"""How far backfills have got, as their rows in the side schema say; only SELECT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.postgres.side_schema import BACKFILLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aegisdb.applied.status import Standing
+    from aegisdb.postgres.connection import Connection
+
+_ROWS = """
+SELECT DISTINCT ON (version_schema, version_table, revision) version_schema, version_table, revision, relation,
+    walked, total, seconds, finished IS NOT NULL,
+    EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = b.backend_pid AND a.backend_start = b.backend_start)
+FROM aegisdb.backfills b WHERE landed IS NULL
+ORDER BY version_schema, version_table, revision, moved DESC
+"""
+_MINUTE, _HOUR = 60, 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackfillProgress:
+    """A backfill of a pending revision that has begun."""
+
+    service: str
+    revision: str
+    table: str
+    percent: int
+    """Of the rows that the table had when it began; 100 only where none is left."""
+    seconds_left: float | None
+    """At the speed it had so far, with its rests; None before there is one."""
+    running: bool
+    """Whether its session is there."""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.table}: {said(self.percent, self.seconds_left if self.running else None)}"
+
+
+def progress_of(conn: Connection | None, standings: Iterable[Standing]) -> tuple[BackfillProgress, ...]:
+    """The backfills of pending revisions that have begun and are not recorded as applied."""
+    pending = [standing for standing in standings if standing.pending and standing.history is not None]
+    if conn is None or not pending or conn.value("SELECT to_regclass(%s)", (BACKFILLS,)) is None:
+        return ()
+    found = []
+    for schema, table, revision, relation, walked, total, seconds, finished, running in conn.rows(_ROWS):
+        for standing in pending:
+            if not _belongs(standing, schema, table, revision):
+                continue
+            progress = BackfillProgress(
+                service=standing.service,
+                revision=revision,
+                table=relation,
+                percent=percent(walked, total, finished=finished),
+                seconds_left=seconds_left(walked, total, seconds),
+                running=running,
+            )
+            found.append(progress)
+    return tuple(found)
+
+
+def _belongs(standing: Standing, schema: str, table: str, revision: str) -> bool:
+    history = standing.history
+    if history is None or table != history.version_table or (history.schema and schema != history.schema):
+        return False
+    return any(one.id == revision for one in standing.pending)
+
+
+def percent(walked: int, total: int, *, finished: bool = False) -> int:
+    """How much is done; never all of it before that was checked."""
+    return 100 if finished else min(99, 100 * walked // max(total, walked, 1))
+
+
+def seconds_left(walked: int, total: int, seconds: float) -> float | None:
+    """At the speed that it had so far."""
+    return max(0, total - walked) * seconds / walked if walked else None
+
+
+def said(done: int, left: float | None) -> str:
+    """As a person reads it: `43 %, 12 min left`."""
+    if left is None:
+        return f"{done} %"
+    if left < _MINUTE:
+        return f"{done} %, {left:.0f} s left"
+    return f"{done} %, {left / _MINUTE:.0f} min left" if left < _HOUR else f"{done} %, {left / _HOUR:.1f} h left"

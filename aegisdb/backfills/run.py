@@ -1,0 +1,110 @@
+"""One backfill inside a revision: out of Alembic's transaction, along the key, and back into the next transaction."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aegisdb.applied.backfills import percent, said, seconds_left
+from aegisdb.backfills.batches import Batches
+from aegisdb.backfills.keys import Table
+from aegisdb.backfills.pace import Pace
+from aegisdb.backfills.progress import Place, Recorded, Unrecorded
+from aegisdb.backfills.wanted import BackfillStopped
+from aegisdb.runtime.worker.statements import literal, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aegisdb.backfills.wanted import Wanted
+
+SUITE = "aegisdb"
+"""Where the worker of the suite leaves its own in Alembic's options: who runs it, and whom to tell."""
+_OFTEN = 10.0
+"""Seconds between two lines of plain Alembic."""
+_SETTINGS = {
+    # texts of keys are read again by another session
+    "DateStyle": "ISO, YMD", "IntervalStyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex",
+    # a batch is a range of the key, whatever the statistics say about a table in the middle of a backfill
+    "enable_seqscan": "off",
+}  # fmt: skip
+
+
+def run(context: Any, wanted: Wanted) -> None:
+    """Do it; the transaction that the revision had before is committed, and it has another one afterwards."""
+    if context._in_external_transaction:  # noqa: SLF001  Alembic has no public name for it
+        raise BackfillStopped(
+            "env.py holds a transaction of its own around the revisions, so no batch can be committed alone",
+            "let it use `engine.connect()` and `context.begin_transaction()`",
+        )
+    suite = context.opts.get(SUITE) or {"record": True}
+    connection = context.connection
+    table = Table.read(connection, wanted)
+    total = table.estimate or _count(connection, table)
+    progress = Unrecorded(total)
+    if suite["record"]:
+        progress = Recorded(_place(context), wanted, table, suite, total)
+        progress.open(connection)
+    if not progress.finished:
+        tell = suite.get("tell") or _log
+        with context.autocommit_block(), _settled(context.connection, wanted):
+            pace = Pace(wanted, rests=suite["record"])
+            Batches(context.connection, wanted, table, progress, pace, _teller(table, progress, tell)).run()
+    progress.land(context.connection)
+
+
+def _count(connection: Any, table: Table) -> int:
+    return int(rows(connection, f"SELECT count(*) FROM {table.name}")[0][0])  # noqa: S608  quoted
+
+
+def _place(context: Any) -> Place:
+    """The revision whose file calls: Alembic does not say which one runs."""
+    frame = sys._getframe(1)  # noqa: SLF001  what `inspect` uses
+    while frame.f_back is not None and not {"revision", "down_revision"} <= frame.f_globals.keys():
+        frame = frame.f_back
+    if "revision" not in frame.f_globals:
+        raise BackfillStopped("aegisdb.backfill is called from no revision", "call it in upgrade()")
+    schema = context.version_table_schema or rows(context.connection, "SELECT CAST(current_schema() AS text)")[0][0]
+    return Place(schema or "", context.version_table, frame.f_globals["revision"])
+
+
+@contextmanager
+def _settled(connection: Any, wanted: Wanted) -> Iterator[None]:
+    """The session's settings within this, and what they were afterwards."""
+    settings = {**_SETTINGS, "lock_timeout": f"{wanted.lock_timeout * 1000:.0f}ms"}
+    shown = ", ".join(f"current_setting('{name}')" for name in (*settings, "synchronous_commit"))
+    *before, commit = rows(connection, f"SELECT {shown}, current_setting('synchronous_standby_names')")[0]
+    if not commit:  # a batch that a crash takes back is done again, for its key goes with it
+        settings["synchronous_commit"] = "off"
+    _set(connection, settings)
+    yield
+    # not after an error: the connection may be gone, and whoever runs revisions goes no further with it
+    _set(connection, dict(zip(settings, before)))  # noqa: B905  one more was looked at than may be set
+
+
+def _set(connection: Any, settings: dict[str, str]) -> None:
+    calls = ", ".join(f"set_config('{name}', {literal(value)}, false)" for name, value in settings.items())
+    rows(connection, f"SELECT {calls}")
+
+
+def _teller(table: Table, progress: Unrecorded, tell: Callable[[str], None]) -> Callable[[str], None]:
+    told = time.monotonic() if tell is _log else 0.0
+
+    def now(note: str) -> None:
+        nonlocal told
+        if time.monotonic() - told < (_OFTEN if tell is _log else 1.0):
+            return
+        told = time.monotonic()
+        done = percent(progress.walked, progress.total)
+        left = seconds_left(progress.walked, progress.total, progress.seconds)
+        tell(" ".join(filter(None, (f"{table.name}: {said(done, left)}", note))))
+
+    return now
+
+
+def _log(text: str) -> None:
+    # Alembic's own ini file shows what its loggers say
+    logging.getLogger("alembic.aegisdb.backfill").info("backfill of %s", text)
