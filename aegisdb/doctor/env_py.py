@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError, HistoryError
 from aegisdb.files import shown
+from aegisdb.workflows.service.description import NEVER_CONFIGURED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 
 _MISSING = "ModuleNotFoundError"
+
+
+def _cause(message: str) -> str:
+    if _MISSING in message:
+        return "a requirement is not installed in the environment that the service runs in"
+    if NEVER_CONFIGURED in message:
+        return "it tells Alembic nothing, so no revision can run"
+    return "env.py raises when it is run, before any database is asked"
 
 
 def fails(patient: Patient) -> Iterator[Finding]:
@@ -26,8 +35,6 @@ def fails(patient: Patient) -> Iterator[Finding]:
                 subject=service,
                 what=f"{service}: {found.message.splitlines()[0]}",
                 evidence=(shown(patient.good[service].locations.env_py, patient.ws.registry.root),),
-                cause="a requirement is not installed in the environment that the service runs in"
-                if _MISSING in found.message
-                else "env.py raises when it is run, before any database is asked",
+                cause=_cause(found.message),
                 command=found.hint,
             )

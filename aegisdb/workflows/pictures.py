@@ -139,7 +139,8 @@ def destination(ws: Workspace, output: str, default: str, suffixes: tuple[str, .
         raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {', '.join(suffixes)}")
     if path.is_dir() or (output and not path.parent.is_dir()):
         raise UsageError(f"{path} cannot be written", hint="name a file in a directory that exists")
-    if os.path.lexists(path) and not _is_ours(path):
+    kept_by_us = not output and path.is_file() and not path.is_symlink()  # cut or not, it can be made again
+    if os.path.lexists(path) and not kept_by_us and not _is_ours(path):
         raise Refused(f"{path} was not made by aegisdb", hint="name another file", code="foreign_file")
     if not output:
         make_state(ws.registry.state)

@@ -66,6 +66,7 @@ def test_a_fork_tells_the_same(tmp_path: Path, warm: WarmProcess, name: str) -> 
     else:
         assert isinstance(forked, tuple)
         assert forked[0] == "environment"
+        assert ("context.configure()" in forked[2]) == (name == "silent")
 
 
 def test_a_fork_that_never_ends_is_stopped(tmp_path: Path, warm: WarmProcess, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,14 @@ def test_what_stands_in_the_place_of_a_picture(ws: Workspace, tmp_path: Path) ->
     with pytest.raises(UsageError, match=r"directory\.svg cannot be written"):
         graph(ws, output=str(places["directory"]))
     default = ws.registry.state / "histories.svg"
+    for cut in (0, 1, 20, 60):
+        default.write_bytes(places["empty"].read_bytes()[:cut])
+        assert graph(ws).bytes == default.stat().st_size
+    default.unlink()
+    default.symlink_to(tmp_path / "nowhere.svg")
+    with pytest.raises(Refused, match="not made by aegisdb"):
+        graph(ws)
+    default.unlink()
     default.mkdir()
     with pytest.raises(UsageError, match=r"histories\.svg cannot be written"):
         graph(ws)

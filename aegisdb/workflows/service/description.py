@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PROBE = HOME / "env_probe.py"
 _PROBE_MODULE = "_aegisdb_worker.env_probe"
 _DEADLINE = 120.0
+NEVER_CONFIGURED = "env.py ended without calling context.configure()"
+"""What the probe says of an env.py that raises nothing and tells Alembic nothing."""
 
 
 def configuration(home: Path) -> Path:
@@ -121,6 +123,8 @@ def _forked(warm: WarmProcess, home: Path, request: dict[str, Any]) -> tuple[int
 
 
 def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
+    if last == NEVER_CONFIGURED:
+        return "call context.configure() on each way through it, offline and online"
     if not last.startswith(("ModuleNotFoundError", "ImportError")):
         return "it raises by itself: give it what it asks for (variables, a file of settings), then try again"
     return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"
