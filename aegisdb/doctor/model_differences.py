@@ -59,10 +59,8 @@ def objects(patient: Patient) -> Iterator[Finding]:
     """Services whose files of views, functions, triggers and policies are not what their histories build."""
     from aegisdb.models.object_comparison import objects_problems
 
-    if len(patient.good) < len(patient.histories):
-        return
     try:
-        problems = objects_problems(patient.ws, patient.good.values())
+        problems = objects_problems(patient.built.ws, patient.sound)
     except Failed:
         return  # what does not build is told elsewhere
     for problem in problems:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import Finding
 from aegisdb.doctor.server import in_shell
+from aegisdb.fingerprint.keys import parse
 from aegisdb.ownership import BASE, NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.doctor.patient import Patient
+    from aegisdb.revisions.history import History
 
 _SHOWN = 3
 
@@ -94,21 +96,41 @@ def unowned(patient: Patient) -> Iterator[Finding]:
             subject=key,
             what=f"nobody owns {key}",
             evidence=tuple(f"named in {place}" for _, place in seen[:_SHOWN]),
-            cause=f"`owns` of {seen[0][0]} in services.yaml does not name it"
+            cause=_cause(patient, key, seen[0][0])
             if seen
-            else "made by hand: no revision of any service names it",
-            command=f"add `{name}` to `owns` of {seen[0][0]} in services.yaml"
+            else "made by hand: no revision and no env.py of any service names it",
+            command=f"add `{_pattern(patient, key, name, seen[0][0])}` to `owns` of {seen[0][0]} in services.yaml"
             if seen
             else "put it into a revision of its service (migrate.new --empty), or drop it by hand",
         )
 
 
+def _cause(patient: Patient, key: str, service: str) -> str:
+    outside = f"it lies outside of the schema of {service}, and " if _is_outside(patient, key, service) else ""
+    return f"{outside}`owns` of {service} in services.yaml does not name it"
+
+
+def _pattern(patient: Patient, key: str, name: str, service: str) -> str:
+    """The name for `owns`, where one without a schema is in the service's own."""
+    return f"{parse(key).schema}.{name}" if _is_outside(patient, key, service) else name
+
+
+def _is_outside(patient: Patient, key: str, service: str) -> bool:
+    return bool(parse(key).schema) and parse(key).schema != patient.owners.schema_of(service)
+
+
 def _makers(patient: Patient, name: str) -> list[tuple[str, str]]:
-    """Services whose revisions name the object, with the file."""
+    """Services whose revisions or env.py name the object, with the file."""
     word = re.compile(rf"\b{re.escape(name)}\b")
     return [
-        (service, revision.path.name)
+        (service, place)
         for service, history in patient.good.items()
-        for revision in history.ordered()
-        if word.search(revision.source)
+        for place, text in _texts(history)
+        if word.search(text)
     ]
+
+
+def _texts(history: History) -> Iterator[tuple[str, str]]:
+    yield from ((revision.path.name, revision.source) for revision in history.ordered())
+    env_py = history.locations.env_py
+    yield env_py.name, env_py.read_text("utf-8", "replace") if env_py.is_file() else ""

@@ -95,15 +95,18 @@ class Patient:
 
     @cached_property
     def compared(self) -> Mapping[str, ModelsCompared | AegisError]:
-        """The models of every service against the histories; nothing where a history is broken or does not build."""
+        """The models of every service that builds against its history; why the others do not is told elsewhere."""
         from aegisdb.models.comparison import compare_models
 
-        if len(self.good) < len(self.histories):
-            return {}
         try:
-            return compare_models(self.ws, [*self.good.values()])
-        except Failed:
+            return compare_models(self.built.ws, self.sound, whole=self.ws)
+        except Failed:  # not even the base schema builds
             return {}
+
+    @property
+    def sound(self) -> list[History]:
+        """Histories that can be read and built."""
+        return [history for name, history in self.good.items() if name not in self.built.errors]
 
     @cached_property
     def _fits(self) -> dict[str, Mapping[Applied, tuple[Change, ...]] | AegisError]:

@@ -76,7 +76,7 @@ def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
 def words(change: Change) -> str:
     """A difference as a person says it; the object comes first."""
     if change.kind == "added":
-        return f"{change.object} is in the models and in no revision: {change.after}"
+        return f"{change.object} is in the models and in no revision: {change.after}".removesuffix(": ")
     if change.kind == "removed":
         return f"{change.object} is made by revisions and in no model: {change.before}".removesuffix(": ")
     gone, come = change.sides()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import diff, without_parts
-from aegisdb.ownership import EXTENSION, NOBODY
+from aegisdb.ownership import DEFAULT_VERSION_SCHEMA, EXTENSION, NOBODY
 from aegisdb.proofs.blame import foreign_acts
 from aegisdb.proofs.revision_proof import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.ownership import Owners
     from aegisdb.revisions.parse import Revision
@@ -44,8 +46,7 @@ class Judge:
             if self._is_foreign(change, owner)
         )
         unowned = sorted(change.object for change, owner in found if owner == NOBODY and change.kind == "added")
-        notes = tuple(f"nobody owns {name}: add it to `owns` of {self._service}" for name in unowned)
-        return findings, notes if self._owners.claims else ()
+        return findings, tuple(self._unowned(unowned))
 
     def named(self, revision: Revision, direction: Direction) -> tuple[Finding, ...]:
         """Objects of other owners that a step names which failed."""
@@ -64,6 +65,12 @@ class Judge:
             for change in without_parts(self.changes(first, second))
             if not change.is_remark
         )
+
+    def _unowned(self, names: list[str]) -> Iterator[str]:
+        schema = self._owners.schema_of(self._service)
+        outside = "" if schema == DEFAULT_VERSION_SCHEMA else f"made outside of the schema {schema}: "
+        if outside or self._owners.claims:  # without either, nothing has an owner
+            yield from (f"{outside}nobody owns {name}: add it to `owns` of {self._service}" for name in names)
 
     def _is_foreign(self, change: Change, owner: str) -> bool:
         if owner in {self._service, NOBODY}:

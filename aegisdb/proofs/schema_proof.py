@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
     from aegisdb.workspace import Workspace
 
+NO_DOWNGRADE = fault("downgrade_failed", "the file has no downgrade()")
 _POLICY = "no downgrades here by policy: `one_way: true` in services.yaml"
 _ALONE = "it applies only in one run with the revisions below it: a database that stops there cannot go on"
 
@@ -192,7 +193,7 @@ class _Climb:
         """Take it down and up; whether the stage can be used on."""
         session, kind = self._stage.session, downgrade_of(ast.parse(revision.source))
         if kind == "missing":
-            report.add((fault("downgrade_failed", "the file has no downgrade()"),))
+            report.add((NO_DOWNGRADE,))
             return True
         if not report.down(lambda: session.downgrade_one(revision.id).seconds):
             report.add(self._judge.named(revision, "downgrade"))

@@ -211,7 +211,7 @@ MUTATIONS = (
         20,
         "roundtrip: objects of other owners that changed",
         "proofs/judgement.py:Judge.blast_radius",
-        (instead("claims", "return (), notes if self._owners.claims else ()"),),
+        (instead("_unowned", "return (), tuple(self._unowned(unowned))"),),
         (f"{_ROUNDTRIP}objects_of_others_are_told_with_their_owner",),
     ),
     Mutation(

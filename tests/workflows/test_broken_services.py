@@ -95,10 +95,19 @@ def test_one_service_costs_only_what_it_needs(broken: Project, name: str, code: 
 
 def test_doctor_looks_at_the_others_too(broken: Project, database: Address) -> None:
     execute(database, "ALTER TABLE good_t ADD by_hand int")
+    with (broken.root / "services" / "fine" / "models.py").open("a") as models:
+        models.write("    more: Mapped[int | None]\n")
     told = answer(broken.invoke("doctor", "--format", "json"))
     found = {(finding["check"], finding["subject"]) for finding in told["result"]["findings"]}
     assert {("broken_history", "bad"), ("environment", "ill"), ("does_not_build", "needy"), ("drift", "good")} <= found
-    assert not [what for what in found if what[1] in {"fine", "nobody"}]
+    assert [what for what in found if what[1] in {"fine", "nobody"}] == [("models", "fine")]
+
+
+def test_owners_look_at_the_models_of_the_others_too(broken: Project) -> None:
+    with (broken.root / "services" / "fine" / "models.py").open("a") as models:
+        models.write(MODEL.format("x").replace("class T", "class Lost").replace("x_t", "stray"))
+    ran = broken.invoke("service.owners", "--format", "json")
+    assert ["stray" in model["table"] for model in answer(ran)["result"]["models"]] == [True], ran.err
 
 
 def test_report_shows_the_rows(broken: Project) -> None:

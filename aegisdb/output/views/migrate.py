@@ -30,7 +30,7 @@ def status(result: Any) -> Iterator[Block]:
             s.service,
             " ".join(s.applied) or "-",
             " ".join(s.head),
-            str(s.pending),
+            "-" if s.state == "broken" else str(s.pending),  # its files cannot be read
             Styled(s.state, _STATES.get(s.state, "bad")),
         ]
         for s in result.services

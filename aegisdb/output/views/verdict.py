@@ -40,7 +40,7 @@ def _row(service: Any) -> tuple[Cell, ...]:
     return (
         service.service,
         Styled(service.state, state),
-        str(service.pending),
+        "-" if service.state == "broken" else str(service.pending),  # its files cannot be read
         _models(service),
         _count(service.drift, "drift"),
         _count(service.tampered, "tampered"),

@@ -25,6 +25,7 @@ _FIELD = re.compile(r"^\s+([a-z0-9_]*(?:url|dsn|uri|conn|connection))\s*:", re.M
 _ELSEWHERE = re.compile(
     r"REDIS|AMQP|RABBIT|BROKER|CELERY|KAFKA|NATS_|ELASTIC|SEARCH|MONGO|MEMCACHE|SENTRY|SMTP|LDAP|S3_|OTLP|HTTP|HOOK|CALLBACK"
 )
+_OFFLINE = re.compile(r"\boff-?line\b", re.IGNORECASE)
 _CANARY = "postgresql://probe:probe@127.0.0.1:1/"
 _SKIPPED = {".venv", "venv", ".git", "node_modules", "__pycache__", ".tox", "site-packages"}
 _MOST_FILES = 2000
@@ -134,6 +135,7 @@ def _configured(config: Any, script: Any) -> dict[str, Any]:
     nowhere.take()
 
     def told(*, insisting: bool, as_sql: bool) -> dict[str, Any]:
+        nowhere.take_drivers()  # those that the try before this one has imported
         config.attributes = nowhere.Attributes(_CANARY + "connection", insisting=insisting)
         try:
             with Recorder(config, script, fn=lambda _heads, _context: [], as_sql=as_sql):
@@ -158,7 +160,8 @@ def _first_that_tells(told: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         try:
             settings = told(insisting=insisting, as_sql=as_sql)
         except (Exception, SystemExit) as error:  # noqa: BLE001  env.py may raise anything
-            first = first or error
+            # an env.py without offline mode says only that; why it does not run online is what counts
+            first = error if first is None or _OFFLINE.search(str(first)) else first
         else:
             if settings.get("target_metadata") is not None:
                 return settings

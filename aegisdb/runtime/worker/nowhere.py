@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import AsyncMock, MagicMock
+
+_DRIVERS = {"psycopg": MagicMock, "psycopg2": MagicMock, "pg8000": MagicMock, "asyncpg": AsyncMock}
 
 
 class Attributes(dict[str, Any]):
@@ -38,6 +41,13 @@ def take() -> None:
 
     for name in ("connect", "begin", "raw_connection"):
         setattr(Engine, name, lambda engine, *_args, **_options: _connection(engine))
+
+
+def take_drivers() -> None:
+    """Let what was imported of the drivers connect to nothing, too: an env.py may do without SQLAlchemy."""
+    for name, kind in _DRIVERS.items():
+        if module := sys.modules.get(name):
+            module.connect = kind()  # type: ignore[attr-defined]
 
 
 def _connection(engine: Any) -> Any:

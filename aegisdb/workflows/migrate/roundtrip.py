@@ -23,10 +23,11 @@ from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
 from aegisdb.ownership import Owners
 from aegisdb.package_lookup import how_to_fix
+from aegisdb.plain_text import some_of
 from aegisdb.proofs.judgement import Judge
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
 from aegisdb.proofs.revision_tests import RowTester, with_tests
-from aegisdb.proofs.schema_proof import ServiceProver
+from aegisdb.proofs.schema_proof import NO_DOWNGRADE, ServiceProver
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
@@ -246,14 +247,28 @@ def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
 
 def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
     for service in services:
+        without = [proof for proof in service.revisions if NO_DOWNGRADE in proof.findings]
+        told_once = without if len(without) > 1 else []
+        if told_once:
+            yield _without_downgrade(service.service, [proof.revision for proof in without])
         for proof in service.revisions:
             for finding in proof.findings:
+                if proof in told_once and finding == NO_DOWNGRADE:
+                    continue
                 yield Problem(
                     code="roundtrip",
                     message=f"{proof.service} {proof.revision}: {finding}",
                     where=proof.where,
                     hint=_hint(finding, Path(proof.where.rpartition(":")[0])),
                 )
+
+
+def _without_downgrade(service: str, revisions: list[str]) -> Problem:
+    return Problem(
+        code="roundtrip",
+        message=f"{service}: {len(revisions)} revisions have no downgrade(): {some_of(revisions)}",
+        hint=f"write them, or say `one_way: true` for {service} in services.yaml: no downgrades by policy",
+    )
 
 
 def _strays(histories: Mapping[str, History], order: Iterable[str]) -> Iterable[Problem]:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb.building.buildable import buildable
 from aegisdb.drift.expected_schema import base_schema
 from aegisdb.errors import Problem
 from aegisdb.fingerprint import read
@@ -91,12 +92,10 @@ def owners(ws: Workspace) -> OwnersResult:
 
 
 def _lost_models(ws: Workspace) -> Iterator[tuple[str, LostModel]]:
-    """What no revision is written for, by service, as far as its env.py runs."""
-    histories = read_histories(ws.registry)
-    good = [history for history in histories.values() if isinstance(history, History)]
-    if len(good) < len(histories):
-        return
-    for service, found in compare_models(ws, good).items():
+    """What no revision is written for, by service, as far as its history builds and its env.py runs."""
+    parts = buildable(ws)
+    sound = [one for one in read_histories(parts.ws.registry).values() if isinstance(one, History)]
+    for service, found in compare_models(parts.ws, sound, whole=ws).items():
         if isinstance(found, ModelsCompared):
             yield from ((service, model) for model in found.lost)
 

@@ -291,6 +291,17 @@ def test_an_env_py_that_insists_on_a_connection_gets_one_that_leads_nowhere(
     assert found["notes"] == ["orders is owned by shop already and was left out"]
 
 
+def test_of_an_env_py_without_offline_mode_the_reason_online_is_told(repository: Path) -> None:
+    start = ENV[: ENV.index("URL =")]
+    (repository / "legacy" / "migrations" / "env.py").write_text(
+        start + "if context.is_offline_mode():\n    raise Exception('offline mode disabled')\n"
+        "raise RuntimeError('no file of settings')\n"
+    )
+    ran, _ = adopt(repository, "legacy")
+    assert ran.code == 1
+    assert "env.py of legacy does not run: RuntimeError: no file of settings" in ran.last
+
+
 def test_the_layout_of_init_t_pyproject_is_adopted(repository: Path) -> None:
     home = repository / "reports"
     home.mkdir()
