@@ -17,8 +17,7 @@ from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.collector import describe, failure
 from aegisdb.proofs.revision_proof import Finding, RevisionProof
-from aegisdb.runtime.session import Session
-from aegisdb.runtime.step_options import StepOptions
+from aegisdb.proofs.watched_sessions import WatchedSessions
 from aegisdb.runtime.upgrade import in_order
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
     from aegisdb.revisions.sequence import Steps
+    from aegisdb.runtime.session import Session
     from aegisdb.workspace import Workspace
 
 _TABLES = """
@@ -80,9 +80,8 @@ class DataProver:
         self._ws = ws
         self._seeded = seeded
         self._version_tables = version_tables
-        self._watch = watch
         self._new = new
-        self._sessions: dict[str, Session] = {}
+        self._sessions = WatchedSessions(ws, watch)
         self._blocked: dict[str, str] = {}
         """By service the first revision that is not reverted: none below it is reached."""
 
@@ -95,7 +94,7 @@ class DataProver:
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip with data"))
             by_service = {scope.history.service: scope for scope in scopes}
             for history, steps in reversed(self._turns(scopes)):
-                session = self._session(stack, history, conn)
+                session = self._sessions.of(history, conn, stack)
                 yield from self._turn(by_service[history.service], steps, session, conn)
                 session.release()
 
@@ -108,14 +107,6 @@ class DataProver:
             there = [revision for revision in history.ordered() if (history.service, revision.id) not in self._new]
             todo.append((history, tuple(revision for revision in there if revision.id in above)))
         return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps], self._ws.address())
-
-    def _session(self, stack: ExitStack, history: History, conn: Connection) -> Session:
-        if history.service not in self._sessions:
-            options = StepOptions(listen=self._ws.listen, journal=False)
-            session = Session(self._ws.registry, history, conn.address, conn.identity(), options)
-            self._watch(session)
-            self._sessions[history.service] = stack.enter_context(session)
-        return self._sessions[history.service]
 
     def _turn(
         self, scope: DataScope, steps: Sequence[Revision], session: Session, conn: Connection

@@ -13,9 +13,8 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.collector import describe, failure
 from aegisdb.proofs.data_proof import contents, judge
+from aegisdb.proofs.watched_sessions import WatchedSessions
 from aegisdb.runtime.history_base import lay_ground
-from aegisdb.runtime.session import Session
-from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import in_order
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
     from aegisdb.revisions.sequence import Steps
+    from aegisdb.runtime.session import Session
     from aegisdb.workspace import Workspace
 
 
@@ -38,8 +38,7 @@ class ReleasedProver:
         self._ws = ws
         self._released = released
         self._version_tables = version_tables
-        self._watch = watch
-        self._sessions: dict[str, Session] = {}
+        self._sessions = WatchedSessions(ws, watch)
         self._blocked = ""
         """The first revision that does not go up: none is tried after it."""
 
@@ -53,7 +52,7 @@ class ReleasedProver:
             run_deploy(self._ws.registry, address, bindir=self._ws.server.bindir(), listen=self._ws.listen)
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip with data"))
             for history, steps in self._todo(conn, [scope.history for scope in scopes]):
-                session = self._session(stack, history, conn)
+                session = self._sessions.of(history, conn, stack)
                 for revision in steps:
                     proof = self._next(session, conn, history, revision)
                     if revision.id in wanted[history.service]:
@@ -66,14 +65,6 @@ class ReleasedProver:
         applied = read_versions(conn, histories)
         todo = [(history, history.pending(applied[history.service])) for history in histories]
         return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps])
-
-    def _session(self, stack: ExitStack, history: History, conn: Connection) -> Session:
-        if history.service not in self._sessions:
-            options = StepOptions(listen=self._ws.listen, journal=False)
-            made = Session(self._ws.registry, history, conn.address, conn.identity(), options)
-            self._watch(made)
-            self._sessions[history.service] = stack.enter_context(made)
-        return self._sessions[history.service]
 
     def _next(self, session: Session, conn: Connection, history: History, revision: Revision) -> RevisionProof:
         if self._blocked:
