@@ -97,6 +97,12 @@ def measure_fingerprint(*, rounds: int) -> str:
     return _page("Databases of several sizes", rounds, found)
 
 
+def measure_instead(*, rounds: int, aegis: bool, growth: bool, fingerprint: bool) -> str:
+    """The page of the one that is asked for; empty for none."""
+    asked = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
+    return next((measure_it(rounds=rounds) for wanted, measure_it in asked if wanted), "")
+
+
 def measure_tests(*, rounds: int) -> str:
     """A database for each test."""
     services, revisions = 3, 10

@@ -63,15 +63,12 @@ def bench(  # noqa: PLR0913, PLR0917  each is a flag
         invoke dev.bench --against ../aegisdb-before --only "roundtrip, plan" --rounds 3
     """
     from benchmarks import table
-    from benchmarks.table import BenchResult, measure, measure_aegis, measure_fingerprint, measure_growth
 
     if against:
-        return BenchResult(table=table.measure_against(Path(against), rounds=rounds, only=only))
-    instead = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
-    for wanted, measure_it in instead:
-        if wanted:
-            return BenchResult(table=measure_it(rounds=rounds))
-    return BenchResult(table=measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip))
+        return table.BenchResult(table=table.measure_against(Path(against), rounds=rounds, only=only))
+    page = table.measure_instead(rounds=rounds, aegis=aegis, growth=growth, fingerprint=fingerprint)
+    page = page or table.measure(services=services, revisions=revisions, rounds=rounds, with_roundtrip=roundtrip)
+    return table.BenchResult(table=page)
 
 
 @task(workspace=False, help={"rounds": "How often everything is measured, in turns."})
