@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
 
-_HALVES = (
+Row = tuple[Any, ...]
+
+HALVES = (
     ("tables", "columns", "constraints", "indexes", "types", "routines", "operators", "text_search"),
-    ("attached", "database", "comments", "grants", "age_graphs"),
+    ("attached", "database", "comments", "other_comments", "grants", "other_grants", "age_graphs"),
 )
 """Files of `catalog/`, in two parts that take about as long."""
-_OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
+OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
 """Families that `census.sql` knows about; all in the first part."""
-_NEEDS = {**{kind: kind for kind in _OFTEN_EMPTY}, "age_graphs": "age"}
+_NEEDS = {**{kind: kind for kind in OFTEN_EMPTY}, "age_graphs": "age"}
 _OF_RELATIONS = re.compile(r"\bFROM relations r\b")
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
-_SETTINGS = """
+SETTINGS = """
 SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
     set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),
     set_config('intervalstyle', 'postgres', true), set_config('extra_float_digits', '1', true),
@@ -65,6 +67,11 @@ def read(conn: Connection, beside: Connection | None = None) -> Fingerprint:
     Raises:
         StatementFailed: the catalog could not be read.
     """
+    return of_rows(row for rows in read_families(conn, beside).values() for row in rows)
+
+
+def read_families(conn: Connection, beside: Connection | None = None) -> dict[str, list[Row]]:
+    """Read the rows that a fingerprint is made of, by the file of `catalog/` that gave them; else as `read`."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return _read_once(conn, beside)
@@ -84,14 +91,14 @@ def statements_inside(relations: Collection[str], major: int) -> dict[str, Any]:
     """
     names = ", ".join(map(quote_literal, relations))
     return {
-        "settings": _SETTINGS,
-        "census": _query("census", major),
-        "kinds": [[_inside(kind, names, major), _NEEDS.get(kind, "")] for half in _HALVES for kind in half],
+        "settings": SETTINGS,
+        "census": query("census", major),
+        "kinds": [[_inside(kind, names, major), _NEEDS.get(kind, "")] for half in HALVES for kind in half],
     }
 
 
 def _inside(kind: str, names: str, major: int) -> str:
-    preamble, rest = _query("_with", major), _query(kind, major, whole=False)
+    preamble, rest = query("_with", major), query(kind, major, whole=False)
     return preamble + _CHANGED_HERE.format(names=names) + _OF_RELATIONS.sub("FROM wanted r", rest)
 
 
@@ -104,44 +111,42 @@ def of_rows(rows: Iterable[Sequence[Any]]) -> Fingerprint:
     )
 
 
-def _read_once(conn: Connection, beside: Connection | None) -> Fingerprint:
-    first, second = _HALVES
+def _read_once(conn: Connection, beside: Connection | None) -> dict[str, list[Row]]:
+    first, second = HALVES
     if beside is None:
-        rows = _read_kinds(conn, (*first, *second))
-    else:
-        from concurrent.futures import ThreadPoolExecutor
+        return _read_kinds(conn, (*first, *second))
+    from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(_read_kinds, beside, second)
-            rows = _read_kinds(conn, first) + other.result()
-    return of_rows(rows)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(_read_kinds, beside, second)
+        return _read_kinds(conn, first) | other.result()
 
 
-def _read_kinds(conn: Connection, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
+def _read_kinds(conn: Connection, kinds: Sequence[str]) -> dict[str, list[Row]]:
     """The rows of these files, in one snapshot."""
     try:
         # as few messages as can be: a proof reads a hundred times, and each takes as long as some of the queries
-        *_, prepared, major, with_age = conn.results([_BEGIN, _SETTINGS])[1][0]
+        *_, known, major, with_age = conn.results([BEGIN, SETTINGS])[1][0]
         left_out = set() if with_age else {"age_graphs"}
-        if not _OFTEN_EMPTY.isdisjoint(kinds):
-            census = conn.results([_prepared(conn, "census", major, prepared)])[0]
-            left_out |= _OFTEN_EMPTY - {family for (family,) in census}
-        wanted = [_prepared(conn, kind, major, prepared) for kind in kinds if kind not in left_out]
-        found = conn.results([*wanted, "COMMIT"])
+        if not OFTEN_EMPTY.isdisjoint(kinds):
+            census = conn.results([prepared(conn, "census", major, known)])[0]
+            left_out |= OFTEN_EMPTY - {family for (family,) in census}
+        wanted = [kind for kind in kinds if kind not in left_out]
+        found = conn.results([*(prepared(conn, kind, major, known) for kind in wanted), "COMMIT"])
     except BaseException:
         if not conn.closed:
             conn.execute("ROLLBACK")
         raise
-    return [row for rows in found for row in rows]
+    return dict(zip(wanted, found, strict=False))  # COMMIT has nothing
 
 
-def _prepared(conn: Connection, kind: str, major: int, known: Sequence[str]) -> str:
+def prepared(conn: Connection, kind: str, major: int, known: Sequence[str]) -> str:
     """The statement that gives the rows of a kind; planning costs as much as reading a small schema: once a session."""
     if not conn.prepares:
-        return f"SELECT * FROM (\n{_query(kind, major)}\n) q"  # noqa: S608  a query of ours
+        return f"SELECT * FROM (\n{query(kind, major)}\n) q"  # noqa: S608  a query of ours
     name = f"aegisdb_fingerprint_{kind}"
     if name not in known:
-        conn.execute(f"PREPARE {name} AS {_query(kind, major)}")
+        conn.execute(f"PREPARE {name} AS {query(kind, major)}")
     return f"EXECUTE {name}"
 
 
@@ -152,7 +157,7 @@ def _one_line(facts: str) -> str:
 
 
 @cache
-def _query(kind: str, major: int, *, whole: bool = True) -> str:
+def query(kind: str, major: int, *, whole: bool = True) -> str:
     """The query for one file of `catalog/`, without the lines that are for other versions of PostgreSQL."""
     catalog = files("aegisdb.fingerprint.catalog")
     text = (catalog / f"{kind}.sql").read_text()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.errors import Failed, Interrupted
-from aegisdb.fingerprint import read
+from aegisdb.fingerprint.following import Follower
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.progress import Event
@@ -43,12 +43,11 @@ class Stage:
 
     session: Session
     conn: Connection
-    beside: Connection | None = None
-    """A second one, where there is a processor for it."""
+    follower: Follower
 
     def fingerprint(self) -> Fingerprint:
         """Of the database as it is now; nobody else works on it."""
-        return read(self.conn, self.beside)
+        return self.follower.read()
 
 
 class Ground:
@@ -98,8 +97,11 @@ class Ground:
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip"))
             beside = stack.enter_context(connect(address, application="aegisdb: roundtrip")) if self._alone else None
             session = self._on(address, conn.identity())
-            yield Stage(session, conn, beside)
+            # a full reading is made by two processes of the server, where there is a processor for the second
+            follower = Follower(conn, beside)
+            yield Stage(session, conn, follower)
             session.release()
+            follower.confirm()
 
     def renew(self) -> bool:
         """From now on give each database a process of its own; False where the last one had that already.

@@ -1,0 +1,160 @@
+"""What a quick reading looks at: rows that changed, what they reach, and what makes it read everything again.
+
+A text of the fingerprint depends on the catalog rows of its own object, on the names of what these refer to (pg_depend
+has the references), and on what is nobody's in particular: roles, schemas, default operator classes. Each kind is one
+entry here, and a test takes them out one by one.
+"""
+
+# ruff: noqa: S608
+# all SQL here is of constants
+from __future__ import annotations
+
+from types import MappingProxyType
+
+_OWN = 16384
+"""The first oid that a user's object can have."""
+
+
+def _rows(catalog: str, relation: str, table: str = "", identifier: str = "oid") -> str:
+    """Of a catalog: number of the row, relation that it is part of, the object by class and oid, who wrote it."""
+    object_class = f"'{catalog}'::regclass::oid"
+    rest = f"FROM {table or catalog} WHERE {identifier} >= {_OWN}"
+    return f"SELECT {identifier}::int8, {relation}::int8, {object_class}, {identifier}, xmin {rest}"
+
+
+CHANGING = MappingProxyType({
+    "relations": f"""
+        SELECT c.oid::int8, coalesce(i.indrelid, t.oid, c.oid)::int8, 'pg_class'::regclass::oid, c.oid, c.xmin
+        FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
+        LEFT JOIN pg_class t ON c.relkind = 't' AND t.reltoastrelid = c.oid WHERE c.oid >= {_OWN}""",
+    "indexes": _rows("pg_class", "indrelid", "pg_index", "indexrelid"),
+    "constraints": _rows("pg_constraint", "conrelid"),
+    "triggers": _rows("pg_trigger", "tgrelid"),
+    "rules": _rows("pg_rewrite", "ev_class"),
+    "policies": _rows("pg_policy", "polrelid"),
+    "statistics objects": _rows("pg_statistic_ext", "stxrelid"),
+    "sequences": _rows("pg_class", "seqrelid", "pg_sequence", "seqrelid"),
+    "foreign tables": _rows("pg_class", "ftrelid", "pg_foreign_table", "ftrelid"),
+    "inheritance": """
+        SELECT h.inhrelid::int8 << 32 | h.inhparent::int8, coalesce(i.indrelid, h.inhrelid)::int8,
+            'pg_class'::regclass::oid, h.inhrelid, h.xmin
+        FROM pg_inherits h LEFT JOIN pg_index i ON i.indexrelid = h.inhrelid""",
+    "comments": f"""
+        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0::int8, classoid, objoid, xmin
+        FROM pg_description WHERE objoid >= {_OWN} OR classoid = 'pg_namespace'::regclass""",
+    # the type of a table's rows and arrays depend on what they come with
+    "types": f"""
+        SELECT t.oid::int8, 0::int8, 'pg_type'::regclass::oid, t.oid, t.xmin FROM pg_type t
+        LEFT JOIN pg_class c ON c.oid = t.typrelid
+        WHERE t.oid >= {_OWN} AND t.typcategory <> 'A' AND coalesce(c.relkind, 'c') = 'c'""",
+    "values of enums": f"""
+        SELECT oid::int8, 0::int8, 'pg_type'::regclass::oid, enumtypid, xmin FROM pg_enum WHERE oid >= {_OWN}""",
+    "routines": _rows("pg_proc", "0"),
+    # from here on nothing goes without a trace in one of the others
+    "columns": _rows("pg_class", "attrelid", "pg_attribute", "attrelid"),
+    "operators": _rows("pg_operator", "0"),
+})  # fmt: skip
+"""By kind the query of its rows. The rows that a transaction since the last reading wrote are those that changed."""
+
+ONLY_CHANGE = frozenset({"columns", "operators"})
+"""Kinds of which it is of no interest what went: the row of a column that is dropped stays, and what depends on an
+operator goes with it or is written anew."""
+
+REACHED = MappingProxyType({
+    "relations": "SELECT object FROM reached WHERE class = 'pg_class'::regclass",
+    "indexes": """SELECT i.indrelid FROM reached JOIN pg_index i ON i.indexrelid = object
+        WHERE class = 'pg_class'::regclass""",
+    "constraints": """SELECT k.conrelid FROM reached JOIN pg_constraint k ON k.oid = object
+        WHERE class = 'pg_constraint'::regclass""",
+    "triggers": """SELECT g.tgrelid FROM reached JOIN pg_trigger g ON g.oid = object
+        WHERE class = 'pg_trigger'::regclass""",
+    # whether the triggers of a foreign key are on is told of the foreign key
+    "triggers of foreign keys": """SELECT k.conrelid FROM reached JOIN pg_trigger g ON g.oid = object
+        JOIN pg_constraint k ON k.oid = g.tgconstraint WHERE class = 'pg_trigger'::regclass""",
+    "defaults": """SELECT a.adrelid FROM reached JOIN pg_attrdef a ON a.oid = object
+        WHERE class = 'pg_attrdef'::regclass""",
+    "rules and views": """SELECT w.ev_class FROM reached JOIN pg_rewrite w ON w.oid = object
+        WHERE class = 'pg_rewrite'::regclass""",
+    "policies": """SELECT p.polrelid FROM reached JOIN pg_policy p ON p.oid = object
+        WHERE class = 'pg_policy'::regclass""",
+    "statistics objects": """SELECT x.stxrelid FROM reached JOIN pg_statistic_ext x ON x.oid = object
+        WHERE class = 'pg_statistic_ext'::regclass""",
+    "what they changed": "SELECT unnest($3)",
+})  # fmt: skip
+"""By kind of object the relation in whose texts it is named."""
+
+NAMES = f"""
+SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE c.oid >= {_OWN} AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+"""
+"""All relations."""
+
+REACH = """
+WITH RECURSIVE reached (class, object) AS (
+    SELECT * FROM unnest($1, $2)
+    UNION
+    SELECT d.classid, d.objid FROM reached r JOIN pg_depend d ON d.refclassid = r.class AND d.refobjid = r.object
+),
+found (relation) AS ({found})
+SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
+FROM found f JOIN pg_class c ON c.oid = f.relation JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+UNION ALL
+SELECT 0, class::regclass::text FROM reached
+LEFT JOIN pg_type t ON class = 'pg_type'::regclass AND t.oid = object
+LEFT JOIN pg_class c ON c.oid = CASE class
+    WHEN 'pg_type'::regclass THEN t.typrelid WHEN 'pg_class'::regclass THEN object END
+LEFT JOIN pg_constraint k ON class = 'pg_constraint'::regclass AND k.oid = object
+WHERE NOT CASE class
+    WHEN 'pg_class'::regclass THEN c.relkind IS DISTINCT FROM 'c'
+    WHEN 'pg_type'::regclass THEN t.typcategory = 'A' OR c.relkind <> 'c'
+    WHEN 'pg_constraint'::regclass THEN coalesce(k.conrelid, 1) <> 0
+    ELSE class IN ('pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass,
+        'pg_statistic_ext'::regclass) END
+"""
+"""Relations with a text that names what changed, or what depends on it, however far; 0 stands for all else that is."""
+
+
+def _all(catalog: str, more: str = "") -> str:
+    # what initdb made by itself, as transaction 1, is as it was
+    return f"SELECT string_agg(oid || ' ' || xmin, ',' ORDER BY oid) FROM {catalog} WHERE xmin::text <> '1' {more}"
+
+
+def _in_the_system(catalog: str, space: str) -> str:
+    return _all(catalog, f"AND oid >= {_OWN} AND {space} = 'pg_catalog'::regnamespace")
+
+
+EVERYTHING = MappingProxyType({
+    "names of roles": "SELECT string_agg(oid || ' ' || rolname, ',' ORDER BY oid) FROM pg_roles",
+    "names of tablespaces": "SELECT string_agg(oid || ' ' || spcname, ',' ORDER BY oid) FROM pg_tablespace",
+    "names of schemas": """SELECT string_agg(oid || ' ' || nspname, ',' ORDER BY oid) FROM pg_namespace
+        WHERE left(nspname, 8) <> 'pg_temp_' AND left(nspname, 14) <> 'pg_toast_temp_'""",
+    "members of extensions": """SELECT string_agg(objid::text, ',' ORDER BY objid) FROM pg_depend
+        WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_class'::regclass""",
+    # the name of an operator class is left out where it is the default
+    "operator classes": " || ".join(
+        f"coalesce(({_all(catalog)}), '')" for catalog in ("pg_opclass", "pg_opfamily", "pg_amop", "pg_amproc")
+    ).join(("SELECT ", "")),
+    "collations": _all("pg_collation"),
+    "text search configurations": _all("pg_ts_config"),
+    "text search dictionaries": _all("pg_ts_dict"),
+    "foreign servers": _all("pg_foreign_server"),
+    # a name that leads to another one now is written with its schema
+    "routines of pg_catalog": _in_the_system("pg_proc", "pronamespace"),
+    "operators of pg_catalog": _in_the_system("pg_operator", "oprnamespace"),
+})  # fmt: skip
+"""By kind a text that is another one after any change of it: then everything is read."""
+
+OTHERS = MappingProxyType({
+    "schemas": _all("pg_namespace"),
+    "system relations": _all("pg_class", f"""AND (oid < {_OWN} OR oid IN (
+        SELECT objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'))"""),
+    "system routines": _all("pg_proc", f"AND oid < {_OWN}"),
+    "languages": _all("pg_language"),
+    "foreign data wrappers": _all("pg_foreign_data_wrapper"),
+    "what belongs to extensions": """SELECT string_agg(classid || ' ' || objid, ',' ORDER BY classid, objid)
+        FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
+})  # fmt: skip
+"""By kind a text that is another one after any change of it: then what belongs to no relation is read again. It also is
+where a row that belongs to none changed or went, or was reached."""

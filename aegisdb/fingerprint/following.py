@@ -1,0 +1,181 @@
+"""Reads one database again and again: only what changed since the last reading, and what depends on it.
+
+The whole catalog is looked through for rows that were written since, which costs little; written out is only what they
+reach. Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_FINGERPRINT=1` always does that.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aegisdb.fingerprint import dependencies
+from aegisdb.fingerprint.catalog_reader import of_rows, read, read_families
+from aegisdb.fingerprint.difference import diff
+from aegisdb.fingerprint.facts import Fingerprint
+from aegisdb.fingerprint.quick_reader import EVER, PARTS, SELDOM, QuickReader
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from aegisdb.fingerprint.catalog_reader import Row as Text
+    from aegisdb.fingerprint.quick_reader import Row
+    from aegisdb.postgres.connection import Connection
+
+_SWITCH = "AEGIS_FULL_FINGERPRINT"
+_ONE_IN = 3
+"""Where more relations than this part of them have to be read, all are,"""
+_FEW = 50
+"""unless they are so few."""
+
+
+class QuickReadingWrong(Exception):
+    """A quick reading and a full one of the same database differ."""
+
+
+@dataclass
+class _Known:
+    """What the last reading found."""
+
+    fingerprint: Fingerprint
+    since: str
+    mark: str
+    mark_of_others: str
+    rows: dict[str, dict[int, Row]]
+    """By kind each row, by its number."""
+    names: dict[int, str]
+    """Of relations, by oid."""
+    units: dict[str, list[str]] = field(default_factory=dict)
+    """By relation the keys of what is read of it alone."""
+    others: dict[str, list[str]] = field(default_factory=dict)
+    """The other keys, by family."""
+
+    def forget(self, relations: Iterable[int], *, seldom: bool) -> None:
+        """Take out what was read of these relations, and what belongs to none, as far as it was read again."""
+        names = [self.names.pop(each) for each in relations if each in self.names]
+        facts, hanging = dict(self.fingerprint.facts), dict(self.fingerprint.relations)
+        again = [family for family in self.others if seldom or family not in SELDOM]
+        stale = [self.units.pop(name, []) for name in names] + [self.others.pop(family) for family in again]
+        for key in (key for keys in stale for key in keys):
+            del facts[key]
+            hanging.pop(key, None)
+        self.fingerprint = Fingerprint(facts, hanging)
+
+    def take(self, families: Mapping[str, list[Text]]) -> Fingerprint:
+        """Add what was read."""
+        for family, rows in families.items():
+            for key, _, relation in rows:
+                name = _unit(key, relation) if family in PARTS else ""
+                (self.units.setdefault(name, []) if name else self.others.setdefault(family, [])).append(key)
+        found = of_rows(row for rows in families.values() for row in rows)
+        facts, hanging = self.fingerprint.facts, self.fingerprint.relations
+        self.fingerprint = Fingerprint({**facts, **found.facts}, {**hanging, **found.relations})
+        return self.fingerprint
+
+
+_SEQUENCE = "sequence "
+
+
+def _unit(key: str, relation: str) -> str:
+    """The relation that a text belongs to; a sequence hangs on the table that owns it, and is a relation of its own."""
+    return key.removeprefix(_SEQUENCE) if key.startswith(_SEQUENCE) else relation
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What is new in the catalogs that were looked through, and what is gone or was otherwise."""
+
+    new: Mapping[str, list[Row]]
+    gone: Mapping[str, Collection[int]]
+    was: list[Row]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All, as they were and as they are."""
+        return [*(row for rows in self.new.values() for row in rows), *self.was]
+
+    def to(self, known: Mapping[str, dict[int, Row]]) -> None:
+        """Make of what was known what is."""
+        for kind, rows in known.items():
+            rows |= {row[0]: row for row in self.new[kind]}
+            for gone in self.gone.get(kind, ()):
+                del rows[gone]
+
+
+class Follower:
+    """Readings of one database that nobody else works on; `beside` is a second session, for full ones."""
+
+    def __init__(self, conn: Connection, beside: Connection | None = None) -> None:
+        self._conn = conn
+        self._beside = beside
+        self._always_full = os.environ.get(_SWITCH) == "1" or not conn.prepares
+        self._known: _Known | None = None
+        self.quick = 0
+        """How many readings were quick."""
+
+    def read(self) -> Fingerprint:
+        """The fingerprint as it is now; neither session may be in a transaction."""
+        if self._always_full:
+            return read(self._conn, self._beside)
+        found = None if self._known is None else self._read_changes(self._known)
+        if found is None:
+            return self._read_everything()
+        self.quick += 1
+        return found
+
+    def confirm(self) -> None:
+        """Read everything once more where a reading was quick.
+
+        Raises:
+            QuickReadingWrong: that is another fingerprint.
+        """
+        if not self.quick:
+            return
+        quick, full = self.read(), read(self._conn, self._beside)
+        if (quick.facts, quick.relations) != (full.facts, full.relations):
+            told = "; ".join(map(str, diff(full, quick)[:3]))
+            msg = f"the quick reading of the schema is wrong: {told} ({_SWITCH}=1 goes without it)"
+            raise QuickReadingWrong(msg)
+
+    def _read_everything(self) -> Fingerprint:
+        # first what it is compared with later: what anyone changes meanwhile is then new to the next reading
+        with QuickReader(self._conn) as reader:
+            listed = reader.rows([kind for kind in dependencies.CHANGING if kind not in dependencies.ONLY_CHANGE], EVER)
+            rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
+            names = reader.names()
+        self._known = _Known(Fingerprint({}), reader.since, reader.mark, reader.mark_of_others, rows, names)
+        return self._known.take(read_families(self._conn, self._beside))
+
+    def _read_changes(self, known: _Known) -> Fingerprint | None:
+        """The next fingerprint; None where everything has to be read."""
+        with QuickReader(self._conn) as reader:
+            if reader.mark != known.mark:
+                return None
+            changes = _changes(reader, known)
+            touched = {row[1] for row in changes.rows}
+            reached = reader.reached(sorted({(row[2], row[3]) for row in changes.rows}), sorted(touched))
+            if len(reached) > max(_FEW, len(known.names) // _ONE_IN):
+                return None
+            seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.mark_of_others
+            found = reader.texts(sorted(reached), seldom=seldom)
+        reached.pop(0, None)
+        known.forget(touched | reached.keys(), seldom=seldom)
+        known.names |= reached
+        known.since, known.mark_of_others = reader.since, reader.mark_of_others
+        changes.to(known.rows)
+        return known.take(found)
+
+
+def _changes(reader: QuickReader, known: _Known) -> _Changes:
+    """What the catalogs have otherwise; all rows of one are asked for where there are fewer than there should be."""
+    found = reader.rows(dependencies.CHANGING, known.since)
+    new = {kind: rows for kind, (_, rows) in found.items()}
+    expected = {kind: len(known.rows[kind].keys() | {row[0] for row in new[kind]}) for kind in known.rows}
+    short = [kind for kind, number in expected.items() if found[kind][0] != number]
+    gone = {
+        kind: known.rows[kind].keys() - {row[0] for row in rows} for kind, (_, rows) in reader.rows(short, EVER).items()
+    }
+    was = [known.rows[kind][row] for kind, rows in gone.items() for row in rows]
+    was += [rows[row[0]] for kind, rows in known.rows.items() for row in new[kind] if row[0] in rows]
+    return _Changes(new, gone, was)

@@ -1,0 +1,205 @@
+"""A quick reading is the full one after every statement, whatever it was, and after what undoes it."""
+
+# ruff: noqa: S608
+# all SQL here is ours
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aegisdb.errors import StatementFailed
+from aegisdb.fingerprint import Fingerprint, dependencies, diff, read
+from aegisdb.fingerprint.following import Follower, QuickReadingWrong
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
+from tests.fingerprint.corpus import FAMILIES, Case
+from tests.fingerprint.test_differential import ROLE, _prepare
+from tests.fingerprint.test_generated import statement
+from tests.postgres_server import TestServer
+
+_TABLES = """
+SELECT format('DROP TABLE IF EXISTS %s CASCADE', c.oid::regclass) FROM pg_class c
+WHERE c.relnamespace = 'c{}'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+"""
+
+
+def wrong(quick: Fingerprint, full: Fingerprint) -> list[str]:
+    """What the quick one says otherwise."""
+    if quick.facts == full.facts:
+        return sorted(map(str, quick.relations.items() ^ full.relations.items()))
+    return [str(change) for change in diff(full, quick)]
+
+
+def differences(address: Address, family: str, cases: Iterable[Case]) -> list[str]:
+    """Set up all cases, run them, drop their tables: where a quick reading is another than the full one."""
+    found: list[str] = []
+    with connect(address) as conn, connect(address) as reader:
+        major = conn.identity().server_version // 10000
+        wanted = [*enumerate(case for case in cases if case.since <= major < case.before)]
+        conn.execute(ROLE)
+        for number, _ in wanted:
+            conn.execute(f"CREATE SCHEMA c{number}")
+        follower = Follower(reader)
+        follower.read()
+
+        def look(after: str) -> None:
+            found.extend(f"{after}: {each}" for each in wrong(follower.read(), read(reader)))
+
+        for number, case in wanted:
+            _prepare(conn, number, case.setup, family)
+            look(f"before {case.sql}")
+        for number, case in wanted:
+            _prepare(conn, number, case.sql, family)
+            look(case.sql)
+        for number, case in wanted:
+            for (drop,) in conn.rows(_TABLES.format(number)):
+                conn.execute(drop)
+            look(f"tables dropped of {case.sql}")
+        for (name,) in conn.rows("SELECT subname FROM pg_subscription"):
+            conn.execute(f"DROP SUBSCRIPTION {name}")  # it would keep the database from being dropped
+        assert follower.quick > len(wanted), "most changes are read quickly"
+    return found
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_quick_reading_is_the_full_one(database: Address, family: str) -> None:
+    assert differences(database, family, FAMILIES[family]) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_quick_reading_is_the_full_one_on_postgresql_15(older: TestServer, family: str) -> None:
+    with connect(older.address) as conn:
+        conn.execute(f"CREATE DATABASE followed_{family}")
+    assert differences(older.address.with_database(f"followed_{family}"), family, FAMILIES[family]) == []
+
+
+@st.composite
+def more(draw: st.DrawFn) -> str:
+    """Changes of what others name, and what undoes a change."""
+    table, other = draw(st.permutations(["one", "two", '"Three"']))[:2]
+    return draw(
+        st.sampled_from([
+            f"CREATE VIEW v AS SELECT * FROM {table}",
+            f"CREATE VIEW w AS SELECT x.*, y.id AS i FROM {table} x JOIN {other} y USING (id)",
+            f"ALTER TABLE {table} RENAME TO {other}",
+            f"ALTER TABLE {table} RENAME id TO key",
+            f"ALTER TABLE {table} RENAME renamed TO a",
+            f"CREATE FUNCTION f({table}) RETURNS int LANGUAGE sql RETURN 1",
+            f"CREATE FUNCTION g() RETURNS SETOF {table} LANGUAGE sql BEGIN ATOMIC SELECT * FROM {table}; END",
+            "CREATE VIEW u AS SELECT * FROM g() AS g",
+            f"CREATE POLICY p ON {table} USING (EXISTS (SELECT FROM {other} o WHERE o.id = 1))",
+            "ALTER FUNCTION f RENAME TO ff",
+            f"ALTER TABLE {table} ADD m mood DEFAULT 'fine'",
+            "CREATE TYPE mood AS ENUM ('fine')",
+            "ALTER TYPE mood RENAME TO temper",
+            "ALTER TYPE mood RENAME VALUE 'fine' TO 'good'",
+            "ALTER TYPE mood ADD VALUE 'bad'",
+            "DROP TYPE mood CASCADE",
+            "DROP VIEW v CASCADE",
+            f"ALTER TABLE {table} INHERIT {other}",
+            f"COMMENT ON TABLE {table} IS 'x'",
+            f"COMMENT ON TABLE {table} IS NULL",
+            f"CREATE SEQUENCE s OWNED BY {table}.id",
+            "ALTER SEQUENCE s OWNED BY NONE",
+            f"GRANT SELECT ON {table} TO PUBLIC",
+            f"ALTER TABLE {table} SET SCHEMA elsewhere",
+            "VACUUM FULL pg_class",
+            "VACUUM FREEZE",
+        ])
+    )  # fmt: skip
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(changes=st.lists(st.one_of(statement(), more()), min_size=8, max_size=25))
+def test_a_quick_reading_is_the_full_one_about_anything(database: Address, changes: list[str]) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("DROP SCHEMA IF EXISTS elsewhere CASCADE; CREATE SCHEMA elsewhere")
+        conn.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        follower = Follower(reader)
+        for table in ("one", "two"):
+            conn.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, a int, b text)")
+        follower.read()
+        for change in changes:
+            try:
+                conn.execute(change)
+            except StatementFailed:
+                continue
+            assert wrong(follower.read(), read(reader)) == [], change
+
+
+def test_what_a_subtransaction_wrote_counts_and_what_was_rolled_back_does_not(database: Address) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        follower = Follower(reader)
+        conn.execute("CREATE TABLE t (id int)")
+        follower.read()
+        for step in ("BEGIN", "SAVEPOINT a", "ALTER TABLE t ADD x int", "RELEASE a", "SAVEPOINT b"):
+            conn.execute(step)
+        conn.execute("ALTER TABLE t ADD y int")
+        assert "column public.t.x" not in follower.read().facts, "it has not been committed yet"
+        for step in ("ROLLBACK TO b", "COMMIT"):
+            conn.execute(step)
+        found = follower.read()
+        assert "column public.t.x" in found.facts
+        assert "column public.t.y" not in found.facts
+        assert follower.quick == 2
+        assert wrong(found, read(reader)) == []
+
+
+def test_rows_and_statistics_do_not_count(database: Address) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE INDEX i ON t ((id + 1))")
+        follower = Follower(reader)
+        before = follower.read()
+        # in place, without a trace in xmin
+        for step in ("INSERT INTO t SELECT generate_series(1, 500)", "ANALYZE t", "VACUUM FREEZE t", "REINDEX TABLE t"):
+            conn.execute(step)
+            assert wrong(follower.read(), before) == []
+        assert follower.quick == 4
+
+
+def test_graphs_of_age_are_followed(base_database: Address) -> None:
+    with connect(base_database) as conn, connect(base_database) as reader:
+        follower = Follower(reader)
+        follower.read()
+        conn.execute("LOAD 'age'; SET search_path = ag_catalog, public")
+        for step in (
+            "SELECT create_graph('wells')",
+            "SELECT create_vlabel('wells', 'Rig')",
+            "SELECT create_elabel('wells', 'FEEDS')",
+            "SELECT drop_label('wells', 'Rig')",
+            "SELECT drop_graph('wells', true)",
+        ):
+            conn.execute(step)
+            assert wrong(follower.read(), read(reader)) == [], step
+
+
+def test_the_switch_reads_everything_each_time(database: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEGIS_FULL_FINGERPRINT", "1")
+    with connect(database) as conn, connect(database) as reader:
+        follower = Follower(reader)
+        follower.read()
+        conn.execute("CREATE TABLE t (id int)")
+        assert "table public.t" in follower.read().facts
+        follower.confirm()
+        assert follower.quick == 0
+
+
+def test_a_wrong_quick_reading_is_told_by_the_full_one(database: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {kind: text for kind, text in dependencies.CHANGING.items() if kind != "columns"}
+    monkeypatch.setattr(dependencies, "CHANGING", kept)
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("CREATE TABLE t (id int)")
+        follower = Follower(reader)
+        follower.read()
+        conn.execute("ALTER TABLE t ALTER id SET STATISTICS 9")
+        follower.read()
+        with pytest.raises(QuickReadingWrong, match=r"column public\.t\.id: statistics 9 -> nothing"):
+            follower.confirm()
