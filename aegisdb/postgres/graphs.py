@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from aegisdb.errors import Problem
+
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
@@ -31,6 +33,11 @@ class BrokenGraph(NamedTuple):
         return (
             f"AGE has it under {self.graphid}, its schema is {self.namespace}: every query says that it does not exist"
         )
+
+    def problem(self) -> Problem:
+        """What a command that looks at the database says of it."""
+        message = f"graph {self.name} is broken by a dump and restore: {self}"
+        return Problem(code="base_schema", message=message, hint="invoke doctor --fix", where=self.name)
 
 
 def graph_names(conn: Connection) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -355,9 +356,12 @@ def test_a_graph_that_a_dump_has_broken_is_found_and_repaired(healthy: Clinic) -
         conn.execute("UPDATE ag_graph SET graphid = 7 WHERE name = 'wells'")
         conn.execute("UPDATE ag_label SET graph = 7")
     assert healthy.finding("broken_graph")["subject"] == "wells"
-    verified = healthy.invoke("db.verify")
-    assert verified.code == 6
-    assert "graph wells is broken" in verified.err
+    for command in ("db.verify", "db.status", "migrate.verify"):
+        told = healthy.invoke(command)
+        assert told.code == 6, command
+        assert "graph wells is broken" in told.err, command
+        assert "graphs      wells (broken)" in told.out or command != "db.status"
+        assert not re.search(r"graph +wells +ok", told.out)
     did = [m["proof"] for m in healthy.doctor("--fix")["result"]["fixed"] if m["check"] == "broken_graph"]
     assert did == ["looked for again: gone"]
     with psycopg.connect(healthy.address.url(), autocommit=True) as conn:

@@ -80,7 +80,7 @@ def status(result: DbStatusResult) -> Iterator[Block]:
     fields += [
         ("database", f"{result.reached}, {size(result.bytes)}, {_sessions(result.sessions)}"),
         ("extensions", ", ".join(f"{name} {version}" for name, version in result.extensions.items()) or "none"),
-        ("graphs", ", ".join(result.graphs) or "none"),
+        ("graphs", _graphs(result)),
         ("triggers", f"{result.triggers}, {len(result.disabled_triggers) or 'none'} disabled"),
     ]
     if result.missing:
@@ -90,6 +90,11 @@ def status(result: DbStatusResult) -> Iterator[Block]:
     if result.writer:
         fields.append(("locked by", Styled(result.writer, "warn")))
     yield Fields((*fields, ("disposable", _disposable(result))))
+
+
+def _graphs(result: DbStatusResult) -> Cell:
+    told = [f"{name} (broken)" if name in result.broken_graphs else name for name in result.graphs]
+    return Styled(", ".join(told), "bad") if result.broken_graphs else ", ".join(told) or "none"
 
 
 def _sessions(count: int) -> str:

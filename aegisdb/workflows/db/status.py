@@ -43,6 +43,8 @@ class DbStatusResult(Result):
     missing: tuple[str, ...] = ()
     """Extensions and graphs of the registry that the database lacks."""
     graphs: tuple[str, ...] = ()
+    broken_graphs: tuple[str, ...] = ()
+    """Graphs that a restored dump has left under another number, so that no query finds them."""
     triggers: int = 0
     disabled_triggers: tuple[str, ...] = ()
     disposable: str = ""
@@ -57,7 +59,7 @@ def db_status(ws: Workspace) -> DbStatusResult:
     """Look at server and database; changes nothing and takes no lock.
 
     A server that is down is a problem `unreachable` (exit 7), a missing database `no_database` (7), and a missing
-    extension or graph or a disabled trigger `incomplete` (6).
+    extension or graph or a disabled trigger `incomplete` (6), a graph that a dump has broken `base_schema` (6).
 
     Raises:
         Busy: the database is closed while it is copied or replaced.
@@ -128,11 +130,11 @@ def _looked(ws: Workspace, conn: Connection, route: str) -> DbStatusResult:
 
 
 def _content(ws: Workspace, conn: Connection) -> dict[str, Any]:
-    from aegisdb.postgres.graphs import graph_names
+    from aegisdb.postgres.graphs import broken_graphs, graph_names
 
     database = ws.registry.file.database
     extensions = dict(conn.rows("SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"))
-    graphs = graph_names(conn)
+    graphs, broken = graph_names(conn), broken_graphs(conn)
     triggers = conn.rows(_TRIGGERS)
     disabled = tuple(name for name, state in triggers if state == _DISABLED)
     missing = tuple(f"extension {name}" for name in database.extensions if name not in extensions)
@@ -140,10 +142,11 @@ def _content(ws: Workspace, conn: Connection) -> dict[str, Any]:
     return {
         "extensions": extensions,
         "graphs": graphs,
+        "broken_graphs": tuple(graph.name for graph in broken),
         "triggers": len(triggers),
         "disabled_triggers": disabled,
         "missing": missing,
-        "problems": _problems(missing, disabled),
+        "problems": (*_problems(missing, disabled), *(graph.problem() for graph in broken)),
     }
 
 

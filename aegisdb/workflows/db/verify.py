@@ -78,9 +78,11 @@ def _parts(conn: Connection, registry: Registry) -> Iterator[Check]:
     graphs = graph_names(conn)
     for name in database.extensions:
         yield Check(what="extension", object=name, state=_there(name in installed), detail=str(installed.get(name, "")))
+    broken = {graph.name: graph for graph in broken_graphs(conn)}
     for name in database.graphs:
-        yield Check(what="graph", object=name, state=_there(name in graphs))
-    for graph in broken_graphs(conn):
+        if name not in broken:
+            yield Check(what="graph", object=name, state=_there(name in graphs))
+    for graph in broken.values():
         yield Check(what="graph", object=graph.name, state="broken", detail=str(graph))
 
 

@@ -18,6 +18,7 @@ from aegisdb.models.object_comparison import objects_problems
 from aegisdb.models.problems import models_problems, told
 from aegisdb.models.results import ModelsCompared
 from aegisdb.ownership import NOBODY
+from aegisdb.postgres.graphs import broken_graphs
 from aegisdb.progress import Event
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
@@ -115,13 +116,14 @@ def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
         models = ending.enter_context(comparing(parts.ws, asked, whole=ws))
         found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
+        graphs = tuple(graph.problem() for graph in broken_graphs(conn))
     verdict = _Verdict(ws, standings, found, altered, parts.errors, frozenset({*unexplained, *parts.errors}))
     for name in wanted:
         if name in parts.errors and standings[name].history is not None:
             tell.row(verdict.row(name))
     verdict.take(models.found(lambda name, one: tell.row(verdict.row(name, one))))
     result = verdict.result(wanted, service)
-    return replace(result, problems=(*objects_problems(parts.ws, asked), *result.problems))
+    return replace(result, problems=(*graphs, *objects_problems(parts.ws, asked), *result.problems))
 
 
 class _Rows:
