@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError, Problem
+from aegisdb.revisions.summary import contents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 _LAST = """SELECT DISTINCT ON (service, revision) service, revision, action, digest, id FROM aegisdb.journal
      WHERE service = ANY (%s::text[]) AND action IN ('upgrade', 'downgrade') AND outcome IN ('done', 'resolved')
      ORDER BY service, revision, id DESC"""
-_COUNTS = f"SELECT service, count(*) FROM ({_LAST}) AS last WHERE action = 'upgrade' GROUP BY service"  # noqa: S608  ours
+_COUNTS = f"""SELECT service, count(*), md5(string_agg(revision || ' ' || digest, ',' ORDER BY revision COLLATE "C"))
+      FROM ({_LAST}) AS last WHERE action = 'upgrade' GROUP BY service"""  # noqa: S608  ours
 _STAMPED = "SELECT coalesce(max(id), 0) FROM aegisdb.journal WHERE service = %s AND action = 'stamp'"
 _SOURCES = """SELECT DISTINCT ON (revision) revision, source FROM aegisdb.journal
      WHERE service = %s AND revision = ANY (%s::text[]) AND action = 'upgrade' AND outcome = 'done'
@@ -44,19 +46,33 @@ class Ran:
         self._services = list(services)
 
     @cached_property
-    def counts(self) -> dict[str, int]:
-        """By service: how many revisions ran and were not reverted since."""
+    def counts(self) -> dict[str, tuple[int, str]]:
+        """By service: how many revisions ran and were not reverted since, and what `contents_of` says of them."""
         if self.conn.value("SELECT to_regclass('aegisdb.journal')") is None:
             return {}
-        return dict(self.conn.rows(_COUNTS, (self._services,)))
+        return {service: (count, contents) for service, count, contents in self.conn.rows(_COUNTS, (self._services,))}
 
     def may_lack(self, history: History, rows: tuple[str, ...]) -> bool:
         """Whether more counts as applied than ran; at head this does not look at the revisions."""
-        ran = self.counts.get(history.service, 0)
+        ran, _ = self.counts.get(history.service, (0, ""))
         if not ran:
             return False
         at_head = set(history.heads) <= set(rows)
         return ran < (len(history.revisions) if at_head else len(history.ancestors(rows)))
+
+    def edited(self, history: History, rows: tuple[str, ...]) -> tuple[str, ...]:
+        """Applied revisions whose file does something else than what ran; comments and formatting do not count."""
+        if history.service not in self.counts:
+            return ()
+        _, contents = self.counts[history.service]
+        at_head = set(history.heads) <= set(rows)
+        applied = () if at_head else history.ancestors(rows)
+        here = (r for r in history.ordered() if r.id in applied)
+        if contents == (history.summary.contents if at_head else contents_of(here)):
+            return ()  # without a look at each of them
+        ran = {row[1]: row[3] for row in self.conn.rows(_LAST, ([history.service],)) if row[2] == "upgrade" and row[3]}
+        below = history.ancestors(rows)
+        return tuple(r.id for r in history.ordered() if r.id in below and ran.get(r.id, r.digest) != r.digest)
 
 
 def out_of_order(conn: Connection, history: History, rows: tuple[str, ...]) -> OutOfOrder | None:

@@ -48,8 +48,25 @@ class Standing:
     """What a person must decide before anything can be applied; None for `at head` and `pending`."""
     out_of_order: OutOfOrder | None = None
     """What counts as applied and never ran."""
+    edited: tuple[str, ...] = ()
+    """Applied revisions whose files do something else than what ran, where that was looked for."""
     repeatable: str = ""
     """The half-applied revision, where its file says that it may be run again."""
+
+    @property
+    def changed(self) -> Problem | None:
+        """The problem of applied revisions whose files do something else than what ran here."""
+        if not self.edited or self.history is None:
+            return None
+        ids = ", ".join(self.edited)
+        first = self.history.revisions[self.edited[0]]
+        return Problem(
+            code="tampered",
+            message=f"{self.service}: what {ids} {'do' if len(self.edited) > 1 else 'does'} now never ran here",
+            where=f"{first.path}:{first.line}",
+            hint=f"invoke doctor says how to get back what ran; if nobody else applied it, put that back, then"
+            f" invoke migrate.rollback --service {self.service}, and apply the new text",
+        )
 
     @property
     def behind(self) -> Problem | None:
@@ -103,7 +120,8 @@ def _standing(
         return Standing(history.service, history, rows, pending, "never ran", never_ran(history, found), found)
     if pending and (problem := several_heads(history)):
         return Standing(history.service, history, rows, pending, "several heads", problem)
-    return Standing(history.service, history, rows, pending, "pending" if pending else "at head")
+    edited = ran.edited(history, rows) if ran is not None and rows else ()
+    return Standing(history.service, history, rows, pending, "pending" if pending else "at head", edited=edited)
 
 
 def _half_standing(history: History, rows: tuple[str, ...], pending: Sequence[Revision], half: Half) -> Standing:

@@ -143,8 +143,8 @@ class KeptSummary:
     @cached_property
     def summary(self) -> Summary:
         """What all of them say together, as it is kept."""
-        digest, references, imports, requires = json.loads(self._together)
-        return Summary(digest, references, tuple(imports), requires)
+        digest, references, imports, requires, contents = json.loads(self._together)
+        return Summary(digest, references, tuple(imports), requires, contents)
 
 
 class KeptHistories:

@@ -22,6 +22,8 @@ class Summary(NamedTuple):
     """Names of the modules that they import."""
     requires: Mapping[str, Sequence[str]] = {}
     """By id, for those that say `requires`: which revisions of other services come first."""
+    contents: str = ""
+    """What `contents_of` says of all of them."""
 
 
 class Kept(Protocol):
@@ -32,9 +34,15 @@ class Kept(Protocol):
         """What all of them say together."""
 
 
+def contents_of(revisions: Iterable[Revision]) -> str:
+    """What these revisions do, in no order: the server counts the same from the journal."""
+    told = ",".join(f"{revision.id} {revision.digest}" for revision in sorted(revisions, key=lambda one: one.id))
+    return hashlib.md5(told.encode(), usedforsecurity=False).hexdigest()
+
+
 def summarized(revisions: Iterable[Revision]) -> Summary:
     """The summary of revisions in this order."""
-    digest = hashlib.sha256()
+    digest, revisions = hashlib.sha256(), list(revisions)
     references: dict[str, str] = {}
     imports: dict[str, None] = {}
     requires: dict[str, Sequence[str]] = {}
@@ -45,4 +53,4 @@ def summarized(revisions: Iterable[Revision]) -> Summary:
         imports |= dict.fromkeys(revision.imports)
         if revision.requires:
             requires[revision.id] = revision.requires
-    return Summary(digest.hexdigest(), references, tuple(imports), requires)
+    return Summary(digest.hexdigest(), references, tuple(imports), requires, contents_of(revisions))

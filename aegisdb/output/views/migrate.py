@@ -50,7 +50,7 @@ def applied(result: Any) -> Iterator[Block]:
     if rows:
         yield _steps(rows)
     elif not result.problems:
-        yield Text("nothing is pending: every service is at head", "ok")
+        yield Text("nothing is pending") if result.notes else Text("nothing is pending: every service is at head", "ok")
     elif result.at_head:
         yield Text(f"at head: {', '.join(result.at_head)}", "dim")
 

@@ -93,7 +93,11 @@ class ApplyPlan:
 
     def result(self, *, planned: bool) -> ApplyResult:
         """As a result in which nothing is done yet."""
-        return replace(Tally(list(self.todo)).result(planned=planned), at_head=self.at_head, problems=self.problems)
+        # where something is to do, the gate tells them
+        edited = [] if self.todo else [s.changed for s in self.standings.values() if s.changed is not None]
+        notes = tuple(f"{one.code}: {one.message} ({one.where})" for one in edited)
+        plan = Tally(list(self.todo)).result(planned=planned)
+        return replace(plan, at_head=self.at_head, problems=self.problems, notes=notes)
 
 
 def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:

@@ -126,6 +126,7 @@ def _revert(
                 planned = tuple(revision.id for revision in job.down)
                 return RollbackResult(service=service, losses=losses, not_started=planned, planned=dry_run)
             _tell(ws, losses)
+            job.tell_edited(ws)
             _require_consent(ws, conn, job, command, yes=yes)
             _make_ready(ws, conn, job)
             with run_recorded(conn, command):
@@ -205,6 +206,25 @@ class _Job:
         refuse_dependents(conn, ws.registry, self.history.service, dropped, others)
         return losses(conn, dropped)
 
+    @property
+    def edited(self) -> frozenset[str]:
+        """Of what is to be reverted, that whose file does something else than what ran here."""
+        return frozenset(self.standings[self.history.service].edited)
+
+    def tell_edited(self, ws: Workspace) -> None:
+        """Say whose downgrade is not that of what ran."""
+        for revision in self.down:
+            if revision.id in self.edited:
+                subject = f"{self.history.service} {revision.id}"
+                ws.listen(Event(step="edited", subject=subject, note="its file is not what ran here"))
+
+    def explained(self, error: AegisError, revision: str) -> AegisError:
+        """The error of a revision, with the way out where its downgrade is not that of what ran."""
+        if revision not in self.edited:
+            return error
+        ran = f"invoke migrate.log --service {self.history.service} --show {revision}"
+        return error.amended(hint=f"its file is not what ran here, {ran} shows that: put it back, then roll back again")
+
     def _dropped(self, session: Session) -> tuple[Dropped, ...]:
         from aegisdb.applied.data_loss import dropped_by_source, dropped_by_sql
 
@@ -240,7 +260,8 @@ def _run(session: Session, job: _Job, losses: tuple[Loss, ...], *, again: bool) 
         for step, identifier in calls:
             done.append(step(identifier))
     except AegisError as error:
-        raise error.amended(result=result(stopped=True)) from None
+        partial = result(stopped=True)
+        raise job.explained(error, partial.failed).amended(result=partial) from None
     except KeyboardInterrupt:
         text = f"interrupted: {len(done)} done, {job.history.service} {calls[len(done)][1]} rolled back"
         raise Interrupted(text, hint="see invoke migrate.status", result=result(stopped=True)) from None

@@ -53,6 +53,7 @@ def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusRe
     wanted = {name: history for name, history in histories.items() if service in ("", name)}
     standings, backfills, missing = _look(ws, wanted)
     problems = [standing.problem for standing in standings.values() if standing.problem is not None]
+    problems += [standing.changed for standing in standings.values() if standing.changed is not None]
     problems.sort(key=lambda problem: problem.exit_code)
     if check:
         problems += [standing.behind for standing in standings.values() if standing.behind is not None]
@@ -84,5 +85,5 @@ def _row(standing: Standing) -> ServiceStatus:
         applied=standing.applied,
         head=standing.history.heads if standing.history else (),
         pending=len(standing.pending),
-        state=standing.state,
+        state="edited" if standing.edited else standing.state,
     )

@@ -44,3 +44,37 @@ def test_it_is_told_and_led_out_of(tmp_path: Path, database: Address, env: str, 
     assert versions(database, "a") == ["c"]
     assert rows(database, "SELECT to_regclass('a_1')::text, to_regclass('a_3')::text") == [("a_1", "a_3")]
     assert run("migrate.status", "--check").code == 0
+
+
+def test_one_id_with_another_content_is_not_at_head(tmp_path: Path, database: Address) -> None:
+    """As on two release lines, or after an edit of what is applied."""
+
+    def run(*words: str) -> Ran:
+        return invoke(*words, cwd=tmp_path)
+
+    build_monorepo(tmp_path, {"a": Svc(revisions=(rev("p", 0), rev("b", 2)))}, url=database.url())
+    assert run("migrate.apply").code == 0
+    assert "at head" in run("migrate.status").out
+    home = tmp_path / "services" / "a"
+    for edited, below, place in (("b", "p", 7), ("p", None, 8)):
+        write_revision(home, rev(edited, place), below)
+        status = run("migrate.status")
+        assert (status.code, "at head" in status.out) == (6, False)
+        assert "edited" in status.out
+        assert f"what {edited} does now never ran here" in status.err
+        again = run("migrate.apply")
+        assert f"tampered: a: what {edited} does now never ran here" in again.out
+        assert "at head" not in again.out
+        write_revision(home, rev(edited, {"b": 2, "p": 0}[edited]), below)
+        assert run("migrate.status", "--check").code == 0
+    write_revision(home, rev("b", 7), "p")
+    write_revision(home, rev("c", 3), "b")
+    pending = run("migrate.status")
+    assert pending.code == 6
+    assert "edited" in pending.out
+    back = run("migrate.rollback", "--service", "a")
+    assert back.code == 1
+    assert "its file is not what ran here, invoke migrate.log --service a --show b shows that" in back.err
+    write_revision(home, rev("b", 2), "p")
+    assert run("migrate.rollback", "--service", "a").code == 0
+    assert run("migrate.status").code == 0
