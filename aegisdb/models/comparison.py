@@ -155,7 +155,7 @@ class _Comparison:
         since = time.time()
         sides = self._of(history)
         failed = set(sides.built.failed)
-        changes = differences(sides.head, sides.models, sides.built.named)
+        changes = differences(sides.head, sides.models, sides.built)
         found = ModelsCompared(
             changes=without_parts(tuple(c for c in changes if c.relation.replace('"', "") not in failed)),
             lost=tuple(self._sides.lost(history.service, sides.built)),

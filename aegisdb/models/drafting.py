@@ -122,7 +122,7 @@ def drafting(
     with under_way(ws.listen, "models", service):
         both = BothSides(ws, source, ws)
         sides = both.of(history)
-    changes = differences(sides.head, sides.models, sides.built.named)
+    changes = differences(sides.head, sides.models, sides.built)
     chosen = wanted(renames, changes)
     could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
     chosen += tuple(filter(confirmed, could_be))
@@ -206,7 +206,7 @@ class _Trial:
         session = self._session
         session.attempt("upgrade", first=[*(rename.step() for rename in renames), *_steps(known.first)])
         found = self._found()
-        left = differences(found, self._sides.models, self._sides.built.named)
+        left = differences(found, self._sides.models, self._sides.built)
         up = tuple(statements(found, self._sides.models, left))
         if up:
             session.attempt("upgrade", then=_steps(up), operations=False)

@@ -9,12 +9,27 @@ _LATER = re.compile(
     r"; (?:inherited|also inherited|clustered|replica identity|invalid index|invalid|index \S+|with [^;]*"
     r"|tablespace \S+|triggers [^;]*|attached to \S+|statistics [^;]*)"
 )
-_VALUE = re.compile(r"'(?:[^']|'')*'")
+_VALUE = re.compile(r"E?'(?:[^']|'')*'")
+
+_ONE_OF = re.compile(
+    r"""\(\((?P<column>\w+|"(?:[^"]|"")+")\)::text (?P<test>=\ ANY|<>\ ALL) \(\(ARRAY\["""
+    r"""(?P<values>(?:E?'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]\)\)"""
+)
+"""IN and NOT IN over a varchar, as PostgreSQL shows them."""
 
 
 def parts(facts: str) -> list[str]:
     """The facts, one by one; a semicolon in quotes separates nothing."""
     return [found[1] for found in _PART.finditer(_unescaped(facts)) if found[1]]
+
+
+def writable(facts: str) -> str:
+    """The definition as a statement that PostgreSQL shows so again; it reads its own cast of an array otherwise."""
+    return _ONE_OF.sub(_as_in, definition(facts))
+
+
+def _as_in(found: re.Match[str]) -> str:
+    return f"({found['column']} {'IN' if found['test'] == '= ANY' else 'NOT IN'} ({found['values']}))"
 
 
 def fact(facts: str, beginning: str) -> str | None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import Fingerprint, diff
 from aegisdb.fingerprint.partitions import is_partition
+from aegisdb.models.defaults import with_plain_default, without_given
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from aegisdb.fingerprint import Change
+    from aegisdb.runtime.step_results import ModelsBuilt
 
 _SAYABLE = ("table ", "column ", "constraint ", "index ", "comment on table ", "comment on column ")
 """Kinds of objects of which models that have none say that there is none."""
@@ -39,13 +41,12 @@ _DOUBLE = re.compile(r"\(\(([^()]*)\)\)")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
-def differences(
-    history: Fingerprint, models: Fingerprint, named: Collection[tuple[str, str, str]]
-) -> tuple[Change, ...]:
-    """What the models have otherwise; `named` (schema, table, name) are names that the models chose themselves."""
+def differences(history: Fingerprint, models: Fingerprint, built: ModelsBuilt) -> tuple[Change, ...]:
+    """What the models have otherwise, of which `built` tells what they say and what they leave open."""
     before, after = _with_sequences_of_columns(history), _with_sequences_of_columns(models)
     before, after = _without_unsaid(before, after)
-    after = _renamed(before, after, {".".join(names) for names in named})
+    before = _without_left(before, after, {".".join(names) for names in built.left})
+    after = _renamed(before, after, {".".join(names) for names in built.named})
     before = _as_the_models_write(before, after)
     return tuple(
         change
@@ -104,6 +105,16 @@ def _without_unsaid(history: Fingerprint, models: Fingerprint) -> tuple[Fingerpr
         for key in [key for key in facts if key.startswith(("column order ", "grants on "))]:
             del facts[key]
     return Fingerprint(before, history.relations), Fingerprint(after, models.relations)
+
+
+def _without_left(history: Fingerprint, models: Fingerprint, left: Collection[str]) -> Fingerprint:
+    """The history without what gives a value to columns of which the models say that the database does (`left`)."""
+    facts = dict(history.facts)
+    for key, text in history.facts.items():
+        kind, _, name = key.partition(" ")
+        if kind == "column" and name.replace('"', "") in left and key in models.facts:
+            facts[key] = "; ".join(without_given(text.split("; ")))
+    return Fingerprint(facts, history.relations)
 
 
 def _told(key: str, facts: str) -> list[str]:
@@ -179,7 +190,11 @@ def _as_the_models_write(history: Fingerprint, models: Fingerprint) -> Fingerpri
 def _mean_the_same(key: str, history: str, models: str) -> bool:
     if without_text_casts(history) == without_text_casts(models):
         return True
-    if not key.startswith("column ") or _OWN_SEQUENCE not in models.split("; "):
+    if not key.startswith("column "):
+        return False
+    if with_plain_default(history.split("; ")) == with_plain_default(models.split("; ")):
+        return True
+    if _OWN_SEQUENCE not in models.split("; "):
         return False
     # models that say no more than "the database counts" are content with an identity
     theirs = [fact for fact in history.split("; ") if not fact.startswith("identity ")]

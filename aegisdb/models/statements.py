@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from aegisdb.models.column_statements import column_statements, sequence_options
-from aegisdb.models.fact_parts import definition, enum_values, fact, parts
-from aegisdb.models.type_statements import enum_statements
+from aegisdb.models.fact_parts import enum_values, fact, parts, writable
+from aegisdb.models.type_statements import domain_statements, enum_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ def _of(change: Change, before: Fingerprint, after: Fingerprint) -> Iterator[Sta
     elif kind == "constraint":
         yield from _constraint(change, before, after)
     elif kind in {"type", "domain"}:
-        yield from _type(change, identity, before)
+        yield from _type(change, identity, before, after)
     elif kind in _ALONE:
         yield from _ALONE[kind](change, identity)
 
@@ -72,7 +72,7 @@ def _index(change: Change, identity: str) -> Iterator[Statement]:
     if change.kind != "added":
         yield Statement(DROP, f"DROP INDEX IF EXISTS {identity}")
     if change.kind != "removed":
-        yield Statement(INDEX, definition(change.after))
+        yield Statement(INDEX, writable(change.after))
 
 
 def _commented(change: Change) -> str:
@@ -92,11 +92,11 @@ def _constraint(change: Change, before: Fingerprint, after: Fingerprint) -> Iter
         # a key that others refer to goes with what refers to it, which comes back by its own statement
         yield Statement(DROP, f"{alter} DROP CONSTRAINT {name}")
     if change.kind != "removed":
-        told = definition(change.after)
+        told = writable(change.after)
         yield Statement(REFER if told.startswith("FOREIGN KEY") else ADD, f"{alter} ADD CONSTRAINT {name} {told}")
 
 
-def _type(change: Change, identity: str, before: Fingerprint) -> Iterator[Statement]:
+def _type(change: Change, identity: str, before: Fingerprint, after: Fingerprint) -> Iterator[Statement]:
     if change.kind == "removed":
         yield Statement(
             CLEAN, f"DROP {'DOMAIN' if change.object.startswith('domain') else 'TYPE'} IF EXISTS {identity}"
@@ -105,14 +105,11 @@ def _type(change: Change, identity: str, before: Fingerprint) -> Iterator[Statem
         told = [part for part in parts(change.after) if not part.startswith("owner ")]
         yield Statement(TYPES, f"CREATE DOMAIN {identity} AS {' '.join(told)}")
     elif change.object.startswith("domain "):
-        default = fact(change.after, "default ")
-        yield Statement(
-            TYPES, f"ALTER DOMAIN {identity} {f'SET DEFAULT {default}' if default is not None else 'DROP DEFAULT'}"
-        )
+        yield from (Statement(TYPES, sql) for sql in domain_statements(identity, before, after))
     elif (values := enum_values(change.after)) is not None and change.kind == "added":
         yield Statement(TYPES, f"CREATE TYPE {identity} AS ENUM ({', '.join(values)})")
     elif values is not None and (was := enum_values(change.before)) is not None:
-        for sql, loses in enum_statements(identity, was, values, before):
+        for sql, loses in enum_statements(identity, was, values, before, after):
             yield Statement(TYPES, sql, loses)
 
 

@@ -1,10 +1,10 @@
-"""Statements that give an enum other values."""
+"""Statements that give an enum other values, or a domain another definition."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.models.fact_parts import fact, parts
+from aegisdb.models.fact_parts import definition, fact, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,28 +15,68 @@ _BEFORE = "__before"
 
 
 def enum_statements(
-    name: str, was: Sequence[str], values: Sequence[str], schema: Fingerprint
+    name: str, was: Sequence[str], values: Sequence[str], before: Fingerprint, after: Fingerprint
 ) -> Iterator[tuple[str, str]]:
-    """Statements, and what each loses. `schema` tells which columns have the type."""
-    if [value for value in values if value in was] == list(was):
+    """Statements, and what each loses. `before` tells which columns have the type, `after` what uses its values."""
+    new = [value for value in values if value not in was]
+    kept = [value for value in values if value in was] == list(was)
+    # PostgreSQL refuses a value in the transaction that added it, but not one of a type that is new itself
+    if kept and not any(f"{value}::{name}" in facts for value in new for facts in after.facts.values()):
         yield from ((sql, "") for sql in _added(name, was, values))
         return
-    columns = list(_columns(name, schema))
     if gone := [value for value in was if value not in values]:
+        columns = _columns(name, before)
         yield from ((_check(name, table, column, gone), "") for table, column, kind, _ in columns if kind == name)
+    create = f"CREATE TYPE {name} AS ENUM ({', '.join(values)})"
+    yield from ((sql, "") for sql in _rebuilt("TYPE", name, [create], before, after, through="text"))
+
+
+def domain_statements(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[str]:
+    """Statements for a domain that is there before and after; what it is made of can only be said when it is made."""
+    (was, rest), (now, wanted) = _made_of(before.facts[f"domain {name}"]), _made_of(after.facts[f"domain {name}"])
+    if was != now:
+        checks = [
+            f"ALTER DOMAIN {name} ADD CONSTRAINT {key.removeprefix(f'constraint {name}.')} {definition(facts)}"
+            for key, facts in after.facts.items()
+            if after.relations.get(key) == name and before.facts.get(key) == facts
+        ]
+        yield from _rebuilt(
+            "DOMAIN", name, [f"CREATE DOMAIN {name} AS {' '.join([*now, *wanted])}", *checks], before, after
+        )
+        return
+    default = next((part for part in wanted if part.startswith("default ")), None)
+    if default not in rest and (default or any(part.startswith("default ") for part in rest)):
+        yield f"ALTER DOMAIN {name} {f'SET {default}' if default else 'DROP DEFAULT'}"
+    if ("not null" in rest) != ("not null" in wanted):
+        yield f"ALTER DOMAIN {name} {'SET' if 'not null' in wanted else 'DROP'} NOT NULL"
+
+
+def _made_of(facts: str) -> tuple[list[str], list[str]]:
+    """Type and collation of a domain, and what else is told of it."""
+    told = [part for part in parts(facts) if not part.startswith("owner ")]
+    later = ("not null", "default ")
+    return [part for part in told if not part.startswith(later)], [part for part in told if part.startswith(later)]
+
+
+def _rebuilt(
+    what: str, name: str, create: Sequence[str], before: Fingerprint, after: Fingerprint, *, through: str = ""
+) -> Iterator[str]:
+    """Make the type anew beside the former one, and give it to the columns that have it; they are cast `through`."""
     space, _, bare = name.rpartition(".")
-    before = bare[:-1] + _BEFORE + '"' if bare.endswith('"') else bare + _BEFORE
-    yield f"ALTER TYPE {name} RENAME TO {before}", ""
-    yield f"CREATE TYPE {name} AS ENUM ({', '.join(values)})", ""
-    for table, column, kind, default in columns:
+    former = bare[:-1] + _BEFORE + '"' if bare.endswith('"') else bare + _BEFORE
+    yield f"ALTER {what} {name} RENAME TO {former}"
+    yield from create
+    wanted = {(table, column, kind): default for table, column, kind, default in _columns(name, after)}
+    for table, column, kind, default in _columns(name, before):
         alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
         if default is not None:
-            yield f"{alter} DROP DEFAULT", ""
-        text = "text[]" if kind.endswith("[]") else "text"
-        yield f"{alter} TYPE {kind} USING {column}::{text}::{kind}", ""
-        if default is not None:
-            yield f"{alter} SET DEFAULT {default}", ""
-    yield f"DROP TYPE IF EXISTS {space}.{before}", ""
+            yield f"{alter} DROP DEFAULT"
+        array = "[]" if kind.endswith("[]") else ""
+        yield f"{alter} TYPE {kind} USING {column}{f'::{through}{array}' if through else ''}::{kind}"
+        # the former default may be a value that the new type has not
+        if (later := wanted.get((table, column, kind), default)) is not None:
+            yield f"{alter} SET DEFAULT {later}"
+    yield f"DROP {what} IF EXISTS {space}.{former}"
 
 
 def _added(name: str, was: Sequence[str], values: Sequence[str]) -> Iterator[str]:

@@ -88,6 +88,8 @@ class ModelsBuilt:
     """Other tables of the metadata."""
     named: frozenset[tuple[str, str, str]]
     """Schema, table and name of constraints and indexes that have a name of their own."""
+    left: frozenset[tuple[str, str, str]]
+    """Schema, table and column whose value the models leave to the database (`FetchedValue`)."""
     failed: Mapping[str, str]
     """Tables that could not be built, and why; "" where types could not."""
     classes: Mapping[str, tuple[str, str]]
@@ -103,6 +105,7 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         tables=tuple(map(".".join, answer["tables"])),
         hidden=tuple(map(".".join, answer["hidden"])),
         named=frozenset((schema, table, name) for schema, table, name in answer["named"]),
+        left=frozenset((schema, table, column) for schema, table, column in answer["left"]),
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
         loaded=Loaded(files=tuple(answer["loaded"]["files"]), places=tuple(answer["loaded"]["places"])),

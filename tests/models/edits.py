@@ -68,6 +68,12 @@ def moods(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Edit:
     return Edit(name, item(enumeration(*before)[0]), item(enumeration(*after)[0]), "type public.T_mood")
 
 
+def domain(name: str, before: str, after: str) -> Edit:
+    """Other options of a domain."""
+    made = [item(f"c: Mapped[int] = mapped_column(pg.DOMAIN('T_small', sa.Integer, {one}))") for one in (before, after)]
+    return Edit(name, made[0], made[1], "T_small")
+
+
 PLACE = (
     '\n\nclass Place(Base):\n    __tablename__ = "T_places"\n'
     f"{ID}    code: Mapped[str] = mapped_column(Text, unique=True)\n"
@@ -100,6 +106,12 @@ EDITS = (
     column("default added", "sa.Integer", "sa.Integer, server_default='3'"),
     column("default removed", "sa.Integer, server_default='3'", "sa.Integer"),
     column("default other", "sa.Integer, server_default='3'", "sa.Integer, server_default='4'"),
+    column("default rounded", "sa.Integer, server_default=text('2.5')", "sa.Integer, server_default=text('2')"),
+    column(
+        "type under a default of the database",
+        "sa.Integer, server_default=sa.FetchedValue()",
+        "sa.BigInteger, server_default=sa.FetchedValue()",
+    ),
     column("default with a quote", "Text", 'Text, server_default="it\'s"', kind="str"),
     column("default function", "sa.DateTime, server_default=sa.func.now()", "sa.DateTime", kind="datetime"),
     column("generated other", "Computed('id * 2', persisted=True)", "Computed('id * 3', persisted=True)"),
@@ -130,6 +142,27 @@ EDITS = (
         "T_mood",
     ),
     Edit("enum with another name", item(enumeration("a")[0]), item(enumeration("a", name="T_temper")[0]), "T_temper"),
+    moods("enum value with a backslash", ("a",), ("a", "b\\c", "it's")),
+    Edit(
+        "enum value that is the default at once",
+        item("mood: Mapped[str] = mapped_column(Enum('a', name='T_mood'), server_default='a')"),
+        item("mood: Mapped[str] = mapped_column(Enum('a', 'b', name='T_mood'), server_default='b')"),
+        "type public.T_mood",
+    ),
+    domain("domain default", "default='1'", "default='2'"),
+    domain("domain default removed", "default='1'", ""),
+    domain("domain not null", "", "not_null=True"),
+    domain(
+        "domain constraint renamed",
+        "check='VALUE > 1', constraint_name='T_one'",
+        "check='VALUE > 1', constraint_name='T_two'",
+    ),
+    Edit(
+        "domain of another type",
+        item("c: Mapped[int] = mapped_column(pg.DOMAIN('T_small', sa.Integer, check='VALUE < 10', default='1'))"),
+        item("c: Mapped[int] = mapped_column(pg.DOMAIN('T_small', sa.BigInteger, check='VALUE < 10', default='1'))"),
+        "T_small",
+    ),
     Edit(
         "domain check",
         item("c: Mapped[int] = mapped_column(pg.DOMAIN('T_small', sa.Integer, check='VALUE < 10'))"),
@@ -144,6 +177,24 @@ EDITS = (
         "CheckConstraint('number > 0', name='T_positive')",
         "CheckConstraint('number > 1', name='T_positive')",
         "T_positive",
+    ),
+    Edit(
+        "check of some varchars",
+        item("c: Mapped[str] = mapped_column(String(9))", args="CheckConstraint(\"c IN ('a', 'b')\", name='T_in')"),
+        item("c: Mapped[str] = mapped_column(String(9))", args="CheckConstraint(\"c NOT IN ('a', 'x')\", name='T_in')"),
+        "T_in",
+    ),
+    Edit(
+        "index of some varchars",
+        item(
+            "c: Mapped[str] = mapped_column(String(9))",
+            args="Index('T_in', 'c', postgresql_where=text(\"c IN ('a', 'b')\"))",
+        ),
+        item(
+            "c: Mapped[str] = mapped_column(String(9))",
+            args="Index('T_in', 'c', postgresql_where=text(\"c IN ('a', 'x')\"))",
+        ),
+        "T_in",
     ),
     argument("check without a name", "", "CheckConstraint('length(name) > 2')", CK),
     argument(
@@ -273,6 +324,30 @@ EQUAL = (
         kind="datetime",
     ),
     same("default cast", "Text, server_default='a'", "Text, server_default=text(\"'a'::text\")", kind="str"),
+    same("default 0 of a numeric", "Numeric(9, 2), server_default='0'", "Numeric(9, 2), server_default=text('0')"),
+    same("default 0 of a bigint", "sa.BigInteger, server_default='0'", "sa.BigInteger, server_default=text('0')"),
+    same("default of a double", "sa.Double, server_default='-0.5'", "sa.Double, server_default=text('-0.5')"),
+    same(
+        "default current_timestamp",
+        "sa.DateTime, server_default=sa.func.now()",
+        "sa.DateTime, server_default=sa.func.current_timestamp()",
+        kind="datetime",
+    ),
+    same(
+        "default at time zone",
+        "sa.DateTime, server_default=text(\"timezone('utc', now())\")",
+        "sa.DateTime, server_default=text(\"(now() AT TIME ZONE 'utc')\")",
+        kind="datetime",
+    ),
+    same(
+        "default left to the database", "Text, server_default='a'", "Text, server_default=sa.FetchedValue()", kind="str"
+    ),
+    same("identity left to the database", "sa.Integer, Identity()", "sa.Integer, server_default=sa.FetchedValue()"),
+    same(
+        "generated left to the database",
+        "Computed('id * 2', persisted=True), nullable=True",
+        "sa.Integer, server_default=sa.FetchedValue(), nullable=True",
+    ),
     same("true", "sa.Boolean, server_default=sa.true()", "sa.Boolean, server_default='t'", kind="bool"),
     same("length by type", "String(20)", "sa.VARCHAR(20)", kind="str"),
     same("text by type", "Text", "sa.TEXT()", kind="str"),

@@ -11,7 +11,7 @@ import warnings
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Enum, Table
+from sqlalchemy import ARRAY, Enum, FetchedValue, Table
 from sqlalchemy.sql.elements import conv
 
 from .error_report import describe
@@ -59,6 +59,7 @@ class ModelBuild:
             "tables": sorted(map(self._place, self._wanted)),
             "hidden": sorted(map(self._place, {*self._all} - {*self._wanted})),
             "named": [*self._explicit_names()],
+            "left": [*self._left_to_the_database()],
             "failed": failed,
             "classes": dict(self._classes()),
         }
@@ -125,12 +126,39 @@ class ModelBuild:
                 warnings.simplefilter("ignore")  # tables that need each other in turn have no order
                 ordered = metadata.sorted_tables
             for table in ordered:
-                try:
-                    with self._connection.begin_nested():
-                        metadata.create_all(self._connection, tables=[table], checkfirst=True)
-                except Exception as error:  # noqa: BLE001  see above
+                why = self._failure_of(metadata, table)
+                if why is not None:
+                    # tables that refer to this one do not need its indexes
+                    why = self._without_indexes(metadata, table) or why
                     if table in wanted:
-                        yield {"table": ".".join(self._place(table)), **_why(error)}
+                        yield {"table": ".".join(self._place(table)), **_why(why)}
+
+    def _failure_of(self, metadata: Any, table: Any) -> Exception | None:
+        """Create a table, with those that it needs: tables that need each other in turn can only be made together."""
+        try:
+            with self._connection.begin_nested():
+                metadata.create_all(self._connection, tables=[*_needed(table)], checkfirst=True)
+        except Exception as error:  # noqa: BLE001  see above
+            return error
+        return None
+
+    def _without_indexes(self, metadata: Any, table: Any) -> Exception | None:
+        """Create a table and then those of its indexes that can be; the error of one that cannot."""
+        indexes = table.indexes
+        table.indexes = set()
+        try:
+            if self._failure_of(metadata, table) is not None:
+                return None
+        finally:
+            table.indexes = indexes
+        failed = None
+        for index in sorted(indexes, key=lambda one: str(one.name)):
+            try:
+                with self._connection.begin_nested():
+                    index.create(self._connection)
+            except Exception as error:  # noqa: BLE001  see above
+                failed = error
+        return failed
 
     def _explicit_names(self) -> Iterator[tuple[str, str, str]]:
         """Schema, table and name of what the models call by a name of their own; all else the server names."""
@@ -140,6 +168,17 @@ class ModelBuild:
                 if _has_own_name(item, table):
                     name = getattr(preparer, "format_index" if item in table.indexes else "format_constraint")(item)
                     yield (*self._place(table), str(name or item.name))
+        for kind in self._types():
+            if name := getattr(kind, "constraint_name", None):  # of a domain
+                yield (*self._place(kind), str(name))
+
+    def _left_to_the_database(self) -> Iterator[tuple[str, str, str]]:
+        """Schema, table and name of columns of which the models say only that the server gives them a value."""
+        for table in self._wanted:
+            for column in table.columns:
+                # what has DDL is a subclass (a default, Computed, Identity)
+                if type(column.server_default) is FetchedValue:
+                    yield (*self._place(table), str(column.name))
 
     def _classes(self) -> Iterator[tuple[str, list[str]]]:
         """The class of each table, and the file that defines it."""
@@ -153,6 +192,16 @@ class ModelBuild:
                 module = sys.modules.get(mapper.class_.__module__)
                 place = ".".join(self._place(mapper.local_table))
                 yield place, [mapper.class_.__name__, str(getattr(module, "__file__", "") or "")]
+
+
+def _needed(table: Any) -> Iterable[Any]:
+    """The table and all that it refers to, directly or not."""
+    found, todo = {table: None}, [table]
+    while todo:
+        others = [key.referred_table for key in todo.pop().foreign_key_constraints]
+        todo += [other for other in others if other not in found]
+        found |= dict.fromkeys(others)
+    return found
 
 
 def named_types(kind: Any, dialect: Any) -> Iterator[Any]:

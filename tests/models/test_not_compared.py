@@ -1,0 +1,63 @@
+"""What cannot be built is told alone: tables around it are built and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aegisdb.postgres.address import Address
+from tests.invoke import invoke
+from tests.models.edits import BASE, HEAD
+from tests.monorepo import Rev, Svc, build_monorepo
+
+TABLES = (
+    "CREATE TABLE shop_pools (id serial PRIMARY KEY, queue_id int)",
+    "CREATE TABLE shop_queues (id serial PRIMARY KEY, pool_id int CONSTRAINT q REFERENCES shop_pools)",
+    "ALTER TABLE shop_pools ADD CONSTRAINT p FOREIGN KEY (queue_id) REFERENCES shop_queues",
+    "CREATE TABLE shop_flows (id serial PRIMARY KEY, name varchar)",
+    "CREATE TABLE shop_runs (id serial PRIMARY KEY, flow_id int REFERENCES shop_flows, started timestamp)",
+)
+MODELS = '''
+
+class Pool(Base):
+    __tablename__ = "shop_pools"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("shop_queues.id", name="p"))
+
+
+class Queue(Base):
+    __tablename__ = "shop_queues"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pool_id: Mapped[int | None] = mapped_column(ForeignKey("shop_pools.id", name="q"))
+
+
+class Flow(Base):
+    """Its index is written by hand in the revisions of such a project, with an operator class of an extension."""
+
+    __tablename__ = "shop_flows"
+    __table_args__ = (Index("trigrams", "name", postgresql_using="gin"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+
+
+class Run(Base):
+    __tablename__ = "shop_runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    flow_id: Mapped[int | None] = mapped_column(ForeignKey("shop_flows.id"))
+'''
+
+
+def test_an_index_that_cannot_be_built_keeps_no_other_table_from_being_compared(
+    tmp_path: Path, database: Address
+) -> None:
+    up = "\n".join(f'op.execute("{sql}")' for sql in TABLES)
+    revision = Rev(id="s1", up=up, down='op.execute("DROP TABLE shop_pools, shop_queues, shop_runs, shop_flows")')
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=(revision,))}, url=database.url())
+    (root / "services" / "shop" / "models.py").write_text(HEAD + BASE + MODELS)
+    assert invoke("migrate.apply", cwd=root).code == 0
+    ran = invoke("migrate.verify", "--format", "json", cwd=root)
+    assert ran.code == 6
+    told = {error["code"]: error["message"] for error in ran.json["errors"]}
+    assert len(ran.json["errors"]) == 2, told
+    assert "table public.shop_flows of the models was not compared" in told["not_compared"]
+    assert 'no default operator class for access method "gin"' in told["not_compared"]
+    assert "shop_runs.started" in told["models"]
