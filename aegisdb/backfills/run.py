@@ -50,7 +50,7 @@ def run(context: Any, wanted: Wanted) -> None:
         progress.open(connection)
     if not progress.finished:
         tell = suite.get("tell") or _log
-        with context.autocommit_block(), _settled(context.connection, wanted):
+        with _kept_from_pools(connection), context.autocommit_block(), _settled(context.connection, wanted):
             pace = Pace(wanted, rests=suite["record"])
             Batches(context.connection, wanted, table, progress, pace, _teller(table, progress, tell)).run()
     progress.land(context.connection)
@@ -72,8 +72,19 @@ def _place(context: Any) -> Place:
 
 
 @contextmanager
+def _kept_from_pools(connection: Any) -> Iterator[None]:
+    """After an error the session keeps the settings of a backfill, so nobody may get it again."""
+    try:
+        yield
+    except BaseException:
+        if not connection.closed and not connection.invalidated:
+            connection.detach()
+        raise
+
+
+@contextmanager
 def _settled(connection: Any, wanted: Wanted) -> Iterator[None]:
-    """The session's settings within this, and what they were afterwards."""
+    """The session's settings within this, and what they were where it ends well."""
     settings = {**_SETTINGS, "lock_timeout": f"{wanted.lock_timeout * 1000:.0f}ms"}
     shown = ", ".join(f"current_setting('{name}')" for name in (*settings, "synchronous_commit"))
     *before, commit = rows(connection, f"SELECT {shown}, current_setting('synchronous_standby_names')")[0]
@@ -81,7 +92,6 @@ def _settled(connection: Any, wanted: Wanted) -> Iterator[None]:
         settings["synchronous_commit"] = "off"
     _set(connection, settings)
     yield
-    # not after an error: the connection may be gone, and whoever runs revisions goes no further with it
     _set(connection, dict(zip(settings, before)))  # noqa: B905  one more was looked at than may be set
 
 

@@ -238,3 +238,10 @@ def test_lint_says_whose_rows_they_are(tmp_path: Path, database: Address) -> Non
     linted = invoke("migrate.lint", "--all", cwd=tmp_path)
     assert "foreign-object" in linted.out + linted.err
     assert "changes rows of b_1" in linted.out + linted.err
+
+
+def test_a_script_along_another_key_is_refused_by_name(tmp_path: Path, database: Address) -> None:
+    table = "CREATE TABLE a_1 (id bigint NOT NULL UNIQUE, x int, y int, times int NOT NULL DEFAULT 0)"
+    project(tmp_path, database, table=table, more='key="id"')
+    refused = invoke("migrate.sql", "--service", "a", "--from", "a1", cwd=tmp_path)
+    assert (refused.code, "the backfill of a_1 goes along id, which no script does" in refused.err) == (1, True)
