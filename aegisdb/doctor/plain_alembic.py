@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from aegisdb.doctor.finding import NOTICE, Finding
+from aegisdb.files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from aegisdb.doctor.patient import Patient
 
 _HERE = {"localhost", "127.0.0.1", "::1"}
+_SET = 'eval "$(invoke db.env)"'
+_READ = f"let {{env_py}} take its URL from the environment variable {{variable}} where it is set, then {_SET}"
+_OTHER_URLS = ("environ", "getenv", "set_main_option", "set_section_option", '["sqlalchemy.url"]', "['sqlalchemy.url']")
 _PATIENCE = 0.3  # seconds; it is on this machine
 
 
@@ -40,7 +44,9 @@ def reaches_another(patient: Patient) -> Iterator[Finding]:
     for name, history in patient.good.items():
         settings = patient.ws.registry.services[name].alembic
         variable = (settings.url_env if settings else None) or "DATABASE_URL"
-        place = _place(os.environ.get(variable, "")) or _place(_url(history.locations.ini))
+        only_ini = _takes_alembic_ini(history.locations.env_py, variable)
+        place = None if only_ini else _place(os.environ.get(variable, ""))
+        place = place or _place(_url(history.locations.ini))
         cause = _why_wrong(patient, place) if place else ""
         if not cause:
             continue
@@ -51,7 +57,7 @@ def reaches_another(patient: Patient) -> Iterator[Finding]:
             f" {patient.ws.address().host}:{patient.ws.address().port}/{patient.ws.address().database}",
             evidence=(f"{history.locations.ini}: sqlalchemy.url",),
             cause=cause,
-            command='eval "$(invoke db.env)"',
+            command=_READ.format(variable=variable, env_py=history.locations.env_py) if only_ini else _SET,
             exit_code=NOTICE,
         )
 
@@ -74,6 +80,12 @@ def _why_wrong(patient: Patient, place: _Place) -> str:
 
 def _exists(patient: Patient, database: str) -> bool:
     return bool(patient.maintenance.value("SELECT 1 FROM pg_database WHERE datname = %s", (database,)))
+
+
+def _takes_alembic_ini(env_py: Path, variable: str) -> bool:
+    """Whether env.py connects to what alembic.ini says, whatever is in the environment, as `alembic init` writes it."""
+    text = (read_regular(env_py) or b"").decode(errors="replace")
+    return "engine_from_config" in text and not any(word in text for word in (variable, *_OTHER_URLS))
 
 
 def _url(ini: Path | None) -> str:

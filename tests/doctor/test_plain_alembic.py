@@ -13,14 +13,26 @@ import pytest
 from aegisdb.doctor.plain_alembic import reaches_another
 from aegisdb.revisions.load import good_histories
 from aegisdb.workspace import open_workspace
-from tests.monorepo import INI, Rev, Svc, build_monorepo, write
+from tests.monorepo import INI, SYNC, Rev, Svc, build_monorepo, write
+
+READING = "import os\n" + SYNC.replace(
+    "    engine =",
+    '    section["sqlalchemy.url"] = os.environ.get("DATABASE_URL") or section["sqlalchemy.url"]\n    engine =',
+)
 
 
 def told(
-    root: Path, url: str, *, own: int, managed: bool = True, extra: Mapping[str, object] | None = None
+    root: Path,
+    url: str,
+    *,
+    own: int,
+    managed: bool = True,
+    extra: Mapping[str, object] | None = None,
+    env_py: str = READING,
 ) -> list[str]:
     """What is found where the target's server has the port `own`, and databases `aegis` and `aegis__wt_b`."""
     build_monorepo(root, {"a": Svc(revisions=(Rev(id="a1"),))}, extra=extra)
+    write(root / "services/a/alembic/env.py", env_py.replace("{version_table}", "alembic_version_a"))
     write(root / "services/a/alembic.ini", INI.replace("postgresql+psycopg://nobody@127.0.0.1:1/nothing", url))
     ws = open_workspace(cwd=root, environ={})
     server = SimpleNamespace(managed=managed)
@@ -50,6 +62,10 @@ def test_a_port_that_is_anothers_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         assert told(tmp_path / "3", url, own=port + 1, managed=False) == []
         monkeypatch.setenv("DATABASE_URL", f"postgresql://aegis@127.0.0.1:{port + 1}/aegis__wt_b")
         assert told(tmp_path / "4", url, own=port + 1) == []
+        # where env.py does not look at it, it leads nobody elsewhere
+        (said,) = told(tmp_path / "6", url, own=port + 1, env_py=SYNC)
+        assert f"reaches localhost:{port}/aegis__wt_b, and" in said
+        assert "env.py take its URL from the environment variable DATABASE_URL where it is set, then eval" in said
         monkeypatch.delenv("DATABASE_URL")
     assert told(tmp_path / "5", url, own=port + 1) == []  # nobody is there
 
