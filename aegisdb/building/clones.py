@@ -72,14 +72,14 @@ def keep_clone(ws: Workspace, conn: Connection, made: Address, *, made_for: str)
     Raises:
         Busy: sessions are on it.
     """
-    name = _prefix(ws) + secrets.token_hex(_RANDOM_BYTES)
+    name = clone_prefix(ws) + secrets.token_hex(_RANDOM_BYTES)
     promote(conn, made.database, name, "test", {"made_for": made_for})
     return made.with_database(name)
 
 
 def kept_clones(ws: Workspace, conn: Connection) -> tuple[Clone, ...]:
     """The kept clones of this checkout on the server, oldest first."""
-    found = read_markers(conn, _prefix(ws))
+    found = read_markers(conn, clone_prefix(ws))
     ours = {name: marker for name, marker in found.items() if marker and marker.valid and marker.kind == "test"}
     sizes = dict(
         conn.rows("SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = ANY (%s)", (list(ours),))
@@ -98,6 +98,7 @@ def kept_clones(ws: Workspace, conn: Connection) -> tuple[Clone, ...]:
     return tuple(sorted(clones, key=lambda clone: clone.made))
 
 
-def _prefix(ws: Workspace) -> str:
-    infix = f"__{checkout_tag(ws)}clone_"
+def clone_prefix(ws: Workspace, database: str = "") -> str:
+    """What the names of this checkout's kept clones begin with, or of those of the checkout with that database."""
+    infix = f"__{checkout_tag(ws, database)}clone_"
     return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 2 * _RANDOM_BYTES) + infix

@@ -116,17 +116,20 @@ def spare_name(ws: Workspace, template: str) -> str:
     return spare_prefix(ws) + template.rpartition("_")[2]
 
 
-def spare_prefix(ws: Workspace) -> str:
-    """What the names of this checkout's spare copies begin with."""
-    if not (tag := checkout_tag(ws)):
+def spare_prefix(ws: Workspace, database: str = "") -> str:
+    """What the names of this checkout's spare copies begin with, or of those of the checkout with that database."""
+    if not (tag := checkout_tag(ws, database)):
         return f"{_prefix(ws)}spare_"
     infix = f"{_INFIX}{tag}spare_"
     return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 12) + infix
 
 
-def checkout_tag(ws: Workspace) -> str:
-    """What tells databases of a linked worktree from those of others on the same server; empty in the main one."""
-    name = ws.address().database
+def checkout_tag(ws: Workspace, database: str = "") -> str:
+    """What tells databases of a linked worktree from those of others on the same server; empty in the main one.
+
+    `database` is that of another checkout.
+    """
+    name = database or ws.address().database
     if not ws.server.own or name == ws.registry.file.database.name:
         return ""
     return hashlib.sha256(name.encode()).hexdigest()[:6] + "_"

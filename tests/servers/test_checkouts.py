@@ -18,6 +18,7 @@ from tests.invoke import command, environment, invoke
 from tests.lint.repository import commit, git
 from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
 from tests.postgres_server import free_port
+from tests.running import eventually
 
 
 def worktree(root: Path, name: str) -> Path:
@@ -182,12 +183,30 @@ def test_what_one_worktree_may_not_do_to_the_others(two: tuple[Path, Path]) -> N
 
 def test_what_a_removed_worktree_leaves_is_told_and_dropped(two: tuple[Path, Path]) -> None:
     c = worktree(two[0], "c")
+    assert invoke("db.prepare", cwd=two[0], timeout=300).code == 0
     assert invoke("db.prepare", cwd=c, timeout=300).code == 0
     assert invoke("db.snapshot", "--name", "s", cwd=c, timeout=300).code == 0
+    assert invoke("db.reset", cwd=c, timeout=300).code == 0
+    kept = invoke("db.clone", "--format", "json", cwd=c, timeout=300).json["result"]["url"].rpartition("/")[2]
+
+    def spares() -> set[str]:
+        listed = invoke("db.cache", "--format", "json", cwd=c).json["result"]["databases"]
+        return {one["name"] for one in listed if one["kind"] == "spare"}
+
+    assert eventually(lambda: bool(spares()))
+    (spare,) = spares()
     git(two[0], "worktree", "remove", "--force", str(c))
     told = invoke("doctor", cwd=two[1])
     assert "database shop__wt_c is that of a checkout that is gone" in told.out
     dropped = invoke("db.cache", "--drop", "--format", "json", cwd=two[1]).json["result"]["databases"]
-    assert {d["name"] for d in dropped if d["kind"] == "checkout"} == {"shop__wt_c", "shop__wt_c__snap_s"}
+    assert {d["name"] for d in dropped if d["kind"] == "checkout"} >= {
+        "shop__wt_c",
+        "shop__wt_c__snap_s",
+        spare,
+        kept,
+    }
+    with psycopg.connect(url(two[0])) as conn:
+        left = {name for (name,) in conn.execute("SELECT datname FROM pg_database").fetchall()}
+    assert not left & {spare, kept}
     assert "shop__wt_c" not in invoke("db.cache", cwd=two[0]).out
     assert rows(two[0]) == 0

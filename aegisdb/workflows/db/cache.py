@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegisdb.building.clones import kept_clones
-from aegisdb.building.templates import drop_templates, spare_names, template_names
+from aegisdb.building.clones import clone_prefix, kept_clones
+from aegisdb.building.templates import drop_templates, spare_names, spare_prefix, template_names
 from aegisdb.errors import Busy
 from aegisdb.postgres import databases
 from aegisdb.results import Result
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 _OF_CHECKOUT = """
-    SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname = %s OR starts_with(datname, %s) ORDER BY 1"""
+    SELECT datname, pg_database_size(oid) FROM pg_database d
+     WHERE datname = %s OR EXISTS (SELECT FROM unnest(%s::text[]) start WHERE starts_with(d.datname, start))
+     ORDER BY 1"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +75,17 @@ def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
 
 
 def _left(ws: Workspace, conn: Connection) -> list[Cached]:
-    """Databases of checkouts that are gone, with their snapshots and whatever else was beside them."""
+    """Databases of checkouts that are gone, with their snapshots, spare copies, clones and whatever else they had."""
     return [
         Cached(name=name, kind="checkout", made="", bytes=size, made_for=directory)
         for database, directory in ws.server.checkouts.orphans().items()
-        for name, size in conn.rows(_OF_CHECKOUT, (database, f"{database}__"))
+        for name, size in conn.rows(_OF_CHECKOUT, (database, _beside(ws, database)))
     ]
+
+
+def _beside(ws: Workspace, database: str) -> list[str]:
+    """What the names of all other databases of the checkout with this one begin with."""
+    return [f"{database}__", spare_prefix(ws, database), clone_prefix(ws, database)]
 
 
 def _is_dropped(conn: Connection, name: str) -> bool:
