@@ -75,7 +75,7 @@ def bench(  # noqa: PLR0913, PLR0917  each is a flag
 def bench_tests(c: Context, rounds: int = 3) -> Result:
     """Measure 200 tests with a database each, against CREATE DATABASE TEMPLATE by hand and pytest-postgresql.
 
-    Where testcontainers is installed and AEGIS_BENCH_IMAGE names an image of `docker build docker/postgres`, it as well.
+    With testcontainers installed and AEGIS_BENCH_IMAGE an image of `docker build docker/postgres`, it as well.
 
     Example:
         invoke dev.bench-tests --rounds 1
