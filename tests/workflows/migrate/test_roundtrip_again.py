@@ -104,6 +104,9 @@ def test_a_file_without_the_function_is_told_and_the_rest_goes_on_there(tmp_path
     found = ran.json["services"][0]["revisions"]
     assert [proof["status"] for proof in found] == ["failed", "failed", "failed", "proven"]
     assert {proof["findings"][0]["detail"] for proof in found[:3]} == {"the file has no downgrade()"}
+    (problem,) = ran.json["errors"]
+    assert problem["message"] == "app: 3 revisions have no downgrade(): a1, a2, a3"
+    assert "`one_way: true` for app" in problem["hint"]
     assert upgrades(tmp_path) == 5
 
 
