@@ -28,6 +28,7 @@ LAYERS = (
     "aegisdb.workflows.service",
     "aegisdb.models",
     "aegisdb.drift",
+    "aegisdb.compat",
     "aegisdb.proofs",
     "aegisdb.pictures",
     "aegisdb.reporting",

@@ -77,6 +77,15 @@ def merge_base(root: Path, branch: str) -> str:
     return _line(root, "merge-base", "HEAD", branch)
 
 
+def commit_of(root: Path, ref: str) -> str:
+    """The commit that a branch or tag names.
+
+    Raises:
+        UsageError: git does not know it.
+    """
+    return _line(root, "rev-parse", "--verify", "--quiet", f"{_checked(root, ref, '--against')}^{{commit}}")
+
+
 def text_at(root: Path, commit: str, path: Path) -> bytes | None:
     """A file's text at a commit, its path relative to the top of the repository; None where it has none."""
     asked = _git(root, "show", f"{commit}:{path.as_posix()}")
@@ -114,9 +123,9 @@ def check_out(top: Path, commit: str, directory: Path) -> None:
             run(["git", *words], cwd=top, env=env, timeout=_CHECK_OUT, check=True)
 
 
-def _checked(root: Path, since: str) -> str:
+def _checked(root: Path, since: str, flag: str = "--since") -> str:
     if since.startswith("-") or not _line(root, "rev-parse", "--verify", "--quiet", f"{since}^{{commit}}"):
-        raise UsageError(f"git knows no commit {since!r} here", hint="name a branch, a tag or a commit: --since main")
+        raise UsageError(f"git knows no commit {since!r} here", hint=f"name a branch, a tag or a commit: {flag} main")
     return since
 
 

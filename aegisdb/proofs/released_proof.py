@@ -15,11 +15,13 @@ from aegisdb.proofs.collector import describe, failure
 from aegisdb.proofs.data_proof import contents, judge
 from aegisdb.proofs.watched_sessions import WatchedSessions
 from aegisdb.runtime.history_base import lay_ground
-from aegisdb.runtime.upgrade import in_order
+from aegisdb.runtime.step_options import StepOptions
+from aegisdb.runtime.upgrade import Sessions, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.data_proof import DataScope
     from aegisdb.proofs.proof_databases import Watch
@@ -49,9 +51,9 @@ class ReleasedProver:
             address = stack.enter_context(
                 scratch(self._ws.address(), template=self._released, label="roundtrip on the released state")
             )
-            run_deploy(self._ws.registry, address, bindir=self._ws.server.bindir(), listen=self._ws.listen)
+            _deploy(self._ws, address)
             conn = stack.enter_context(connect(address, application="aegisdb: roundtrip with data"))
-            for history, steps in self._todo(conn, [scope.history for scope in scopes]):
+            for history, steps in _todo(self._ws, conn, [scope.history for scope in scopes]):
                 session = self._sessions.of(history, conn, stack)
                 for revision in steps:
                     proof = self._next(session, conn, history, revision)
@@ -59,12 +61,6 @@ class ReleasedProver:
                         yield proof
                 if not self._blocked:
                     session.release()
-
-    def _todo(self, conn: Connection, histories: Sequence[History]) -> list[Steps]:
-        lay_ground(self._ws.registry, conn, histories, bindir=self._ws.server.bindir(), listen=self._ws.listen)
-        applied = read_versions(conn, histories)
-        todo = [(history, history.pending(applied[history.service])) for history in histories]
-        return in_order(self._ws.registry, [(history, steps) for history, steps in todo if steps])
 
     def _next(self, session: Session, conn: Connection, history: History, revision: Revision) -> RevisionProof:
         if self._blocked:
@@ -99,3 +95,27 @@ class ReleasedProver:
                 self._blocked = f"{history.service} {revision.id}"
             return replace(describe(history, revision, "failed"), findings=(failure(code, history, revision, error),))
         return judge(describe(history, revision, "proven"), before, between, contents(conn, self._version_tables))
+
+
+def bring_up(ws: Workspace, conn: Connection, histories: Sequence[History]) -> None:
+    """Apply what a `migrate.apply` of this branch would, after its deploy files, to a copy of the released state.
+
+    Raises:
+        RevisionFailed and others: as `Session.upgrade_one`.
+    """
+    _deploy(ws, conn.address)
+    options = StepOptions(listen=ws.listen, journal=False)
+    with Sessions(ws.registry, conn.address, conn.identity(), options) as sessions:
+        for _ in sessions.upgrade(_todo(ws, conn, histories)):
+            pass
+
+
+def _deploy(ws: Workspace, address: Address) -> None:
+    run_deploy(ws.registry, address, bindir=ws.server.bindir(), listen=ws.listen)
+
+
+def _todo(ws: Workspace, conn: Connection, histories: Sequence[History]) -> list[Steps]:
+    lay_ground(ws.registry, conn, histories, bindir=ws.server.bindir(), listen=ws.listen)
+    applied = read_versions(conn, histories)
+    todo = [(history, history.pending(applied[history.service])) for history in histories]
+    return in_order(ws.registry, [(history, steps) for history, steps in todo if steps])

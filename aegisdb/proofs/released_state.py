@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building import template
 from aegisdb.errors import AegisError, Interrupted, Unreachable
 from aegisdb.file_cache import make_state
-from aegisdb.lint.changed_files import check_out, default_branch, merge_base, top_of
+from aegisdb.lint.changed_files import check_out, commit_of, default_branch, merge_base, top_of
 from aegisdb.package_lookup import interpreter
 from aegisdb.registry import load
 from aegisdb.revisions.load import good_histories
@@ -43,41 +43,63 @@ class Released:
     template: str
     new: frozenset[tuple[str, str]]
     """Service and revision."""
+    ws: Workspace
+    """With the registry of that commit."""
+    histories: Mapping[str, History]
+    """The histories of that commit."""
+    top: Path
+    """The top of the checkout, with today's files."""
+    tree: Path
+    """The directory with the files of that commit, in the same places."""
 
 
 class _NotThere(Exception):
     """The reason why there is no released state, as its message."""
 
 
-def released_state(ws: Workspace, histories: Mapping[str, History]) -> Released | str:
-    """The released state of these services, built where it is not there yet; or why there is none."""
+def released_state(ws: Workspace, histories: Mapping[str, History], *, against: str = "") -> Released | str:
+    """The released state of these services, built where it is not there yet; or why there is none.
+
+    With `against` it is that of this commit, branch or tag, instead of the merge base.
+
+    Raises:
+        UsageError: git does not know `against`.
+    """
     try:
-        return _released(ws, histories)
+        return _released(ws, histories, against)
     except _NotThere as why:
         return str(why)
 
 
-def _released(ws: Workspace, histories: Mapping[str, History]) -> Released:
-    root = ws.registry.root
-    top, branch = top_of(root), default_branch(root)
-    commit = merge_base(root, branch) if top and branch else ""
-    if top is None or not commit:
-        raise _NotThere("git knows no merge base with a default branch here")
-    against = f"{branch} (merge base {commit[:10]})"
+def _released(ws: Workspace, histories: Mapping[str, History], ref: str) -> Released:
+    top, commit, against = _commit(ws.registry.root, ref)
     try:
-        registry = _registry(
-            ws.registry, _files(ws.registry, top, commit) / ws.registry.path.resolve().relative_to(top)
-        )
+        tree = _files(ws.registry, top, commit)
+        registry = _registry(ws.registry, tree / ws.registry.path.resolve().relative_to(top))
         there = good_histories(registry)
         _require_same(there, histories)
-        name = template(replace(ws, registry=registry), "seeds")
+        then = replace(ws, registry=registry)
+        name = template(then, "seeds")
     except (Interrupted, Unreachable):
         raise
     except AegisError as error:
         raise _NotThere(f"{against} cannot be built: {error.message.splitlines()[0]}") from None
     known = {(service, identifier) for service, history in there.items() for identifier in history.revisions}
     every = {(service, identifier) for service, history in histories.items() for identifier in history.revisions}
-    return Released(against, name, frozenset(every - known))
+    return Released(against, name, frozenset(every - known), then, there, top.resolve(), tree)
+
+
+def _commit(root: Path, ref: str) -> tuple[Path, str, str]:
+    """The top of the checkout, the commit, and which one that is in words."""
+    top = top_of(root)
+    if top is not None and ref:
+        commit = commit_of(root, ref)
+        return top, commit, commit[:10] if commit.startswith(ref) else f"{ref} ({commit[:10]})"
+    branch = default_branch(root)
+    commit = merge_base(root, branch) if top and branch else ""
+    if top is None or not commit:
+        raise _NotThere("git knows no merge base with a default branch here")
+    return top, commit, f"{branch} (merge base {commit[:10]})"
 
 
 def _files(registry: Registry, top: Path, commit: str) -> Path:

@@ -59,6 +59,7 @@ def opening(
         "record": options.journal,
         "strict": options.strict,
         "observe": options.observe,
+        "instead": [str(path) for path in options.instead or ()],
         "fast": os.environ.get("AEGIS_PLAIN_WORKER") != "1",
         "who": _who(registry.root, options.command) if options.journal else {},
     }

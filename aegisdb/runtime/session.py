@@ -18,6 +18,7 @@ from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_errors import OPENING, StepErrors
 from aegisdb.runtime.step_options import RECORDED, StepOptions
 from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built, step_done
+from aegisdb.runtime.tried_statements import OldCodeTried, old_code_tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -187,6 +188,10 @@ class Session:
             request["drop"] = left
         return models_built(answer)
 
+    def try_old_code(self, *, first: bool) -> OldCodeTried:
+        """Do to this database what code with the service's models does, and undo it; `first` before new revisions."""
+        return old_code_tried(self._ask({"op": "old_code", "first": first}))
+
     def empty(self, message: str, *, head: str = "head") -> Path:
         """Write an empty revision; the database is not contacted."""
         return Path(self._ask({"op": "empty", "message": message, "head": head})["path"])
@@ -270,8 +275,7 @@ class Session:
         """Seconds to wait for an answer; None for as long as it takes."""
         if revision is not None:
             return self._options.timeout
-        first = request is _CURRENT  # what env.py is run for first
-        return self._patience or (OPENING if first else None)
+        return self._patience or (OPENING if request is _CURRENT else None)  # what env.py is run for first
 
     def _look_at(self, address: Address, *, online: bool = True) -> None:
         """Look at this database when something goes wrong."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from aegisdb.progress import Listener, silent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aegisdb.postgres.locks import WriterLock
 
 
@@ -28,6 +30,8 @@ class StepOptions:
     database is thrown away or replaced as a whole."""
     observe: bool = False
     """Whether the worker tells the statements, locks and rows of each step."""
+    instead: tuple[Path, Path] | None = None
+    """A directory, and another one whose files are imported instead of those below it."""
     lock: WriterLock | None = None
     """Proven before each step and while one takes long."""
 

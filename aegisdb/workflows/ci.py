@@ -64,7 +64,7 @@ class _Found:
 
 
 def ci(ws: Workspace, *, since: str = "", output: str = "") -> CiResult:
-    """Run lint, heads, roundtrip, verify, seed.prove and deploy.prove; write JUnit XML, SARIF and a summary.
+    """Run lint, heads, roundtrip, compat, verify, seed.prove and deploy.prove; write JUnit XML, SARIF and a summary.
 
     The live database is only read. The exit code is that of the gravest problem.
 
@@ -102,6 +102,7 @@ def _stages(since: str) -> dict[str, Callable[[Workspace], _Found]]:
         "lint": lambda ws: _lint(ws, since),
         "heads": _heads,
         "roundtrip": lambda ws: _roundtrip(ws, since),
+        "compat": lambda ws: _compat(ws, since),
         "verify": _verify,
         "seed.prove": _seeds,
         "deploy.prove": _deploy,
@@ -205,6 +206,24 @@ def _roundtrip(ws: Workspace, since: str) -> _Found:
     names = {f"{p.service} {p.revision}": 0.0 for service in result.services for p in service.revisions}
     scope = result.scope if new else "no revision is new: the last one of each service"
     return _Found(summary=f"{_counted(names, 'revision')}: {scope}", names=names, problems=result.problems)
+
+
+def _compat(ws: Workspace, since: str) -> _Found:
+    from aegisdb.lint.changed_files import merge_base
+    from aegisdb.workflows.migrate.compat import NoOldCode, compat
+
+    against = (merge_base(ws.registry.root, since) or since) if since else ""
+    try:
+        result = compat(ws, against=against)
+    except NoOldCode as error:
+        return _Found(summary=error.message, names={}, problems=())  # as where git has no history
+    if not result.revisions:
+        return _Found(summary=f"no revision is new against {result.against}", names={}, problems=())
+    untold = [f"{one.service}: {one.error}" for one in result.services if one.error]
+    undecided = sum(len(one.unsettled) for one in result.services) + len(result.raw_sql)
+    told = f"{_counted(result.services, 'service')} at {result.against}; {undecided} not decided (migrate.compat)"
+    names = dict.fromkeys((one.service for one in result.services if not one.error), 0.0)
+    return _Found(summary="; ".join([told, *untold]), names=names, problems=result.problems)
 
 
 def _verify(ws: Workspace) -> _Found:

@@ -69,6 +69,25 @@ def roundtrip(
 
 
 @task(
+    help={
+        "against": "The commit, branch or tag that is deployed; the merge base otherwise.",
+        "service": "Only the new revisions of this service; the models of all are tried.",
+        "run": "Also a command of the old tree, with DATABASE_URL, on the new schema.",
+    },
+    warm=True,
+)
+def compat(ws: Workspace, against: str = "", service: str = "", run: str = "") -> Result:
+    """Try the models that are deployed on the schema of the new revisions: what old code cannot read or write any more.
+
+    Example:
+        invoke migrate.compat --against origin/main
+    """
+    from aegisdb.workflows.migrate.compat import compat as workflow
+
+    return workflow(ws, against=against, service=service, run=run)
+
+
+@task(
     writes=True,
     warm=True,
     help={"from_journal": "Revert what was applied from another branch, by the sources that the journal has."},

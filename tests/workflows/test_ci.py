@@ -15,7 +15,7 @@ from tests.workflows.project import Project
 
 pytestmark = pytest.mark.timeout(900)
 _PATIENCE = 400  # seconds: on a loaded machine a run of all stages takes long
-STAGES = ["lint", "heads", "roundtrip", "verify", "seed.prove", "deploy.prove"]
+STAGES = ["lint", "heads", "roundtrip", "compat", "verify", "seed.prove", "deploy.prove"]
 
 
 @pytest.fixture

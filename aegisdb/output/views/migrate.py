@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Script, Styled, Table, Text, duration, table
-from aegisdb.output.views import journal, lint, verdict
+from aegisdb.output.views import compat, journal, lint, verdict
 from aegisdb.output.views import plan as rehearsal
 from aegisdb.output.views import roundtrip as proofs
 from aegisdb.plain_text import one_line
@@ -169,6 +169,7 @@ VIEWS = {
     **journal.VIEWS,
     **rehearsal.VIEWS,
     **proofs.VIEWS,
+    **compat.VIEWS,
     **verdict.VIEWS,
     **lint.VIEWS,
 }

@@ -14,7 +14,7 @@ import alembic.runtime.migration
 from alembic.autogenerate.api import RevisionContext
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import HeadMaintainer, MigrationStep
+from alembic.runtime.migration import MigrationStep
 from alembic.script import ScriptDirectory
 
 from . import (
@@ -31,13 +31,16 @@ from . import (
 from .autogenerate_filter import Filter
 from .error_report import Refusal
 from .fast import plain_sql, unix_socket, version_table
+from .heads import Heads
 from .loaded import loaded
 from .model_build import ModelBuild
 from .model_trial import tried
+from .old_code import OldCode, tables_of
 from .oldest import require_sqlalchemy
 from .on_demand import OnDemand
 from .proposals import Proposal
 from .stepper import Stepper
+from .table_trial import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
 _STAND_IN = Path(__file__).parent / "stand_in.ini"
 # `inspect.signature` takes milliseconds, in each worker
 _CONFIGURE = EnvironmentContext.configure.__code__.co_varnames[1 : EnvironmentContext.configure.__code__.co_argcount]
-_OF_MODELS = frozenset({"models", "propose"})
+_OF_MODELS = frozenset({"models", "propose", "old_code"})
 _READS_TOML = "toml_file" in Config.__init__.__code__.co_varnames
 
 
@@ -99,36 +102,6 @@ class GuardedEnvironment(EnvironmentContext):
 GuardedEnvironment.create_module_class_proxy(vars(alembic.context), vars(alembic.context))
 
 
-class Heads(HeadMaintainer):
-    """Leaves the version table to the statement that ends a step, where that does the same in less time."""
-
-    def __init__(self, stepper: Stepper, context: Any, heads: Any) -> None:
-        super().__init__(context, heads)
-        self._stepper = stepper
-
-    def _insert_version(self, version: str) -> None:
-        if not self._moved("", version):
-            super()._insert_version(version)
-
-    def _delete_version(self, version: str) -> None:
-        if not self._moved(version, ""):
-            super()._delete_version(version)
-
-    def _update_version(self, from_: str, to_: str) -> None:
-        to = self._stepper.landing(to_)
-        if not to:
-            self._delete_version(from_)
-        elif not self._moved(from_, to):
-            super()._update_version(from_, to)
-
-    def _moved(self, old: str, new: str) -> bool:
-        if not self._stepper.takes_moves(self.context):
-            return False
-        self._stepper.move(old, new)
-        self.heads = (self.heads - {old}) | ({new} if new else set())
-        return True
-
-
 class AlembicSide:
     """One service and one database: its configuration, its scripts, and runs of its env.py."""
 
@@ -149,6 +122,7 @@ class AlembicSide:
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]
         self.filter: Filter | None = None
         self.proposal: Proposal
+        self.memory: Memory
         self.buffer = io.StringIO()
         self.configured = False
         """Whether env.py has told Alembic anything in this run."""
@@ -278,6 +252,23 @@ class AlembicSide:
 
         # the version table of a history without revisions is not made for this
         self.run(build, as_sql=False, dont_mutate=bool(request["reading"]))
+        self.channel.write({"ok": True, **answer, "loaded": loaded()})
+
+    def old_code(self, request: Message) -> None:
+        """Do to this database what code with these models does, and take it back."""
+        answer: Message = {}
+        if request["first"]:
+            self.memory = Memory()
+
+        def look(_heads: Any, migration: Any) -> list[Any]:
+            self.script.get_heads()  # see above
+            tables = tables_of(self._compared(migration).collection, self.opening["version_tables"])
+            run = OldCode(migration.connection, tables, self.memory, first=request["first"])
+            answer["tables"] = run.run()
+            transactions.undo(migration)
+            return []
+
+        self.run(look, as_sql=False, dont_mutate=True)
         self.channel.write({"ok": True, **answer, "loaded": loaded()})
 
     def empty(self, request: Message) -> None:

@@ -37,7 +37,6 @@ class ModelBuild:
         self._reading = bool(request["reading"])
         self._filter = filter_
         self._owned = {kind: {tuple(name) for name in names} for kind, names in request["owned"].items()}
-        self._translated = connection.get_execution_options().get("schema_translate_map") or {}
         self._quote = connection.dialect.identifier_preparer.quote_identifier
         self._all = [table for metadata in filter_.collection for table in metadata.tables.values()]
         self._wanted = [table for table in self._all if filter_.wants(table)]
@@ -70,8 +69,7 @@ class ModelBuild:
             self._connection.exec_driver_sql(f"DROP {kind} IF EXISTS {listed} CASCADE".replace("%", "%%"))
 
     def _place(self, item: Any) -> _Named:
-        schema = self._translated.get(item.schema, item.schema)
-        return schema or self._connection.dialect.default_schema_name or "public", str(item.name)
+        return place_of(item, self._connection)
 
     def _tables_to_drop(self) -> Iterator[_Named]:
         """Own tables at head, but for those that env.py keeps from Alembic."""
@@ -81,7 +79,7 @@ class ModelBuild:
             if place in known:
                 if known[place] in wanted:
                     yield place
-            elif self._filter.looks_at(place[0], place[1], self._connection, self._translated):
+            elif self._filter.looks_at(place[0], place[1], self._connection, translations(self._connection)):
                 yield place
 
     def _declared(self, items: Iterable[Any], kind: str) -> Iterator[_Named]:
@@ -182,12 +180,7 @@ class ModelBuild:
 
     def _classes(self) -> Iterator[tuple[str, list[str]]]:
         """The class of each table, and the file that defines it."""
-        mapping = sys.modules.get("sqlalchemy.orm.mapper")
-        if mapping is None:
-            return  # tables without classes
-        registries = mapping._all_registries()  # noqa: SLF001  there is no public name for them
-        mappers = [mapper for registry in registries for mapper in registry.mappers]
-        for mapper in mappers:
+        for mapper in mappers():
             if isinstance(mapper.local_table, Table):
                 module = sys.modules.get(mapper.class_.__module__)
                 place = ".".join(self._place(mapper.local_table))
@@ -202,6 +195,26 @@ def _needed(table: Any) -> Iterable[Any]:
         todo += [other for other in others if other not in found]
         found |= dict.fromkeys(others)
     return found
+
+
+def mappers() -> list[Any]:
+    """Every mapper that was made by now."""
+    mapping = sys.modules.get("sqlalchemy.orm.mapper")
+    if mapping is None:
+        return []  # tables without classes
+    registries = mapping._all_registries()  # noqa: SLF001  there is no public name for them
+    return [mapper for registry in registries for mapper in registry.mappers]
+
+
+def translations(connection: Any) -> Any:
+    """What env.py makes of the schemas of its models."""
+    return connection.get_execution_options().get("schema_translate_map") or {}
+
+
+def place_of(item: Any, connection: Any) -> _Named:
+    """Schema and name of a table or type in the database."""
+    schema = translations(connection).get(item.schema, item.schema)
+    return schema or connection.dialect.default_schema_name or "public", str(item.name)
 
 
 def named_types(kind: Any, dialect: Any) -> Iterator[Any]:

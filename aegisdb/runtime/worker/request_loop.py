@@ -72,6 +72,7 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
         "attempt": side.attempt,
         "write": side.write,
         "models": side.models,
+        "old_code": side.old_code,
         "empty": side.empty,
         "open": side.move,
         "release": side.release,

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import url_setting
+from . import other_tree, url_setting
 from .error_report import Refusal
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def enter(opening: Message) -> None:
         Refusal: `environment`: the place of `alembic.url_setting` cannot be set.
     """
     os.chdir(opening["home"])
+    if opening["instead"]:
+        other_tree.take(*opening["instead"])
     sys.path.insert(0, opening["home"])
     os.environ.update(opening["variables"])
     if opening["url_env"]:

@@ -1,0 +1,43 @@
+"""Statements that may fail: each behind a savepoint, and what the server says of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .error_report import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .channel import Message
+
+NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
+ABOUT_VALUES = frozenset({FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
+"""Refusals of one value where another might do."""
+_COLUMN = re.compile(r'column "?(?:\w+\.)?([^"\s]+)"?')
+_CONSTRAINT = re.compile(r'constraint "([^"]+)"')
+
+
+def attempt(connection: Any, do: Callable[[], Any], *, keep: bool = False) -> tuple[Any, Message | None]:
+    """What `do` gives, and why it failed; nothing of it stays, unless it is to be kept."""
+    point = connection.begin_nested()
+    try:
+        found = do()
+    except Exception as error:  # noqa: BLE001  types of a service may raise anything, too
+        point.rollback()
+        return None, _failure(error)
+    point.commit() if keep else point.rollback()
+    return found, None
+
+
+def _failure(error: Exception) -> Message:
+    """Kind, message and SQLSTATE, and which column or constraint it is about."""
+    told = describe(error, kind="")
+    told = {name: told.get(name, "") for name in ("error", "message", "sqlstate")}
+    original = getattr(error, "orig", None)
+    diagnostics = getattr(original, "diag", None) or getattr(original, "__cause__", None)
+    for kind, pattern in (("column", _COLUMN), ("constraint", _CONSTRAINT)):
+        said = pattern.search(told["message"])
+        told[kind] = getattr(diagnostics, f"{kind}_name", None) or (said[1] if said and told["sqlstate"] else "")
+    return told
