@@ -59,7 +59,7 @@ ENUM_TO_TEXT = (
 BREAKING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "add NOT NULL without default": (("ALTER TABLE shop_empty ADD c int NOT NULL",), (f"shop inserts {EMPTY}.c",)),
     "drop a column": (("ALTER TABLE shop_items DROP note",), (f"shop reads, inserts and updates {ITEMS}.note",)),
-    "drop a column that a neighbour reads": (("DROP VIEW shop_cheap", "ALTER TABLE shop_items DROP name"), (f"shop reads, inserts and updates {ITEMS}.name", f"mail reads and updates {ITEMS}.name", f"shop reads, updates and deletes {CHEAP}")),
+    "drop a column that a neighbour reads": (("DROP VIEW shop_cheap", "ALTER TABLE shop_items DROP name"), (f"shop reads, inserts and updates {ITEMS}.name", f"mail reads and updates {ITEMS}.name", f"shop reads, updates and deletes {CHEAP}", "mail says services/mail/report.py:5", "mail says services/mail/suite.py:6")),
     "rename a column": (("ALTER TABLE shop_orders RENAME amount TO quantity",), (f"shop reads, inserts and updates {ORDERS}.amount",)),
     "drop a table": (("DROP TABLE shop_empty",), (f"shop reads, inserts, updates and deletes {EMPTY}",)),
     "rename a table": (("ALTER TABLE shop_orders RENAME TO shop_purchases",), (f"shop reads, inserts, updates and deletes {ORDERS}",)),
