@@ -119,7 +119,7 @@ HARMLESS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 TOLD: dict[str, tuple[str, ...]] = {
-    "enum value added": ("new value shop shop_items.state", "raw SQL shop seed.sql:1"),
+    "enum value added": ("new value shop shop_items.state",),
     "unique on values that are": ("restricted shop shop_orders.item_id",),
     "partitions with the same key": ("restricted shop shop_empty",),
     "foreign key that rows keep, SET NULL": ("restricted shop shop_orders.person",),
