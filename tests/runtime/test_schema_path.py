@@ -31,6 +31,30 @@ DRIVER = SYNC.replace(
     '    c.execute("CREATE TABLE IF NOT EXISTS app_own (id int)")\n\n\n'
     "def migrate(connection):",
 )
+RAW = """async def by_itself():
+    url = config.get_main_option("sqlalchemy.url").replace("+asyncpg", "")
+    {}
+
+
+asyncio.run(by_itself())
+
+
+async def online():"""
+MAKE = 'await {}.execute("CREATE TABLE IF NOT EXISTS app_own (id int)")'
+ALONE = "import asyncpg\n    conn = await asyncpg.connect(url)\n    " + MAKE.format("conn") + "\n    await conn.close()"
+IN_PARTS = ALONE.replace("connect(url)", "connect(database=sa_url.database, port=sa_url.port, **login)").replace(
+    "import asyncpg",
+    "import asyncpg\n    from sqlalchemy import make_url\n    sa_url = make_url(url)\n"
+    '    login = {"host": sa_url.host, "user": sa_url.username, "password": sa_url.password}',
+)
+NAMED = ALONE.replace("import asyncpg", "from asyncpg.connection import connect").replace(
+    "asyncpg.connect(", "connect("
+)
+POOL = (
+    "from asyncpg import create_pool\n    async with create_pool(url, min_size=1, max_size=1) as pool:\n"
+    "        async with pool.acquire() as conn:\n            await conn.fetch('SELECT 1')\n        "
+    + MAKE.format("pool")
+)
 
 
 @pytest.mark.parametrize("env", [SYNC, ASYNC], ids=["sync", "async"])
@@ -60,6 +84,21 @@ def test_what_env_py_makes_by_itself_is_in_the_schema(tmp_path: Path, database: 
         worker.upgrade_one("r1")
     with connect(database) as conn:
         assert conn.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'app_own'") == [("apps",)]
+
+
+@pytest.mark.parametrize("made", [ALONE, IN_PARTS, NAMED, POOL], ids=["connect", "parts", "named", "pool"])
+def test_what_env_py_makes_with_asyncpg_is_in_the_schema(tmp_path: Path, database: Address, made: str) -> None:
+    env = ASYNC.replace("async def online():", RAW.format(made))
+    assert made in env
+    registry, identity = prepare(
+        tmp_path, database, revisions=TWO, env=env, schema="Apps_2", alembic={"driver": "asyncpg"}
+    )
+    with connect(database) as conn:
+        conn.execute('CREATE SCHEMA "Apps_2"')
+    with session(registry, database, identity) as worker:
+        worker.upgrade_one("r1")
+    with connect(database) as conn:
+        assert conn.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'app_own'") == [("Apps_2",)]
 
 
 def test_reset_returns_to_the_schema(tmp_path: Path, database: Address) -> None:

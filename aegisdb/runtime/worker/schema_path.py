@@ -13,6 +13,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.url import make_url
 
+from . import asyncpg_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,6 +36,7 @@ def take(opening: Message) -> None:
         return
     path = quoted(opening["schema"])
     _take_libpq(path)
+    asyncpg_path.take(path, lambda parameters: _is_asked_for(parameters, opening))
 
     def connect(dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> Any:
         if not _is_asked_for(parameters, opening):

@@ -1,4 +1,4 @@
-"""What a service with a schema makes outside of it is named: a raw connection of env.py, a qualified name."""
+"""What a service with a schema makes outside of it is named, whoever makes it: env.py, a revision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RAW = ASYNC.replace(
     import asyncpg
 
     conn = await asyncpg.connect(config.get_main_option("sqlalchemy.url").replace("+asyncpg", ""))
-    await conn.execute("CREATE TABLE IF NOT EXISTS by_raw (id int)")
+    await conn.execute("CREATE TABLE IF NOT EXISTS public.by_raw (id int)")
     await conn.close()
 
 
@@ -31,7 +31,7 @@ async def online():""",
 
 @pytest.fixture
 def root(tmp_path: Path, database: Address) -> Path:
-    """`raw` makes a table by a connection past SQLAlchemy, `out` by a name with another schema."""
+    """Both make a table by a name with another schema: `raw` in a connection of env.py's own, `out` in a revision."""
     stray = Rev(
         id="o2", up='op.execute("CREATE TABLE public.stray (id int)")', down='op.execute("DROP TABLE public.stray")'
     )
