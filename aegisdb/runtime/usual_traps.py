@@ -69,6 +69,16 @@ def of_environment(failure: Mapping[str, Any], history: History) -> str:
                 "env.py asks for arguments of `alembic -x`: give them under `alembic:` in services.yaml, as"
                 " `x: {NAME: VALUE}`"
             )
+    return _of_driver(failure, history)
+
+
+def _of_driver(failure: Mapping[str, Any], history: History) -> str:
+    """Where env.py's engine works with asyncio and the driver of its URL does not, or the other way round."""
+    key = f"in services.yaml, under `alembic:` of {history.service}"
+    if "requires an async driver" in failure.get("message", ""):
+        return f"env.py's engine works with asyncio: write `driver: asyncpg` (or psycopg) {key}"
+    if failure.get("error") == "MissingGreenlet":
+        return f"env.py's engine works without asyncio: write `driver: psycopg` (or psycopg2) {key}"
     return ""
 
 

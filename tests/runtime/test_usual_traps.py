@@ -10,7 +10,7 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from tests.invoke import Ran, invoke
-from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table
+from tests.monorepo import ASYNC, SYNC, Rev, Svc, build_monorepo, table
 
 AGE = "op.execute(\"LOAD 'age'\")\n"
 TRAPS = {
@@ -117,4 +117,15 @@ def test_arguments_of_the_command_line_are_in_the_registry(database: Address, tm
     document = json.loads(text)
     document["services"]["a"]["alembic"]["x"] = {"tenant": "of a=b"}
     registry.write_text(json.dumps(document))
+    assert invoke("migrate.apply", "--service", "a", cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(("env", "driver", "works"), [(SYNC, "asyncpg", "psycopg"), (ASYNC, "psycopg2", "asyncpg")])
+def test_driver_and_engine_are_both_asynchronous_or_neither(
+    database: Address, tmp_path: Path, env: str, driver: str, works: str
+) -> None:
+    ran = failing(tmp_path, database, "pass", env=env, alembic={"driver": driver})
+    assert f"write `driver: {works}` (or psycopg" in ran.last
+    registry = tmp_path / "services.yaml"
+    registry.write_text(registry.read_text().replace(f'"{driver}"', f'"{works}"'))
     assert invoke("migrate.apply", "--service", "a", cwd=tmp_path).code == 0
