@@ -119,6 +119,7 @@ class ModelBuild:
         except Exception as error:  # noqa: BLE001  see above
             yield {"table": "", **_why(error)}
         wanted = set(self._wanted)
+        failed: dict[Any, Exception] = {}
         for metadata in self._filter.collection:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # tables that need each other in turn have no order
@@ -127,9 +128,10 @@ class ModelBuild:
                 why = self._failure_of(metadata, table)
                 if why is not None:
                     # tables that refer to this one do not need its indexes
-                    why = self._without_indexes(metadata, table) or why
-                    if table in wanted:
-                        yield {"table": ".".join(self._place(table)), **_why(why)}
+                    failed |= self._without_indexes(metadata, table) or {table: why}
+        yield from (
+            {"table": ".".join(self._place(table)), **_why(why)} for table, why in failed.items() if table in wanted
+        )
 
     def _failure_of(self, metadata: Any, table: Any) -> Exception | None:
         """Create a table, with those that it needs: tables that need each other in turn can only be made together."""
@@ -140,22 +142,25 @@ class ModelBuild:
             return error
         return None
 
-    def _without_indexes(self, metadata: Any, table: Any) -> Exception | None:
-        """Create a table and then those of its indexes that can be; the error of one that cannot."""
-        indexes = table.indexes
-        table.indexes = set()
+    def _without_indexes(self, metadata: Any, table: Any) -> dict[Any, Exception]:
+        """Create a table and those that it needs, then their indexes that can be; the errors of those that cannot."""
+        indexes = {each: each.indexes for each in _needed(table)}
+        for each in indexes:
+            each.indexes = set()
         try:
             if self._failure_of(metadata, table) is not None:
-                return None
+                return {}
         finally:
-            table.indexes = indexes
-        failed = None
-        for index in sorted(indexes, key=lambda one: str(one.name)):
-            try:
-                with self._connection.begin_nested():
-                    index.create(self._connection)
-            except Exception as error:  # noqa: BLE001  see above
-                failed = error
+            for each, own in indexes.items():
+                each.indexes = own
+        failed = {}
+        for each in indexes:
+            for index in sorted(each.indexes, key=lambda one: str(one.name)):
+                try:
+                    with self._connection.begin_nested():
+                        index.create(self._connection, checkfirst=True)
+                except Exception as error:  # noqa: BLE001  see above
+                    failed[each] = error
         return failed
 
     def _explicit_names(self) -> Iterator[tuple[str, str, str]]:
