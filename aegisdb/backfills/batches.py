@@ -1,4 +1,4 @@
-"""The batches of a backfill: one statement each, tried again where somebody else is on its rows."""
+"""The batches of a backfill: one statement each, tried again where another session holds its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aegisdb.backfills.wanted import Wanted
 
 _MEANWHILE = frozenset({"55P03", "40P01", "40001"})
-"""Locks that were not to be had, deadlocks, serialization failures: gone when tried again."""
+"""SQLSTATEs of locks not granted, deadlocks and serialization failures, which may pass when tried again."""
 _CANCELED = "57014"
 _WHOLE = 3  # times along the whole key: rows that come in behind need another one
 _SHOWN = 5
@@ -43,9 +43,9 @@ class Batches:
         self._pace = pace
         self._tell = tell
         self._still = 0
-        """Rows that match as before although they were changed."""
+        """The number of rows that still match although they were changed."""
         self._written = time.monotonic()
-        """When the row of progress moved last, rests and all."""
+        """The time when the row of progress moved last, rests included."""
 
     def run(self) -> None:
         """Change every row that matches.
@@ -74,7 +74,7 @@ class Batches:
         self._progress.note(self._connection, "started", f"{self._table.name}: {where}")
 
     def _walk(self) -> int:
-        """Go from where it is to the last row; how many rows were changed."""
+        """Go from the current key to the last row, and return how many rows were changed."""
         changed = 0
         while found := self._table.high(self._connection, self._progress.key, self._pace.size):
             self._pace.wait_for_standbys(self._connection, self._behind)
@@ -114,7 +114,7 @@ class Batches:
         """Let a batch be tried again, with half of its rows.
 
         Raises:
-            BackfillStopped: it has only one row and fails for what is in it, or nobody lets it for too long.
+            BackfillStopped: it has only one row and that row's content fails, or its rows were held for too long.
         """
         name, row = self._table.name, self._table.one(high)
         if code in _MEANWHILE:
@@ -162,7 +162,7 @@ class Batches:
         return f"/* aegisdb: backfill of {table.name} */ " + self._progress.batch(update, high, count, seconds)
 
     def _left(self, changed: int | None) -> list[Key]:
-        """The first rows that match; where the server does not let one look for long, a walk without any will do."""
+        """Return the first rows that match; where the server cancels the query, a walk that changed none will do."""
         rows(self._connection, "SELECT set_config('enable_seqscan', 'on', false)")
         try:
             found = rows(
@@ -192,7 +192,7 @@ class Batches:
 
 
 def _sqlstate(error: BaseException) -> str:
-    """What the server calls it; empty where it said nothing."""
+    """Return the server's SQLSTATE for the error; empty where it gave none."""
     link: BaseException | None = getattr(error, "orig", None) or error
     while link is not None:
         code = getattr(link, "sqlstate", None) or getattr(link, "pgcode", None)

@@ -40,16 +40,16 @@ class Table:
 
     name: str
     estimate: int
-    """Rows, as the statistics say; 0 where they say nothing."""
+    """The number of rows according to the statistics; 0 where they say nothing."""
     columns: tuple[str, ...]
     types: tuple[str, ...]
 
     @classmethod
     def read(cls, connection: Any, wanted: Wanted) -> Table:
-        """The table of that name.
+        """Look the table up.
 
         Raises:
-            BackfillStopped: there is none, it is none, or it has no key to go along.
+            BackfillStopped: there is no such relation, it is not a table, or it has no key to go along.
         """
         found = rows(connection, _TABLE.format(literal(wanted.table)))
         if not found:
@@ -62,20 +62,20 @@ class Table:
 
     @property
     def key(self) -> str:
-        """Its columns, as a list."""
+        """The columns of the key, as a list."""
         return ", ".join(self.columns)
 
     @property
     def texts(self) -> str:
-        """Its values as texts, as a list."""
+        """The values of the key as texts, as a list."""
         return ", ".join(f"CAST({column} AS text)" for column in self.columns)
 
     def above(self, low: Key | None) -> str:
-        """The condition of a key behind this one; of any where there is none."""
+        """Write the condition for keys behind this one; for any key where there is none."""
         return f"({self.key}) > ({self._values(low)})" if low else "true"
 
     def between(self, low: Key | None, high: Key) -> str:
-        """The condition of a key behind `low`, up to `high` itself."""
+        """Write the condition for keys behind `low`, up to and including `high`."""
         if low and len(low) > 1 and low[:-1] == high[:-1]:
             # the planner has no good guess for rows of values, and a very good one for this
             equal = [f"{c} = {self._value(n, low[n])}" for n, c in enumerate(self.columns[:-1])]
@@ -85,11 +85,11 @@ class Table:
         return f"{self.above(low)} AND ({self.key}) <= ({self._values(high)})"
 
     def one(self, key: Key) -> str:
-        """A key as a person reads it."""
+        """Write a key as a person reads it."""
         return ", ".join(f"{column} = {value}" for column, value in zip(self.columns, key, strict=True))
 
     def high(self, connection: Any, low: Key | None, count: int) -> tuple[Key, int] | None:
-        """The last of the next so many keys, and how many there are; None behind the last row."""
+        """Return the last of the next `count` keys, and how many there are; None behind the last row."""
         # qualified, for ORDER BY takes the name alone for that of the text
         key, reverse = (", ".join(f"b.{c}{order}" for c in self.columns) for order in ("", " DESC"))
         above = self.above(low)

@@ -1,4 +1,4 @@
-"""How fast a backfill goes: the size of a batch by its time, rests between them, and a look at the standbys."""
+"""The pace of a backfill: the size of a batch by its time, rests between batches, and a look at the standbys."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Pace:
         self._rests = rests
         self._looked = 0.0
         self._seen: deque[tuple[float, int]] = deque()
-        """When the server was that far in its WAL, oldest first."""
+        """The times at which the server had reached a place in its WAL, oldest first."""
 
     def took(self, seconds: float, size: int) -> None:
-        """A batch of `size` keys is done: the next one is as large as fits into `hold`, and at most twice as large."""
+        """Size the next batch after one of `size` keys: as large as fits into `hold`, and at most twice as large."""
         factor = min(2.0, max(0.5, self._wanted.hold / max(seconds, 1e-6)))
         if size >= self.size or factor < 1:
             self.size = min(_MOST, max(1, int(size * factor)))
 
     def halve(self) -> None:
-        """The batch was undone."""
+        """Halve the next batch, since this one was undone."""
         self.size = max(1, self.size // 2)
 
     def rest(self, seconds: float) -> None:
@@ -59,7 +59,7 @@ class Pace:
         self._looked = time.monotonic()
 
     def _behind(self, connection: Any) -> float:
-        """Seconds since the server was where the slowest standby is now, as far as this run has seen."""
+        """Return the seconds since the server was where the slowest standby is now, as far as this run has seen."""
         now, slowest = rows(connection, _STANDBYS)[0]
         if slowest is None:  # there is none, or this role may not see it
             return 0.0

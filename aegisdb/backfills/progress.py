@@ -1,4 +1,4 @@
-"""How far a backfill has got: a row of the side schema that moves in the transaction of each batch."""
+"""The progress of a backfill: a row of the side schema that moves in the transaction of each batch."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Place:
 
     @property
     def condition(self) -> str:
-        """Its rows."""
+        """The condition for the rows of this revision."""
         return " AND ".join(f"{name} = {literal(value)}" for name, value in vars(self).items())
 
 
 class Unrecorded:
-    """The progress of a backfill in a database that is thrown away: nothing of it is written down."""
+    """The progress of a backfill in a database that is thrown away: none of it is recorded."""
 
     finished = False
 
@@ -66,12 +66,12 @@ class Unrecorded:
         self.total, self.seconds = total, 0.0
 
     def batch(self, update: Callable[[str], str], key: Key, walked: int, seconds: float) -> str:
-        """The statement of one batch; its row says how many rows it changed, and how many match as before."""
+        """Write the statement of one batch; its row says how many rows it changed, and how many still match."""
         del key, walked, seconds
         return f"WITH done AS ({update('')}) SELECT {_COUNTS} FROM done"  # noqa: S608  ours
 
     def moved(self, key: Key, walked: int, changed: int, seconds: float) -> None:
-        """The batch is committed."""
+        """Note that the batch is committed."""
         self.key, self.walked, self.changed = key, self.walked + walked, self.changed + changed
         self.seconds += seconds
 
@@ -81,11 +81,11 @@ class Unrecorded:
         self.key, self.walked = None, 0
 
     def finish(self, connection: Any) -> None:
-        """No row is left."""
+        """Note that no row is left."""
         del connection
 
     def waits(self, connection: Any) -> None:
-        """Say that it is alive where no batch does."""
+        """Show that the run is alive while no batch does."""
         del connection
 
     def note(self, connection: Any, outcome: str, note: str) -> None:
@@ -93,11 +93,11 @@ class Unrecorded:
         del connection, outcome, note
 
     def taken_over(self, connection: Any) -> BackfillStopped:
-        """The error of a batch that found the row in the hands of another run."""
+        """Return the error for a batch that found its row taken over by another run."""
         raise AssertionError(connection)  # nobody else knows of it
 
     def land(self, connection: Any) -> None:
-        """The revision goes on, in the transaction in which its version row moves."""
+        """Let the revision go on, in the transaction in which its version row moves."""
         del connection
 
 
@@ -105,7 +105,7 @@ _COUNTS = "count(*) AS changed, count(*) FILTER (WHERE still) AS still"
 
 
 class Recorded(Unrecorded):
-    """The same in the side schema."""
+    """The progress of a backfill as a row of the side schema."""
 
     def __init__(self, place: Place, wanted: Wanted, table: Table, facts: Mapping[str, Any], total: int) -> None:
         super().__init__(total)
@@ -118,7 +118,7 @@ class Recorded(Unrecorded):
         """Take the row of an earlier run over, or make one; in the transaction before the first batch.
 
         Raises:
-            BackfillStopped: another session is at it.
+            BackfillStopped: another session runs this backfill.
         """
         if rows(connection, f"SELECT to_regclass({literal(BACKFILLS)}) IS NULL")[0][0]:
             rows(connection, f"SELECT CAST(pg_advisory_xact_lock({SETUP_KEY}) AS text)")
@@ -135,7 +135,7 @@ class Recorded(Unrecorded):
         self.key = tuple(json.loads(key)) if key else None
 
     def batch(self, update: Callable[[str], str], key: Key, walked: int, seconds: float) -> str:
-        """The same, in one statement with the row's own move; no row comes back where another run took it over."""
+        """Write the statement that also moves the row of progress; no row comes back where another run took over."""
         own = f"{self._one} AND run = {literal(self._run)}"
         return (
             f"WITH mine AS MATERIALIZED (SELECT FROM aegisdb.backfills WHERE {own} FOR UPDATE),"  # noqa: S608  literals
@@ -147,25 +147,25 @@ class Recorded(Unrecorded):
         )
 
     def again(self, connection: Any) -> None:
-        """Go along the key once more, for rows that came in behind."""
+        """Go along the key once more, for rows that were written behind the walk."""
         super().again(connection)
         self._set(connection, "key = NULL, walked = 0")
 
     def finish(self, connection: Any) -> None:
-        """No row is left: from now on a run that dies before the revision is recorded has nothing to do here."""
+        """Note that no row is left: the run after a death before the revision is recorded has nothing to do here."""
         self._set(connection, "finished = clock_timestamp(), moved = clock_timestamp(), total = walked")
 
     def waits(self, connection: Any) -> None:
-        """The same."""
+        """Move the time in the row while no batch does."""
         self._set(connection, "moved = clock_timestamp()")
 
     def land(self, connection: Any) -> None:
-        """Mark it, and those before it in the revision, with the transaction in which the version row moves."""
+        """Mark this backfill and the revision's earlier ones with the transaction in which the version row moves."""
         command(connection, _LAND.format(place=self._place.condition, xid=_XID))
         self.note(connection, "done", f"{self._table.name}: {self.changed} rows changed, {self.walked} looked at")
 
     def note(self, connection: Any, outcome: str, note: str) -> None:
-        """The same, of the suite, where it runs this."""
+        """Write into the suite's journal, where the suite runs this."""
         if not self._facts.get("service"):
             return
         names = ("service", "os_user", "host", "git_commit", "command")
@@ -184,5 +184,5 @@ class Recorded(Unrecorded):
         return BackfillStopped(f"{who} is at the backfill of {self._table.name} as well", "one at a time is enough")
 
     def taken_over(self, connection: Any) -> BackfillStopped:
-        """The same."""
+        """Return the error that names the other run."""
         return self._busy(connection)

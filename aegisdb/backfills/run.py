@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from aegisdb.backfills.wanted import Wanted
 
 SUITE = "aegisdb"
-"""Where the worker of the suite leaves its own in Alembic's options: who runs it, and whom to tell."""
+"""The key under which the suite's worker leaves in Alembic's options who runs it, and whom to tell."""
 _OFTEN = 10.0
-"""Seconds between two lines of plain Alembic."""
+"""Seconds between two lines in the log of plain Alembic."""
 _SETTINGS = {
     # texts of keys are read again by another session
     "DateStyle": "ISO, YMD", "IntervalStyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex",
@@ -34,7 +34,7 @@ _SETTINGS = {
 
 
 def run(context: Any, wanted: Wanted) -> None:
-    """Do it; the transaction that the revision had before is committed, and it has another one afterwards."""
+    """Run the backfill; the revision's transaction is committed before it, and another one is begun afterwards."""
     if context._in_external_transaction:  # noqa: SLF001  Alembic has no public name for it
         raise BackfillStopped(
             "env.py holds a transaction of its own around the revisions, so no batch can be committed alone",
@@ -61,7 +61,7 @@ def _count(connection: Any, table: Table) -> int:
 
 
 def _place(context: Any) -> Place:
-    """The revision whose file calls: Alembic does not say which one runs."""
+    """Find the revision whose file calls this, since Alembic does not say which one runs."""
     frame = sys._getframe(1)  # noqa: SLF001  what `inspect` uses
     while frame.f_back is not None and not {"revision", "down_revision"} <= frame.f_globals.keys():
         frame = frame.f_back
@@ -73,7 +73,7 @@ def _place(context: Any) -> Place:
 
 @contextmanager
 def _kept_from_pools(connection: Any) -> Iterator[None]:
-    """After an error the session keeps the settings of a backfill, so nobody may get it again."""
+    """Detach the session after an error: it keeps the settings of a backfill, so no pool may hand it out again."""
     try:
         yield
     except BaseException:
@@ -84,7 +84,7 @@ def _kept_from_pools(connection: Any) -> Iterator[None]:
 
 @contextmanager
 def _settled(connection: Any, wanted: Wanted) -> Iterator[None]:
-    """The session's settings within this, and what they were where it ends well."""
+    """Set the session up for batches, and set it back where they end well."""
     settings = {**_SETTINGS, "lock_timeout": f"{wanted.lock_timeout * 1000:.0f}ms"}
     shown = ", ".join(f"current_setting('{name}')" for name in (*settings, "synchronous_commit"))
     *before, commit = rows(connection, f"SELECT {shown}, current_setting('synchronous_standby_names')")[0]

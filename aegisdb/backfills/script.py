@@ -47,10 +47,10 @@ END
 
 
 def write(context: Any, wanted: Wanted) -> None:
-    """Write it down; the transaction before it is ended, and another one is begun behind it.
+    """Write the backfill into the script; the transaction before it is ended, and another one is begun behind it.
 
     Raises:
-        BackfillStopped: it names a key of its own, which no script knows.
+        BackfillStopped: it names a key of its own, which a script cannot look up.
     """
     if wanted.key:
         raise BackfillStopped(

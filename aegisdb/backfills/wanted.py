@@ -1,4 +1,4 @@
-"""What a revision wants of a backfill, and the one error of it."""
+"""The arguments that a revision gives to a backfill, and the error of one that cannot go on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class BackfillStopped(Exception):
     """A backfill cannot go on; what its batches committed is kept, and the next run goes on behind them."""
 
     says_all = True
-    """Whether its text is the whole story: an error of the server that it follows from is in it."""
+    """Whether the message is complete: it includes the server's error that caused it."""
 
     def __init__(self, message: str, hint: str = "", *, sqlstate: str = "") -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
@@ -34,7 +34,7 @@ class Wanted:
     max_lag: float
 
     def require_sound(self) -> None:
-        """Refuse what can be told without a database.
+        """Refuse arguments that are wrong whatever the database is.
 
         Raises:
             ValueError: an argument is empty or out of its range.
@@ -50,5 +50,5 @@ class Wanted:
 
     @property
     def digest(self) -> str:
-        """What it does to which rows; its pace does not count."""
+        """A hash of what the backfill does to which rows; its pace does not count."""
         return hashlib.sha256("\0".join((self.table, self.set, self.where, *self.key)).encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""Whether code that is still deployed bears new revisions: its models, as git has them, on the database after these."""
+"""Tells whether deployed code bears new revisions: runs its models, as git has them, on the schema after these."""

@@ -23,7 +23,7 @@ _OF_TYPES = ("22", "42804", "42883", "42846", "rounded", "DataError", "LookupErr
 
 
 def steps_for(sqlstate: str, *, known: bool, column: str) -> str:
-    """What to do instead; `known` where the model has the column."""
+    """Say what to do instead; `known` where the model has the column."""
     if sqlstate == "23502" and column and not known:
         return _STEPS["not in the model"]
     if sqlstate in _STEPS:

@@ -30,22 +30,22 @@ _TAIL = 12  # lines
 
 @dataclass(frozen=True, kw_only=True)
 class CommandRun:
-    """How the command ended on both; `before` is None where it went well after, so that nobody asked."""
+    """Exit codes of the command on both schemas; `before` is None where it went well after: it was not run there."""
 
     command: str
     after: int
     before: int | None
     output: tuple[str, ...]
-    """Its last lines after the new revisions."""
+    """The last lines of its output after the new revisions."""
 
 
 def run_on_both(
     ws: Workspace, released: Released, histories: Sequence[History], command: str, service: str
 ) -> CommandRun:
-    """Run it in the old tree, in the folder and environment of `service` where one is named, with DATABASE_URL.
+    """Run a command in the old tree, in the folder and environment of `service` if one is named, with DATABASE_URL.
 
     Raises:
-        UsageError: it is no command; Failed: it cannot be started; RevisionFailed: as a revision does not apply.
+        UsageError: it is no command; Failed: it cannot be started; RevisionFailed: a revision does not apply.
     """
     argv = _words(command)
     with _copy(ws, released) as address:

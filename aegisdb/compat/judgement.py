@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from aegisdb.runtime.tried_statements import OldCodeTried, TableTried, Tried
 
 _OF_TABLES = frozenset({"42P01", "42501", "3F000", "55000"})
-"""What is refused whichever column is named: no such table or schema, no privilege, a view of others."""
+"""SQLSTATEs of refusals whichever column is named: no such table or schema, no privilege, a view of others."""
 _OF_CONSTRAINTS = frozenset({"23503", "23505", "23514", "23P01"})
-"""What is refused for the whole row, whichever column is written."""
+"""SQLSTATEs of refusals of the whole row, whichever column is written."""
 _KINDS = ("reads", "inserts", "updates", "deletes")
 
 
 class Judgement:
-    """What is wrong, and what could not be decided, for one service."""
+    """The judgement on one service: what breaks, and what could not be decided."""
 
     def __init__(self, service: str, place: Callable[[str], str], before: OldCodeTried, after: OldCodeTried) -> None:
         self._service = service
@@ -31,11 +31,11 @@ class Judgement:
 
     @property
     def statements(self) -> int:
-        """How many went well before and were tried again after."""
+        """The number of statements that went well before and were tried again after."""
         return sum(1 for table in self._after for was, _ in self._pairs(table) if was.error is None)
 
     def breaks(self) -> tuple[Break, ...]:
-        """One for each table, column and cause."""
+        """Return one break for each table, column and cause."""
         found: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
         tables = {table.table: table for table in self._after}
         for table in self._after:
@@ -45,7 +45,7 @@ class Judgement:
         return tuple(self._break(tables[key[0]], *key[1:], does) for key, does in sorted(found.items()))
 
     def unsettled(self) -> Iterator[Unsettled]:
-        """What was refused only with values that the trial made up, and what could not be tried before either."""
+        """Yield what was refused only with values that the trial made up, and what could not be tried before either."""
         for table in self._after:
             yield from dict.fromkeys(self._restricted(table))
         for table in self._before.values():

@@ -1,4 +1,4 @@
-"""SQL that old code has as a text: whole statements are prepared before and after, what cannot be is listed."""
+"""SQL that stands as text in old code: whole statements are prepared before and after, the rest is listed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SQL = re.compile(
 _PARAMETER = re.compile(r"%\((\w+)\)s|%s|(?<![:\w\\]):(?P<named>[A-Za-z_]\w*)(?!:)|\$\d+")
 _TEXT = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _BESIDE = frozenset({"index", "schema", "extension", "statistics object", "column order", "policy"})
-"""Kinds whose names no statement of code needs."""
+"""Kinds of objects whose names no statement in code needs."""
 _SKIPPED = frozenset({"versions", "__pycache__", ".venv", "venv", "node_modules", ".tox", "tests", "test"})
 
 
@@ -58,7 +58,7 @@ class RawSql:
         self._refused: list[dict[Written, StatementFailed]] = []
 
     def look(self, conn: Connection) -> None:
-        """Let the server prepare each whole statement, which names what it cannot find; none is run."""
+        """Let the server prepare each whole statement; it names what it cannot find, and none is run."""
         refused: dict[Written, StatementFailed] = {}
         for text in self._texts:
             if text.whole:
@@ -85,7 +85,7 @@ class RawSql:
                 )  # fmt: skip
 
     def unsettled(self, changes: Iterable[Change]) -> Iterator[Unsettled]:
-        """Other texts that name what has changed, with how far they were looked at."""
+        """Return other texts that name what has changed, and how far each was looked at."""
         before, after = self._refused
         names = _names(changes)
         pattern = re.compile(rf"(?<![\w$])({'|'.join(map(re.escape, names))})(?![\w$])") if names else None
@@ -102,7 +102,7 @@ class RawSql:
 
 
 def _numbered(sql: str) -> str:
-    """The statement with $1, $2 for the parameters of whatever driver; what stands in quotes is left alone."""
+    """Write a driver's parameters as $1, $2; what stands in quotes is left alone."""
     names: dict[str, int] = {}
     count = 0
 
@@ -124,7 +124,7 @@ def _numbered(sql: str) -> str:
 
 
 def _names(changes: Iterable[Change]) -> dict[str, str]:
-    """What a text would name, and what has changed of it."""
+    """Return, for each name that a text may use, what has changed about it."""
     found: dict[str, list[str]] = {}
     for change in changes:
         name = parse(change.object)
@@ -143,7 +143,7 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str, bool]]:
-    """Texts that begin like SQL, and a whole file of it, with their lines, and whether each is a whole statement."""
+    """Yield texts that begin like SQL, or a whole SQL file: line, text, and whether it is one whole statement."""
     source = path.read_text(errors="replace")
     if path.suffix == ".sql":
         yield 1, source, False

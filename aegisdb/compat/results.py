@@ -1,4 +1,4 @@
-"""What was found out about old code on a new schema."""
+"""Results of trying old code on a new schema."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Break:
-    """What old code did before the new revisions and cannot do, or does otherwise, after them."""
+    """A statement that old code ran before the new revisions and cannot run, or runs differently, after them."""
 
     service: str
     table: str
     column: str
     does: tuple[str, ...]
-    """Some of reads, inserts, updates and deletes; for an SQL text, of which no table is told, says."""
+    """Some of reads, inserts, updates and deletes; for an SQL text, whose table is not known: says."""
     why: str
-    """What the server or SQLAlchemy says, or what comes of it now."""
+    """The message of the server or of SQLAlchemy, or what the statement does now."""
     sqlstate: str
     cls: str
     where: str
@@ -27,14 +27,14 @@ class Break:
     """The safe way to the same end."""
 
     def __str__(self) -> str:
-        """One line."""
+        """Say it in one line."""
         place = f"{self.table}.{self.column}" if self.column else self.table or "in an SQL text"
         return f"{self.service} {_listed(self.does)} {place}: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unsettled:
-    """What could not be decided, and why: told, never passed in silence."""
+    """A question that could not be decided, with the reason; it is always reported."""
 
     kind: str
     """restricted: values that were taken and are refused now; new value: one that old code cannot read; not tried;
@@ -45,22 +45,22 @@ class Unsettled:
     where: str = ""
 
     def __str__(self) -> str:
-        """One line."""
+        """Say it in one line."""
         return f"{self.service} {self.subject}: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OldService:
-    """One service as it was, on the new schema."""
+    """The deployed code of one service, tried on the new schema."""
 
     service: str
     tables: int
     statements: int
-    """The statements that ran on both schemas."""
+    """The number of statements that ran on both schemas."""
     breaks: tuple[Break, ...] = ()
     unsettled: tuple[Unsettled, ...] = ()
     error: str = ""
-    """Why its models could not be asked at all."""
+    """The reason why its models could not be tried at all."""
 
 
 def _listed(words: tuple[str, ...]) -> str:

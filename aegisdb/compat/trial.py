@@ -36,19 +36,19 @@ _TOGETHER = 8
 
 @dataclass
 class Trial:
-    """What came of it."""
+    """The result of a trial."""
 
     services: list[OldService] = field(default_factory=list)
     changes: tuple[Change, ...] = ()
-    """What the new revisions change, as far as they apply."""
+    """Changes of the schema by the new revisions, as far as they apply."""
     raw_sql: tuple[Unsettled, ...] = ()
-    """Texts of the old tree that nobody ran, and that name what changes."""
+    """Texts of the old tree that were not run and name something that changes."""
     failed: AegisError | None = None
-    """Why a new revision does not apply to the released rows."""
+    """The error of a new revision that does not apply to the released rows."""
 
 
 class OldCodeTrial:
-    """One trial; `histories` are those of today that go up, in the order in which services migrate."""
+    """One trial of old code; `histories` are those of today that are upgraded, in the order of services."""
 
     def __init__(self, ws: Workspace, released: Released, histories: Sequence[History]) -> None:
         self._ws = ws
@@ -120,7 +120,7 @@ class _Models:
         self._session.abort() if kind else self._session.close()
 
     def look(self, *, first: bool) -> None:
-        """Do what they do to the database as it is."""
+        """Run the statements of these models on the database as it is."""
         if self._error:
             return
         self._ws.listen(Event(step="old code", subject=self._service))
@@ -145,7 +145,7 @@ class _Models:
                 yield str(file.relative_to(root))
 
     def judged(self) -> OldService:
-        """What came of it."""
+        """Return the judgement on the service."""
         if self._error:
             return OldService(service=self._service, tables=0, statements=0, error=self._error)
         judgement = Judgement(self._service, self._place(), *self._seen)

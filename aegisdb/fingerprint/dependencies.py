@@ -1,4 +1,4 @@
-"""What a quick reading looks at: rows that changed, what they reach, and what makes it read everything again.
+"""Queries of a quick reading: for rows that changed, for what they reach, and for what makes it read everything again.
 
 A text of the fingerprint depends on the catalog rows of its own object, on the names of what these refer to (pg_depend
 has the references), and on what is nobody's in particular: roles, schemas, default operator classes. Each kind is one
@@ -12,11 +12,11 @@ from __future__ import annotations
 from types import MappingProxyType
 
 _OWN = 16384
-"""The first oid that a user's object can have."""
+"""The lowest oid that a user's object can have."""
 
 
 def _rows(catalog: str, relation: str, table: str = "", identifier: str = "oid") -> str:
-    """Of a catalog: number of the row, relation that it is part of, the object by class and oid, who wrote it."""
+    """Write a query of a catalog: number of the row, its relation, class and oid of the object, and who wrote it."""
     object_class = f"'{catalog}'::regclass::oid"
     rest = f"FROM {table or catalog} WHERE {identifier} >= {_OWN}"
     return f"SELECT {identifier}::int8, {relation}::int8, {object_class}, {identifier}, xmin {rest}"
@@ -54,11 +54,11 @@ CHANGING = MappingProxyType({
     "columns": _rows("pg_class", "attrelid", "pg_attribute", "attrelid"),
     "operators": _rows("pg_operator", "0"),
 })  # fmt: skip
-"""By kind the query of its rows. The rows that a transaction since the last reading wrote are those that changed."""
+"""The query of each kind's rows. Rows written by a transaction since the last reading are those that changed."""
 
 ONLY_CHANGE = frozenset({"columns", "operators"})
-"""Kinds of which it is of no interest what went: the row of a column that is dropped stays, and what depends on an
-operator goes with it or is written anew."""
+"""Kinds whose missing rows do not matter: the row of a dropped column stays, and what depends on an operator is dropped
+with it or written anew."""
 
 REACHED = MappingProxyType({
     "relations": "SELECT object FROM reached WHERE class = 'pg_class'::regclass",
@@ -81,14 +81,14 @@ REACHED = MappingProxyType({
         WHERE class = 'pg_statistic_ext'::regclass""",
     "what they changed": "SELECT unnest($3)",
 })  # fmt: skip
-"""By kind of object the relation in whose texts it is named."""
+"""For each kind of object, the query of the relations whose texts name it."""
 
 NAMES = f"""
 SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE c.oid >= {_OWN} AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
 """
-"""All relations."""
+"""The query of all relations."""
 
 REACH = """
 WITH RECURSIVE reached (class, object) AS (
@@ -113,7 +113,8 @@ WHERE NOT CASE class
     ELSE class IN ('pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass,
         'pg_statistic_ext'::regclass) END
 """
-"""Relations with a text that names what changed, or what depends on it, however far; 0 stands for all else that is."""
+"""The query of relations with a text that names what changed, or what depends on it, however indirectly; 0 stands for
+all other objects."""
 
 
 def _all(catalog: str, more: str = "") -> str:
@@ -144,7 +145,7 @@ EVERYTHING = MappingProxyType({
     "routines of pg_catalog": _in_the_system("pg_proc", "pronamespace"),
     "operators of pg_catalog": _in_the_system("pg_operator", "oprnamespace"),
 })  # fmt: skip
-"""By kind a text that is another one after any change of it: then everything is read."""
+"""For each kind, a text that differs after any change of it; then everything is read."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),
@@ -156,5 +157,5 @@ OTHERS = MappingProxyType({
     "what belongs to extensions": """SELECT string_agg(classid || ' ' || objid, ',' ORDER BY classid, objid)
         FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
 })  # fmt: skip
-"""By kind a text that is another one after any change of it: then what belongs to no relation is read again. It also is
-where a row that belongs to none changed or went, or was reached."""
+"""For each kind, a text that differs after any change of it; then what belongs to no relation is read again. The same
+happens where a row that belongs to no relation was changed, dropped or reached."""

@@ -1,7 +1,7 @@
 """Reads one database again and again: only what changed since the last reading, and what depends on it.
 
-The whole catalog is looked through for rows that were written since, which costs little; written out is only what they
-reach. Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_FINGERPRINT=1` always does that.
+The whole catalog is searched for rows that were written since, which costs little; only what they reach is written out.
+Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_FINGERPRINT=1` always does that.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _SWITCH = "AEGIS_FULL_FINGERPRINT"
 _ONE_IN = 3
-"""Where more relations than this part of them have to be read, all are,"""
+"""Where more than one relation in this many has to be read, all are,"""
 _FEW = 50
-"""unless they are so few."""
+"""unless they are at most this many."""
 
 
 class QuickReadingWrong(Exception):
@@ -36,23 +36,23 @@ class QuickReadingWrong(Exception):
 
 @dataclass
 class _Known:
-    """What the last reading found."""
+    """The last reading."""
 
     fingerprint: Fingerprint
     since: str
     mark: str
     mark_of_others: str
     rows: dict[str, dict[int, Row]]
-    """By kind each row, by its number."""
+    """The rows of each kind, by number."""
     names: dict[int, str]
-    """Of relations, by oid."""
+    """The names of relations, by oid."""
     units: dict[str, list[str]] = field(default_factory=dict)
-    """By relation the keys of what is read of it alone."""
+    """The keys of what is read for each relation alone."""
     others: dict[str, list[str]] = field(default_factory=dict)
     """The other keys, by family."""
 
     def forget(self, relations: Iterable[int], *, seldom: bool) -> None:
-        """Take out what was read of these relations, and what belongs to none, as far as it was read again."""
+        """Remove what was read of these relations, and of what belongs to none, the part that was read again."""
         names = [self.names.pop(each) for each in relations if each in self.names]
         facts, hanging = dict(self.fingerprint.facts), dict(self.fingerprint.relations)
         again = [family for family in self.others if seldom or family not in SELDOM]
@@ -84,7 +84,7 @@ def _unit(key: str, relation: str) -> str:
 
 @dataclass(frozen=True)
 class _Changes:
-    """What is new in the catalogs that were looked through, and what is gone or was otherwise."""
+    """Rows of the catalogs that are new, that are gone, and as they were before."""
 
     new: Mapping[str, list[Row]]
     gone: Mapping[str, Collection[int]]
@@ -92,11 +92,11 @@ class _Changes:
 
     @property
     def rows(self) -> list[Row]:
-        """All, as they were and as they are."""
+        """All these rows, as they were and as they are."""
         return [*(row for rows in self.new.values() for row in rows), *self.was]
 
     def to(self, known: Mapping[str, dict[int, Row]]) -> None:
-        """Make of what was known what is."""
+        """Bring the known rows up to date."""
         for kind, rows in known.items():
             rows |= {row[0]: row for row in self.new[kind]}
             for gone in self.gone.get(kind, ()):
@@ -104,7 +104,7 @@ class _Changes:
 
 
 class Follower:
-    """Readings of one database that nobody else works on; `beside` is a second session, for full ones."""
+    """Reads a database that is used by no other session; `beside` is a second session, for full readings."""
 
     def __init__(self, conn: Connection, beside: Connection | None = None) -> None:
         self._conn = conn
@@ -112,10 +112,10 @@ class Follower:
         self._always_full = os.environ.get(_SWITCH) == "1" or not conn.prepares
         self._known: _Known | None = None
         self.quick = 0
-        """How many readings were quick."""
+        """The number of quick readings."""
 
     def read(self) -> Fingerprint:
-        """The fingerprint as it is now; neither session may be in a transaction."""
+        """Read the fingerprint as it is now; neither session may be in a transaction."""
         if self._always_full:
             return read(self._conn, self._beside)
         found = None if self._known is None else self._read_changes(self._known)
@@ -128,7 +128,7 @@ class Follower:
         """Read everything once more where a reading was quick.
 
         Raises:
-            QuickReadingWrong: that is another fingerprint.
+            QuickReadingWrong: the two fingerprints differ.
         """
         if not self.quick:
             return
@@ -148,7 +148,7 @@ class Follower:
         return self._known.take(read_families(self._conn, self._beside))
 
     def _read_changes(self, known: _Known) -> Fingerprint | None:
-        """The next fingerprint; None where everything has to be read."""
+        """Read the next fingerprint; None where everything has to be read."""
         with QuickReader(self._conn) as reader:
             if reader.mark != known.mark:
                 return None
@@ -168,7 +168,7 @@ class Follower:
 
 
 def _changes(reader: QuickReader, known: _Known) -> _Changes:
-    """What the catalogs have otherwise; all rows of one are asked for where there are fewer than there should be."""
+    """Return what changed in the catalogs; all rows of a catalog are read where there are fewer than expected."""
     found = reader.rows(dependencies.CHANGING, known.since)
     new = {kind: rows for kind, (_, rows) in found.items()}
     expected = {kind: len(known.rows[kind].keys() | {row[0] for row in new[kind]}) for kind in known.rows}

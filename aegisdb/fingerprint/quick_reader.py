@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 EVER = "0"
 """No transaction: every row was written since."""
 PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", "grants")
-"""Families of texts that belong to a relation each."""
+"""Families whose texts each belong to one relation."""
 SELDOM = ("types", "routines", "other_grants")
-"""Families that are read where something changed that belongs to no relation; what remains is read each time."""
+"""Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
 _SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 _ROWS = """
 SELECT count(*)::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8])
@@ -48,9 +48,9 @@ class QuickReader:
         self.since = ""
         """Transactions before this one have ended; what a later one writes is not in this snapshot."""
         self.mark = ""
-        """Another text where it is not known how far what changed reaches."""
+        """A text that differs where it is not known how far a change reaches."""
         self.mark_of_others = ""
-        """Another text where something changed that texts of SELDOM are about."""
+        """A text that differs where something changed that texts of SELDOM are about."""
 
     def __enter__(self) -> Self:
         try:
@@ -70,7 +70,7 @@ class QuickReader:
             self._conn.execute("ROLLBACK")
 
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
-        """By kind how many rows there are, and those that were written since."""
+        """Return, by kind, how many rows there are and which were written since."""
         statements = [
             self._execute(f"changed {kind}", "xid", _ROWS.format(rows=dependencies.CHANGING[kind]), f"'{since}'")
             for kind in kinds
@@ -79,11 +79,11 @@ class QuickReader:
         return {kind: (each[0][0], each[0][1]) for kind, each in zip(kinds, found, strict=True)}
 
     def names(self) -> dict[int, str]:
-        """By oid the name of each relation."""
+        """Return the name of each relation, by oid."""
         return dict(self._conn.results([dependencies.NAMES])[0])
 
     def reached(self, objects: Iterable[tuple[int, int]], relations: Iterable[int]) -> dict[int, str]:
-        """By oid the name of these relations and of each with a text that names one of the objects; 0 for all else."""
+        """Name, by oid, these relations and each whose texts name one of the objects; 0 stands for all else."""
         found = "\nUNION ".join(dependencies.REACHED.values())
         given = list(objects)
         classes, oids = _array(one for one, _ in given), _array(oid for _, oid in given)
@@ -93,7 +93,7 @@ class QuickReader:
         return dict(self._conn.results([_FOR_FEW, statement])[1])
 
     def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
-        """Rows of a fingerprint by family: of PARTS what is on these relations or on none, of the others all."""
+        """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all."""
         wanted = _array(relations)
         parts = [self._execute(f"part {kind}", "oid[]", self._part(kind), wanted) for kind in PARTS]
         census = self._conn.results([prepared(self._conn, "census", self._major, self._known)])[0]

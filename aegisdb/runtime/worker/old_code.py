@@ -1,4 +1,4 @@
-"""What code with these models does to a database: its SELECT, INSERT, UPDATE and DELETE for each table, run and undone.
+"""Runs and undoes what code with these models does to a database: SELECT, INSERT, UPDATE and DELETE for each table.
 
 The same statements are run on two databases, before and after new revisions, in one process: rows of the first are
 kept, so that what old code wrote there is written into the second, whatever the revisions made of it.
@@ -32,7 +32,7 @@ class OldCode:
         self._places = Places()
 
     def run(self) -> list[Message]:
-        """Each table with its place in the files, and what was tried."""
+        """Try each table, and return its place in the files with what was tried."""
         statements.command(self._connection, "SET CONSTRAINTS ALL IMMEDIATE")
         found = []
         with warnings.catch_warnings():

@@ -24,7 +24,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 class Memory:
-    """What the run on the first database leaves to the next one; by "schema.table"."""
+    """Rows and values that the run on the first database leaves to the next one; by "schema.table"."""
 
     def __init__(self) -> None:
         self.rows: Rows = {}
@@ -89,7 +89,7 @@ class TableTrial:
     # -- reading
 
     def _read(self) -> list[dict[str, Any]]:
-        """Read all columns, one by one where that fails; the rows."""
+        """Read all columns, one by one where that fails, and return the rows."""
         found, error = attempt(self._connection, lambda: self._rows(self._table.columns))
         rows: list[dict[str, Any]] = found or []
         if error is None:
@@ -184,7 +184,7 @@ class TableTrial:
     # -- a row of our own
 
     def _insert(self) -> list[Any] | None:
-        """Insert the least that the model lets code write; the row's key, or None where there is no row."""
+        """Insert the least that the model lets code write, and return the row's key; None where there is no row."""
         memory = self._memory
         values, filled = self._least()
         if not self._first:
@@ -244,7 +244,7 @@ class TableTrial:
         return values, filled
 
     def _is_its_own_doing(self, error: Message, filled: set[str]) -> bool:
-        """Whether no other value would do: what is refused is that the model writes NULL or nothing."""
+        """Whether no other value would do, because the refusal is of NULL or of a value left out."""
         if error["sqlstate"] not in trial_errors.ABOUT_VALUES:
             return True
         known = self._maker.constraints(self._table).get(error["constraint"])

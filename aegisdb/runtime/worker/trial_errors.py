@@ -1,4 +1,4 @@
-"""Statements that may fail: each behind a savepoint, and what the server says of it."""
+"""Statements that may fail: each runs behind a savepoint, and the server's message is kept."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
 ABOUT_VALUES = frozenset({FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
-"""Refusals of one value where another might do."""
+"""SQLSTATEs that refuse one value where another might do."""
 _COLUMN = re.compile(r'column "?(?:\w+\.)?([^"\s]+)"?')
 _CONSTRAINT = re.compile(r'constraint "([^"]+)"')
 
 
 def attempt(connection: Any, do: Callable[[], Any], *, keep: bool = False) -> tuple[Any, Message | None]:
-    """What `do` gives, and why it failed; nothing of it stays, unless it is to be kept."""
+    """Return the result of `do`, or why it failed; it is undone unless it is to be kept."""
     point = connection.begin_nested()
     try:
         found = do()
@@ -32,7 +32,7 @@ def attempt(connection: Any, do: Callable[[], Any], *, keep: bool = False) -> tu
 
 
 def _failure(error: Exception) -> Message:
-    """Kind, message and SQLSTATE, and which column or constraint it is about."""
+    """Describe an error: kind, message, SQLSTATE, and the column or constraint that it names."""
     told = describe(error, kind="")
     told = {name: told.get(name, "") for name in ("error", "message", "sqlstate")}
     original = getattr(error, "orig", None)

@@ -1,4 +1,4 @@
-"""Where in its files a service says what a table and each of its columns are."""
+"""Places in a service's files that define a table and each of its columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Places:
         self._files: list[tuple[str, list[str]]] | None = None
 
     def of(self, table: Any, mapper: Any) -> Message:
-        """The class, its file and line, and for each column "file:line"."""
+        """Return the class, its file and line, and "file:line" of each column."""
         if mapper is None:
             file, line = self._search(table.name)
             return {"class": "", "file": file, "line": line, "columns": {}}
@@ -41,7 +41,7 @@ class Places:
         return {"class": mapper.class_.__name__, "file": file, "line": line, "columns": columns}
 
     def _search(self, table: str) -> tuple[str, int]:
-        """Where a `Table(...)` has this name."""
+        """Find the file and line where a `Table(...)` has this name."""
         if self._files is None:
             self._files = [(path, _lines(path)) for path in loaded()["files"] if path.endswith(".py")]
         pattern = re.compile(rf"""\bTable\(\s*["']{re.escape(table)}["']""")

@@ -60,11 +60,11 @@ class RowMaker:
         self._known: dict[str, dict[str, Constraint]] = {}
 
     def quoted(self, item: Any) -> str:
-        """The name of a table or type as SQL."""
+        """Write the name of a table or type as SQL."""
         return ".".join(map(self._quote, place_of(item, self._connection)))
 
     def constraints(self, table: Any) -> dict[str, Constraint]:
-        """By name."""
+        """Return the constraints and unique indexes of a table, by name."""
         name = self.quoted(table)
         if name not in self._known:
             rows = statements.rows(self._connection, _CONSTRAINTS.format(statements.literal(name)))
@@ -77,10 +77,10 @@ class RowMaker:
     def make(
         self, table: Any, values: dict[str, Any], free: Iterable[str], *, learning: bool = True, deep: int = 0
     ) -> tuple[Any, Message | None]:
-        """Insert a row that stays: the result of the statement, with `values` as they were taken, or why none is.
+        """Insert a row that stays, and return the result of the statement, or why there is none.
 
-        `values` are given by the names of columns; those in `free` may become others. With `learning` a NULL that is
-        refused becomes a value, too.
+        `values` go by the names of columns; those in `free` may be replaced, and `values` then holds what was accepted.
+        With `learning` a NULL that is refused becomes a value, too.
         """
         free, turns = {*free}, _Turns(self, table, deep)
         for _ in range(_TRIES):
@@ -104,11 +104,11 @@ class RowMaker:
         return self._connection.execute(table.insert().values({table.columns[n]: v for n, v in values.items()}))
 
     def reflected(self, name: str, schema: str | None) -> Any:
-        """The table as the database has it."""
+        """Read the table as the database has it."""
         return Table(name, MetaData(), schema=schema, autoload_with=self._connection, resolve_fks=False)
 
     def made_as_is(self, table: Any, deep: int = 0) -> tuple[dict[str, Any], Message | None]:
-        """A row of a table as the database has it, whatever models say: its values and why there is none."""
+        """Make a row of a table as the database has it, whatever models say; its values, or why there is none."""
         values: dict[str, Any] = {}
         for turn, column in enumerate(table.columns):
             if not column.nullable and not _fills_itself(column):
@@ -122,7 +122,7 @@ class RowMaker:
 
 
 class _Turns:
-    """What is to be tried next where a constraint refuses a row."""
+    """Values to be tried next where a constraint refuses a row."""
 
     def __init__(self, maker: RowMaker, table: Any, deep: int) -> None:
         self._maker = maker
@@ -131,7 +131,7 @@ class _Turns:
         self._left: dict[str, Iterator[dict[str, Any]]] = {}
 
     def next(self, error: Message, values: dict[str, Any], free: set[str]) -> dict[str, Any] | None:
-        """Other values for some columns; None where there is nothing left to try."""
+        """Return other values for some columns; None where there is nothing left to try."""
         name = error["constraint"]
         if name not in self._left:
             known = self._maker.constraints(self._table).get(name)
@@ -166,7 +166,7 @@ class _Turns:
         return [*found, *ordinary(column.type), *null]
 
     def _parents(self, known: Constraint, columns: list[str], *, others: bool = False) -> Iterator[dict[str, Any]]:
-        """Keys of rows that are there, and of one that is made."""
+        """Yield keys of rows that are there, and of one that is made."""
         if known.parent is None:
             return
         schema, name = known.parent
@@ -193,7 +193,7 @@ def _fills_itself(column: Any) -> bool:
 
 
 def _converted(text: str, kind: Any) -> Any:
-    """A literal of a constraint as a value of a column; the text itself where it is no number."""
+    """Turn a literal of a constraint into a value of a column; the text itself where it is no number."""
     like = next(iter(ordinary(kind)), None)
     if isinstance(like, (bool, str)) or like is None:
         return text if isinstance(like, str) else like

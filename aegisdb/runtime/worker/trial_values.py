@@ -76,7 +76,7 @@ def fresh(kind: Any, turn: int) -> list[Any]:
 
 
 def declared(column: Any) -> Iterator[tuple[str, Any]]:
-    """What the model itself says may be written into a column, in words and as a value."""
+    """Values that the model itself allows in a column, each in words and as a value."""
     plain = _plain(column.type)
     if column.nullable:
         yield "NULL", None
@@ -112,7 +112,7 @@ def kind_of(value: Any) -> str:
 
 
 def _plain(kind: Any) -> Any:
-    """The type below those that only convert values."""
+    """Return the type below those that only convert values."""
     while isinstance(kind, types.TypeDecorator):
         kind = kind.impl
     return kind
