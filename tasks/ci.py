@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @task(
     help={
-        "since": "Commit or branch that tells which revisions are new; the default branch otherwise.",
-        "output": "Directory of junit.xml, aegisdb.sarif and summary.md; .aegisdb/ci otherwise.",
+        "since": "Commit or branch that tells which revisions are new; otherwise the default branch.",
+        "output": "Directory for junit.xml, aegisdb.sarif and summary.md; otherwise .aegisdb/ci.",
     }
 )
 def ci(ws: Workspace, since: str = "", output: str = "") -> Result:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @task()
 def up(ws: Workspace) -> Result:
-    """Start the target's server and wait until it answers; does nothing when it runs.
+    """Start the target's server and wait until it answers; does nothing if it runs already.
 
     Example:
         invoke db.up --target docker
@@ -23,7 +23,7 @@ def up(ws: Workspace) -> Result:
     return workflow.up(ws)
 
 
-@task(writes=True, help={"volumes": "Delete all of its data too, for good: every database and snapshot."})
+@task(writes=True, help={"volumes": "Also delete all of its data for good: every database and snapshot."})
 def down(ws: Workspace, volumes: bool = False, dry_run: bool = False, yes: bool = False) -> Result:
     """Stop the target's server.
 
@@ -36,7 +36,7 @@ def down(ws: Workspace, volumes: bool = False, dry_run: bool = False, yes: bool 
     return workflow.plan_down(ws, volumes=volumes) if dry_run else workflow.down(ws, volumes=volumes, yes=yes)
 
 
-@task(help={"timeout": "Seconds to wait at most."})
+@task(help={"timeout": "Longest wait, in seconds."})
 def wait(ws: Workspace, timeout: float = 60.0) -> Result:
     """Wait until the target's database accepts a login; starts nothing.
 
@@ -54,7 +54,7 @@ def wait(ws: Workspace, timeout: float = 60.0) -> Result:
         "no_seed": "Stop after the migrations.",
         "no_cache": "Build from nothing instead of cloning a template.",
         "disconnect": "End the sessions that others have on the database.",
-        "without": "Services to leave out, with commas between.",
+        "without": "Services to leave out, separated by commas.",
     },
     writes=True,
 )
@@ -88,7 +88,7 @@ def reset(
 
 @task(help={"no_seed": "Run no seeds."}, writes=True)
 def prepare(ws: Workspace, no_seed: bool = False, dry_run: bool = False) -> Result:
-    """Make the database when there is none, else bring it up to date; replaces nothing and can be run at any time.
+    """Make the database if there is none, else bring it up to date; replaces nothing and can be run at any time.
 
     Example:
         invoke db.prepare
@@ -124,7 +124,7 @@ def verify(ws: Workspace) -> Result:
     return base_verify(ws)
 
 
-@task(help={"safe": "Put *** for the password."}, heading="", raw=True)
+@task(help={"safe": "Print *** instead of the password."}, heading="", raw=True)
 def url(ws: Workspace, safe: bool = False) -> Result:
     """Print the database's URL, password included, for any client.
 
@@ -137,7 +137,7 @@ def url(ws: Workspace, safe: bool = False) -> Result:
 
 
 @task(
-    help={"safe": "Put *** for the password.", "format": "Output: text (lines for a shell), dotenv or json."},
+    help={"safe": "Print *** instead of the password.", "format": "Output: text (lines for a shell), dotenv or json."},
     raw=True,
     formats=("dotenv",),
 )
@@ -157,12 +157,12 @@ def env(ws: Workspace, safe: bool = False, format: str = "text") -> Result:
     help={
         "seeds": "With the seeds.",
         "drop": "Drop this one (name or URL) instead, and end the sessions on it.",
-        "safe": "Put *** for the password.",
+        "safe": "Print *** instead of the password.",
     },
     raw=True,
 )
 def clone(ws: Workspace, seeds: bool = False, drop: str = "", safe: bool = False) -> Result:
-    """Make a fresh database of one's own at head and print its URL; it stays until it is dropped.
+    """Make a fresh database at head for your own use and print its URL; it stays until it is dropped.
 
     Example:
         url=$(invoke db.clone --seeds)
@@ -208,7 +208,7 @@ def snapshot(ws: Workspace, name: str, disconnect: bool = False, dry_run: bool =
     writes=True,
 )
 def restore(ws: Workspace, name: str, disconnect: bool = False, dry_run: bool = False, yes: bool = False) -> Result:
-    """Put a snapshot in the database's place; what it replaces is kept as before-restore.
+    """Replace the database by a snapshot; the old database is kept as before-restore.
 
     Example:
         invoke db.restore before-experiment
@@ -242,9 +242,9 @@ def drop_snapshot(ws: Workspace, name: str, dry_run: bool = False) -> Result:
     return workflow.drop_snapshot(ws, name, dry_run=dry_run)
 
 
-@task(positional=("branch",), help={"branch": "Git branch; the one that is checked out otherwise."}, writes=True)
+@task(positional=("branch",), help={"branch": "Git branch; otherwise the one that is checked out."}, writes=True)
 def switch(ws: Workspace, branch: str = "", dry_run: bool = False) -> Result:
-    """Put the branch's own database in place, and park the one that is there: a rename each.
+    """Put the branch's own database in place and park the current one; each is a rename.
 
     Example:
         git switch feature && invoke db.switch
@@ -256,7 +256,7 @@ def switch(ws: Workspace, branch: str = "", dry_run: bool = False) -> Result:
 
 @task(help={"drop": "Drop the parked database of this branch."})
 def branches(ws: Workspace, drop: str = "") -> Result:
-    """List the databases of git branches, with size, revisions and since when they are parked.
+    """List the databases of git branches, with their size, their revisions and when they were parked.
 
     Example:
         invoke db.branches
@@ -278,9 +278,9 @@ def diagram(ws: Workspace, output: str = "") -> Result:
     return workflow.diagram(ws, output=output)
 
 
-@task(help={"drop": "Drop them; the next reset builds anew."})
+@task(help={"drop": "Drop what is listed; the next reset builds from nothing."})
 def cache(ws: Workspace, drop: bool = False) -> Result:
-    """List what is kept to make resets quick: templates, and the spare copy for the next one.
+    """List what is kept to make resets quick: templates, and the spare copy for the next reset.
 
     Example:
         invoke db.cache --drop

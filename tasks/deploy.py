@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-@task(help={"again": "Run the files that are current, too."}, writes=True)
+@task(help={"again": "Also run the files that are current."}, writes=True)
 def apply(ws: Workspace, again: bool = False, dry_run: bool = False) -> Result:
     """Run the files that never ran here or have changed since, in name order, one transaction each.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def init(c: Context, dry_run: bool = False) -> Result:
     """Write services.yaml and tasks.py from the Alembic histories, compose files and .env of this tree.
 
-    Contacts nothing and asks nothing; each env.py runs once, offline. What is registered already stays as it is.
+    Contacts nothing and asks nothing; each env.py runs once, offline. What is already registered stays as it is.
 
     Example:
         invoke init --dry-run

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-@task(help={"output": "File to write (.html); .aegisdb/report.html when it is left out."})
+@task(help={"output": "File to write (.html); otherwise .aegisdb/report.html."})
 def report(ws: Workspace, output: str = "") -> Result:
     """Write one self-contained HTML page: status, drift, last roundtrip, pictures, journal.
 

@@ -45,10 +45,10 @@ def add(ws: Workspace, name: str, runner: str = "", sync: bool = False, dry_run:
 @task(
     help={
         "path": "The service's directory.",
-        "name": "Its name in services.yaml; the directory's name otherwise.",
+        "name": "Its name in services.yaml; otherwise the directory's name.",
         "runner": 'How to reach its own environment, e.g. "poetry run"; empty for this one.',
         "script_location": "`package:directory` of a history inside an installed package.",
-        "schema": "A schema of its own, for a history that keeps its version where another one does.",
+        "schema": "A schema of its own, for a history that has the same version table as another one.",
     },
     positional=("path",),
 )
@@ -61,7 +61,7 @@ def adopt(
     schema: str = "",
     dry_run: bool = False,
 ) -> Result:
-    """Register an Alembic history that exists: finds its version table, tables and URL setting; contacts nothing.
+    """Register an existing Alembic history: finds its version table, tables and URL setting; contacts nothing.
 
     Example:
         invoke service.adopt services/legacy --dry-run
@@ -76,7 +76,7 @@ def adopt(
 
 @task()
 def owners(ws: Workspace) -> Result:
-    """Tell whose each object of the database is: contested, missing and unowned ones too.
+    """Tell which service owns each object of the database, and which are contested, missing or unowned.
 
     Example:
         invoke service.owners
@@ -86,7 +86,7 @@ def owners(ws: Workspace) -> Result:
     return workflow(ws)
 
 
-@task(help={"install": "Write it, beside what others have in that hook.", "remove": "Take it out again."})
+@task(help={"install": "Write the hook; other programs' lines in it stay.", "remove": "Take it out of the hook again."})
 def hooks(ws: Workspace, install: bool = False, remove: bool = False) -> Result:
     """Let git put the database of a branch in place whenever it is checked out (post-checkout hook).
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 
 
-@task(workspace=False, help={"check": "Write nothing; exit with 6 when a file is behind."})
+@task(workspace=False, help={"check": "Write nothing; exit with 6 if a file is out of date."})
 def docs(c: Context, check: bool = False) -> Result:
     """Write docs/tasks, which is made from the tasks.
 
@@ -75,7 +75,7 @@ def bench(  # noqa: PLR0913, PLR0917  each is a flag
 def bench_tests(c: Context, rounds: int = 3) -> Result:
     """Measure 200 tests with a database each, against CREATE DATABASE TEMPLATE by hand and pytest-postgresql.
 
-    With testcontainers installed and AEGIS_BENCH_IMAGE an image of `docker build docker/postgres`, it as well.
+    With testcontainers installed and AEGIS_BENCH_IMAGE an image of `docker build docker/postgres`, those as well.
 
     Example:
         invoke dev.bench-tests --rounds 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @task(
     help={
-        "accept": "Codes of what may be found beforehand, such as missing-downgrade,tampered.",
+        "accept": "Codes of findings that do not stop the run, such as missing-downgrade,tampered.",
     },
     writes=True,
 )
@@ -70,14 +70,14 @@ def roundtrip(
 
 @task(
     help={
-        "against": "The commit, branch or tag that is deployed; the merge base otherwise.",
+        "against": "The commit, branch or tag that is deployed; otherwise the merge base.",
         "service": "Only the new revisions of this service; the models of all are tried.",
-        "run": "Also a command of the old tree, with DATABASE_URL, on the new schema.",
+        "run": "Also run a command of the old tree on the new schema, with DATABASE_URL.",
     },
     warm=True,
 )
 def compat(ws: Workspace, against: str = "", service: str = "", run: str = "") -> Result:
-    """Try the models that are deployed on the schema of the new revisions: what old code cannot read or write any more.
+    """Try the deployed models on the schema of the new revisions, and name what old code can no longer read or write.
 
     Example:
         invoke migrate.compat --against origin/main
@@ -90,7 +90,7 @@ def compat(ws: Workspace, against: str = "", service: str = "", run: str = "") -
 @task(
     writes=True,
     warm=True,
-    help={"from_journal": "Revert what was applied from another branch, by the sources that the journal has."},
+    help={"from_journal": "Revert what was applied from another branch, using the sources in the journal."},
 )
 def rollback(
     ws: Workspace,
@@ -101,7 +101,7 @@ def rollback(
     dry_run: bool = False,
     yes: bool = False,
 ) -> Result:
-    """Revert revisions of a service; says first which tables and how many rows that costs.
+    """Revert revisions of a service, after saying which tables and how many rows that loses.
 
     Example:
         invoke migrate.rollback --service identity --dry-run
@@ -145,7 +145,7 @@ def history(ws: Workspace, service: str = "") -> Result:
     heading="-- {target}",
 )
 def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool = False) -> Result:
-    """Print the SQL of a service's pending revisions, from where the database is; runnable by psql.
+    """Print the SQL of a service's pending revisions, starting from where the database is; psql can run it.
 
     Example:
         invoke migrate.sql --service identity > identity.sql
@@ -171,7 +171,7 @@ def plan(ws: Workspace, service: str = "", to: str = "", empty: bool = False, ti
 def stamp(
     ws: Workspace, service: str, revision: str = "head", force: bool = False, dry_run: bool = False, yes: bool = False
 ) -> Result:
-    """Mark revisions as applied without running them, if the live schema is what they build.
+    """Mark revisions as applied without running them, if the live schema equals what they build.
 
     Example:
         invoke migrate.stamp --service identity --revision head
@@ -222,7 +222,7 @@ def resolve(
     dry_run: bool = False,
     yes: bool = False,
 ) -> Result:
-    """Decide about a revision that died half-way, so that runs go on; INVALID indexes of it are rebuilt or dropped.
+    """Decide about a revision that died half-way, so that runs go on; its INVALID indexes are rebuilt or dropped.
 
     Example:
         invoke migrate.resolve --service identity --rolled-back
@@ -236,10 +236,10 @@ def resolve(
 @task(
     heading="# {target}",
     help={
-        "last": "So many entries.",
-        "runs": "Also runs that ended well.",
+        "last": "The last N entries.",
+        "runs": "Also show runs that ended well.",
         "show": "Print the source of this revision as it ran.",
-        "output": "With --show: write it to this new file.",
+        "output": "With --show: write the source to this new file.",
     },
 )
 def log(

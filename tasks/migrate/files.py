@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     help={
         "allow_drop": "Write the revision although it drops a table or a column.",
         "empty": "Write a revision without operations.",
-        "rename": "What went is what came: OLD=NEW for a table, TABLE.OLD=NEW for a column; several with commas.",
-        "discard": "Remove the file again when its own proof rejects it.",
-        "with_test": "Also write a test of it, with rows to fill in.",
-        "owns": "Add models that nobody owns to `owns` of the service in services.yaml.",
+        "rename": "Write a rename: OLD=NEW for a table, TABLE.OLD=NEW for a column; separate several by commas.",
+        "discard": "Remove the file again if its own proof rejects it.",
+        "with_test": "Also write a test of the revision, with rows to fill in.",
+        "owns": "Add models that no service owns to `owns` of the service in services.yaml.",
     },
     writes=True,
     warm=True,
@@ -50,8 +50,8 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     help={
         "all": "Every revision, not only the new ones.",
         "since": "Compare with this commit or branch instead of the default branch.",
-        "report": "Also for other programs: sarif (a file) or github (annotations, on stdout).",
-        "output": "File for --report sarif; .aegisdb/lint.sarif otherwise.",
+        "report": "Also report to other programs: sarif (a file) or github (annotations on stdout).",
+        "output": "File for --report sarif; otherwise .aegisdb/lint.sarif.",
     },
     choices={"report": ("sarif", "github")},
 )
@@ -60,7 +60,7 @@ def lint(
 ) -> Result:
     """Judge new and changed revisions by the conventions, and look for unsafe DDL.
 
-    No server is contacted, unless `--target` names one: then also for files that were changed after they were applied.
+    Contacts no server unless `--target` names one; then files that were changed after they were applied are found, too.
 
     Example:
         invoke migrate.lint --all
@@ -72,7 +72,7 @@ def lint(
 
 @task()
 def rebase(ws: Workspace, service: str, dry_run: bool = False) -> Result:
-    """Re-point my unapplied revision onto the head that somebody merged first, instead of a merge revision.
+    """Put your unapplied revision on top of the head that was merged first, instead of adding a merge revision.
 
     Example:
         invoke migrate.rebase --service identity --dry-run
