@@ -170,7 +170,7 @@ CHECKS: tuple[Check, ...] = (
         " `invoke migrate.verify` tells each difference",
         look=objects.drifted,
     ),
-    Check(name="unowned", finds="an object that nobody owns", look=objects.unowned),
+    Check(name="unowned", finds="an object that no service owns", look=objects.unowned),
     Check(
         name="public_password",
         finds="the server's password stands in services.yaml, and others have accounts on this machine (only told)",

@@ -23,7 +23,7 @@ _CAUSES = {
 
 
 def lost(patient: Patient) -> Iterator[Finding]:
-    """Models that nobody owns, or that PostgreSQL does not take: each is a finding of its own."""
+    """Models that no service owns, or that PostgreSQL does not take: each is a finding of its own."""
     for service, problems in _told(patient).items():
         for problem in problems:
             if problem.code in _CAUSES:

@@ -1,4 +1,4 @@
-"""Findings about objects of the database: INVALID indexes, objects that nobody owns."""
+"""Findings about objects of the database: INVALID indexes, objects that no service owns."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def unowned(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             check="unowned",
             subject=key,
-            what=f"nobody owns {key}",
+            what=f"no service owns {key}",
             evidence=tuple(f"named in {place}" for _, place in seen[:_SHOWN]),
             cause=_cause(patient, key, seen[0][0])
             if seen

@@ -64,7 +64,7 @@ class OwnParts:
         return {key: owner for owner in owners for key in self._around.settled[owner]}
 
     def _at_head(self, service: str) -> list[str]:
-        """What is the service's at head; without `owns` all that nobody owns."""
+        """What is the service's at head; without `owns` all that no service owns."""
         own = _Own(self._registry, service)
         return [*self._settled(own), *(key for key, owner in self._unsettled.items() if own.has(key, "", owner))]
 

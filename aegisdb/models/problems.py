@@ -1,4 +1,4 @@
-"""What is told of models that differ, that nobody owns, or that could not be compared."""
+"""What is told of models that differ, that no service owns, or that could not be compared."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
         why = "env.py keeps it from Alembic, and no revision makes it"
         hint = f"let include_object in env.py of {service} pass {model.name}"
     else:
-        why = "nobody owns it"
+        why = "no service owns it"
         hint = f"add `{model.name}` to services.{service}.owns in {registry.path.name} (migrate.new --owns does)"
     return Problem(
         code="unowned_model",

@@ -36,7 +36,7 @@ class Judge:
         return tuple(change for change in diff(before, after) if not self._owners.is_version_table(change))
 
     def blast_radius(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-        """Objects of other owners that an upgrade changed; and notes about objects that nobody owns."""
+        """Objects of other owners that an upgrade changed; and notes about objects that no service owns."""
         changes = self.changes(before, after)
         owner_of = self._owners.owners(before, after) if changes else {}
         found = [(change, owner_of[change.object]) for change in without_parts(changes)]
@@ -70,7 +70,7 @@ class Judge:
         schema = self._owners.schema_of(self._service)
         outside = "" if schema == DEFAULT_VERSION_SCHEMA else f"made outside of the schema {schema}: "
         if outside or self._owners.claims:  # without either, nothing has an owner
-            yield from (f"{outside}nobody owns {name}: add it to `owns` of {self._service}" for name in names)
+            yield from (f"{outside}no service owns {name}: add it to `owns` of {self._service}" for name in names)
 
     def _is_foreign(self, change: Change, owner: str) -> bool:
         if owner in {self._service, NOBODY}:

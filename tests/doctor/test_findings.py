@@ -173,7 +173,7 @@ def test_the_decision_about_a_half_applied_revision_is_the_true_one(
 
 
 def test_a_schema_changed_by_hand_is_told_once(healthy: Clinic) -> None:
-    """Neither what nobody owns, nor an INVALID index, nor a pending file is told a second time as drift."""
+    """Neither what no service owns, nor an INVALID index, nor a pending file is told a second time as drift."""
     execute(
         healthy.address,
         "ALTER TABLE shop_items ALTER price TYPE bigint",

@@ -1,4 +1,4 @@
-"""A model that nobody owns, or that env.py hides, is told by every command that could be asked for it."""
+"""A model that no service owns, or that env.py hides, is told by every command that could be asked for it."""
 
 from __future__ import annotations
 

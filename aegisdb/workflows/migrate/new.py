@@ -69,7 +69,7 @@ class NewOptions:
     with_test: bool = False
     """Also write a test of it, to be filled in."""
     owns: bool = False
-    """Add models that nobody owns to `owns` of the service, in services.yaml."""
+    """Add models that no service owns to `owns` of the service, in services.yaml."""
 
 
 PLAIN = NewOptions()

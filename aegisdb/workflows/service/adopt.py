@@ -193,7 +193,7 @@ def _free(registry: Registry, name: str, relative: str) -> None:
 
 
 def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Tables that nobody owns yet, and what a person should look at."""
+    """Tables that no service owns yet, and what a person should look at."""
     from fnmatch import fnmatchcase
 
     tables, notes = [], []

@@ -101,7 +101,7 @@ def _lost_models(ws: Workspace) -> Iterator[tuple[str, LostModel]]:
 
 
 def unowned_objects(known: Owners, live: Fingerprint) -> tuple[str, ...]:
-    """Objects that stand on their own and that nobody owns, sorted."""
+    """Objects that stand on their own and that no service owns, sorted."""
     return tuple(key for key, owner in sorted(known.owners(live).items()) if owner == NOBODY and _stands_alone(key))
 
 
@@ -128,7 +128,7 @@ def _contested_problem(one: Contested) -> Problem:
 def _unowned_problem(key: str) -> Problem:
     return Problem(
         code="unowned",
-        message=f"nobody owns {key}",
+        message=f"no service owns {key}",
         hint="add it to `owns` of a service, or drop it by hand",
         where=key,
     )

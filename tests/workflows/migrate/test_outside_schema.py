@@ -51,7 +51,7 @@ def test_the_proof_names_it(root: Path) -> None:
     ran = invoke("migrate.roundtrip", "--all", "--format", "json", cwd=root)
     assert ran.code == 6, ran.err
     notes = {proof["revision"]: proof["notes"] for one in ran.json["services"] for proof in one["revisions"]}
-    told = "made outside of the schema {}: nobody owns table public.{}: add it to `owns` of {}"
+    told = "made outside of the schema {}: no service owns table public.{}: add it to `owns` of {}"
     assert notes == {
         "r1": [told.format("raw", "by_raw", "raw")],
         "o1": [],
