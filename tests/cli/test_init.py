@@ -67,7 +67,11 @@ def history(home: Path, template: str = "generic") -> Path:
 
 
 def files(root: Path) -> dict[str, str]:
-    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_text()
+        for path in root.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
 
 
 def test_two_plain_histories_are_registered_apart_and_once(tmp_path: Path) -> None:
