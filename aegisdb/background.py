@@ -16,10 +16,10 @@ _TURN = 0.0002  # seconds
 
 @contextmanager
 def meanwhile(work: Callable[[], T]) -> Iterator[list[T]]:
-    """Do this in a thread beside what is within; the list holds what came of it, afterwards.
+    """Do this work in a thread beside the block; afterwards the list holds its result.
 
     Raises:
-        What the work raises, once what is within has ended well.
+        What the work raises, once the block has ended well.
     """
     came: list[T] = []
     failed: list[BaseException] = []

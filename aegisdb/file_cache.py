@@ -73,7 +73,7 @@ class KeptFile:
         return content if first == self._first(content) else None
 
     def write(self, content: bytes, own: Callable[[Path], object] | None = None) -> None:
-        """Keep the content, readable by this user alone; `own` gives the new file to somebody else.
+        """Keep the content, readable by this user alone; `own` gives the new file to another user.
 
         Raises:
             OSError: it cannot be kept.
@@ -144,7 +144,7 @@ def identity(file: File) -> list[int]:
 
 
 def make_state(state: Path, own: Callable[[Path], object] | None = None) -> None:
-    """Make `.aegisdb/`, which git ignores; `own` gives what is new in it to somebody else.
+    """Make `.aegisdb/`, which git ignores; `own` gives what is new in it to another user.
 
     Raises:
         OSError: it cannot be made.

@@ -79,7 +79,7 @@ class Told(NamedTuple):
 
     there: Reached
     production: bool
-    """By a setting of the database."""
+    """Whether a setting of the database marks it as production."""
     marker: Marker | None
 
 

@@ -1,4 +1,4 @@
-"""How far backfills have got, as their rows in the side schema say; only SELECT."""
+"""Progress of backfills, read from their rows in the side schema; only SELECT."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BackfillProgress:
 
     @property
     def text(self) -> str:
-        """In one line."""
+        """The progress in one line."""
         return f"{self.table}: {said(self.percent, self.seconds_left if self.running else None)}"
 
 
@@ -73,17 +73,17 @@ def _belongs(standing: Standing, schema: str, table: str, revision: str) -> bool
 
 
 def percent(walked: int, total: int, *, finished: bool = False) -> int:
-    """How much is done; never all of it before that was checked."""
+    """Return the percentage that is done; never 100 before the end was checked."""
     return 100 if finished else min(99, 100 * walked // max(total, walked, 1))
 
 
 def seconds_left(walked: int, total: int, seconds: float) -> float | None:
-    """At the speed that it had so far."""
+    """Estimate the seconds left at the speed so far."""
     return max(0, total - walked) * seconds / walked if walked else None
 
 
 def said(done: int, left: float | None) -> str:
-    """As a person reads it: `43 %, 12 min left`."""
+    """Write progress as a person reads it: `43 %, 12 min left`."""
     if left is None:
         return f"{done} %"
     if left < _MINUTE:

@@ -1,4 +1,4 @@
-"""Revisions that stand below an applied one and never ran here: somebody's rebase or cherry-pick put them there.
+"""Revisions that stand below an applied one and never ran here: a rebase or cherry-pick put them there.
 
 The journal has the text of each revision as it ran, and with it the parents that it had then.
 """

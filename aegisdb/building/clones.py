@@ -1,4 +1,4 @@
-"""Databases that are cloned from a template for somebody else's use, a script or a test, who may destroy them.
+"""Databases that are cloned from a template for the use of a script or a test, which may destroy them.
 
 A kept clone outlives its maker: it is named `<project>__clone_<id>`, marked as a test database, and stays until it is
 dropped. A clone of a test run is a scratch database (postgres/scratch.py), which any sweep drops once the run is dead.

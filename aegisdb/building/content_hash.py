@@ -113,7 +113,7 @@ def _seed_inputs(registry: Registry) -> Iterable[bytes]:
 
 
 def _below(directory: str, known: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:
-    """As os.walk, without broken links, sockets and pipes; of a `known` directory, what is said of it."""
+    """Walk a directory as os.walk does, without broken links, sockets and pipes; a `known` one as it is known."""
     if known and directory in known:
         yield from _own_files(known[directory], known)
         return

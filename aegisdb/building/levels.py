@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Level = Literal["base", "histories", "seeds"]
 LEVELS: tuple[Level, ...] = ("base", "histories", "seeds")
-"""From the deepest up."""
+"""All levels, from the deepest up."""
 
 
 def build(ws: Workspace, name: str, *, upto: Level, revisions: Mapping[str, tuple[str, ...]] | None = None) -> None:

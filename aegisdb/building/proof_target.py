@@ -40,7 +40,7 @@ def proving(ws: Workspace) -> Workspace:
 
 
 def comparable(ws: Workspace, conn: Connection) -> Workspace:
-    """As `proving`, for what is compared with the live database of `conn`.
+    """Choose as `proving` does, for a comparison with the live database of `conn`.
 
     Raises:
         Refused: `proof_version`: the servers are of different major versions, which write the same schema differently.

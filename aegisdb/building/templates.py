@@ -232,7 +232,7 @@ def _prefix(ws: Workspace) -> str:
 
 @contextmanager
 def alone(ws: Workspace, name: str) -> Iterator[None]:
-    """Build this template while nobody else builds it; raises Busy when somebody does for too long."""
+    """Build this template while no other command builds it; raises Busy if one does for too long."""
     # the same polled lock as for who replaces a database, under the template's own name
     address = ws.address().with_database(name)
     with replacing_lock(address, wait=_BUILD_WAIT, command="build a template", listen=ws.listen):

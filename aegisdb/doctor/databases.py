@@ -51,7 +51,7 @@ def reopen(patient: Patient, finding: Finding) -> None:
 
 
 def prepared(patient: Patient) -> Iterator[Finding]:
-    """Prepared transactions that wait for somebody to end them."""
+    """Find prepared transactions that wait to be ended."""
     from aegisdb.postgres.databases import prepared as prepared_in
 
     for one in prepared_in(patient.conn, patient.name):

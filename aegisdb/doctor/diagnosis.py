@@ -37,12 +37,12 @@ class Fixed:
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorResult(Result):
-    """What is wrong now, after what was fixed."""
+    """Findings that are left now, after what was fixed."""
 
     disposable: str
     """Why this database may be destroyed; empty when it may not, or cannot be asked."""
     against: tuple[str, ...]
-    """What forbids it."""
+    """Reasons that forbid destroying it."""
     checked: int
     """Checks that could be made; those of an unreachable server are left out."""
     findings: tuple[Finding, ...]

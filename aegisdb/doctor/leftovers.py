@@ -71,7 +71,7 @@ def orphans(patient: Patient) -> Iterator[Finding]:
 
 
 def clones(patient: Patient) -> Iterator[Finding]:
-    """Clones that somebody made or kept and nobody has dropped yet."""
+    """Find clones that were made or kept and not dropped yet."""
     from aegisdb.building.clones import kept_clones
 
     for clone in kept_clones(patient.ws, patient.maintenance):

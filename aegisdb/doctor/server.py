@@ -35,7 +35,7 @@ def left_over(patient: Patient) -> Iterator[Finding]:
 
 
 def down(patient: Patient) -> Iterator[Finding]:
-    """No server, no login, or no database."""
+    """Find a server that is down, a login that is refused, or a missing database."""
     error = patient.unreachable
     if error is None:
         return

@@ -19,7 +19,7 @@ class NotRunning(Unreachable):
 
 
 class NoAnswer(Unreachable):
-    """Nothing answers at that host and port."""
+    """No answer at that host and port."""
 
 
 class LoginRefused(Unreachable):

@@ -40,7 +40,7 @@ class Statement:
 
     @property
     def verb(self) -> str:
-        """Its first word."""
+        """The first word of the statement."""
         return self.tokens[0].text if self.tokens[0].kind == "word" else ""
 
     def has(self, *words: str) -> bool:

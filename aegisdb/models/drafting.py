@@ -70,7 +70,7 @@ class Drafted:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """In words, or as SQL."""
+        """The operations, in words or as SQL."""
         renames = tuple(f"rename {rename.old} to {rename.to}" for rename in self.renames)
         first, then = (tuple(one.sql for one in some) for some in (self.around.first, self.around.up))
         return (*renames, *first, *self.draft.operations, *then, *self.around.objects.words)

@@ -1,4 +1,4 @@
-"""The sessions of one run: of psql where they have little to say, begun before somebody asks for them, and passed on.
+"""The sessions of one run: of psql where they have little to say, begun before they are asked for, and passed on.
 
 Importing psycopg takes 0.2 s, as much as Invoke itself, but a psql child moves rows as JSON. So what says much asks
 `connection.connect` for a session of psycopg, and what says little asks the client. Connecting takes a psql 10 ms, most

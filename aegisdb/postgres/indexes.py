@@ -29,7 +29,7 @@ class InvalidIndex:
     table: str
     definition: str
     in_work: bool
-    """Whether somebody builds it right now."""
+    """Whether another session builds it right now."""
 
     @property
     def superfluous(self) -> bool:

@@ -60,7 +60,7 @@ _KEPT_ALIVE = "; ".join(f"SET {name} = {value}" for name, value in {**_KEEPALIVE
 
 
 class LockLost(Busy):
-    """The session that held the writer lock has ended: somebody else may be writing now."""
+    """The session that held the writer lock has ended: another session may be writing now."""
 
     default_code = "lock_lost"
 

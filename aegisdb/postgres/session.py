@@ -32,7 +32,7 @@ IDENTITY = f"""
 Between = Literal["direct", "pooler", "proxy"]
 """What stands between a session and its server."""
 _LOOK_TIMEOUT = "3s"
-"""How long a look waits for somebody who locks what it reads."""
+"""Longest wait of a look for a session that locks what it reads."""
 
 
 @dataclass(frozen=True)

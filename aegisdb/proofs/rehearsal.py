@@ -77,7 +77,7 @@ class Touched:
     """Its rows are in a new file: all were written again, or it was emptied."""
     dropped: bool = False
     rows_read: int = 0
-    """By sequential scans; checks of constraints and building of indexes included."""
+    """Rows read by sequential scans, including checks of constraints and building of indexes."""
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
@@ -95,7 +95,7 @@ class Rehearsal:
     tables: tuple[Touched, ...]
     constraints: tuple[NewConstraint, ...]
     invalid_indexes: tuple[str, ...]
-    """Left INVALID by it."""
+    """Indexes that the revision leaves INVALID."""
     notes: tuple[str, ...] = ()
 
 

@@ -181,7 +181,7 @@ class ProgramSeed(Seed):
         yield from super().problems(key, plain)
 
     def drivers(self) -> tuple[str, ...]:
-        """The one of `driver`."""
+        """Return the driver that `driver` names."""
         return (self.driver,)
 
 

@@ -122,11 +122,11 @@ class KeptRevisions(Mapping[str, Revision]):
         return identifier in self._all
 
     def keys(self) -> KeysView[str]:
-        """Ids."""
+        """Return the ids of all revisions."""
         return self._all.keys()
 
     def values(self) -> ValuesView[Revision]:
-        """Revisions."""
+        """Return all revisions."""
         return self._all.values()
 
     def items(self) -> ItemsView[str, Revision]:

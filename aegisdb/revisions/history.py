@@ -61,7 +61,7 @@ class History:
 
     @cached_property
     def summary(self) -> Summary:
-        """All of them together."""
+        """The summary of all revisions."""
         return self.kept.summary if self.kept is not None else summarized(self.revisions.values())
 
     @cached_property

@@ -37,6 +37,6 @@ class StepOptions:
 
 
 RECORDED = StepOptions()
-"""As the side schema wishes it, when nobody listens."""
+"""Options for steps that the journal records, without a listener."""
 UNRECORDED = StepOptions(journal=False)
-"""For a database that is thrown away, when nobody listens."""
+"""Options for a database that is thrown away, without a listener."""

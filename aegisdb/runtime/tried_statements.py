@@ -25,7 +25,7 @@ class Tried:
     sure: bool
     """Whether old code does just this; otherwise its models let it, with a value that the trial made up."""
     gave: str
-    """What came of it, where that may differ: a kind of value that was read, or what a default gave."""
+    """The result, where that may differ: the kind of a value that was read, or what a default gave."""
 
 
 @dataclass(frozen=True, kw_only=True)

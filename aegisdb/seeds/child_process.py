@@ -35,7 +35,7 @@ class Connecting(Protocol):
 
     @property
     def url_env(self) -> str:
-        """The variable."""
+        """The name of the variable."""
 
     @property
     def driver(self) -> str:

@@ -19,5 +19,5 @@ class Deadline:
 
     @property
     def over(self) -> bool:
-        """Nothing is left."""
+        """Whether no time is left."""
         return self.remaining == 0.0

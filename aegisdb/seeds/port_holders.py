@@ -1,4 +1,4 @@
-"""Holders of a TCP port of this machine: our own child, a seed's server of another run, or somebody else.
+"""Holders of a TCP port of this machine: our own child, a seed's server of another run, or a foreign program.
 
 Linux tells it in /proc; elsewhere psutil knows our own processes only, and everybody else is a stranger without a name.
 """

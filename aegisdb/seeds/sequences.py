@@ -35,7 +35,7 @@ class Behind(NamedTuple):
     table: str
     column: str
     following: int
-    """What it gives next."""
+    """The number that the sequence gives next."""
     highest: int
 
     def __str__(self) -> str:

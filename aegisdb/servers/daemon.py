@@ -47,7 +47,7 @@ class Daemon:
 
     @property
     def log(self) -> Path:
-        """What it writes."""
+        """The file of the server's messages."""
         return self.home / "log"
 
     def running(self) -> PidFile | None:

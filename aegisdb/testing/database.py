@@ -34,7 +34,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the database."""
         return self.address.database
 
     @property

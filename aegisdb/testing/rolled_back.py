@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aegisdb.testing.database import Database
 
 _BEGAN = text("SELECT now()")
-"""When the transaction began: another one has begun where somebody has ended ours past the session."""
+"""The start of the transaction; it differs where ours was ended past the session and another one has begun."""
 
 
 class SharedDatabase:

@@ -63,7 +63,7 @@ def env(result: EnvResult) -> Iterator[Block]:
 
 
 def clone_dropped(result: CloneDropResult) -> Iterator[Block]:
-    """What is gone."""
+    """Say whether the clone was dropped."""
     name = result.database
     yield Text(f"dropped {name}", "ok") if result.dropped else Text(f"there is no database {name}")
 
@@ -149,7 +149,7 @@ def snapshot_plan(result: SnapshotPlan) -> Iterator[Block]:
 
 
 def planned(result: Planned) -> Iterator[Block]:
-    """One line a step."""
+    """Write one line for each step."""
     for step in result.steps:
         yield Text(f"would {step}")
 
@@ -160,7 +160,7 @@ def _space(space: Space) -> str:
 
 
 def snapshots(result: SnapshotsResult) -> Iterator[Block]:
-    """One row for each."""
+    """Write one row for each database or snapshot."""
     if not result.snapshots:
         yield Text("no snapshots; invoke db.snapshot NAME makes one")
         return
@@ -210,7 +210,7 @@ def switched(result: SwitchResult) -> Iterator[Block]:
 
 
 def branches(result: BranchesResult) -> Iterator[Block]:
-    """One row for each."""
+    """Write one row for each database or snapshot."""
     if result.dropped:
         yield from (Text(f"dropped: {one.database}", "ok") for one in result.databases)
         return

@@ -30,7 +30,7 @@ def apply(result: Any) -> Iterator[Block]:
 
 
 def status(result: Any) -> Iterator[Block]:
-    """One row a file."""
+    """Write one row for each file."""
     if not result.files:
         yield Text("no deploy files")
         return

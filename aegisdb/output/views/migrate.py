@@ -19,7 +19,7 @@ _STATES: dict[str, Style] = {"at head": "ok", "pending": "warn"}
 
 
 def status(result: Any) -> Iterator[Block]:
-    """One row a service."""
+    """Write one row for each service."""
     if result.database:
         yield Text("there is no database yet; invoke db.reset makes it", "warn")
     if not result.services:
@@ -113,12 +113,12 @@ def _tree(service: Any) -> Iterator[str]:
 
 
 def sql(result: Any) -> Iterator[Block]:
-    """The script as it is."""
+    """Print the script as it is."""
     yield Script(result.sql.rstrip("\n"))
 
 
 def stamped(result: Any) -> Iterator[Block]:
-    """Before and now."""
+    """Show the rows of the version table before and now."""
     would = "would be " if result.planned else ""
     yield Text(
         f"{result.service}: {would}{' '.join(result.before) or 'base'} -> {' '.join(result.now) or 'base'}", "ok"
@@ -126,7 +126,7 @@ def stamped(result: Any) -> Iterator[Block]:
 
 
 def resolved(result: Any) -> Iterator[Block]:
-    """What was decided."""
+    """Say what was decided."""
     if not result.revision:
         yield Text(f"{result.service}: nothing is half-applied", "ok")
         return

@@ -34,13 +34,13 @@ def run(result: Any) -> Iterator[Block]:
 
 
 def plan(result: Any) -> Iterator[Block]:
-    """What would run."""
+    """List what would run."""
     yield Text("would run, in this order:" if result.seeds else "services.yaml has no seeds")
     yield from (Text(f"  {seed}", verbatim=True) for seed in result.seeds)
 
 
 def listed(result: Any) -> Iterator[Block]:
-    """One row a seed."""
+    """Write one row for each seed."""
     if not result.seeds:
         yield Text("services.yaml has no seeds")
         return

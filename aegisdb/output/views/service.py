@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def listed(result: Any) -> Iterator[Block]:
-    """One row a service."""
+    """Write one row for each service."""
     if not result.services:
         yield Text("no services yet: invoke service.add NAME, or service.adopt PATH")
         return

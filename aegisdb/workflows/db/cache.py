@@ -1,4 +1,4 @@
-"""`db.cache`: templates and the spare copy, which may go at any time, and the clones that somebody made or kept."""
+"""`db.cache`: templates and the spare copy, which may go at any time, and clones that were made or kept."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Wanted:
 
     @property
     def live(self) -> str:
-        """Its name."""
+        """The name of the live database."""
         return self.ws.address().database
 
     def take(self, name: str, facts: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotResult(Result):
-    """A snapshot was made."""
+    """A snapshot that was made."""
 
     snapshot: Snapshot
     space: Space
@@ -56,7 +56,7 @@ class SnapshotPlan(Result):
     bytes: int
     """Of the copy; negative for what a drop frees."""
     space: Space
-    """Before it."""
+    """The room that snapshots take beforehand."""
 
 
 @dataclass(frozen=True, kw_only=True)

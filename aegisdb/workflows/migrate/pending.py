@@ -92,7 +92,7 @@ class ApplyPlan:
     """As asked for: one service, and where it ends."""
 
     def result(self, *, planned: bool) -> ApplyResult:
-        """As a result in which nothing is done yet."""
+        """Return a result in which nothing is done yet."""
         # where something is to do, the gate tells them
         edited = [] if self.todo else [s.changed for s in self.standings.values() if s.changed is not None]
         notes = tuple(f"{one.code}: {one.message} ({one.where})" for one in edited)

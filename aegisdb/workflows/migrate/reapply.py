@@ -1,4 +1,4 @@
-"""Down and up again."""
+"""Reverts revisions and applies them again."""
 
 from __future__ import annotations
 

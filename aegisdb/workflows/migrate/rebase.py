@@ -1,4 +1,4 @@
-"""`migrate.rebase`: somebody merged first, so my unapplied revision goes on top of theirs; no merge revision."""
+"""`migrate.rebase`: puts my unapplied revision on top of the head that was merged first; no merge revision."""
 
 from __future__ import annotations
 
