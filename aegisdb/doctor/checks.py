@@ -30,7 +30,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="clone",
-        finds="a database of db.clone, or of a failed test, that nobody has dropped yet (only told)",
+        finds="a database of db.clone, or of a failed test, that is not dropped yet (only told)",
         look=leftovers.clones,
         needs="server",
     ),
@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="prepared",
-        finds="a prepared transaction that nobody ended: it holds its locks without a session",
+        finds="a prepared transaction that was never ended: it holds its locks without a session",
         look=databases.prepared,
     ),
     Check(
@@ -153,7 +153,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="objects",
-        finds="files of a service's folder `objects:` that say otherwise than what the revisions build",
+        finds="files of a service's folder `objects:` that differ from what the revisions build",
         look=model_differences.objects,
         needs="server",
     ),

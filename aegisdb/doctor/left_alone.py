@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _FILES = "it never writes, edits or restores a file"
 _SCHEMA = "it never changes or drops what revisions or people made"
 _SHELL = "it cannot change the shell or the machine that it is called from"
-_USED = "somebody may still need it"
+_USED = "others may still need it"
 REASONS: Mapping[str, str] = {
     "clone": _USED,
     "checkout": _USED,
@@ -21,7 +21,7 @@ REASONS: Mapping[str, str] = {
     "half_applied": "only a person knows whether what it committed counts as done",
     "prepared": "only who prepared it knows whether it is to be committed",
     "collation": "REINDEX locks each table for as long as it takes",
-    "route": "what stands between is somebody else's",
+    "route": "what stands between belongs to others",
     "old_server": _SHELL,
     "shared_version_table": _SCHEMA,
     "does_not_build": _FILES,
@@ -32,12 +32,12 @@ REASONS: Mapping[str, str] = {
     "public_password": _FILES,
     "left_over": _SHELL,
 }
-_NOT_HERE = "what it does about others of its kind is not safe here"
+_NOT_HERE = "the fix for findings of this kind is not safe here"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """One finding that stays."""
+    """A finding that stays, with the reason."""
 
     check: str
     subject: str
@@ -47,7 +47,7 @@ class Left:
 def left_alone(
     findings: Iterable[Finding], checks: Iterable[Check], tried: Iterable[tuple[str, str]]
 ) -> tuple[Left, ...]:
-    """What was not even tried, with the reason."""
+    """Return findings that no fix was tried for, with the reason."""
     fixable = {check.name for check in checks if check.fix is not None}
     known = set(tried)
     return tuple(
@@ -58,5 +58,5 @@ def left_alone(
 
 
 def reason(check: str, *, fixable: bool) -> str:
-    """Why a finding of this kind is left alone; the rest are about files."""
+    """Say why a finding of this kind is left alone; kinds without an entry are about files."""
     return REASONS.get(check, _NOT_HERE if fixable else _FILES)

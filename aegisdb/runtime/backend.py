@@ -71,7 +71,7 @@ class Backend:
     def blockers_text(self) -> str:
         """The sessions last seen in the way, with pid, application and age."""
         if not self._blockers:
-            return "nobody was seen to block it"
+            return "no session was seen to block it"
         seen = [f"pid {pid} ({name}, {state}, for {age} s)" for pid, name, state, age in self._blockers]
         return f"blocked by {', '.join(seen)}"
 

@@ -23,7 +23,7 @@ def test_what_was_not_tried_has_a_reason() -> None:
     left = left_alone(found, CHECKS, [("drift", "x")])
     assert [(one.check, one.why) for one in left] == [
         ("behind", "it never migrates"),
-        ("missing", "what it does about others of its kind is not safe here"),
+        ("missing", "the fix for findings of this kind is not safe here"),
         ("tampered", "it never writes, edits or restores a file"),
     ]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CALLS = frozenset({"sys.exit", "os._exit", "os.abort", "os.kill", "exit", "quit", "_exit", "SystemExit"})
 _LAST = frozenset(name.rpartition(".")[2] for name in _CALLS)
-_WHY = "ends the process: what ran before is lost or half-done, and nobody is told"
+_WHY = "ends the process: what ran before is lost or half-done, and nothing says so"
 
 
 def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
