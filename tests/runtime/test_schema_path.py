@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,13 @@ def test_reset_returns_to_the_schema(tmp_path: Path, database: Address) -> None:
         worker.upgrade_one("r1")
     with connect(database) as conn:
         assert conn.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'app_t'") == [("apps",)]
+
+
+def test_a_look_whether_there_is_such_a_driver_is_no_import_of_it() -> None:
+    code = (
+        "import importlib.util\nfrom aegisdb.runtime.worker import asyncpg_path\n"
+        "asyncpg_path.take('apps', lambda _: True)\nassert importlib.util.find_spec('asyncpg')\n"
+        "import asyncpg\nprint(hasattr(asyncpg.connect, '__wrapped__'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True\n"

@@ -33,19 +33,25 @@ class _WhenImported(MetaPathFinder):
 
     def __init__(self, then: Callable[[Any], None]) -> None:
         self._then = then
+        self._looking = False
 
     def find_spec(self, name: str, *_: object) -> Any:
         """Find the module as everybody does, and watch it load."""
-        if name != _NAME:
+        if name != _NAME or self._looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self._looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._looking = False
         if spec is None or spec.loader is None:
             return spec
         load = spec.loader.exec_module
 
         def exec_module(module: Any) -> None:
             load(module)
+            # not before: many a module only looks whether there is such a driver
+            sys.meta_path.remove(self)
             self._then(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
