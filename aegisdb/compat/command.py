@@ -45,9 +45,15 @@ def run_on_both(
     """Run a command in the old tree, in the folder and environment of `service` if one is named, with DATABASE_URL.
 
     Raises:
-        UsageError: it is no command; Failed: it cannot be started; RevisionFailed: a revision does not apply.
+        UsageError: it is no command, or that commit has no such service; Failed: it cannot be started;
+        RevisionFailed: a revision does not apply.
     """
     argv = _words(command)
+    if service and service not in released.ws.registry.services:
+        raise UsageError(
+            f"--run: {service} is not in the registry of {released.against}, so it has no folder there",
+            hint="leave --service out: the command runs in the top of the old tree",
+        )
     with _copy(ws, released) as address:
         with connect(address) as conn:
             bring_up(ws, conn, histories)

@@ -51,6 +51,10 @@ class Judgement:
         for table in self._before.values():
             yield from self._not_tried(table)
         after = {table.table: table for table in self._after}
+        for name, table in after.items():
+            if table.broke is not None and name in self._before and self._before[name].broke is None:
+                why = f"the trial ended early after the new revisions: {table.broke['message']}"
+                yield self._untold("not tried", table, "", why)
         for name in sorted(self._before.keys() ^ after.keys()):  # models that are made of the database as it is
             table = self._before.get(name) or after[name]
             yield self._untold("not tried", table, "", "its models do not have it both times")

@@ -164,4 +164,6 @@ def _texts(path: Path) -> Iterator[tuple[int, str, bool]]:
         else:
             continue
         if found := _SQL.match(text):
-            yield node.lineno, text, whole and found["prepared"] is not None
+            # behind a semicolon stands another statement, which PREPARE would not keep from being run
+            whole = whole and found["prepared"] is not None and ";" not in text.rstrip("; \t\n")
+            yield node.lineno, text, whole

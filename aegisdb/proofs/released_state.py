@@ -75,9 +75,9 @@ def _released(ws: Workspace, histories: Mapping[str, History], ref: str) -> Rele
     top, commit, against = _commit(ws.registry.root, ref)
     try:
         tree = _files(ws.registry, top, commit)
-        registry = _registry(ws.registry, tree / ws.registry.path.resolve().relative_to(top))
+        registry = _registry(ws.registry, tree / ws.registry.path.resolve().relative_to(top), against)
         there = good_histories(registry)
-        _require_same(there, histories)
+        _require_same(there, histories, against)
         then = replace(ws, registry=registry)
         name = template(then, "seeds")
     except (Interrupted, Unreachable):
@@ -123,10 +123,10 @@ def _files(registry: Registry, top: Path, commit: str) -> Path:
     return made
 
 
-def _registry(now: Registry, path: Path) -> Registry:
+def _registry(now: Registry, path: Path, against: str) -> Registry:
     """The registry of that commit, without services that are left out now, in the environments that are there now."""
     if not path.is_file():
-        raise _NotThere(f"there is no {now.path.name} at the merge base")
+        raise _NotThere(f"there is no {now.path.name} at {against}")
     dotenv = now.root / ".env"
     found = load(path, os.environ, dotenv)
     left_out = load(now.path, os.environ).services.keys() - now.services.keys()
@@ -140,8 +140,8 @@ def _registry(now: Registry, path: Path) -> Registry:
     return replace(found, file=replace(found.file, services=services))
 
 
-def _require_same(there: Mapping[str, History], histories: Mapping[str, History]) -> None:
+def _require_same(there: Mapping[str, History], histories: Mapping[str, History], against: str) -> None:
     for service, history in histories.items():
         gone = there[service].revisions.keys() - history.revisions.keys() if service in there else ()
         if gone:
-            raise _NotThere(f"{service} has no {', '.join(sorted(gone))} any more, which the merge base applies")
+            raise _NotThere(f"{service} has no {', '.join(sorted(gone))} any more, which {against} applies")

@@ -34,7 +34,7 @@ from .fast import plain_sql, unix_socket, version_table
 from .heads import Heads
 from .loaded import loaded
 from .model_build import ModelBuild
-from .model_trial import tried
+from .model_trial import taken_back, tried
 from .old_code import OldCode, tables_of
 from .oldest import require_sqlalchemy
 from .on_demand import OnDemand
@@ -264,7 +264,8 @@ class AlembicSide:
             self.script.get_heads()  # see above
             tables = tables_of(self._compared(migration).collection, self.opening["version_tables"])
             run = OldCode(migration.connection, tables, self.memory, first=request["first"])
-            answer["tables"] = run.run()
+            with taken_back(migration.connection):
+                answer["tables"] = run.run()
             transactions.undo(migration)
             return []
 

@@ -5,13 +5,14 @@ It holds only where all of it happened in one transaction of one connection, whi
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import statements
 from .error_report import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .channel import Message
 
@@ -23,18 +24,29 @@ def tried(connection: Any, build: Callable[[], Message], reading: Message) -> Me
         Refusal: something ended the transaction, so what was made may have stayed.
         Exception: whatever the build raised, or the server said of a connection that has no transactions.
     """
-    transaction = _transaction(connection)
-    savepoint = connection.begin_nested()
-    try:
+    with taken_back(connection):
         answer = build()
         # what would fail only at the end of the transaction
         statements.command(connection, "SET CONSTRAINTS ALL IMMEDIATE")
         answer["found"] = _found(connection, reading)
+    return answer
+
+
+@contextmanager
+def taken_back(connection: Any) -> Iterator[None]:
+    """Take back what is done within this, also where env.py commits its own transaction around it.
+
+    Raises:
+        Refusal: something ended the transaction, so what was done may have stayed.
+    """
+    transaction = _transaction(connection)
+    savepoint = connection.begin_nested()
+    try:
+        yield
     finally:
         savepoint.rollback()
     if _transaction(connection) != transaction:
         raise Refusal("environment", "what the models made was committed by something that they ran")
-    return answer
 
 
 def _transaction(connection: Any) -> Any:

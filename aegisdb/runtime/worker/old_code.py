@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import statements
 from .table_trial import Memory, TableTrial
-from .trial_errors import attempt
+from .trial_errors import LONGEST, attempt
 from .trial_places import Places, mappers_by_table
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class OldCode:
     def run(self) -> list[Message]:
         """Try each table, and return its place in the files with what was tried."""
         statements.command(self._connection, "SET CONSTRAINTS ALL IMMEDIATE")
+        statements.command(self._connection, f"SET LOCAL statement_timeout = {LONGEST * 1000}")
         found = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # types that reflection does not know

@@ -15,8 +15,23 @@ if TYPE_CHECKING:
 NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
 ABOUT_VALUES = frozenset({FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
 """SQLSTATEs that refuse one value where another might do."""
+_CANCELED = "57014"
+LONGEST = 10
+"""Seconds that one statement may take: a trigger of a new revision may never end."""
 _COLUMN = re.compile(r'column "?(?:\w+\.)?([^"\s]+)"?')
+_SHOWN = 60
 _CONSTRAINT = re.compile(r'constraint "([^"]+)"')
+
+
+class NotOver(Exception):
+    """A statement was ended, as it took too long; the next one on this table would, too."""
+
+    says_all = True
+    hint = ""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def attempt(connection: Any, do: Callable[[], Any], *, keep: bool = False) -> tuple[Any, Message | None]:
@@ -26,7 +41,11 @@ def attempt(connection: Any, do: Callable[[], Any], *, keep: bool = False) -> tu
         found = do()
     except Exception as error:  # noqa: BLE001  types of a service may raise anything, too
         point.rollback()
-        return None, _failure(error)
+        told = _failure(error)
+        if told["sqlstate"] == _CANCELED:
+            statement = " ".join(str(getattr(error, "statement", "")).split())
+            raise NotOver(f"{statement[:_SHOWN]}... was not over after {LONGEST} s") from None
+        return None, told
     point.commit() if keep else point.rollback()
     return found, None
 

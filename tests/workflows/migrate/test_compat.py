@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 import venv
@@ -183,3 +184,55 @@ def test_an_editable_package_is_that_of_the_old_tree(root: Path) -> None:
     ran = compat(root, "--format", "json")
     assert ran.code == 6, ran.err
     assert "shop reads, inserts and updates shop_items.note" in breaks(ran.json)
+
+
+def test_an_env_py_that_commits_by_itself_keeps_no_row_of_the_trial(database: Address, tmp_path: Path) -> None:
+    """A row that the trial left in an empty table would keep the revision from being applied."""
+    root = deployed(tmp_path, database.url(), env="outer")
+    change(root, "ALTER TABLE shop_empty ADD born date NOT NULL")
+    ran = compat(root, "--format", "json")
+    assert (ran.code, breaks(ran.json)) == (6, ["shop inserts shop_empty.born"]), ran.err
+
+
+def test_a_statement_that_never_ends_is_ended_and_told(root: Path) -> None:
+    change(
+        root,
+        "CREATE FUNCTION shop_wait() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(3600); RETURN NEW; END'",
+        "CREATE TRIGGER wait BEFORE INSERT ON shop_orders FOR EACH ROW EXECUTE FUNCTION shop_wait()",
+    )
+    ran = compat(root, "--format", "json")
+    assert (ran.code, "not tried shop shop_orders" in told(ran.json)) == (0, True), ran.out
+    assert "INSERT INTO shop_orders" in ran.out
+    assert "was not over after 10 s" in ran.out
+
+
+def test_a_text_of_two_statements_is_not_run(root: Path) -> None:
+    git(root, "switch", "-q", "main")
+    write(root / "services/mail/report.py", 'TWO = "SELECT 1; DROP TABLE shop_orders CASCADE"\n')
+    commit(root, "two in one")
+    git(root, "switch", "-q", "-c", "other")
+    change(root, "ALTER TABLE shop_items ADD c int")
+    assert compat(root).code == 0
+
+
+def test_a_command_in_the_folder_of_a_service_that_is_new_is_refused_by_name(root: Path) -> None:
+    registry = root / "services.yaml"
+    today = registry.read_text()
+    document = json.loads(today)
+    del document["services"]["mail"]
+    registry.write_text(json.dumps(document))
+    commit(root, "without mail")
+    git(root, "tag", "earlier")
+    registry.write_text(today)
+    ran = compat(root, "--against", "earlier", "--service", "mail", "--run", "true")
+    assert (ran.code, "mail is not in the registry of earlier (" in ran.last) == (2, True), ran.err
+
+
+def test_a_commit_without_a_registry_is_named(root: Path) -> None:
+    git(root, "mv", "services.yaml", "old.yaml")
+    commit(root, "no registry")
+    git(root, "tag", "bare")
+    git(root, "mv", "old.yaml", "services.yaml")
+    ran = compat(root, "--against", "bare")
+    assert (ran.code, "there is no services.yaml at bare (" in ran.last) == (1, True), ran.err

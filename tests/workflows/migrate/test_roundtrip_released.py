@@ -138,9 +138,10 @@ def test_without_a_released_state_the_seeds_run_at_the_new_heads_and_that_is_tol
     )
     (released / "services/seeded/alembic/versions/s2.py").unlink()
     ran = prove(released, "--all")
+    merge_base = git(released, "rev-parse", "main")[:10]
     assert (ran.code, ran.json["result"]["rows"]) == (
         0,
-        "rows of the seeds at the new heads: seeded has no s1 any more, which the merge base applies",
+        f"rows of the seeds at the new heads: seeded has no s1 any more, which main (merge base {merge_base}) applies",
     )
     git(released, "branch", "-q", "-m", "main", "trunk")
     assert (
