@@ -65,7 +65,7 @@ def _is_ours(directory: Path, owner: Account) -> bool:
     if stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid:
         return True
     raise Unreachable(
-        f"{directory} is not a directory of the server's account, and its data would be there",
+        f"{directory} is not a directory of the server's account, and the server's data would be there",
         hint="have it removed, or take `volatile` out of the target",
         where=str(directory),
         code="permission",
