@@ -246,3 +246,27 @@ def test_a_script_along_another_key_is_refused_by_name(tmp_path: Path, database:
     project(tmp_path, database, table=table, more='key="id"')
     refused = invoke("migrate.sql", "--service", "a", "--from", "a1", cwd=tmp_path)
     assert (refused.code, "the backfill of a_1 goes along id, which no script does" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize("env", ["sync", "async"])
+def test_a_partitioned_table_with_an_odd_name_and_a_generated_column(
+    tmp_path: Path, database: Address, env: str
+) -> None:
+    odd = '"Odd % of :it"'
+    table = (
+        f'CREATE TABLE {odd} ("a:Key" int, day date, x int, y int, twice int GENERATED ALWAYS AS (y * 2) STORED,'
+        ' PRIMARY KEY ("a:Key", day)) PARTITION BY RANGE (day)'
+    )
+    up = f"""aegisdb.backfill('{odd}', set="y = x % 7", where="y IS NULL", share=1.0)"""
+    project(tmp_path, database, up, table="CREATE TABLE a_1 (id int PRIMARY KEY, y int)", env=env)
+    to_table(tmp_path)
+    parts = (
+        f"CREATE TABLE a_old PARTITION OF {odd} FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+        f"CREATE TABLE a_new PARTITION OF {odd} DEFAULT",
+    )
+    run(database, table, *parts)
+    run(database, f"INSERT INTO {odd} SELECT n, date '2020-06-01' + n, n FROM generate_series(1, 2500) n")  # noqa: S608
+    done = invoke("migrate.apply", cwd=tmp_path)
+    assert (done.code, versions(database, "a")) == (0, ["a3"]), done.err
+    found = f"SELECT count(*), bool_and(y = x % 7 AND twice = y * 2) FROM {odd}"  # noqa: S608
+    assert rows(database, found) == [(2500, True)]
