@@ -184,8 +184,8 @@ class Session:
         """
         given = {kind: [*names] for kind, names in owned.items()}
         request: dict[str, Any] = {"op": "models", "owned": given, "reading": reading}
-        while left := (answer := self._ask(request)).get("left"):
-            request["drop"] = left
+        while others := (answer := self._ask(request)).get("to_drop"):
+            request["drop"] = others
         return models_built(answer)
 
     def try_old_code(self, *, first: bool) -> OldCodeTried:

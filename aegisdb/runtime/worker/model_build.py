@@ -45,12 +45,12 @@ class ModelBuild:
     def run(self) -> Message:
         """Build; answer with what the models declare, what they leave open, and what could not be built.
 
-        Of many tables only the first go, where that may be committed: "left" names the others, and nothing was built.
+        Of many tables only the first go, where that may be committed: "to_drop" names the others, and nothing was built.
         """
         at_once = self._to_drop if self._reading else self._to_drop[:_AT_ONCE]
         self._drop("TABLE", at_once)
-        if left := self._to_drop[len(at_once) :]:
-            return {"left": left}
+        if others := self._to_drop[len(at_once) :]:
+            return {"to_drop": others}
         self._drop("TYPE", [*self._declared(self._types(), "types")])
         self._drop("SEQUENCE", [*self._declared(self._sequences(), "sequences")])
         failed = self._create()
