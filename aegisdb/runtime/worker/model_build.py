@@ -45,7 +45,7 @@ class ModelBuild:
     def run(self) -> Message:
         """Build; answer with what the models declare, what they leave open, and what could not be built.
 
-        Of many tables only the first go, where that may be committed: "to_drop" names the others, and nothing was built.
+        Of many tables only the first go, where that may be committed: "to_drop" names the others; nothing was built.
         """
         at_once = self._to_drop if self._reading else self._to_drop[:_AT_ONCE]
         self._drop("TABLE", at_once)
