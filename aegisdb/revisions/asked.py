@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PATIENCE = 120.0
 _ASK = """
 import importlib.util, json, os, sys, sysconfig
+sys.dont_write_bytecode = True  # a folder that has just changed would be asked about once more
 told = sys.stdout
 sys.stdout = sys.stderr
 sys.path.insert(0, sys.argv[1])
