@@ -235,7 +235,7 @@ BROKEN = {
         ("x2.py", "x3.py", "in a circle"),
     ),
     "syntax error": ({"x2": "def upgrade(:\n"}, ("x2.py:1", "x2.py does not compile")),
-    "stray file": ({"notes": "x = 1\n"}, ("notes.py", "is no revision")),
+    "stray file": ({"notes": "x = 1\n"}, ("notes.py", "is not a revision")),
 }
 
 
