@@ -1,4 +1,4 @@
-"""The branch that is checked out and the one before, read from git's files: starting git for it would take 10 ms."""
+"""The branch that is checked out, the one before and the worktrees, read from git's files: git itself takes 10 ms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 NOTED = "live-branch"
 """File in `.aegisdb/` for git's hook: the branch whose database is in place. It is gone while that changes."""
+_POINTER = "gitdir: "
 _MOVED = re.compile(r"\tcheckout: moving from (\S+) to \S+$")
 
 
@@ -29,6 +30,40 @@ def branch_before(root: Path) -> str:
             if moved := _MOVED.search(line):
                 return moved[1]
     return ""
+
+
+def in_main_worktree(path: Path) -> Path | None:
+    """The same path in the main worktree, where `path` is in a linked one; it need not exist."""
+    top = next((directory for directory in path.parents if (directory / ".git").exists()), None)
+    worktree = linked_worktree(top) if top else None
+    return main_of(worktree) / path.relative_to(top) if top and worktree else None
+
+
+def linked_worktree(top: Path) -> Path | None:
+    """Git's directory of a linked worktree; None where this is none, or git does not know it at this place."""
+    pointer = top / ".git"
+    try:
+        if pointer.is_dir():
+            return None
+        found = (top / pointer.read_text().removeprefix(_POINTER).strip()).resolve()
+        return found if found.parent.name == "worktrees" and top_of(found) == top.resolve() else None
+    except (OSError, ValueError):  # also of bytes that are no text, or no path
+        return None
+
+
+def top_of(worktree: Path) -> Path | None:
+    """The top directory of the worktree with this directory of git's; None where it is gone."""
+    try:
+        pointer = worktree / (worktree / "gitdir").read_text().strip()
+        return pointer.parent.resolve() if pointer.exists() else None
+    except (OSError, ValueError):  # also of bytes that are no text, or no path
+        return None
+
+
+def main_of(worktree: Path) -> Path:
+    """The top directory of the main worktree, or the bare repository, of a linked one with this directory of git's."""
+    common = worktree.parents[1]
+    return common.parent if common.name == ".git" else common
 
 
 def _directories(root: Path) -> list[Path]:

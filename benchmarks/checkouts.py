@@ -102,7 +102,7 @@ def _write(top: Path) -> None:
         "version": 1,
         "project": "bench",
         "targets": {"local": {"server": "embedded"}},
-        "database": {"name": "bench", "user": "bench", "password": "bench"},
+        "database": {"name": "bench", "user": "bench", "password": "${BENCH_PASSWORD:-bench}"},
         "services": services,
     }
     for name in services:

@@ -249,6 +249,8 @@ def switch(ws: Workspace, branch: str = "", dry_run: bool = False) -> Result:
     Example:
         git switch feature && invoke db.switch
     """
+    ws.prefetch("postgres")
+    ws.prefetch()
     from aegisdb.workflows.db import branches as workflow
 
     return workflow.switch(ws, branch, dry_run=dry_run)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.file_cache import STATE, Kind
+from aegisdb.git_head import in_main_worktree
 from aegisdb.registry.draft import Draft
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def draft_of(path: Path, content: bytes) -> Draft:
     Raises:
         RegistryError: the content cannot be read.
     """
-    draft = _read(_kept(path, content))
+    draft = _read(_kept(path, content)) or _of_main_worktree(path, content)
     if draft is None:
         from aegisdb.registry.parser import parse
 
@@ -41,6 +42,12 @@ def keep(path: Path, content: bytes, draft: Draft) -> None:
     """Put a draft without any fault into the cache."""
     if not draft.judged and not any(_passwords(draft.plain)):
         _write(_kept(path, content), draft)
+
+
+def _of_main_worktree(path: Path, content: bytes) -> Draft | None:
+    """What the main worktree has kept of the same content; a new worktree has kept nothing yet."""
+    main = in_main_worktree(path)
+    return _read(_kept(main, content)) if main else None
 
 
 def _kept(path: Path, content: bytes) -> KeptFile:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.file_cache import STATE, Kind
+from aegisdb.git_head import linked_worktree, main_of, top_of
 from aegisdb.postgres.quoting import cut_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ Per = Literal["repository", "worktree", "user"]
 _FILE = Kind("servers/{name}/checkouts.json", outlasts=1)
 _INFIX = "__wt_"
 _LONGEST = 39  # bytes, so that names of scratch databases hold all of it
-_POINTER = "gitdir: "
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Place:
         if Path(path).is_dir():
             return True
         # a worktree that was moved is written down anew by its next command
-        return any(_name(self.base, worktree.name) == name and _top(worktree) for worktree in _worktrees(self.common))
+        return any(_name(self.base, worktree.name) == name and top_of(worktree) for worktree in _worktrees(self.common))
 
     def _records(self) -> dict[str, str]:
         found = self._kept().read_json()
@@ -108,15 +108,14 @@ def place_of(registry: Registry, target: str, per: Per) -> Place:
     top = next((p for p in (registry.root, *registry.root.parents) if (p / ".git").exists()), None)
     if top is None:
         return own
-    worktree = _worktree(top)
+    worktree = linked_worktree(top)
     if worktree is None:  # the main one, or git knows it no more
         return Place(own.home, own.root, name, name, (top / ".git").is_dir(), top / ".git")
     if _has_data(own.home):
         return own
-    common = worktree.parents[1]
-    main = common.parent if common.name == ".git" else common
+    main = main_of(worktree)
     home = main / registry.root.relative_to(top) / STATE / inside
-    return Place(home, main, name, _name(name, worktree.name), shared=True, common=common)
+    return Place(home, main, name, _name(name, worktree.name), shared=True, common=worktree.parents[1])
 
 
 def _of_user(registry: Registry, inside: Path) -> Place:
@@ -142,27 +141,6 @@ def _name(base: str, identity: str, shown: str = "") -> str:
 def _start(base: str) -> str:
     """What the names of the databases of linked worktrees begin with."""
     return cut_name(base, 26) + _INFIX
-
-
-def _worktree(top: Path) -> Path | None:
-    """Git's directory of a linked worktree; None where this is none, or git does not know it at this place."""
-    pointer = top / ".git"
-    try:
-        if pointer.is_dir():
-            return None
-        found = (top / pointer.read_text().removeprefix(_POINTER).strip()).resolve()
-        return found if found.parent.name == "worktrees" and _top(found) == top.resolve() else None
-    except (OSError, ValueError):  # also of bytes that are no text, or no path
-        return None
-
-
-def _top(worktree: Path) -> Path | None:
-    """The top directory of the worktree with this directory of git's; None where it is gone."""
-    try:
-        pointer = worktree / (worktree / "gitdir").read_text().strip()
-        return pointer.parent.resolve() if pointer.exists() else None
-    except (OSError, ValueError):  # also of bytes that are no text, or no path
-        return None
 
 
 def _worktrees(common: Path | None) -> list[Path]:

@@ -33,6 +33,19 @@ def test_the_second_load_needs_neither_pydantic_nor_ruamel(tmp_path: Path) -> No
     assert modules_that_load_needs(path) == "[]"
 
 
+def test_a_new_worktree_reads_what_the_main_one_has_kept(tmp_path: Path) -> None:
+    main = write(tmp_path / "main").parent
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "all"), ("worktree", "add", "-q", "../linked")):
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *who, *words], cwd=main, check=True, capture_output=True)
+    linked = tmp_path / "linked" / "services.yaml"
+    first = load(main / "services.yaml", {})
+    assert modules_that_load_needs(linked) == "[]"
+    assert load(linked, {}).file == first.file
+    linked.write_text(linked.read_text() + "# another\n")
+    assert modules_that_load_needs(linked) == "['pydantic', 'ruamel.yaml']"
+
+
 def test_both_loads_give_the_same(tmp_path: Path) -> None:
     text = edited("  local:", '  staging: {url: "${STAGING_URL}"}\n  local:')
     first = read(tmp_path, text)

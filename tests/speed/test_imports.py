@@ -94,6 +94,27 @@ def test_comparing_what_was_compared_before_imports_nothing_heavy(shop: Path) ->
     assert _imported(shop, "migrate.verify", code=6) & HEAVY == set()
 
 
+def test_a_switch_of_branches_and_a_new_worktree_import_nothing_heavy(shop: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *who, *words], cwd=shop, check=True, capture_output=True)
+
+    (shop / ".gitignore").write_text(".aegisdb/\n__pycache__/\n")
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-q", "-m", "all")
+    _imported(shop, "db.switch")
+    git("switch", "-q", "-c", "other")
+    _imported(shop, "db.switch")  # makes one, for which the worker may be needed
+    assert _imported(shop, "db.switch", "main") & HEAVY == set()
+    assert _imported(shop, "db.branches") & HEAVY == set()
+    there = shop.parent / "worktree"
+    git("worktree", "add", "-q", "--detach", str(there))
+    assert _imported(there, "db.prepare") & HEAVY == set()
+    git("worktree", "remove", "--force", str(there))
+    assert invoke("db.cache", "--drop", cwd=shop).code == 0
+
+
 @pytest.mark.parametrize("words", [("--list",), ("--complete", "--", "invoke mig"), ("--help", "migrate.apply")])
 def test_what_runs_nothing_imports_no_engine(shop: Path, words: tuple[str, ...]) -> None:
     loaded = {name for name in _modules(shop, *words) if name.partition(".")[0] == "aegisdb"}

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aegisdb.building import template
 from aegisdb.errors import BadInput, HistoryError, Refused, UsageError
 from aegisdb.files import replace_file
 from aegisdb.git_head import NOTED, branch_before, branch_of
 from aegisdb.postgres import closing, databases
+from aegisdb.postgres.lock_holder import holder_name
 from aegisdb.postgres.locks import replacing_lock
 from aegisdb.postgres.markers import read_marker, read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
@@ -107,13 +107,16 @@ def switch(ws: Workspace, branch: str = "", *, dry_run: bool = False) -> SwitchR
     if wanted in {"", "HEAD"}:
         raise UsageError("no branch is checked out", hint="name one: invoke db.switch BRANCH")
     address = ws.address()
-    with databases.maintenance(address, application="aegisdb: db.switch") as conn:
+    with databases.maintenance(address, application=holder_name("db.switch"), client=ws.client) as conn:
         closing.reopen_abandoned(conn, address)
         if databases.exists(conn, address.database) and _label(conn, address.database) != wanted:
             require_disposable(ws, conn, verb="db.switch", database=address.database, undoable=True)
         plan = _plan(ws, conn, wanted, here)
         if plan.did != "nothing" and not dry_run:
-            with replacing_lock(address, wait=ws.lock_wait, command="db.switch", listen=ws.listen):
+            lock = replacing_lock(
+                address, wait=ws.lock_wait, command="db.switch", listen=ws.listen, conn=conn, client=ws.client
+            )
+            with lock:
                 _note(ws, "")
                 plan = _plan(ws, conn, wanted, here)
                 _do(ws, conn, wanted, plan)
@@ -166,6 +169,8 @@ def _do(ws: Workspace, conn: Connection, wanted: str, plan: _Plan) -> None:
     if plan.incoming:
         exchange(conn, live, plan.incoming, plan.parked_as, facts, labels=labels)
         return
+    from aegisdb.building import template
+
     with scratch(ws.address(), conn, template=template(ws, "seeds", conn), label="switch") as made:
         exchange(conn, live, made.database, plan.parked_as, facts, labels=labels)
 
@@ -177,7 +182,7 @@ def branches(ws: Workspace, *, drop: str = "") -> BranchesResult:
         BadInput: there is none; Refused: the database in place is not disposable.
     """
     live = ws.address().database
-    with databases.maintenance(ws.address(), application="aegisdb: db.branches") as conn:
+    with databases.maintenance(ws.address(), application="aegisdb: db.branches", client=ws.client) as conn:
         found = tuple(_listed(ws, conn, live))
         if not drop:
             return BranchesResult(databases=found)
@@ -230,7 +235,7 @@ def _owner(ws: Workspace, wanted: str, here: str) -> str:
 
 def _facts(ws: Workspace, label: str) -> dict[str, str]:
     histories = [one for one in read_histories(ws.registry).values() if not isinstance(one, HistoryError)]
-    with ws.connect() as conn:
+    with ws.short_session() as conn:
         return {**facts_about(conn, ws.registry, histories), "of": label}
 
 

@@ -78,7 +78,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     good_histories(ws.registry)
     try:
         address = ws.address()
-        with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+        with databases.maintenance(address, application="aegisdb: db.prepare", client=ws.client) as conn:
             there = databases.exists(conn, address.database)
     except NotRunning:
         return Planned(steps=(f"start the {ws.server.kind} server", "make the database if there is none, else migrate"))
@@ -97,11 +97,11 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
 
 def _is_there(ws: Workspace) -> bool:
     try:
-        ws.server.start(ws.listen)
+        ws.server.start(ws.listen, ws.client)
     except NoDatabase:
         return False
     address = ws.address()
-    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+    with databases.maintenance(address, application="aegisdb: db.prepare", client=ws.client) as conn:
         return databases.exists(conn, address.database)
 
 
@@ -121,10 +121,10 @@ def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None
 
 
 def _is_untouched(ws: Workspace) -> bool:
-    with ws.connect() as conn:
+    with ws.short_session() as conn:
         applied = read_versions(conn, good_histories(ws.registry).values())
     if any(applied.values()):
         return False
     address = ws.address()
-    with databases.maintenance(address, application="aegisdb: db.prepare") as conn:
+    with databases.maintenance(address, application="aegisdb: db.prepare", client=ws.client) as conn:
         return prove(ws, conn, told(conn, address.database)) is not None

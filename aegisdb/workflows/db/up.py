@@ -40,7 +40,7 @@ def up(ws: Workspace) -> UpResult:
         Failed: it was started and died; with its last log lines.
     """
     began = time.monotonic()
-    address = ws.server.start(ws.listen)
+    address = ws.server.start(ws.listen, ws.client)
     return _look(ws, address, began)
 
 
