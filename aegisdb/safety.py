@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 ALLOW_FILE = "allow-destroy"
-"""In `.aegisdb/`: one `SYSTEM_IDENTIFIER DATABASE` a line; never counts when git tracks it."""
+"""A file in `.aegisdb/`: one `SYSTEM_IDENTIFIER DATABASE` a line; never counts when git tracks it."""
 
 MANAGED_ROLES = (
     "rdsadmin",
@@ -70,7 +70,7 @@ class Reached:
 
     @property
     def typed(self) -> str:
-        """What a person types to confirm."""
+        """The text that a person types to confirm."""
         return f"{self.database}@{self.server}"
 
 
@@ -121,7 +121,7 @@ def signals(conn: Connection, said: Told, *, proof: Proof | None = None) -> tupl
 
     A server that is proven to be this project's own (P1, P2) is not asked for roles and replication.
     """
-    found = _copied(said.marker) + _of_server(conn, proof)
+    found = _copied(said.marker) + signals_of_server(conn, proof)
     if proof is None:
         others = [s for s in sessions(conn, said.there.database) if not s.application.startswith(_OURS)]
         found += [f"{len(others)} session(s) of other applications, such as {others[0]}"] if others else []
@@ -149,44 +149,18 @@ def require_disposable(
     """
     said = told(conn, database)
     there = said.there
-    _require_not_denied(ws, conn, said, verb)
+    require_not_denied(ws, conn, said, verb)
     proof = prove(ws, conn, said)
-    if proof is None and not _allowed(ws.registry, there):
-        raise _shared(ws.registry, there, verb)
+    if proof is None and not allowed(ws.registry, there):
+        raise shared(ws.registry, there, verb)
     if against := signals(conn, said, proof=proof):
-        raise _signalled(there, verb, against)
+        raise signalled(there, verb, against)
     if proof is None:
         _confirm(ws, there, verb)
         return Proof("P3", f"allowed by {ws.registry.state.name}/{ALLOW_FILE} and typed {there.typed}")
     if not (undoable or yes):
         _confirm(ws, there, verb, expected=there.database)
     return proof
-
-
-def require_throw_away_server(ws: Workspace, conn: Connection, *, verb: str) -> None:
-    """Let databases be made beside the target's, which nothing is done to; `conn` is on the maintenance database.
-
-    The target's database must be proven or in the allow-list, or not be there yet, as on a server that CI has just
-    started; nobody is asked, for nothing of anybody's goes.
-
-    Raises:
-        Refused: as `require_disposable`.
-    """
-    said = told(conn, ws.address().database)
-    _require_not_denied(ws, conn, said, verb)
-    proof = prove(ws, conn, said)
-    if proof is None and said.there.oid and not _allowed(ws.registry, said.there):
-        raise _shared(ws.registry, said.there, verb)
-    if against := _of_server(conn, proof):
-        raise _signalled(said.there, verb, against)
-
-
-def is_throw_away(ws: Workspace, conn: Connection) -> bool:
-    """Whether databases may be made beside the one of `conn`: it is proven or allowed, and nothing denies it."""
-    said = told(conn)
-    if denials(ws, conn, said):
-        return False
-    return prove(ws, conn, said) is not None or _allowed(ws.registry, said.there)
 
 
 def is_production(ws: Workspace, conn: Connection, said: Told) -> bool:
@@ -209,7 +183,8 @@ def _has_marker_row(conn: Connection) -> bool:
     return bool(conn.value(_PRODUCTION_ROW))
 
 
-def _require_not_denied(ws: Workspace, conn: Connection, said: Told, verb: str) -> None:
+def require_not_denied(ws: Workspace, conn: Connection, said: Told, verb: str) -> None:
+    """Raise Refused, `protected` or `production`, where something forbids it that nobody can override."""
     if forbidden := denials(ws, conn, said):
         raise Refused(
             f"{verb} on {said.there.typed} is refused: {'; '.join(forbidden)}",
@@ -218,8 +193,8 @@ def _require_not_denied(ws: Workspace, conn: Connection, said: Told, verb: str) 
         )
 
 
-def _of_server(conn: Connection, proof: Proof | None) -> list[str]:
-    """Signs on the server; one that is proven to be this project's own has none."""
+def signals_of_server(conn: Connection, proof: Proof | None) -> list[str]:
+    """Signs of replication and hosting on the server; one that is proven to be this project's own has none."""
     if proof is not None and proof.kind != "P3":
         return []
     recovery, slots, clients, managed = conn.rows(_SERVER_SIGNALS, (list(MANAGED_ROLES),))[0]
@@ -230,7 +205,8 @@ def _of_server(conn: Connection, proof: Proof | None) -> list[str]:
     return found
 
 
-def _signalled(there: Reached, verb: str, against: Iterable[str]) -> Refused:
+def signalled(there: Reached, verb: str, against: Iterable[str]) -> Refused:
+    """The refusal of `verb` where signs speak against it."""
     return Refused(
         f"{verb} on {there.typed} is refused: {'; '.join(against)}",
         hint="others seem to rely on this database; use another target",
@@ -254,7 +230,8 @@ def _environment(registry: Registry) -> str:
     return "production" if any(value.strip().lower() in {"production", "prod"} for value in values) else ""
 
 
-def _shared(registry: Registry, there: Reached, verb: str) -> Refused:
+def shared(registry: Registry, there: Reached, verb: str) -> Refused:
+    """The refusal of `verb` where nothing proves the database to be disposable."""
     return Refused(
         f"{verb} is refused: {there.typed} is shared, nothing proves that it is this project's own throw-away database",
         hint=f"if it really may be destroyed, put the line `{there.system_identifier} {there.database}` into"
@@ -263,7 +240,8 @@ def _shared(registry: Registry, there: Reached, verb: str) -> Refused:
     )
 
 
-def _allowed(registry: Registry, there: Reached) -> bool:
+def allowed(registry: Registry, there: Reached) -> bool:
+    """Whether the allow-list has this database; a list that git tracks never counts."""
     path = registry.state / ALLOW_FILE
     if not path.is_file() or _tracked(path):
         return False

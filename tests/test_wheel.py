@@ -16,7 +16,7 @@ from aegisdb.postgres.address import Address
 from tests.environments import tools
 from tests.invoke import ROOT, Ran, environment
 from tests.poolers.programs import pgbouncer
-from tests.postgres_server import TestServer
+from tests.postgres_server import BIN, TestServer, start_server
 from tests.tls.authority import Authority, given_to_server
 
 pytestmark = pytest.mark.slow
@@ -56,6 +56,8 @@ class Stranger:
     def __init__(self, home: Path, uv: Path, requirement: str) -> None:
         self.root = home / "shop"
         self._bin = home / "venv" / "bin"
+        self.variables: dict[str, str] = {}
+        """What every command is given besides."""
         assert _done([str(uv), "venv", "-q", str(home / "venv")], home).code == 0
         installed = _done([str(uv), "pip", "install", "-q", "--python", str(self._bin / "python"), requirement], home)
         assert installed.code == 0, installed.err
@@ -76,7 +78,8 @@ class Stranger:
     def run(self, *words: str, cwd: Path | None = None, **variables: str) -> Ran:
         """Run a command that is on this environment's PATH."""
         path = f"{self._bin}{os.pathsep}/usr/bin{os.pathsep}/bin"
-        return _done([str(self._bin / words[0]), *words[1:]], cwd or self.root, PATH=path, **variables)
+        given = {**self.variables, **variables, "PATH": path}
+        return _done([str(self._bin / words[0]), *words[1:]], cwd or self.root, **given)
 
     def typed(self, *words: str, cwd: Path | None = None, **variables: str) -> Ran:
         """The same; it must end well."""
@@ -151,15 +154,38 @@ def test_a_server_named_by_a_url_needs_no_extra(
     _through_the_day(stranger)
 
 
-def _through_the_day(stranger: Stranger) -> None:
+@pytest.fixture
+def plain() -> Iterator[TestServer]:
+    """A server with nothing on it, as a CI job starts one: Debian's PostgreSQL where there is one."""
+    debian = Path("/usr/lib/postgresql/15/bin")
+    running = start_server(user="shop", bindir=debian if (debian / "initdb").exists() else BIN)
+    yield running
+    running.stop()
+
+
+def test_nothing_but_a_url_of_a_plain_server(
+    tmp_path: Path, wheel: Path, plain: TestServer, pytestconfig: pytest.Config
+) -> None:
+    stranger = Stranger(tmp_path, tools(pytestconfig) / "uv", str(wheel))
+    stranger.variables = {"DATABASE_URL": plain.address.with_database("shop").url(), "AEGIS_PROOF": ""}
+    stranger.typed("aegisdb", "init")
+    ci = _through_the_day(stranger)
+    (line,) = [line for line in ci.err.splitlines() if "will make databases for proofs on target env:" in line]
+    assert "db.prepare made its database on" in line
+    assert stranger.run("aegisdb", "db.reset", "--yes").code == 3
+
+
+def _through_the_day(stranger: Stranger) -> Ran:
+    """Prepare, check and look; returns what `ci` said."""
     stranger.typed("aegisdb", "db.prepare")
-    ci = stranger.typed("aegisdb", "ci").out
-    assert "no models to compare: billing, orders" in ci
-    assert "failed" not in ci
+    ci = stranger.typed("aegisdb", "ci")
+    assert "no models to compare: billing, orders" in ci.out
+    assert "failed" not in ci.out
     rows = [line.split() for line in stranger.typed("invoke", "migrate.status").out.splitlines()]
     assert [(row[0], row[-2:]) for row in rows if row[:1] and row[0] in SERVICES] == [
         (service, ["at", "head"]) for service in SERVICES
     ]
+    return ci
 
 
 def _files(root: Path) -> dict[str, bytes]:

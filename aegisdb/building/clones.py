@@ -10,6 +10,7 @@ import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from aegisdb.building.beside import require_throw_away_server
 from aegisdb.building.templates import checkout_tag
 from aegisdb.errors import DatabaseClosed, NoDatabase
 from aegisdb.fast_dataclass import dataclass
@@ -18,7 +19,6 @@ from aegisdb.postgres.markers import read_markers
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
 from aegisdb.postgres.replacement import promote
 from aegisdb.postgres.scratch import scratch
-from aegisdb.safety import require_throw_away_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """On which target's server the databases of references and proofs are made.
 
 A database that others rely on gets none of ours beside it, and neither does a standby, a pooler, or a role that may
-make none. So it is the target that `proof:` names; else the target itself where it is disposable; else the embedded
-server, where its PostgreSQL is installed.
+make none. So it is the target that `proof:` names; else the target itself where it is disposable, or where `db.prepare`
+made its database and nobody else uses the server (`beside.py`); else the embedded server, where its PostgreSQL is
+installed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aegisdb.building.beside import Room, room_beside
 from aegisdb.errors import Refused
-from aegisdb.safety import is_throw_away
+from aegisdb.progress import Event
 from aegisdb.servers import server_for
 from aegisdb.workspace import client_of
 
@@ -68,15 +70,11 @@ def in_words_of(conn: Connection, other: Workspace, built: Fingerprint) -> Finge
 
 
 def _server(ws: Workspace) -> tuple[str, Server]:
-    spec = ws.registry.target(ws.target)
-    name = spec.proof
-    if not name:
-        may = not spec.protected and (ws.server.own or _is_throw_away(ws))
-        name = ws.target if may else _embedded(ws.registry)
+    name, against = _named(ws)
     if not name:
         raise Refused(
-            f"references and proofs need databases of ours: target {ws.target} is not proven to be disposable,"
-            " and no embedded target can be started here for them",
+            f"references and proofs need databases of ours: beside that of target {ws.target} none may be made"
+            f" ({'; '.join(against)}), and no embedded target can be started here for them",
             hint="pip install 'aegisdb[embedded]' (and a target `local: {server: embedded}`), or name a target as"
             f" {_SETTING.format(target=ws.target)}",
             code="no_proof_server",
@@ -91,10 +89,24 @@ def _server(ws: Workspace) -> tuple[str, Server]:
     return name, server
 
 
-def _is_throw_away(ws: Workspace) -> bool:
+def _named(ws: Workspace) -> tuple[str, tuple[str, ...]]:
+    """The target whose server it is; empty where there is none, with what is against the target's own."""
+    spec = ws.registry.target(ws.target)
+    if spec.proof:
+        return spec.proof, ()
+    room = _own_room(ws, protected=spec.protected)
+    if room.by_default:
+        ws.listen(Event(step="will make databases for proofs", subject=f"on target {ws.target}:", note=room.why))
+    return (ws.target, ()) if room.why else (_embedded(ws.registry), room.against)
+
+
+def _own_room(ws: Workspace, *, protected: bool) -> Room:
+    if protected:
+        return Room(against=("it is `protected: true`",))
+    if ws.server.own:
+        return Room("its server is of this project")
     with ws.connect() as conn:
-        conn.identity()
-        return conn.between() != "pooler" and not conn.identity().standby and is_throw_away(ws, conn)
+        return room_beside(ws, conn)
 
 
 def _embedded(registry: Registry) -> str:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
 
-Kind = Literal["scratch", "template", "spare", "snapshot", "test", "branch"]
+Kind = Literal["scratch", "template", "spare", "snapshot", "test", "branch", "prepared"]
 DISPOSABLE: tuple[Kind, ...] = ("scratch", "template", "spare", "test")
+"""Kinds of databases that may go. "prepared", which `db.prepare` made or found empty, is none of them."""
 
 _READ = """
     SELECT (SELECT system_identifier FROM pg_control_system()), d.oid::bigint, shobj_description(d.oid, 'pg_database')
@@ -43,7 +44,7 @@ END"""
 
 @dataclass(frozen=True, kw_only=True)
 class Marker:
-    """What a database's comment says about it.
+    """The marker in a database's comment: what aegisdb made it for.
 
     Attributes:
         kind: what the suite made it for.

@@ -39,7 +39,7 @@ def up(result: UpResult) -> Iterator[Block]:
 
 
 def down(result: DownResult) -> Iterator[Block]:
-    """What stopped and what is gone."""
+    """Show what stopped and what is gone."""
     if result.data_deleted:
         yield Text("stopped, and all of its data deleted", "ok")
         yield Fields((("allowed by", Styled(result.proof, "dim")),))
@@ -110,17 +110,21 @@ def _disposable(result: DbStatusResult) -> Cell:
 
 
 def prepare(result: PrepareResult) -> Iterator[Block]:
-    """What was run, one a line, then what the database is now."""
+    """Show what was run, one a line, then what the database is now."""
     lists = {"deployed": result.deployed, "revisions": result.revisions, "seeds": result.seeds}
     yield Fields(tuple((name, "\n".join(map(one_line, lines))) for name, lines in lists.items() if lines))
     if result.problems:
         return
     said = {"made": "is made", "migrated": "is up to date", "nothing": "was up to date: nothing to do"}
     yield Text(f"database {result.database} {said[result.did]}", "ok")
+    if result.found:
+        yield Text(
+            "databases for proofs may stand beside it while nobody else uses its server (aegisdb explain safety)"
+        )
 
 
 def reset(result: ResetResult) -> Iterator[Block]:
-    """What was made, then how to undo it."""
+    """Show what was made, then how to undo it."""
     yield table(["made", "", ""], ([made.kind, Styled(made.name, "name"), made.what] for made in result.made))
     yield Text("")
     yield Text(f"database {result.database} is fresh and verified", "ok")
@@ -133,7 +137,7 @@ def reset(result: ResetResult) -> Iterator[Block]:
 
 
 def snapshot(result: SnapshotResult) -> Iterator[Block]:
-    """What was kept, and how to get it back."""
+    """Show what was kept, and how to get it back."""
     kept = result.snapshot
     yield Text(f"kept as {kept.name} ({size(kept.bytes)})", "ok")
     yield Text(_space(result.space))
@@ -141,7 +145,7 @@ def snapshot(result: SnapshotResult) -> Iterator[Block]:
 
 
 def snapshot_plan(result: SnapshotPlan) -> Iterator[Block]:
-    """What would be done, and the room that it takes."""
+    """Show what would be done, and the room that it takes."""
     for step in result.steps:
         yield Text(f"would {step}")
     verb = "frees" if result.bytes < 0 else "takes"
@@ -186,7 +190,7 @@ def _age(seconds: float) -> str:
 
 
 def cached(result: CacheResult) -> Iterator[Block]:
-    """One row for each, and what all of them take."""
+    """Show a row for each, and the room that all of them take."""
     if not result.databases:
         yield Text("nothing is kept: the next db.reset builds from the files")
         return
@@ -227,7 +231,7 @@ def branches(result: BranchesResult) -> Iterator[Block]:
 
 
 def restore(result: RestoreResult) -> Iterator[Block]:
-    """What is there again, and how to undo it."""
+    """Show what is there again, and how to undo it."""
     yield Text(f"database {result.database} is snapshot {result.restored} again", "ok")
     if result.undo:
         yield Text(f"the one before is kept as {result.kept_as}: {result.undo}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.applied.version_tables import read_versions
+from aegisdb.building.beside import note_prepared
 from aegisdb.dry_run import Planned
 from aegisdb.errors import NoDatabase, NotRunning
 from aegisdb.postgres import databases
@@ -22,7 +23,7 @@ Did = Literal["made", "migrated", "nothing"]
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareResult(Result):
-    """What was done; "nothing" when all of it was there already."""
+    """The steps that were taken; `did` is "nothing" when all of it was there already."""
 
     database: str
     did: Did
@@ -30,6 +31,9 @@ class PrepareResult(Result):
     revisions: tuple[str, ...] = ()
     """Applied ones, each with its service."""
     seeds: tuple[str, ...] = ()
+    found: str = ""
+    """How the database was found, "missing" or "empty", where that was noted in it: databases for proofs may then stand
+    beside it. Empty on servers that are not given by URL."""
     seconds: float
 
 
@@ -46,7 +50,7 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     good_histories(ws.registry)
     if not _is_there(ws) and (made := _make(ws, began, no_seed=no_seed)):
         return made
-    untouched = not no_seed and _is_untouched(ws)
+    found, untouched = note_prepared(ws, made=False), not no_seed and _is_untouched(ws)
     from aegisdb.seeds import SeedRunResult
     from aegisdb.workflows.deploy.apply import deploy_apply
     from aegisdb.workflows.migrate.apply import apply
@@ -64,13 +68,14 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
         deployed=files,
         revisions=revisions,
         seeds=seeds,
+        found=found,
         seconds=time.monotonic() - began,
         problems=(*deployed.problems, *applied.problems),
     )
 
 
 def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
-    """What `prepare` would do; starts nothing.
+    """List what `prepare` would do; starts nothing.
 
     Raises:
         Unreachable: the server of a URL does not answer; HistoryError: files that cannot be read.
@@ -116,6 +121,7 @@ def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None
         did="made",
         revisions=tuple(f"{one.name} {one.what}" for one in done.made if one.kind == "history"),
         seeds=tuple(one.name for one in done.made if one.kind == "seed"),
+        found=note_prepared(ws, made=True),
         seconds=time.monotonic() - began,
     )
 
