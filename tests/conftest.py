@@ -7,6 +7,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,6 +37,14 @@ _GUARD = quick.Guard()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need no server and no child process, before `-m quick` chooses among them."""
     quick.mark(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep neighbours in one process, so that what a module shares is made once, and let an idle process take some."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.postgres_server import PASSWORD
+from tests.warm import WarmCommands
 
 ROOT = Path(__file__).parents[1]
+_READ_AT_START = ("PYTHON", "LD_", "LANG", "LC_", "MALLOC")
+_WARM = WarmCommands()
 _FROM_OUTSIDE = ("PG", "AEGIS_", "DATABASE_URL", "INVOKE_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTEST_")
 
 
@@ -50,7 +53,20 @@ def command(*words: str) -> list[str]:
 
 
 def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
-    """Run `invoke WORDS` in a directory (its registry counts) without a terminal; no canary password may show."""
+    """Run `invoke WORDS` in a directory (its registry counts) without a terminal; no canary password may show.
+
+    It runs in a fork of a process that has imported the engine (tests/warm.py), unless AEGISDB_ANEW is set, or a
+    variable is given that Python or the loader reads when they start.
+    """
+    variables = environment(env)
+    if os.environ.get("AEGISDB_ANEW") or any(name.startswith(_READ_AT_START) for name in env or {}):
+        return anew(*words, cwd=cwd, env=env, timeout=timeout)
+    done = _WARM.run(["-r", str(ROOT), *words], cwd, variables, timeout)
+    return _ran(done.code, done.out.decode(), done.err.decode())
+
+
+def anew(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+    """The same in a Python that is started for it, for tests of the command line itself."""
     done = subprocess.run(
         command(*words),
         cwd=cwd,
@@ -61,5 +77,9 @@ def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, 
         timeout=timeout,
         check=False,
     )
-    assert PASSWORD not in done.stdout + done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return _ran(done.returncode, done.stdout, done.stderr)
+
+
+def _ran(code: int, out: str, err: str) -> Ran:
+    assert PASSWORD not in out + err
+    return Ran(code, out, err)

@@ -15,7 +15,8 @@ from invoke.util import task_name_sort_key
 import tasks
 from aegisdb.cli.task import AegisTask
 from aegisdb.workspace import DEFAULT_LOCK_WAIT
-from tests.invoke import ROOT, command, environment, invoke
+from tests.invoke import ROOT, command, environment
+from tests.invoke import anew as invoke
 
 HEAVY = ("alembic", "sqlalchemy", "psycopg", "pydantic", "rich", "ruamel", "pgserver", "asyncpg")
 _BODY_LINES = 6

@@ -8,7 +8,7 @@ import pytest
 
 import tasks
 from aegisdb.postgres.address import Address
-from tests.invoke import invoke
+from tests.invoke import anew as invoke
 from tests.monorepo import Rev, Svc, build_monorepo
 
 _WORDS = {

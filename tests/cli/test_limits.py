@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address, Secret
-from tests.invoke import Ran, command, environment, invoke
+from tests.invoke import Ran, command, environment
+from tests.invoke import anew as invoke
 from tests.monorepo import Rev, Svc, build_monorepo
 from tests.postgres_server import TestServer
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.running import eventually, nothing_left, running
+from tests.running import eventually, nothing_left
 from tests.workflows.project import Project
 
 ROUNDS = int(os.environ.get("AEGISDB_ROUNDS") or (3 if os.environ.get("CI") else 1))
@@ -53,10 +53,9 @@ def test_two_writers_at_once(shop: Project, one: str, other: str) -> None:
     for _ in range(ROUNDS):
         if f"{shop.address.database}__snap_kept" in shop.databases():  # that of the round before would be refused
             assert (done := shop.invoke("db.drop-snapshot", "kept")).code == DONE, done.err
-        with ExitStack() as stack:
-            runs = [stack.enter_context(running(shop.root, *w.split(), env=shop.env)) for w in (one, other)]
-            told = [run.communicate(timeout=100)[1] for run in runs]
-        codes = [run.returncode for run in runs]
+        with ThreadPoolExecutor() as at_once:
+            runs = list(at_once.map(lambda words: shop.invoke(*words.split(), timeout=100), (one, other)))
+        codes, told = [run.code for run in runs], [run.err for run in runs]
         fine = {DONE, REFUSED, BUSY, DIFFERENT}
         if "--disconnect" in one and any("error[lost]" in err for err in told):
             fine.add(UNREACHABLE)  # a session that looked was ended, as was asked for
@@ -75,9 +74,8 @@ def test_two_new_revisions_are_one_line(shop: Project) -> None:
     """Every round makes two files, and the second stands on the first."""
     words = ("migrate.new", "--service", "shop", "-m", "more", "--empty", "--format", "json")
     for number in range(1, max(ROUNDS, 5) + 1):
-        with ExitStack() as stack:
-            runs = [stack.enter_context(running(shop.root, *words, env=shop.env)) for _ in range(2)]
-            told = [run.communicate(timeout=100)[1] for run in runs]
-        assert [run.returncode for run in runs] == [DONE, DONE], told
+        with ThreadPoolExecutor() as at_once:
+            runs = list(at_once.map(lambda _: shop.invoke(*words, timeout=100), range(2)))
+        assert [run.code for run in runs] == [DONE, DONE], [run.err for run in runs]
         (service,) = shop.invoke("migrate.status", "--format", "json").json["services"]
         assert (len(service["head"]), service["pending"]) == (1, 2 * number)

@@ -1,19 +1,20 @@
-"""Databases at head and seeded, each test on a clone of its own."""
+"""Databases of the plugin, at head and seeded, on the tests' own server; see docs/testing.md."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-import psycopg
 import pytest
-from alembic import command
-from psycopg import sql
 
 from aegisdb.postgres.address import Address
-from tests.postgres_server import TestServer
-from tests.services.alembic_cli import config_of, python_m
+from aegisdb.testing.database import Database
+from aegisdb.testing.plugin import _RUN
+from aegisdb.testing.run import Run
+from tests.base_schema import ROOT
+from tests.invoke import environment
+from tests.postgres_server import TestServer, free_port
+from tests.services.alembic_cli import python_m
 
 SEEDS = ("seed_skills", "seed_checklists", "seed_rules", "seed_demo_data")
 
@@ -25,41 +26,18 @@ def run_seed(address: Address, name: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def head_template(server: TestServer, base_template: str) -> Iterator[Address]:
-    """The base schema with both histories at head."""
-    with _clone(server, base_template) as address:
-        for service in ("identity", "orchestration-engine"):
-            command.upgrade(config_of(service, address), "head")
-        yield address
-
-
-@pytest.fixture(scope="session")
-def seeded_template(server: TestServer, head_template: Address) -> Iterator[Address]:
-    """The same, seeded."""
-    with _clone(server, head_template.database) as address:
-        for seed in SEEDS:
-            run_seed(address, seed)
-        yield address
+@pytest.fixture(scope="session", autouse=True)
+def _on_the_tests_server(server: TestServer, pytestconfig: pytest.Config) -> Iterator[None]:
+    """Let the plugin work as in a CI job: DATABASE_URL names a database that is not there, on a server for tests."""
+    url = server.address.with_database(f"services_{uuid.uuid4().hex[:12]}").url()
+    environ = environment({"DATABASE_URL": url, "KNOWLEDGE_GRAPH_PORT": str(free_port())})
+    pytestconfig.stash[_RUN] = run = Run((ROOT,), environ, target="", ahead=1)
+    yield
+    run.close()  # while the server is there
+    del pytestconfig.stash[_RUN]
 
 
 @pytest.fixture
-def migrated(server: TestServer, head_template: Address) -> Iterator[Address]:
-    with _clone(server, head_template.database) as address:
-        yield address
-
-
-@pytest.fixture
-def seeded(server: TestServer, seeded_template: Address) -> Iterator[Address]:
-    with _clone(server, seeded_template.database) as address:
-        yield address
-
-
-@contextmanager
-def _clone(server: TestServer, template: str) -> Iterator[Address]:
-    name = sql.Identifier(f"t_{uuid.uuid4().hex[:12]}")
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
-    yield server.address.with_database(name.as_string().strip('"'))
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+def at_head(aegis_db: Database) -> Address:
+    """A database of this test's own, with all histories at head; with the mark aegis_seeds, seeded."""
+    return aegis_db.address

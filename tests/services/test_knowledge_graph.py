@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
-from alembic import command
 
 from aegisdb.postgres.address import Address, Secret
 from tests.base_schema import ROOT
 from tests.postgres_server import PASSWORD, free_port
 from tests.seeds.shop import listening
-from tests.services.alembic_cli import config_of
 
 SERVICE = ROOT / "services" / "knowledge-graph"
 COUNTS = {
@@ -37,13 +34,6 @@ COUNTS = {
 }
 # no proxy of the environment may come between
 open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-
-
-@pytest.fixture
-def at_head(base_database: Address) -> Address:
-    """The base schema and this service's history."""
-    command.upgrade(config_of("knowledge-graph", base_database), "head")
-    return base_database
 
 
 @contextmanager

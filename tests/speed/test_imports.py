@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.invoke import ROOT, environment, invoke
+from tests.invoke import ROOT, environment
+from tests.invoke import anew as invoke
 from tests.monorepo import Rev, Svc, build_monorepo, table
 from tests.postgres_server import free_port
 
