@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What revisions use of the package, loaded when one of them does."""
+    """Load what revisions use of the package when one of them does."""
     if name == "backfill":
         from aegisdb.backfills import backfill
 

@@ -9,6 +9,6 @@ from aegisdb.results import Result
 
 @dataclass(frozen=True, kw_only=True)
 class Planned(Result):
-    """What would be done, in order; nothing was."""
+    """The steps that a command would take, in order; none was taken."""
 
     steps: tuple[str, ...]

@@ -54,7 +54,7 @@ class Kind:
 
 
 class KeptFile:
-    """One file, which may not be there."""
+    """A kept file, which may not be there."""
 
     def __init__(self, state: Path, place: str, head: str) -> None:
         self.path = state / place

@@ -91,7 +91,7 @@ class Owners:
         return owner
 
     def schema_of(self, service: str) -> str:
-        """Where a name of the service's that is written without a schema is."""
+        """The schema in which an unqualified name of the service's is looked for."""
         return self._schema_of[service]
 
     def owners(self, *fingerprints: Fingerprint) -> dict[str, str]:

@@ -12,7 +12,7 @@ from aegisdb.fast_dataclass import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong, as text and JSON show it."""
+    """Something that is wrong, as text and JSON show it."""
 
     code: str
     message: str

@@ -56,7 +56,7 @@ def environment(runner: Runner, home: Path, extra: Mapping[str, str] | None = No
 
 
 def how_to_install(runner: Runner, home: Path) -> str:
-    """What to do when the environment is missing or lacks something."""
+    """Advice for an environment that is missing or lacks something."""
     if not runner:
         return "install it into this environment, or name the service's own with `runner:` in services.yaml"
     command = _INSTALL.get(Path(runner[0]).name)
@@ -66,7 +66,7 @@ def how_to_install(runner: Runner, home: Path) -> str:
 
 
 def how_to_start(runner: Runner) -> str:
-    """What to do when the runner itself does not start."""
+    """Advice for a runner that does not start."""
     return f"install {runner[0]}, or correct `runner` in services.yaml" if runner else ""
 
 

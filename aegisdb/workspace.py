@@ -57,7 +57,7 @@ class Workspace:
     """The caller named the target (`--target`); else it is a default, which a checkout's own files may say."""
 
     def address(self) -> Address:
-        """Where the target's database is.
+        """The address of the target's database.
 
         Raises:
             Unreachable: the server is not running.
@@ -77,7 +77,7 @@ class Workspace:
         return self._on_one_server(self.let_in(lambda: connect(wanted), wanted))
 
     def short_session(self, database: str | None = None) -> Connection:
-        """As `connect`, for a few statements: cheap to open."""
+        """Connect as `connect` does, for a few statements: cheap to open."""
         wanted = self._address_of(database)
         return self._on_one_server(self.let_in(lambda: self.client.connect(wanted), wanted))
 

@@ -31,9 +31,9 @@ class BackfillProgress:
     revision: str
     table: str
     percent: int
-    """Of the rows that the table had when it began; 100 only where none is left."""
+    """Percentage done of the rows that the table had when it began; 100 only where none is left."""
     seconds_left: float | None
-    """At the speed it had so far, with its rests; None before there is one."""
+    """Estimate at the speed so far, pauses included; None before there is a speed."""
     running: bool
     """Whether its session is there."""
 

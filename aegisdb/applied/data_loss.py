@@ -30,7 +30,7 @@ class Dropped:
     """A table, or a column of one, that a downgrade drops."""
 
     table: str
-    """As SQL spells it."""
+    """The table's name as SQL spells it, quoted where needed."""
     column: str = ""
 
     def within(self, schema: str | None) -> Dropped:

@@ -19,13 +19,13 @@ _CHAIN_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Lost:
-    """One row of a version table that no file explains."""
+    """A row of a version table that no revision file explains."""
 
     revision: str
     ahead: int
     """How many journaled revisions lie between it and a revision that is known here; 0 when that is not known."""
     candidates: tuple[str, ...]
-    """Where the file was seen: commits with their branch, and the journal."""
+    """Places where the file was seen: commits with their branch, and the journal."""
     hint: str
 
 

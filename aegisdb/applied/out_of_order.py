@@ -35,7 +35,7 @@ class OutOfOrder:
 
     missing: tuple[str, ...]
     moved: Mapping[str, tuple[str, ...]]
-    """By revision: the parents (`down_revision`) that it ran on."""
+    """Revision id to the parents (`down_revision`) that it ran on."""
 
 
 class Ran:

@@ -36,7 +36,7 @@ State = Literal[
 
 @dataclass(frozen=True)
 class Standing:
-    """One service in one database."""
+    """A service's state in one database."""
 
     service: str
     history: History | None

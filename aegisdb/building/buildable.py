@@ -38,9 +38,9 @@ class Buildable:
     """The part of a registry that builds."""
 
     ws: Workspace
-    """On the server where proofs are made, with a registry of these services only."""
+    """The workspace on the server where proofs are made, with a registry of these services only."""
     errors: Mapping[str, AegisError]
-    """By service: why it is not among them. What nobody asked for is in neither."""
+    """Service name to the error that keeps it out. A service that nobody asked for is in neither."""
 
 
 def buildable(ws: Workspace, *, service: str = "") -> Buildable:

@@ -28,7 +28,7 @@ _TABLES = """
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a database holds."""
+    """The contents of a database, as far as a reset promises them."""
 
     extensions: dict[str, str]
     """Installed version by name."""

@@ -54,7 +54,7 @@ def ground(ws: Workspace, services: Collection[str]) -> str:
 
 
 def _names(ws: Workspace, base: str, order: list[str]) -> list[str]:
-    """One for each beginning of the order, of the files as they are now."""
+    """The names of the templates, one for each beginning of the order, of the files as they are now."""
     histories = good_histories(ws.registry)
     return [ground_name(ws, digest) for digest in digest_chain(ws.registry, base, [histories[name] for name in order])]
 

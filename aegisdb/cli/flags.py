@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "yes": "y"}
 _FORMATS = ("text", "json")
 _LIKE = 0.7
-"""From which likeness on a name is suggested; a far-fetched suggestion is worse than none."""
+"""Likeness, 0 to 1, from which a name is suggested; a far-fetched suggestion is worse than none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a task says about itself besides its parameters."""
+    """Properties of a task beside its parameters."""
 
     help: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Flag:
-    """One parameter of a task."""
+    """A parameter of a task."""
 
     name: str
     default: Any
@@ -63,7 +63,7 @@ class Flag:
 
     @property
     def typed(self) -> str:
-        """As it is typed."""
+        """The flag as it is typed."""
         dashed = self.name.strip("_").replace("_", "-")
         return dashed.upper() if self.positional else f"--{dashed}"
 

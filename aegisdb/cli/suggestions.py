@@ -1,4 +1,4 @@
-"""What is said about a command line that Invoke does not understand."""
+"""Advice about a command line that Invoke does not understand."""
 
 from __future__ import annotations
 

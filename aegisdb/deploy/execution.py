@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployDone:
-    """One file that ran; `state` is what it was before."""
+    """A deploy file that ran; `state` is what it was before."""
 
     file: str
     state: State

@@ -160,7 +160,7 @@ def _proven(fixed: Fixed, *, gone: bool) -> Fixed:
 
 
 def _problems(findings: tuple[Finding, ...]) -> Iterator[Problem]:
-    """What needs a decision first; what is only told is no problem."""
+    """Yield the findings as problems, those that need a decision first; a notice is no problem."""
     for finding in sorted(findings, key=lambda f: f.exit_code != DIRTY):
         if finding.exit_code != NOTICE:
             code, text = finding.check, finding.command

@@ -1,4 +1,4 @@
-"""One thing that is wrong, and one check that looks for it."""
+"""Findings, and the checks that look for them."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Check:
 
     name: str
     finds: str
-    """For the documentation: what it is called by those who meet it."""
+    """The trouble in the words of those who meet it, for docs/doctor.md."""
     look: Look
     needs: Needs = "database"
     fix: Fix | None = None
     fixes: str = ""
-    """For the documentation: what `--fix` does."""
+    """The effect of `--fix`, for docs/doctor.md."""

@@ -1,4 +1,4 @@
-"""What `doctor --fix` does not fix, each with the reason."""
+"""Checks that `doctor --fix` leaves alone, each with the reason."""
 
 from __future__ import annotations
 

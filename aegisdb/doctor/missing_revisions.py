@@ -27,11 +27,11 @@ _GIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Found:
-    """Where the file of a lost revision is."""
+    """A place that has the file of a lost revision."""
 
     revision: Revision
     place: str
-    """In words, for the evidence."""
+    """The place in words, for the evidence."""
     restore: str
     """The command that brings this one file back."""
     branch: str = ""
@@ -40,7 +40,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where a service's files belong, and the revisions that are there."""
+    """The folder of a service's revision files, and the revisions that are in it."""
 
     service: str
     directory: Path

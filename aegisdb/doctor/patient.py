@@ -30,7 +30,7 @@ class Patient:
 
     ws: Workspace
     server: Connection | None
-    """On the maintenance database."""
+    """A session on the maintenance database."""
     database: Connection | None
     unreachable: Unreachable | None
     """Why there is no connection to the server or to the database."""
@@ -66,14 +66,14 @@ class Patient:
 
     @cached_property
     def standings(self) -> dict[str, Standing]:
-        """Where every service stands in the database."""
+        """The state of every service in the database."""
         from aegisdb.applied.status import read_standings
 
         return read_standings(self.database, self.histories)
 
     @cached_property
     def built(self) -> Buildable:
-        """What can be built of the histories."""
+        """The part of the histories that can be built."""
         from aegisdb.building.buildable import buildable
 
         return buildable(self.ws)

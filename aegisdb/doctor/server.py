@@ -139,7 +139,7 @@ def _missing(kind: str, name: str, *, possible: bool) -> Finding:
 
 
 def statement(kind: str, name: str) -> str:
-    """What makes an extension or a graph."""
+    """The statement that makes an extension or a graph."""
     from aegisdb.postgres.quoting import quote_ident, quote_literal
 
     if kind == "extension":

@@ -84,7 +84,7 @@ class TimedOut(Failed):
 
 
 class StatementFailed(Failed):
-    """One SQL statement failed.
+    """A SQL statement failed.
 
     Attributes:
         sqlstate: PostgreSQL's five-character code, empty when the server gave none.
@@ -122,7 +122,7 @@ class UsageError(BadInput):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of services.yaml with its place (1-based line and column)."""
+    """A fault of services.yaml with its place (1-based line and column)."""
 
     where: str
     message: str
@@ -140,7 +140,7 @@ class RegistryError(BadInput):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """One problem for each fault."""
+        """The faults as problems, one for each."""
         return tuple(
             Problem(code=self.code, message=f.message, hint=f.hint, where=f.where, exit_code=self.exit_code)
             for f in self.faults

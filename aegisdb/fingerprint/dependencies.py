@@ -81,7 +81,7 @@ REACHED = MappingProxyType({
         WHERE class = 'pg_statistic_ext'::regclass""",
     "what they changed": "SELECT unnest($3)",
 })  # fmt: skip
-"""For each kind of object, the query of the relations whose texts name it."""
+"""Kind of object to the query of the relations whose texts name such an object."""
 
 NAMES = f"""
 SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
@@ -145,7 +145,7 @@ EVERYTHING = MappingProxyType({
     "routines of pg_catalog": _in_the_system("pg_proc", "pronamespace"),
     "operators of pg_catalog": _in_the_system("pg_operator", "oprnamespace"),
 })  # fmt: skip
-"""For each kind, a text that differs after any change of it; then everything is read."""
+"""Kind of object to SQL for a text that differs after any change of that kind; then everything is read."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),
@@ -157,5 +157,5 @@ OTHERS = MappingProxyType({
     "what belongs to extensions": """SELECT string_agg(classid || ' ' || objid, ',' ORDER BY classid, objid)
         FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
 })  # fmt: skip
-"""For each kind, a text that differs after any change of it; then what belongs to no relation is read again. The same
-happens where a row that belongs to no relation was changed, dropped or reached."""
+"""Kind of object to SQL for a text that differs after any change of that kind; then what belongs to no relation is read
+again. The same happens where a row that belongs to no relation was changed, dropped or reached."""

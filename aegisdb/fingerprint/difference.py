@@ -1,4 +1,4 @@
-"""What differs between two fingerprints."""
+"""The difference of two fingerprints."""
 
 from __future__ import annotations
 

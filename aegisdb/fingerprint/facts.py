@@ -51,7 +51,7 @@ class Fingerprint:
 
 
 class _Renaming:
-    """One role's name for another's, where a fact or a key means the role."""
+    """Replaces one role's name by another's where a fact or a key means the role."""
 
     def __init__(self, was: str, now: str) -> None:
         self._was, self._now = was, now
@@ -75,7 +75,7 @@ class _Renaming:
 
 
 def _acl_name(role: str) -> str:
-    """As an aclitem writes a role."""
+    """Write a role's name as an aclitem does."""
     return role if re.fullmatch(r"\w+", role, re.ASCII) else '"' + role.replace('"', '""') + '"'
 
 
@@ -86,7 +86,7 @@ Kind = Literal["added", "removed", "changed", "reordered", "renamed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One schema object that differs.
+    """A schema object that differs.
 
     `reordered` is for the columns of a table that exist on both sides in another relative order: the one thing
     that PostgreSQL cannot undo (a dropped column that comes back comes last), so it is a remark and not a fault.
@@ -128,7 +128,7 @@ _CONTEXT = 80
 
 
 def _excerpt(text: str, other: str) -> str:
-    """Where a long text differs from the other, with a little around it."""
+    """The part of a long text that differs from the other, with a little around it."""
     if len(text) <= _LONGEST:
         return text or "nothing"
     same = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))

@@ -92,7 +92,7 @@ class _Changes:
 
     @property
     def rows(self) -> list[Row]:
-        """All these rows, as they were and as they are."""
+        """The rows of these relations, as they were and as they are."""
         return [*(row for rows in self.new.values() for row in rows), *self.was]
 
     def to(self, known: Mapping[str, dict[int, Row]]) -> None:

@@ -22,10 +22,10 @@ _TARGET_BRANCHES = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What git says about the files below some directories."""
+    """The state of the files below some directories, by git."""
 
     against: str
-    """In words, what they are compared with."""
+    """The commit or branch of the comparison, in words."""
     base: str
     """The commit; empty where git has none to compare with."""
     added: frozenset[Path] = frozenset()

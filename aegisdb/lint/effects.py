@@ -20,14 +20,14 @@ _GRANTED = frozenset({"function", "schema", "sequence", "database", "type", "dom
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """One thing done to one object."""
+    """An effect on one object: created, altered, dropped."""
 
     verb: str
     """create, alter, drop, add (to a table), write (rows), comment, grant, refresh or reindex."""
     kind: str
     """table, index, type, function, column ..."""
     name: str = ""
-    """As PostgreSQL reads it, `schema.name` where written so; empty where it is not known."""
+    """The object's name as PostgreSQL reads it, `schema.name` where written so; empty where it is not known."""
     table: str = ""
     """The table that it hangs on; of a table, itself."""
     guarded: bool = False
@@ -35,11 +35,11 @@ class Act:
     concurrently: bool = False
     temporary: bool = False
     value: str = ""
-    """Of `ALTER TYPE ... ADD VALUE`: the value."""
+    """The new value of `ALTER TYPE ... ADD VALUE`."""
 
 
 def acts_of_sql(sql: str) -> tuple[Act, ...]:
-    """What a SQL text does."""
+    """The effects of a SQL text, in order."""
     return tuple(act for statement in statements(sql) for act in acts_of(statement))
 
 

@@ -17,7 +17,7 @@ _IGNORE = re.compile(r"#\s*aegisdb:\s*ignore\s*(?:\[(?P<rules>[^\]]*)\])?(?P<rea
 
 @dataclass(frozen=True)
 class Ignore:
-    """One comment."""
+    """A comment that ignores rules."""
 
     line: int
     rules: tuple[str, ...]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Linted:
-    """What is left after the ignores, and how much they hid."""
+    """The findings that are left after the ignores, and how many these hid."""
 
     findings: tuple[Finding, ...]
     ignored: int
@@ -91,7 +91,7 @@ def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None
 
 
 def _last_line(file: RevisionFile, line: int) -> int:
-    """Where the innermost statement around a line ends."""
+    """The last line of the innermost statement around a line."""
     around = [n for n in file.nodes if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or n.lineno)]
     return (around[-1].end_lineno or line) if around and not hasattr(around[-1], "body") else line
 

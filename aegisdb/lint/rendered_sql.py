@@ -29,7 +29,7 @@ _BEGIN = "BEGIN;\n\n"
 
 @dataclass(frozen=True)
 class Rendered:
-    """What came out of one service."""
+    """The SQL that one service's revisions render, or why there is none."""
 
     scripts: Mapping[Revision, str]
     refused: Mapping[Revision, str]

@@ -1,4 +1,4 @@
-"""What rules look at and what they say."""
+"""Rules, their input and their findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that a rule objects to."""
+    """A place that a rule objects to."""
 
     rule: str
     message: str
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class RevisionFile:
-    """One revision with its syntax tree."""
+    """A revision file with its syntax tree."""
 
     service: str
     revision: Revision
@@ -55,12 +55,12 @@ class RevisionFile:
 
     @cached_property
     def upgrade(self) -> tuple[Step, ...]:
-        """What it does on the way up, in order."""
+        """The steps of `upgrade()`, in order."""
         return steps(self.tree, "upgrade")
 
     @cached_property
     def downgrade(self) -> tuple[Step, ...]:
-        """What it does on the way down, in order."""
+        """The steps of `downgrade()`, in order."""
         return steps(self.tree, "downgrade")
 
     @cached_property
@@ -75,7 +75,7 @@ class RevisionFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What is known besides the file."""
+    """Facts from outside of the file that rules may ask for."""
 
     registry: Registry
     histories: Mapping[str, History | HistoryError]

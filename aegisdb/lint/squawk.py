@@ -98,7 +98,7 @@ def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Rev
 
 
 class _Asked:
-    """What is said about some services: known from before, or asked now."""
+    """Squawk's findings about some services: known from before, or asked now."""
 
     def __init__(self, context: Context, answers: Answers, program: str, directory: Path) -> None:
         self._context = context
@@ -142,7 +142,7 @@ class _Asked:
         return True
 
     def findings(self) -> list[Finding]:
-        """What squawk says about all of them."""
+        """Squawk's findings about all of these services."""
         found: dict[tuple[str, Revision], list[Finding]] = {key: [] for key in self._scripts} | self._known
         for key, script, complaint in _judge(
             self._scripts, self._program, self._context.registry.root, self._directory

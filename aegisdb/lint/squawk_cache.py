@@ -36,7 +36,7 @@ class Answers(Remembered):
         return self._findings(service, path, _WRITTEN)
 
     def of_script(self, service: str, path: Path, script: str) -> list[Finding] | None:
-        """What was found in a file that is still the same and renders this."""
+        """The findings of a file that is still the same and renders this SQL; None where nothing is kept."""
         return self._findings(service, path, _digest(script))
 
     def is_rendered(self, path: Path) -> bool:

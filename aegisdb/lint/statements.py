@@ -31,7 +31,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL statement."""
+    """A SQL statement."""
 
     tokens: tuple[Token, ...]
     text: str
@@ -90,5 +90,5 @@ def _token(kind: str, text: str) -> Token:
 
 
 def string_value(token: Token) -> str:
-    """What a string token says."""
+    """The value of a string token."""
     return token.text[token.text.index("'") + 1 : -1].replace("''", "'")

@@ -52,7 +52,7 @@ class Step:
     """Within `autocommit_block()`."""
     acts: tuple[Act, ...]
     sql: str = ""
-    """Of an execute: its text."""
+    """The SQL text of an `op.execute`; empty for other steps."""
 
     @property
     def line(self) -> int:

@@ -25,7 +25,7 @@ _CONNECTION = re.compile(r"^(?:conn|connection|bind|transaction|trans|tx|cursor)
 
 
 class Origins:
-    """Where the names of one file come from, by their assignments."""
+    """The origins of one file's names, by their assignments."""
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self._values: dict[str, list[ast.expr]] = defaultdict(list)
@@ -92,7 +92,7 @@ class Origins:
         return "own session" in self._of(node, seen)
 
     def _derived(self, name: str, origins: frozenset[Origin]) -> frozenset[Origin]:
-        """What an attribute or method of something gives."""
+        """The origin of an attribute or of a method's result."""
         if name in _SAVEPOINT:
             return frozenset({"savepoint"})
         if name in _BOUND and "own session" in origins:

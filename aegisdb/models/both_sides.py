@@ -31,7 +31,7 @@ _MAJOR = 10_000  # of `server_version_num`
 
 @dataclass(frozen=True)
 class Sides:
-    """What one service owns of both, and what its worker told."""
+    """A service's own objects in both schemas, and what its worker told."""
 
     head: Fingerprint
     models: Fingerprint

@@ -72,7 +72,7 @@ class Copies:
 
 
 class _Copy:
-    """One copy, and a session that looks at it."""
+    """A copy of a database, and a session that looks at it."""
 
     def __init__(self, address: Address, conn: Connection) -> None:
         self.address = address

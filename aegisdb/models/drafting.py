@@ -59,7 +59,7 @@ class Around:
 
 @dataclass(frozen=True, kw_only=True)
 class Drafted:
-    """What the revision would do."""
+    """The contents of a drafted revision."""
 
     session: Session
     draft: Draft

@@ -33,7 +33,7 @@ def _as_in(found: re.Match[str]) -> str:
 
 
 def fact(facts: str, beginning: str) -> str | None:
-    """What follows this beginning; None where no fact begins so."""
+    """The rest of the fact that begins so; None where none does."""
     return next((part[len(beginning) :] for part in parts(facts) if part.startswith(beginning)), None)
 
 

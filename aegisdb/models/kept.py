@@ -44,7 +44,7 @@ class KeptComparisons:
         self._template = template
 
     def get(self, history: History) -> ModelsCompared | None:
-        """What was found out when everything was as it is now."""
+        """The kept result of a time when everything was as it is now; None without one."""
         known = self._file(history).read_json()
         if not isinstance(known, dict) or known["digest"] != self._digest(history, known["files"], known["places"]):
             return None

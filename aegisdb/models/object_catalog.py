@@ -74,11 +74,11 @@ SELECT class::bigint, oid::bigint FROM resting
 
 @dataclass(frozen=True)
 class DatabaseObject:
-    """One object; its key is that of a fingerprint."""
+    """An object of the catalog; its key is that of a fingerprint."""
 
     key: str
     named: str
-    """As COMMENT and DROP name it."""
+    """The object's name as COMMENT and DROP spell it."""
     place: tuple[int, int]
     """Catalog and oid."""
     statements: tuple[str, ...]
@@ -93,7 +93,7 @@ class DatabaseObject:
 
 
 def read_objects(conn: Connection) -> dict[str, DatabaseObject]:
-    """All that are no extension's, by key, the oldest first."""
+    """Read the objects that belong to no extension, by key, the oldest first."""
     return {
         key: DatabaseObject(key, named, (catalog, oid), tuple(made))
         for key, named, catalog, oid, made in conn.rows(_QUERY)

@@ -37,19 +37,19 @@ class ObjectChanges:
     up: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     marks: Mapping[str, str | None] = field(default_factory=dict)
-    """By key of what comes or changes its file; None for what goes."""
+    """Key of what comes or changes to its file; None for what goes."""
     words: tuple[str, ...] = ()
     """One line for each."""
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """What goes."""
+        """Keys of the objects that go."""
         return tuple(f"drop {key}" for key, file in self.marks.items() if file is None)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One unit, or with nothing to make some drops."""
+    """A unit to make, or drops alone."""
 
     dropped: tuple[DatabaseObject, ...]
     statements: tuple[str, ...]

@@ -40,7 +40,7 @@ class OwnParts:
         return frozenset(parse(key).qualified for key in self._head.facts if key.startswith(_RELATIONS))
 
     def both(self, service: str, built: ModelsBuilt, models: Fingerprint) -> tuple[Fingerprint, Fingerprint]:
-        """What the service owns at head and of what its models built."""
+        """The service's own objects at head, and those that its models built."""
         own, whose = _Own(self._registry, service, built), self._around.with_(models)
         return self._part(own, {**self._settled(own), **whose}, self._head), self._part(own, whose, models)
 
@@ -69,7 +69,7 @@ class OwnParts:
         return [*self._settled(own), *(key for key, owner in self._unsettled.items() if own.has(key, "", owner))]
 
     def owned(self, service: str) -> dict[str, list[tuple[str, str]]]:
-        """What the service owns at head and its models may make anew."""
+        """The service's own objects at head that its models may make anew."""
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for key in self._at_head(service):
             name = parse(key)

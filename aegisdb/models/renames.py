@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rename:
-    """One rename; `column` is empty for a table."""
+    """A rename; `column` is empty for a table."""
 
     schema: str
     table: str
@@ -26,11 +26,11 @@ class Rename:
 
     @property
     def old(self) -> str:
-        """What it was called, as `--rename` takes it."""
+        """The old name as `--rename` takes it."""
         return f"{self.table}.{self.column}" if self.column else self.table
 
     def __str__(self) -> str:
-        """As `--rename` takes it."""
+        """The rename as `--rename` takes it."""
         return f"{self.old}={self.to}"
 
     def step(self, *, back: bool = False) -> Mapping[str, str | None]:

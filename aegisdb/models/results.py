@@ -1,4 +1,4 @@
-"""What a comparison of models finds."""
+"""Results of comparisons of models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LostModel:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsCompared:
-    """One service's models: what differs, and what could not be compared."""
+    """The result of one service's models: what differs, and what could not be compared."""
 
     changes: tuple[Change, ...] = ()
     """Differences, from the histories to the models."""

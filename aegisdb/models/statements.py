@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Statement(NamedTuple):
-    """One statement and its place among the others."""
+    """A statement and its place among the others."""
 
     rank: int
     sql: str
@@ -34,7 +34,7 @@ DROP, TYPES, SEQUENCES, COLUMNS, ADD, REFER, INDEX, COMMENT, CLEAN = range(9)
 
 
 def statements(before: Fingerprint, after: Fingerprint, changes: Iterable[Change]) -> list[Statement]:
-    """What makes `after` of `before`, in an order that works."""
+    """The statements that make `after` of `before`, in an order that works."""
     found = (one for change in changes for one in _of(change, before, after))
     return sorted(dict.fromkeys(found), key=lambda one: one.rank)
 

@@ -25,7 +25,7 @@ _NARROWEST = 10
 """A column is not squeezed below this; rather the table becomes records."""
 _WORDS = re.compile(r"\s+|\S+")
 _PIECES = re.compile(r"[^\s\-_.,/:@]*[-_.,/:@]+|[^\s\-_.,/:@]+")
-"""Where a word may be broken: after the first is better than in the middle of `orchestration.seed_skills`."""
+"""The pieces of a word, each up to its separator: a break there is better than amid `orchestration.seed_skills`."""
 
 
 def layout(blocks: Iterable[Block], *, width: int | None, colour: bool) -> Iterator[str]:

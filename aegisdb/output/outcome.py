@@ -25,4 +25,4 @@ class Outcome:
     exit_code: int = 0
     seconds: float = 0.0
     traceback: str = ""
-    """Of a bug (exit code 70)."""
+    """The traceback of a bug (exit code 70); empty otherwise."""

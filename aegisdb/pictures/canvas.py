@@ -14,7 +14,7 @@ CHAR = 7.25
 """Width of a character at 12 pixels in the fonts named below."""
 _SMALLEST = 0.7  # of its natural size
 MADE_BY = "made by aegisdb"
-"""In every file that we write, so that only such a file is ever overwritten."""
+"""A mark in every file that we write, so that only such a file is ever overwritten."""
 
 # one hue per owner, in degrees; neighbours in this order are easy to tell apart
 _HUES = (212, 28, 140, 280, 350, 180, 55, 310, 95, 245)
@@ -75,7 +75,7 @@ class Canvas:
         )
 
     def text(self, x: float, y: float, text: str, css: str = "", *, anchor: str = "start") -> None:
-        """One line, `y` is its baseline."""
+        """Draw a line of text; `y` is its baseline."""
         where = f' text-anchor="{anchor}"' if anchor != "start" else ""
         self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{css}"{where}>{_label(text)}</text>')
 

@@ -21,7 +21,7 @@ _SHAPE = 2.4
 
 @dataclass(frozen=True)
 class Node:
-    """One revision."""
+    """A revision in the picture."""
 
     id: str
     message: str
@@ -34,7 +34,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Tree:
-    """One service's history, newest first."""
+    """A service's history, newest first."""
 
     service: str
     nodes: tuple[Node, ...]

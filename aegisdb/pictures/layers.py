@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 Size = tuple[float, float]
 Edge = tuple[str, str]
-"""From the node that points to the node that is pointed at."""
+"""The node that points, and the node that is pointed at."""
 
 _SWEEPS = 4
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where something is, in pixels from the top left."""
+    """A rectangle, in pixels from the top left."""
 
     x: float
     y: float

@@ -41,7 +41,7 @@ _LABELS = """
 
 @dataclass(frozen=True)
 class Column:
-    """One column."""
+    """A column of a table."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, or one label of a graph (then without columns)."""
+    """A table, or a label of a graph (then without columns)."""
 
     key: str
     """schema.name, quoted where needed; the diagram's edges use it."""
@@ -68,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """One foreign key."""
+    """A foreign key."""
 
     source: str
     target: str
@@ -78,7 +78,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a diagram shows."""
+    """The contents of a diagram."""
 
     tables: tuple[Table, ...]
     keys: tuple[ForeignKey, ...]

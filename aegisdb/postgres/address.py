@@ -128,7 +128,7 @@ class Address:
 
     @property
     def hosts(self) -> str:
-        """All hosts in libpq's way, a list with commas."""
+        """The hosts as libpq lists them, with commas between."""
         return ",".join(host for host, _ in self.places)
 
     @property

@@ -18,14 +18,14 @@ SESSIONS = 4
 
 @dataclass(frozen=True)
 class Capability:
-    """One thing that a server, a role or a way to them has or has not."""
+    """A thing that a server, a role or a way to them has or has not."""
 
     name: str
     needed_by: str
     asked: str
     """How it is found out."""
     code: str = "capability"
-    """Of the refusal, exit code 3."""
+    """The error code of the refusal, which ends with exit code 3."""
     sql: str = ""
     """True where it is there; a column of the first question."""
     hint: str = DIRECT

@@ -30,7 +30,7 @@ _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 @dataclass(frozen=True)
 class Program:
-    """One client program and what its environment has to say."""
+    """A client program and the variables that it needs."""
 
     path: Path
     preload: str = ""
@@ -38,7 +38,7 @@ class Program:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For the child's environment."""
+        """Variables for the child's environment."""
         return {"LD_PRELOAD": self.preload} if self.preload else {}
 
 

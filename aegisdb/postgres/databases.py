@@ -68,7 +68,7 @@ class Prepared:
 
     @property
     def undo(self) -> str:
-        """What ends it, in its database."""
+        """The statement that ends it, run in its database."""
         return f"ROLLBACK PREPARED {quote_literal(self.gid)}"
 
     def __str__(self) -> str:

@@ -54,7 +54,7 @@ def require_sayable(address: Address, drivers: Iterable[str]) -> None:
 
 
 def driver_environment(address: Address, driver: str) -> dict[str, str]:
-    """What the driver reads from variables, beside `driver_url`."""
+    """Variables that the driver reads beside `driver_url`."""
     if driver != "asyncpg":
         return {}
     given = dict(address.parameters)

@@ -35,7 +35,7 @@ class BrokenGraph(NamedTuple):
         )
 
     def problem(self) -> Problem:
-        """What a command that looks at the database says of it."""
+        """The problem that a look at the database reports of it."""
         message = f"graph {self.name} is broken by a dump and restore: {self}"
         return Problem(code="base_schema", message=message, hint="invoke doctor --fix", where=self.name)
 

@@ -43,7 +43,7 @@ class Said(NamedTuple):
     """A statement on its way."""
 
     text: str
-    """As an error shows it."""
+    """The statement as an error shows it."""
     until: int
     """The line of psql's input with which it ends: psql tells of an error on which line it was."""
 
@@ -169,7 +169,7 @@ class PipedConnection(Connection):
         self._input.flush()
 
     def _hear(self) -> list[bytes]:
-        """What the last of the owed answers prints, once all of them are there."""
+        """Read the owed answers, and return what the last one prints."""
         heard, self._owed = self._owed, []
         lines: list[bytes] = []
         try:

@@ -134,7 +134,7 @@ def _no_answer(text: str, address: Address) -> AegisError:
 
 
 def _of_url(text: str, address: Address) -> AegisError | None:
-    """What is wrong with the URL itself, by libpq's or a pooler's word."""
+    """The error for a URL that libpq or a pooler calls wrong; None where it is not the URL."""
     if found := _UNPASSED.search(text):
         return BadInput(
             f"the pooler at {_place(address)} takes no {found[1]} from a database URL",

@@ -61,7 +61,7 @@ class Identity:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What makes two connections the same database."""
+        """System identifier and oid; two sessions with the same key are on the same database."""
         return (self.system_identifier, self.oid)
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ class Connection(ABC):
         self._pid = 0
         """The server process, once it has been asked for."""
         self._ports: tuple[int | None, int | None] = (None, None)
-        """Of the client and of the server, as the server sees them; None on a Unix socket."""
+        """Ports of the client and of the server, as the server sees them; None on a Unix socket."""
 
     @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -100,7 +100,7 @@ class Connection(ABC):
 
     @abstractmethod
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one query; raises as `execute`.
+        """Run one query and return all its rows; raises as `execute`.
 
         Numbers, booleans, texts and JSON are the same from every kind of connection, and so is an oid that is cast to
         bigint; a time goes through `moment`.
@@ -211,7 +211,7 @@ class Connection(ABC):
 
 
 def begin_looking(statement_timeout: str = "") -> list[str]:
-    """What makes a transaction that has begun one that only looks."""
+    """Statements that make a transaction read-only and impatient, once it has begun."""
     limits = {"lock_timeout": _LOOK_TIMEOUT, "statement_timeout": statement_timeout}
     settings = [f"SET LOCAL {name} = '{value}'" for name, value in limits.items() if value]
     return ["SET TRANSACTION READ ONLY", "SET LOCAL client_min_messages = error", *settings]

@@ -133,7 +133,7 @@ def ensure(conn: Connection) -> None:
 
 
 def in_flight_rows(conn: Connection) -> tuple[InFlight, ...]:
-    """What died half-way, oldest first; empty without a side schema."""
+    """Rows of what died half-way, oldest first; empty without a side schema."""
     if not exists(conn):
         return ()
     rows = conn.rows(

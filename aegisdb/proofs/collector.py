@@ -54,7 +54,7 @@ class Report:
             return None
 
     def proof(self, status: Status = "proven") -> RevisionProof:
-        """What was found out; with a finding the status is "failed"."""
+        """The proof so far; with a finding its status is "failed"."""
         return replace(
             describe(self._history, self._revision, "failed" if self.findings else status),
             findings=tuple(self.findings),
@@ -77,7 +77,7 @@ def describe(history: History, revision: Revision, status: Status) -> RevisionPr
 
 
 def fault(code: str, detail: str) -> Finding:
-    """One thing that is wrong, with what was said of it."""
+    """Note something that is wrong, with what was said of it."""
     return Finding(code=code, detail=detail)
 
 

@@ -50,8 +50,8 @@ class Contents:
 
     rows: Mapping[str, int]
     values: Mapping[str, tuple[int, int]]
-    """By `table.column`: its number in the table, which a column that is dropped and added again changes, and how many
-    values are not NULL."""
+    """`table.column` to its number in the table, which changes where it is dropped and added again, and how many values
+    are not NULL."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class DataProver:
         self._new = new
         self._sessions = WatchedSessions(ws, watch)
         self._blocked: dict[str, str] = {}
-        """By service the first revision that is not reverted: none below it is reached."""
+        """Service to its first revision that is not reverted: none below it is reached."""
 
     def prove(self, scopes: Sequence[DataScope]) -> Iterator[RevisionProof]:
         """Prove the revisions of the scopes; `scopes` in the order in which services migrate."""

@@ -59,7 +59,7 @@ class Judge:
         return tuple(findings), _remarks(changes)
 
     def repeated(self, first: Fingerprint, second: Fingerprint) -> tuple[Finding, ...]:
-        """What the second upgrade made different from the first."""
+        """Objects that the second upgrade made different from the first."""
         return tuple(
             Finding(code="upgrade_differs", object=change.object, detail=str(change))
             for change in without_parts(self.changes(first, second))

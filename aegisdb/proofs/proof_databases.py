@@ -46,7 +46,7 @@ class Stage:
     follower: Follower
 
     def fingerprint(self) -> Fingerprint:
-        """Of the database as it is now; nobody else works on it."""
+        """The fingerprint of the database as it is now; nobody else works on it."""
         return self.follower.read()
 
 

@@ -47,7 +47,7 @@ _NOT_A_REFUSAL = ("23", "0A", "55", "57", "40", "53")
 
 @dataclass(frozen=True, order=True)
 class Guarded:
-    """One statement on one table."""
+    """A kind of statement on a table that triggers are to refuse."""
 
     table: str
     """schema.table, quoted where needed."""

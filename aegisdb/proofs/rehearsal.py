@@ -51,19 +51,19 @@ SELECT oid::bigint, reltuples::bigint, pg_relation_size(oid)::bigint FROM pg_cla
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One statement as it was executed; parameters are left out."""
+    """A statement as it was executed; parameters are left out."""
 
     sql: str
     seconds: float
     times: int = 1
-    """With how many sets of parameters."""
+    """The number of sets of parameters that it ran with."""
     outside: bool = False
     """Outside of the revision's transaction: what it did stays when a later statement fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Touched:
-    """What one revision does to a table that was there before."""
+    """The effect of a revision on a table that was there before."""
 
     table: str
     rows: int | None
@@ -85,7 +85,7 @@ class Touched:
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """What one revision does."""
+    """The effects of a revision, as it ran on a copy."""
 
     service: str
     revision: str

@@ -39,12 +39,12 @@ class Released:
     """A template of the released state, and which revisions are newer."""
 
     against: str
-    """In words, which commit it is."""
+    """The commit, in words."""
     template: str
     new: frozenset[tuple[str, str]]
     """Service and revision."""
     ws: Workspace
-    """With the registry of that commit."""
+    """The workspace with the registry of that commit."""
     histories: Mapping[str, History]
     """The histories of that commit."""
     top: Path

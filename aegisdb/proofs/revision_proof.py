@@ -1,4 +1,4 @@
-"""What a roundtrip found out about each revision."""
+"""Results of a roundtrip for each revision."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAULTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a revision."""
+    """Something that is wrong with a revision."""
 
     code: str
     object: str = ""
@@ -63,16 +63,16 @@ class RevisionProof:
     objects: int = 0
     """Schema objects that the upgrade adds, removes or changes."""
     rows_lost: Mapping[str, int] = field(default_factory=dict)
-    """With data: rows that a downgrade and an upgrade do not bring back, by table."""
+    """Table to the rows that a downgrade and an upgrade do not bring back; only `--with-data` counts them."""
     values_lost: Mapping[str, int] = field(default_factory=dict)
-    """With data: values (not NULL) of columns that the downgrade drops and the upgrade adds again, by table.column."""
+    """`table.column` to the values that go with a column dropped and added again; only `--with-data` counts them."""
     up_seconds: float = 0.0
     down_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceProof:
-    """All of one service."""
+    """The proofs of one service's revisions."""
 
     service: str
     revisions: tuple[RevisionProof, ...]

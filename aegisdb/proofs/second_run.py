@@ -30,7 +30,7 @@ def look(address: Address) -> Look:
 
 
 def what_changed(before: Look, after: Look) -> tuple[str, ...]:
-    """One line for each schema object and each table whose rows differ."""
+    """Lines that name each schema object that differs and each table whose rows do."""
     from aegisdb import fingerprint
 
     changes = tuple(str(change) for change in fingerprint.diff(before.schema, after.schema))

@@ -74,12 +74,12 @@ class NewConstraint:
 
 @dataclass(frozen=True)
 class State:
-    """All of a database at one moment, by oid."""
+    """The tables and constraints of a database at one moment, by oid."""
 
     tables: Mapping[int, Table]
     constraints: Mapping[int, _Constraint]
     definitions: Mapping[int, tuple[str, bool]]
-    """Of constraints that are new, or newly valid, since the state before; and whether they are enforced."""
+    """Oid to definition of constraints that are new or newly valid since the last state; whether they are enforced."""
     not_null: frozenset[tuple[int, str]]
     """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
     invalid: frozenset[str]

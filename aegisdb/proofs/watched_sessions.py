@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WatchedSessions:
-    """One session for each service, made when it is first asked for."""
+    """A session for each service, made when it is first asked for."""
 
     def __init__(self, ws: Workspace, watch: Watch) -> None:
         self._ws = ws

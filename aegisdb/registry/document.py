@@ -13,12 +13,12 @@ Mark = tuple[int, int]
 
 @dataclass(slots=True)
 class Node:
-    """One value; `content` is a scalar, a list of nodes or a dict of nodes."""
+    """A value of the document; `content` is a scalar, a list of nodes or a dict of nodes."""
 
     mark: Mark
     content: Any
     keys: dict[str, Mark] = field(default_factory=dict)
-    """Where each key of a mapping stands."""
+    """Key of a mapping to its place."""
     size: int = 1
     """Number of values in it, with aliases and merge keys expanded."""
     open: bool = False

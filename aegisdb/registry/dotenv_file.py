@@ -19,7 +19,7 @@ _BARE = re.compile(r"\$[A-Za-z_$]")
 
 @dataclass(frozen=True)
 class DotenvFile:
-    """What the file sets."""
+    """The variables that the file sets."""
 
     values: Mapping[str, str]
     waiting: Mapping[str, str]

@@ -31,7 +31,7 @@ class Draft:
 
     plain: Any
     marks: Mapping[Key, Mark]
-    """Where each text with a `$` stands."""
+    """Key of each text with a `$` to its place."""
     problems: tuple[Problem, ...] = ()
     """Unknown keys and wrong types."""
     located: tuple[Located, ...] = ()

@@ -136,7 +136,7 @@ class Seed(Entry):
 
     @property
     def what(self) -> str:
-        """What it runs, as services.yaml says it."""
+        """The thing that the seed runs, as services.yaml says it."""
         return str(getattr(self, self.kind()))
 
     @property
@@ -234,7 +234,7 @@ class Kinds(Generic[E]):
         return {f"<{name}>": kind for name, kind in self.all().items()}
 
     def message(self, what: str) -> str:
-        """What there is to choose, e.g. `a seed has one of ...`."""
+        """A sentence that lists the kinds, e.g. `a seed has one of ...`."""
         *most, last = [f"`{kind.EXAMPLE}`" for kind in self.all().values()]
         return f"{what} {', '.join(most)} or {last}"
 

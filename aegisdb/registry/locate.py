@@ -1,4 +1,4 @@
-"""Where services.yaml is."""
+"""The search for services.yaml."""
 
 from __future__ import annotations
 

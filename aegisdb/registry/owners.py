@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Claims(Protocol):
-    """What a service says of its objects."""
+    """The patterns of a service's own objects."""
 
     @property
     def schema(self) -> str | None:

@@ -16,9 +16,9 @@ class Patterns(Generic[T]):
 
     def __init__(self) -> None:
         self._by_start: dict[str, list[tuple[str | None, T]]] = {}
-        """By the text before the first wildcard; None where a pattern asks no more than that."""
+        """Text before the first wildcard to the patterns that begin so; None where a pattern asks no more than that."""
         self._lengths: list[int] = []
-        """Of the starts, each once: most names are looked up by one or two of their own beginnings."""
+        """Lengths of the starts, each once: most names are looked up by one or two of their own beginnings."""
 
     def add(self, pattern: str, what: T) -> None:
         """Note what this pattern stands for."""
@@ -29,7 +29,7 @@ class Patterns(Generic[T]):
             self._lengths.append(len(start))
 
     def fitting(self, name: str) -> list[T]:
-        """What stands for the patterns that fit a name."""
+        """The values of the patterns that fit a name."""
         return [
             what
             for length in self._lengths

@@ -73,7 +73,7 @@ class Database:
 
 @dataclass(frozen=True, kw_only=True)
 class AlembicSettings:
-    """Where a service's Alembic history is and how it gets its URL."""
+    """The place of a service's Alembic history, and how it gets its URL."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 

@@ -50,7 +50,7 @@ def connection_problems(key: Key, settings: Any) -> Iterator[Problem]:
 
 
 def seed_problems(key: Key, seed: Any) -> Iterator[Problem]:
-    """What is wrong with the tables that a seed fills and its deadline."""
+    """Problems of the tables that a seed fills, and of its deadline."""
     for place, text in texts(seed, "fills"):
         yield from match(OBJECT, (*key, *place), text, "not usable as a table name", 'e.g. wells or oilgas."Well"')
     timeout = seed.get("timeout")

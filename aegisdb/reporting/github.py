@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def github_annotations(marks: Iterable[Mark]) -> tuple[str, ...]:
-    """One line a finding."""
+    """Workflow commands of GitHub, one line for each finding."""
     return tuple(_line(mark) for mark in marks)
 
 
@@ -24,7 +24,7 @@ def _line(mark: Mark) -> str:
 
 
 def _data(text: str) -> str:
-    """As GitHub's own toolkit escapes a message."""
+    """Escape a message as GitHub's own toolkit does."""
     return guarded(clean(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

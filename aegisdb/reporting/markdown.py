@@ -15,7 +15,7 @@ _MARKS = {"ok": "✅", "failed": "❌", "skipped": "⏭️"}
 
 
 def markdown(stages: tuple[Stage, ...], target: str) -> str:
-    """One table, then what is wrong."""
+    """A Markdown page: a table of the stages, then what is wrong."""
     lines = [
         f"## aegisdb ci: {count(stages)}",
         "",

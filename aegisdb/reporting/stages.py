@@ -1,4 +1,4 @@
-"""What a CI run did, as every report tells it."""
+"""Stages of a CI run, as every report tells them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = Literal["ok", "failed", "skipped"]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One thing that a stage looked at: a revision, a service, a seed."""
+    """A revision, a service or a seed that a stage looked at."""
 
     name: str
     problems: tuple[str, ...] = ()
@@ -24,18 +24,18 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage of a run."""
+    """A stage of a run."""
 
     name: str
     state: State
     summary: str
-    """In words: what was looked at, or why it was not."""
+    """A sentence: what was looked at, or why it was not."""
     cases: tuple[Case, ...]
     problems: tuple[Problem, ...]
     seconds: float
 
 
 def count(stages: tuple[Stage, ...]) -> str:
-    """In words: how the stages ended."""
+    """A sentence that counts how the stages ended."""
     states = Counter(stage.state for stage in stages)
     return ", ".join(f"{states[state]} {state}" for state in ("ok", "failed", "skipped") if states[state])

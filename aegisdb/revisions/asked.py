@@ -51,10 +51,10 @@ told.write(json.dumps([found, sorted(path for path in read if own(path))]))
 
 
 class Asked(NamedTuple):
-    """What the files say, and what that rests on."""
+    """The values that the files give, and what these rest on."""
 
     values: dict[str, dict[str, Any]]
-    """By path."""
+    """Path of a file to its values by name."""
     read: tuple[str, ...]
     """Files that were imported or read for it, without those of Python itself, and folders where modules are found."""
 

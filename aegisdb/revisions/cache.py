@@ -27,7 +27,7 @@ _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
 
 
 class Block(NamedTuple):
-    """One service."""
+    """The kept revisions of a service."""
 
     heads: bytes
     """How many revisions there are and which are heads, as JSON; null where they are in no order yet."""
@@ -45,7 +45,7 @@ class Listing:
         self._unsettled: set[int] = set()
         self.paths: list[str] = []
         self.beside: dict[str, list[str]] = {}
-        """By directory that was looked into: everything there that is no revision file."""
+        """Directory that was looked into, to the names there that are no revision files."""
         for directory in directories:
             self._look(directory, recursive)
         self.read = _parts(block)[2] if block is not None else []
@@ -135,14 +135,14 @@ class KeptRevisions(Mapping[str, Revision]):
 
 
 class KeptSummary:
-    """All revisions of an unchanged history together."""
+    """The kept summary of an unchanged history."""
 
     def __init__(self, block: Block) -> None:
         self._together = block.together
 
     @cached_property
     def summary(self) -> Summary:
-        """What all of them say together, as it is kept."""
+        """The summary of all revisions, as it is kept."""
         digest, references, imports, requires, contents = json.loads(self._together)
         return Summary(digest, references, tuple(imports), requires, contents)
 
@@ -167,7 +167,7 @@ class KeptHistories:
         return self
 
     def get(self, service: str) -> Block | None:
-        """What is kept of a service."""
+        """The kept block of a service."""
         return self._blocks.get(service)
 
     def put(self, service: str, block: Block) -> None:

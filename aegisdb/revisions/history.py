@@ -32,12 +32,12 @@ class History:
     schema: str | None
     locations: Locations
     revisions: Mapping[str, Revision]
-    """By id, parents before children."""
+    """Revision id to revision, parents before children."""
     known_heads: tuple[str, ...] | None = None
     """What `heads` says, where that is known without looking at the revisions."""
     kept: Kept | None = None
     beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By directory of revisions: what else is there, none of it looked at."""
+    """Directory of revisions to the other names in it, which are not looked at."""
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:
@@ -99,7 +99,7 @@ class History:
         return tuple(identifier for identifier in rows if identifier not in self.revisions)
 
     def pending(self, applied: Iterable[str], to: str = "") -> tuple[Revision, ...]:
-        """What an upgrade would run, in order; up to `to` where it is given."""
+        """The revisions that an upgrade would run, in order; up to `to` where it is given."""
         rows = tuple(applied)
         if set(self.heads) <= set(rows) and not to:
             return ()

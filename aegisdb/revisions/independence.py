@@ -43,7 +43,7 @@ _PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
 
 @dataclass(frozen=True)
 class _Text:
-    """What the pending revisions of one service say."""
+    """The texts of a service's pending revisions."""
 
     words: frozenset[str]
     opaque: bool

@@ -13,7 +13,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 class NotWritten(Exception):
-    """Only running the file would tell the value."""
+    """The value is not written in the file: only running it would tell."""
 
 
 class Literals:

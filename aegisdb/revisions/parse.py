@@ -23,7 +23,7 @@ _REFERENT_ARGUMENT = 2  # op.create_foreign_key(name, source, REFERENT, ...)
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision file."""
+    """A revision file as data."""
 
     id: str
     down: tuple[str, ...]

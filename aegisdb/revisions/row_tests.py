@@ -25,7 +25,7 @@ _NAMES = ("BEFORE", "AFTER", "REVERTED")
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, tuple[Row, ...]]
-"""By table."""
+"""Table to its rows, each a mapping of column to value."""
 
 _SKELETON = '''\
 """Rows for {revision}: {message}.
@@ -79,7 +79,7 @@ def strays(history: History) -> list[Path]:
 
 
 def new_file(history: History, revision: Revision) -> Path:
-    """Where the test of a revision is to be written."""
+    """The path at which the test of a revision is to be written."""
     return history.locations.script / FOLDER / f"{revision.path.stem}{SUFFIX}"
 
 

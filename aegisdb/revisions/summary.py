@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Summary(NamedTuple):
-    """What all revisions of a history are together."""
+    """The properties of all revisions of a history together."""
 
     digest: str
-    """Of their ids and of what each of them does, in order."""
+    """Digest of their ids and of what each of them does, in order."""
     references: dict[str, str]
     """Tables that they refer to, each with the name of the first file that does."""
     imports: tuple[str, ...]
     """Names of the modules that they import."""
     requires: Mapping[str, Sequence[str]] = {}
-    """By id, for those that say `requires`: which revisions of other services come first."""
+    """Revision id to the revisions of other services that it `requires`; only those that say so."""
     contents: str = ""
     """What `contents_of` says of all of them."""
 
@@ -31,7 +31,7 @@ class Kept(Protocol):
 
     @property
     def summary(self) -> Summary:
-        """What all of them say together."""
+        """Summarize all revisions of a history."""
 
 
 def contents_of(revisions: Iterable[Revision]) -> str:

@@ -1,4 +1,4 @@
-"""What a worker tells before its answer, passed on as progress."""
+"""Messages of a worker before its answer, passed on as progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class News:
         self._told = 0.0
 
     def left_out(self, names: Sequence[str]) -> None:
-        """What of env.py's metadata is none."""
+        """Name what env.py has in its `target_metadata` that is no MetaData."""
         note = f"of target_metadata, which is no MetaData: {', '.join(names)}"
         self._listen(Event(step="will leave out", subject=self._service, note=note))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Lane:
-    """One service of the run."""
+    """A service of the run."""
 
     history: History
     left: list[Revision]
@@ -42,7 +42,7 @@ class _Ended:
 
 
 class Lanes:
-    """One run; `upgrade` may be iterated once.
+    """A run of several services; `upgrade` may be iterated once.
 
     `session_of` gives a service's session, started if it is not; `waiting` says for which services before it each one
     waits; `width` is how many work at once.

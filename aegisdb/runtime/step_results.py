@@ -1,4 +1,4 @@
-"""What a session's steps give back."""
+"""Results of a session's steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Steps = Sequence[Mapping[str, str | None]]
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone:
-    """One revision that was applied or reverted, committed and recorded."""
+    """A revision that was applied or reverted, committed and recorded."""
 
     service: str
     revision: str
@@ -44,7 +44,7 @@ def step_done(service: str, revision: Revision, direction: Direction, answer: Ma
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What autogenerate proposes."""
+    """The proposal of autogenerate."""
 
     operations: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
@@ -70,12 +70,12 @@ def draft(answer: Mapping[str, Any]) -> Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a worker had imported when it answered."""
+    """The modules that a worker had imported when it answered."""
 
     files: tuple[str, ...]
     """Files of no installed package."""
     places: tuple[str, ...]
-    """Where packages are installed."""
+    """Directories where packages are installed."""
 
 
 @dataclass(frozen=True, kw_only=True)

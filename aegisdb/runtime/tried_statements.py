@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """One statement of old code and how it went."""
+    """A statement of old code and how it went."""
 
     does: str
     """reads, inserts, updates or deletes."""
@@ -30,7 +30,7 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class TableTried:
-    """All that was tried on a table of some models."""
+    """The statements that were tried on a table of some models."""
 
     table: str
     cls: str
@@ -45,7 +45,7 @@ class TableTried:
 
 @dataclass(frozen=True, kw_only=True)
 class OldCodeTried:
-    """What the models of one service do to a database."""
+    """The statements that the models of one service were tried with, by table."""
 
     tables: tuple[TableTried, ...]
     loaded: Loaded

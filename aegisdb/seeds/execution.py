@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedRunResult(Result):
-    """What ran; after an error also what failed and what was not started."""
+    """The seeds that ran; after an error also the one that failed and those not started."""
 
     seeds: tuple[SeedDone, ...] = ()
     failed: str = ""

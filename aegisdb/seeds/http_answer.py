@@ -1,4 +1,4 @@
-"""What an HTTP answer says: read by its own charset, and judged."""
+"""Reading of HTTP answers: by their own charset, and judged."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MARK = "AEGISDB_SEED_SERVER"
-"""In the environment of every server that a seed starts: it will be gone in a moment, so others may wait for it."""
+"""A variable in the environment of every server that a seed starts: such a server is gone in a moment, worth a wait."""
 
 _LISTEN = "0A"
 # as /proc/net/tcp and tcp6 write them: any address, 127.0.0.1, ::1, and 127.0.0.1 inside IPv6

@@ -1,4 +1,4 @@
-"""Where a seed runs, and for how long."""
+"""The circumstances of a seed's run: database, folder, deadline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedRun:
-    """One run of one seed."""
+    """A run of a seed."""
 
     registry: Registry
     service: str
@@ -26,7 +26,7 @@ class SeedRun:
     """The database that it fills."""
     deadline: Deadline
     bindir: Path | None
-    """Where psql is; None for PATH."""
+    """The directory of psql; None for PATH."""
     listen: Listener
 
     @property

@@ -29,7 +29,7 @@ ORDER BY 1, 2
 
 
 class Behind(NamedTuple):
-    """One sequence; names are quoted where needed."""
+    """A sequence behind its column; names are quoted where needed."""
 
     sequence: str
     table: str
@@ -48,7 +48,7 @@ class Behind(NamedTuple):
 
 
 def sequences_behind(conn: Connection) -> tuple[Behind, ...]:
-    """All of a database; reads the highest value of each numbered column."""
+    """Find the sequences of a database that are behind; reads the highest value of each numbered column."""
     found = []
     for sequence, table, column, step in conn.rows(_NUMBERED):
         last, called = conn.rows(f"SELECT last_value, is_called FROM {sequence}")[0]  # noqa: S608  quoted by the server

@@ -39,7 +39,7 @@ class Sources:
         self._remembered.__exit__()
 
     def digest(self, service: str, seed: Seed) -> str:
-        """As `seed_digest`."""
+        """The digest of a seed, as `seed_digest` makes it."""
         entry = {key: value for key, value in asdict(seed).items() if key != "timeout"}
         digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
         root = service_directory(self._registry, service)
@@ -49,7 +49,7 @@ class Sources:
         return digest.hexdigest()
 
     def files(self, service: str, seed: Seed) -> tuple[Path, ...]:
-        """As `seed_files`."""
+        """The files of a seed, as `seed_files` finds them."""
         root = service_directory(self._registry, service)
         found = {_existing(root / name, service, seed) for name in seed.files()}
         if module := seed.code():

@@ -92,7 +92,7 @@ class Place:
 
 
 NO_OTHERS = Place(Path(), Path(), "", "", shared=False)
-"""Of a server of which nothing is known but this checkout."""
+"""The checkouts of a server of which nothing is known but this one."""
 
 
 def place_of(registry: Registry, target: str, per: Per) -> Place:
@@ -139,7 +139,7 @@ def _name(base: str, identity: str, shown: str = "") -> str:
 
 
 def _start(base: str) -> str:
-    """What the names of the databases of linked worktrees begin with."""
+    """The beginning of the database names of linked worktrees."""
     return cut_name(base, 26) + _INFIX
 
 

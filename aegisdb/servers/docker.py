@@ -41,7 +41,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Compose:
-    """One compose file, and the variables that it is read with."""
+    """A compose file, and the variables that it is read with."""
 
     file: Path
     variables: Mapping[str, str]

@@ -85,7 +85,7 @@ class EmbeddedServer:
         """What its pid file was when it answered last, its pid and the address."""
 
     def label(self) -> str:
-        """Where it listens, or would listen; without looking at the server."""
+        """The place where it listens or would listen, without looking at the server."""
         return f"127.0.0.1:{read_state(self._home).port or self._spec.port}"
 
     def start(self, listen: Listener, client: Client | None = None) -> Address:
@@ -173,7 +173,7 @@ class EmbeddedServer:
         """Do nothing: there is one address."""
 
     def bindir(self) -> Path:
-        """Where psql and pg_dump of this server are."""
+        """The directory of this server's psql and pg_dump."""
         return self._binaries.directory
 
     def disposable(self, conn: Connection, database: str = "") -> Proof | None:

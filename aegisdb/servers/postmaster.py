@@ -22,7 +22,7 @@ _START_TOLERANCE = 60.0
 
 @dataclass(frozen=True)
 class PidFile:
-    """What the server wrote into postmaster.pid."""
+    """The contents of postmaster.pid, as the server wrote them."""
 
     pid: int
     started: int

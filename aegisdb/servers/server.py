@@ -1,4 +1,4 @@
-"""What every kind of server answers to."""
+"""The protocol of every kind of server."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _OTHER = "another command starts or stops the server"
 
 @dataclass(frozen=True)
 class State:
-    """What the last start of the server has found out."""
+    """Facts that the last start of the server has found out."""
 
     port: int = 0
     wished: int = 0

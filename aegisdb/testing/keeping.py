@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FAILED = pytest.StashKey[bool]()
 _URL = pytest.StashKey[str]()
 _SECTION = "aegisdb: kept database"
-"""Of the report of a test's teardown; pytest-xdist carries it to the process that prints."""
+"""Section of the report of a test's teardown; pytest-xdist carries it to the process that prints."""
 
 
 class Keeping:
@@ -35,7 +35,7 @@ class Keeping:
         return item.stash.get(_FAILED, False)
 
     def note(self, item: pytest.Item, kept: Address) -> None:
-        """Where a test's database is now."""
+        """Note where a test's database is now."""
         item.stash[_URL] = kept.url()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

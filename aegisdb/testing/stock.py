@@ -145,7 +145,7 @@ class Stock:
             self._conn.close()
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do now; what somebody waits for comes first."""
+        """The next piece of work; what somebody waits for comes first."""
         if self._jobs:
             return self._do_job
         if self._used:

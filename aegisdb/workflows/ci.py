@@ -42,7 +42,7 @@ _GRAVEST_FIRST = (5, 1, 3, 7, 4, 2, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class CiResult(Result):
-    """All stages, and the reports that were written."""
+    """The stages of a run, and the reports that were written."""
 
     stages: tuple[Stage, ...]
     reports: tuple[str, ...]
@@ -53,7 +53,7 @@ class CiResult(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What a stage hands back."""
+    """The outcome of a stage, before it is told."""
 
     summary: str
     names: Mapping[str, float]

@@ -41,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureResult(Result):
-    """Where the picture is and what it shows."""
+    """The path of a picture, and what it shows."""
 
     file: str
     shows: str
@@ -100,7 +100,7 @@ def draw_graph(ws: Workspace, *, service: str = "", svg: bool = True) -> Picture
 
 
 def _trees(ws: Workspace, services: tuple[ServiceHistory, ...]) -> tuple[history_graph.Tree, ...]:
-    """In cross-service order; those whose files cannot be read come last."""
+    """The histories to draw, in cross-service order; those whose files cannot be read come last."""
     every = read_histories(ws.registry)
     good = {name: found for name, found in every.items() if isinstance(found, History)}
     shown = {found.service: found for found in services}
@@ -129,7 +129,7 @@ def _tree(found: ServiceHistory, after: tuple[str, ...]) -> history_graph.Tree:
 
 
 def destination(ws: Workspace, output: str, default: str, suffixes: tuple[str, ...]) -> Path:
-    """Where a file of ours goes: `output`, or `default` in the local state.
+    """The path of a file of ours: `output`, or `default` in the local state.
 
     Raises:
         UsageError: another ending, or it cannot be written; Refused: somebody else's file is there.

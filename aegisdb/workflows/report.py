@@ -36,7 +36,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """What the page shows, and where it goes."""
+    """The contents of the page, and its path."""
 
     path: Path
     project: str

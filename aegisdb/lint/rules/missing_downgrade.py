@@ -1,4 +1,4 @@
-"""What goes up can come down, or says why not."""
+"""A revision that goes up can come down, or says why not."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _check(file: RevisionFile, context: Context) -> Iterator[Complaint]:
 
 
 def _shaped(line: int, text: str) -> Iterator[Complaint]:
-    """What looks like a secret wherever it stands."""
+    """Yield texts that look like a secret wherever they stand."""
     if len(text) < _SHORTEST:
         return
     for what, shape in _SHAPES.items():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def apply(result: Any) -> Iterator[Block]:
-    """What ran and why, what was current; after a failure also the rest."""
+    """Show what ran and why, and what was current; after a failure also the rest."""
     if result.files:
         why = {"never run": "first run here", "changed": "changed, run again", "current": "run again"}
         rows = ([file.file, why[file.state], duration(file.seconds)] for file in result.files)
@@ -42,7 +42,7 @@ def status(result: Any) -> Iterator[Block]:
 
 
 def proven(result: Any) -> Iterator[Block]:
-    """One row a file; the differences stand in the problems."""
+    """Show a row for each file; the differences stand in the problems."""
     rows = (
         [file.file, Styled("yes", "ok") if file.rerunnable else Styled("no", "bad"), duration(file.seconds)]
         for file in result.files

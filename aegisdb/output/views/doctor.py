@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def doctor(result: Any) -> Iterator[Block]:
-    """What was fixed, what is wrong, what may be destroyed."""
+    """Show what was fixed, what is wrong, what may be destroyed."""
     for fixed in result.fixed:
         gone = fixed.proof.endswith("gone")
         yield Text(f"{fixed.check}: {fixed.did}; {fixed.proof}", "ok" if gone else "bad")

@@ -15,7 +15,7 @@ _OUTCOMES: dict[str, Style] = {"done": "ok", "resolved": "ok", "started": "warn"
 
 
 def log(result: Any) -> Iterator[Block]:
-    """One row an entry, the newest last."""
+    """Show a row for each entry, the newest last."""
     if not result.entries:
         yield Text("the journal of this database is empty")
         return

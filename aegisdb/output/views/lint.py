@@ -34,7 +34,7 @@ def _counted(number: int, thing: str) -> str:
 
 
 def rebase(result: Any) -> Iterator[Block]:
-    """What points where now."""
+    """Show which revision points where now."""
     if not result.moved:
         yield Text(f"{result.service} has one head: {', '.join(result.heads) or 'no revisions'}", "ok")
         return
@@ -48,7 +48,7 @@ def rebase(result: Any) -> Iterator[Block]:
 
 
 def ci(result: Any) -> Iterator[Block]:
-    """One table, and where the reports are."""
+    """Show the stages as a table, and where the reports are."""
     yield table(
         ["stage", "state", "what", "time#"],
         ([s.name, Styled(s.state, _STATES[s.state]), s.summary, duration(s.seconds)] for s in result.stages),

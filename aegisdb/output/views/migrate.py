@@ -42,7 +42,7 @@ def status(result: Any) -> Iterator[Block]:
 
 
 def applied(result: Any) -> Iterator[Block]:
-    """One row a revision: done, failed, not started."""
+    """Show a row for each revision: done, failed, not started."""
     yield from (Text(note, "warn") for note in result.notes)
     rows: list[list[Cell]] = []
     for service in result.services:
@@ -76,7 +76,7 @@ def _done(service: str, step: Any) -> list[Cell]:
 
 
 def rolled_back(result: Any) -> Iterator[Block]:
-    """What it costs, then what was done."""
+    """Show what is lost, then what was done."""
     if result.losses:
         rows = (
             [f"{loss.table}.{loss.column}" if loss.column else loss.table, f"{'' if loss.exact else '~'}{loss.rows}"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def report(result: ReportResult) -> Iterator[Block]:
-    """Where it is, and which sections tell of something wrong."""
+    """Show where the page is, and which sections tell of something wrong."""
     yield Text(f"{result.file} ({size(result.bytes)})", "ok")
     for title, count in result.findings.items():
         yield Text(f"{title}: {count} finding{'s' if count > 1 else ''}", "warn")

@@ -52,7 +52,7 @@ def listed(result: Any) -> Iterator[Block]:
 
 
 def proven(result: Any) -> Iterator[Block]:
-    """One row a seed; the differences stand in the problems."""
+    """Show a row for each seed; the differences stand in the problems."""
     rows = (
         [seed.service, seed.seed, Styled("yes", "ok") if seed.idempotent else Styled("no", "bad"), _time(seed.seconds)]
         for seed in result.seeds

@@ -32,7 +32,7 @@ def listed(result: Any) -> Iterator[Block]:
 
 
 def added(result: Any) -> Iterator[Block]:
-    """What was written, the entry, and what to type next."""
+    """Show what was written, the entry, and what to type next."""
     done = f"{result.path} is written" if result.written else f"{result.path} would be written"
     yield Text(done, "ok" if result.written else "")
     yield Text("\n".join(one_line(f"  {file}") for file in result.files), verbatim=True)
@@ -42,7 +42,7 @@ def added(result: Any) -> Iterator[Block]:
 
 
 def adopted(result: Any) -> Iterator[Block]:
-    """What was found in a service, the entry, and what to look at."""
+    """Show what was found in a service, the entry, and what to look at."""
     yield Text(
         f"{result.path} is registered as {result.service}" if result.written else f"found in {result.path}", "ok"
     )

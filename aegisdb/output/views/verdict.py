@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def verify(result: Any) -> Iterator[Block]:
-    """One row a service, the differences below."""
+    """Show a row for each service, the differences below."""
     yield table(["service", "state", "pending#", "models", "schema", "files"], map(_row, result.services))
     differences = {service.service: service.drift for service in result.services} | dict(result.others)
     for owner, changes in differences.items():

@@ -212,7 +212,7 @@ def mappers() -> list[Any]:
 
 
 def translations(connection: Any) -> Any:
-    """What env.py makes of the schemas of its models."""
+    """The translation that env.py makes of its models' schemas."""
     return connection.get_execution_options().get("schema_translate_map") or {}
 
 

@@ -103,7 +103,7 @@ class Observer:
         return scanned
 
     def report(self) -> Message:
-        """All of it, as data."""
+        """Return what was seen, as data."""
         work = {relation: counters for relation, counters in self._work.items() if any(counters)}
         return {
             "statements": self._statements,

@@ -30,7 +30,7 @@ _HARMLESS = frozenset({"DropIndexOp", "DropConstraintOp", "DropTableCommentOp"})
 
 
 class Proposal:
-    """One proposal, from the comparison to the file."""
+    """A proposal of autogenerate, from the comparison to the file."""
 
     def __init__(self, context: Any, objects: Message) -> None:
         self._context = context

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .channel import Message
 
 _NAMES = ("signature", "name", "enum_name")
-"""Where operations of extensions of Alembic have the name of their object."""
+"""Attributes in which operations of Alembic's extensions keep the name of their object."""
 
 
 def command_arguments(request: Message, *, autogenerate: bool) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def leaves(operation: Any) -> Iterator[Any]:
 
 
 def words(operation: Any) -> str:
-    """What an operation does, on one line."""
+    """Describe an operation on one line."""
     kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(operation).__name__[: -len("Op")]).lower()
     table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None) or ""
     schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)

@@ -8,7 +8,7 @@ from .fast import libpq
 
 
 def rows(connection: Any, sql: str) -> list[Any]:
-    """All rows of a query, in whatever transaction the connection is."""
+    """Run a query and return all its rows, in whatever transaction the connection is."""
     cursor = connection.connection.cursor()
     try:
         cursor.execute(sql)

@@ -54,7 +54,7 @@ class Stepper:
         self.overheard = False
         """Whether env.py wants to be told of each step, and so may look at the version table after it."""
         self.offline_script: Script | None = None
-        """Where an offline run writes."""
+        """The script that an offline run writes to; None online."""
 
     def migrations(self, heads: Any, context: Any) -> Iterator[Any]:
         """Steps for Alembic, until the engine asks for something else."""

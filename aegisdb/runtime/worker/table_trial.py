@@ -34,7 +34,7 @@ class Memory:
 
 
 class TableTrial:
-    """All statements for one table."""
+    """The statements that are tried on one table."""
 
     def __init__(self, connection: Any, table: Any, mapper: Any, memory: Memory, *, first: bool) -> None:
         self._connection = connection

@@ -43,7 +43,7 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'|(?<![\w.])(-?\d+)(?![\w.])")
 
 @dataclass(frozen=True)
 class Constraint:
-    """One constraint or unique index of a table, as the catalog has it."""
+    """A constraint or unique index of a table, as the catalog has it."""
 
     definition: str
     parent: tuple[str, str] | None

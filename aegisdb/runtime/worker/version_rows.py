@@ -29,7 +29,7 @@ class Move(NamedTuple):
 
 
 def after(rows: Iterable[str], moves: Sequence[Move]) -> tuple[str, ...]:
-    """What the version table says when these have been done."""
+    """The rows of the version table after these steps."""
     gone = {move.old for move in moves}
     return (*(row for row in rows if row not in gone), *(move.new for move in moves if move.new))
 

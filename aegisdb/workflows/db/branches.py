@@ -81,7 +81,7 @@ class BranchesResult(Result):
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a switch does."""
+    """The steps of a switch."""
 
     did: str
     owner: str = ""

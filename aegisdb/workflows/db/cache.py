@@ -24,7 +24,7 @@ _OF_CHECKOUT = """
 
 @dataclass(frozen=True, kw_only=True)
 class Cached:
-    """One database that can be made again."""
+    """A database that can be made again."""
 
     name: str
     kind: str
@@ -33,12 +33,12 @@ class Cached:
     """UTC; empty for a spare copy."""
     bytes: int
     made_for: str = ""
-    """Of a clone: the command, or the test that failed in it. Of a checkout: its directory."""
+    """The command that made a clone, or the test that failed in it; the directory of a checkout."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheResult(Result):
-    """What is kept, or with `drop` what was."""
+    """The databases that are kept, or with `drop` those that were."""
 
     dropped: bool
     databases: tuple[Cached, ...]

@@ -24,7 +24,7 @@ class CloneResult(Result):
 
     database: str
     url: str
-    """With its password unless it was asked for without."""
+    """The URL, with its password unless it was asked for without."""
 
 
 @dataclass(frozen=True, kw_only=True)

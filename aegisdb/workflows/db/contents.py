@@ -1,4 +1,4 @@
-"""What a finished database has, as the table that a reset ends with."""
+"""Contents of a finished database, as the table that a reset ends with."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DownResult(Result):
-    """What was stopped and deleted."""
+    """The server that was stopped, and what was deleted."""
 
     server: str
     """Kind of server: embedded, compose."""
@@ -54,7 +54,7 @@ def down(ws: Workspace, *, volumes: bool = False, yes: bool = False) -> DownResu
 
 
 def plan_down(ws: Workspace, *, volumes: bool = False) -> Planned:
-    """What `down` would stop and delete.
+    """List what `down` would stop and delete.
 
     Raises:
         Refused: a URL's server.

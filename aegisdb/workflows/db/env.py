@@ -17,7 +17,7 @@ class EnvResult(Result):
 
     variables: dict[str, str]
     exported: bool
-    """As lines for a shell, not for a dotenv file."""
+    """Whether the lines are for a shell (`export`), not for a dotenv file."""
 
 
 def env(ws: Workspace, *, form: str = "text", safe: bool = False) -> EnvResult:

@@ -39,7 +39,7 @@ class Wanted:
 
     ws: Workspace
     conn: Connection
-    """On the maintenance database; it holds the lock of who replaces."""
+    """A session on the maintenance database, which holds the lock of who replaces."""
     level: Level
     histories: Mapping[str, History]
     there: bool = False

@@ -193,7 +193,7 @@ def plan_reset(
 
 
 def _require_files(ws: Workspace) -> dict[str, History]:
-    """What is wrong with the files is found before anything is contacted.
+    """Refuse files that cannot be read, before anything is contacted.
 
     Raises:
         BrokenServices: histories cannot be read; with all of them.

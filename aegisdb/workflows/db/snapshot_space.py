@@ -42,7 +42,7 @@ class Space:
 
 
 def space(found: Sequence[Snapshot], limits: SnapshotLimits) -> Space:
-    """What these snapshots take."""
+    """The room that these snapshots take, in bytes."""
     return Space(
         bytes=sum(one.bytes for one in found),
         max_bytes=limits.max_bytes,

@@ -54,7 +54,7 @@ class SnapshotPlan(Result):
 
     steps: tuple[str, ...]
     bytes: int
-    """Of the copy; negative for what a drop frees."""
+    """Size of the copy in bytes; negative for what a drop frees."""
     space: Space
     """The room that snapshots take beforehand."""
 
@@ -124,7 +124,7 @@ def snapshot(
 
 
 def list_snapshots(ws: Workspace) -> SnapshotsResult:
-    """All snapshots of the target's database."""
+    """List the snapshots of the target's database."""
     address = ws.address()
     with databases.maintenance(address) as conn:
         found = _snapshots(conn, address.database)

@@ -24,7 +24,7 @@ class UpResult(Result):
     server: str
     """Kind of server: embedded, compose, url."""
     version: int
-    """As in `server_version_num`: 180006 for 18.6."""
+    """The server's version as in `server_version_num`: 180006 for 18.6."""
     address: str
     """The target's database as a URL, the password masked."""
     database_exists: bool

@@ -32,7 +32,7 @@ _REFUSALS = Kind("refusals/{name}.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promise of the base schema."""
+    """A promise of the base schema, and whether it holds."""
 
     what: str
     """extension, graph, schema, or the statement that a trigger refuses."""

@@ -31,11 +31,11 @@ class ProvenFile:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployProveResult(Result):
-    """All files; `problems` has one entry for each that is not re-runnable."""
+    """The files that were tried; `problems` has one entry for each that is not re-runnable."""
 
     files: tuple[ProvenFile, ...]
     proven_on: str = ""
-    """Where it was not a clone of the target's database."""
+    """The database that it was tried on; empty for a clone of the target's."""
 
 
 def deploy_prove(ws: Workspace) -> DeployProveResult:

@@ -39,7 +39,7 @@ class RegisteredService:
 
 @dataclass(frozen=True, kw_only=True)
 class InitResult(Result):
-    """What was found and written."""
+    """The histories that were found, and the files that were written."""
 
     root: str
     written: bool

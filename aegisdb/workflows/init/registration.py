@@ -24,7 +24,7 @@ _RUNNERS = {"poetry.lock": ("poetry", "run"), "uv.lock": ("uv", "run"), "Pipfile
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """One history: what was found, or why it could not be read."""
+    """A history: what was found, or why it could not be read."""
 
     service: str
     path: str

@@ -43,7 +43,7 @@ class CompatResult(Result):
 
     services: tuple[OldService, ...]
     against: str
-    """In words, which commit the old code and its rows are of."""
+    """The commit of the old code and its rows, in words."""
     revisions: tuple[str, ...]
     """What is new: service and revision."""
     raw_sql: tuple[Unsettled, ...] = ()

@@ -71,7 +71,7 @@ def rehearsed(ws: Workspace, service: str, to: str) -> tuple[Problem, ...]:
 
 
 def foretell(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[str, ...]:
-    """What the gate would say of this plan; nothing is refused."""
+    """Find what the gate would say of this plan; nothing is refused."""
     ran = rehearsed(ws, plan.service, plan.to)
     with ws.connect() as conn:
         found, refused = _judged(ws, conn, plan, accept, ran)
@@ -83,7 +83,7 @@ def foretell(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[st
 def _judged(
     ws: Workspace, conn: Connection, plan: ApplyPlan, accept: frozenset[str], rehearsed: Sequence[Problem]
 ) -> tuple[list[Problem], list[Problem]]:
-    """What is found, and what of it stops an apply here."""
+    """The problems that are found, and those of them that stop an apply here."""
     checks = ws.registry.target(ws.target).gate
     said = safety.told(conn)
     disposable = safety.prove(ws, conn, said) is not None and not safety.denials(ws, conn, said)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RevisionLine:
-    """One revision; parents stand before children."""
+    """A revision of the list; parents stand before children."""
 
     revision: str
     message: str
@@ -36,7 +36,7 @@ class RevisionLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceHistory:
-    """All revisions of one service."""
+    """The revisions of one service."""
 
     service: str
     revisions: tuple[RevisionLine, ...]

@@ -34,7 +34,7 @@ class LintResult(Result):
     revisions: int
     """How many files the rules looked into."""
     scope: str
-    """In words: which, and why these."""
+    """The revisions that were looked at, and why these, in words."""
     ignored: int
     """Findings that a comment with a reason hides."""
     notes: tuple[str, ...]

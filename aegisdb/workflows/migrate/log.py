@@ -34,7 +34,7 @@ SELECT DISTINCT ON (service, revision) service, revision, source, action, starte
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row of the journal."""
+    """A row of the journal."""
 
     id: int
     started: datetime

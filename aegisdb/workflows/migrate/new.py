@@ -57,9 +57,9 @@ class NewOptions:
     """How the revision is written."""
 
     empty: bool = False
-    """Without operations; needs no server."""
+    """Whether to write a revision without operations, which needs no server."""
     allow_drop: bool = False
-    """Also where it drops a table or column."""
+    """Whether it may drop a table or a column."""
     rename: str = ""
     """`old=new`, several with commas: what went is what came (`table=new`, `table.column=new`)."""
     discard: bool = False
@@ -67,7 +67,7 @@ class NewOptions:
     dry_run: bool = False
     """Only say which operations the file would have."""
     with_test: bool = False
-    """Also write a test of it, to be filled in."""
+    """Whether to write a test of it as well, to be filled in."""
     owns: bool = False
     """Add models that no service owns to `owns` of the service, in services.yaml."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceApplied:
-    """What happened to one service's pending revisions."""
+    """The outcome of a service's pending revisions."""
 
     service: str
     done: tuple[StepDone, ...] = ()
@@ -56,7 +56,7 @@ class Tally:
 
     @staticmethod
     def text(result: ApplyResult) -> str:
-        """What was done, rolled back and left, in one line."""
+        """Say what was done, rolled back and left, in one line."""
         done = sum(len(row.done) for row in result.services)
         failed = [
             f"{row.service} {row.failed} {'stopped' if row.goes_on else 'rolled back'}"
@@ -89,7 +89,7 @@ class ApplyPlan:
     standings: Mapping[str, Standing]
     service: str = ""
     to: str = ""
-    """As asked for: one service, and where it ends."""
+    """The revision at which it ends, as asked for; empty for head."""
 
     def result(self, *, planned: bool) -> ApplyResult:
         """Return a result in which nothing is done yet."""

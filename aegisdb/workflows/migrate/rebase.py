@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """One file that points elsewhere now."""
+    """A file that points elsewhere now."""
 
     file: str
     """Relative to services.yaml."""

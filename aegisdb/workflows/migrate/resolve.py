@@ -25,7 +25,7 @@ VALUES (%s, %s, %s, 'resolved', %s, %s, %s, %s, %s, %s)
 
 @dataclass(frozen=True, kw_only=True)
 class ResolveResult(Result):
-    """What was decided; `revision` is empty when nothing was half-applied."""
+    """The decision; `revision` is empty when nothing was half-applied."""
 
     service: str
     revision: str = ""

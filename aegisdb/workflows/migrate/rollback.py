@@ -154,7 +154,7 @@ def _make_ready(ws: Workspace, conn: Connection, job: _Job) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be reverted, and what it stands on."""
+    """The revisions to be reverted, and what they stand on."""
 
     history: History
     applied: tuple[str, ...]

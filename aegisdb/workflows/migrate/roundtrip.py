@@ -122,7 +122,7 @@ def _keep(ws: Workspace, result: RoundtripResult) -> None:
 
 
 class _Run:
-    """One run: sessions that Ctrl-C must end, and the databases to clone."""
+    """A run of the proof: sessions that Ctrl-C must end, and the databases to clone."""
 
     def __init__(self, ws: Workspace, histories: Mapping[str, History]) -> None:
         self._ws = ws

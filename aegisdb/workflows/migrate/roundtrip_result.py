@@ -23,14 +23,14 @@ _FILE = Kind("last-roundtrip.json", outlasts=1)
 
 @dataclass(frozen=True, kw_only=True)
 class RoundtripResult(Result):
-    """One row for each revision in scope, by service."""
+    """The proofs of the revisions in scope, by service."""
 
     services: tuple[ServiceProof, ...]
     scope: str
-    """In words: what was proven and why."""
+    """The revisions that were proven, and why these, in words."""
     with_data: bool
     rows: str = ""
-    """With data: in words, whose rows the revisions were proven on."""
+    """Whose rows the revisions were proven on, in words; only `--with-data` has them."""
     seconds: float
 
 

@@ -27,7 +27,7 @@ class SqlResult(Result):
     sql: str
     service: str
     applied: tuple[str, ...]
-    """Where the script starts."""
+    """Revisions at which the script starts."""
     revisions: tuple[str, ...]
 
 
@@ -62,7 +62,7 @@ def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: boo
 
 @dataclass(frozen=True)
 class _Path:
-    """What the script runs, in order."""
+    """The revisions that the script runs, in order."""
 
     direction: Direction
     revisions: tuple[str, ...]
@@ -71,7 +71,7 @@ class _Path:
 
     @property
     def nothing(self) -> str:
-        """What there is nothing of, where the path is empty."""
+        """Words for an empty path: what there is nothing of."""
         return "pending" if self.direction == "upgrade" else "to revert"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceStatus:
-    """Where one service stands."""
+    """The state of one service."""
 
     service: str
     applied: tuple[str, ...]
@@ -42,7 +42,7 @@ class StatusResult(Result):
 
 
 def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusResult:
-    """Where each service stands. A missing database counts as an empty one.
+    """Look where each service stands. A missing database counts as an empty one.
 
     Raises:
         UsageError: no such service; Unreachable: no server; Busy: a version table is locked.

@@ -42,7 +42,7 @@ _ORDER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One schema object that is not as it should be."""
+    """A schema object that is not as it should be."""
 
     kind: str
     object: str
@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceVerdict:
-    """One service: where it stands and what differs."""
+    """The state of a service, and what differs."""
 
     service: str
     applied: tuple[str, ...]
@@ -71,7 +71,7 @@ class ServiceVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyResult(Result):
-    """One row a service, and what differs outside of the services."""
+    """The verdicts by service, and what differs outside of the services."""
 
     services: tuple[ServiceVerdict, ...]
     others: Mapping[str, tuple[Difference, ...]]

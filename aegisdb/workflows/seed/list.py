@@ -34,7 +34,7 @@ class ListedSeed:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedListResult(Result):
-    """All seeds in the order in which they run."""
+    """The seeds in the order in which they run."""
 
     seeds: tuple[ListedSeed, ...]
 

@@ -41,7 +41,7 @@ class SeedProveResult(Result):
 
     seeds: tuple[ProvenSeed, ...]
     proven_on: str = ""
-    """Where it was not a clone of the target's database."""
+    """The database that it was tried on; empty for a clone of the target's."""
 
 
 def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedPlan(Result):
-    """What `seed.run` would run, in order."""
+    """The seeds that `seed.run` would run, in order."""
 
     seeds: tuple[str, ...]
 
@@ -29,7 +29,7 @@ class Seeding:
     """Services to seed, and what must be at head before."""
 
     ws: Workspace
-    """Without the services that do not matter here."""
+    """The workspace without the services that do not matter here."""
     services: tuple[str, ...]
     """Services with seeds, in cross-service order."""
     histories: Mapping[str, History]

@@ -30,7 +30,7 @@ _DEFAULT = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAddResult(Result):
-    """What was written, or with `--dry-run` what would be."""
+    """The files that were written, or with `--dry-run` would be."""
 
     service: str
     package: str

@@ -27,7 +27,7 @@ _SOURCES = {"option": "sqlalchemy.url", "connection": 'config.attributes["connec
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAdoptResult(Result):
-    """What was found, and the entry."""
+    """The history that was found, and its entry."""
 
     service: str
     path: str
@@ -37,7 +37,7 @@ class ServiceAdoptResult(Result):
     tables: tuple[str, ...]
     """Own tables, by env.py's metadata and filters."""
     url_source: str
-    """Where env.py takes its URL from."""
+    """The place that env.py takes its URL from."""
     entry: str
     """The lines added to services.yaml."""
     notes: tuple[str, ...]

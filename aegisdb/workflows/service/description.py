@@ -107,7 +107,7 @@ def _started(home: Path, runner: tuple[str, ...], request: dict[str, Any]) -> tu
 
 
 def _forked(warm: WarmProcess, home: Path, request: dict[str, Any]) -> tuple[int, str, str]:
-    """As `_started`, without a start of Python."""
+    """Describe as `_started` does, without a start of Python."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer"
         stdin = json.dumps({**request, "answer": str(answer)})

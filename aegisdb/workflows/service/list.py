@@ -1,4 +1,4 @@
-"""What services.yaml says about services, without contacting anything."""
+"""The services of services.yaml, without contacting anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ListedService:
-    """One service of the registry."""
+    """A service of the registry."""
 
     name: str
     path: str
@@ -28,7 +28,7 @@ class ListedService:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceListResult(Result):
-    """All services in the registry's order."""
+    """The services in the registry's order."""
 
     services: tuple[ListedService, ...]
 
