@@ -46,15 +46,15 @@ def under_way(listen: Listener, step: str, subject: str = "", note: str = "") ->
         listen(Event(step=step, subject=subject, over=True))
 
 
-def counted(listen: Listener, step: str, results: Iterable[T], total: int) -> Iterator[T]:
-    """The results of so many services as they come; every ten seconds a line says how many there are."""
+def counted(listen: Listener, step: str, results: Iterable[T], total: int, of: str = "services") -> Iterator[T]:
+    """The results of so many services (or of what `of` says) as they come; every ten seconds a line counts them."""
     began = told = time.monotonic()
     for done, result in enumerate(results, start=1):
         yield result
         now = time.monotonic()
         if now - told >= OFTEN and done < total:
             told = now
-            listen(Event(step=step, subject=f"{done} of {total} services", seconds=now - began))
+            listen(Event(step=step, subject=f"{done} of {total} {of}", seconds=now - began))
 
 
 def silent(event: Event) -> None:

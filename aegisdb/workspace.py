@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, DatabaseClosed, Refused
+from aegisdb.errors import AegisError, DatabaseClosed, Refused, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.client import Client
 from aegisdb.progress import Listener, silent
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
+    from aegisdb.members.choice import Chosen, Member
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.locks import WriterLock
@@ -55,6 +56,8 @@ class Workspace:
     """What was found out about this target and holds as long as the workspace."""
     named: bool = False
     """The caller named the target (`--target`); else it is a default, which a checkout's own files may say."""
+    fleet: Chosen | None = None
+    """The members of a fleet that the command is about (`--fleet`); `target` is the first of them then."""
 
     def address(self) -> Address:
         """The address of the target's database.
@@ -91,6 +94,18 @@ class Workspace:
 
     def _address_of(self, database: str | None) -> Address:
         return self.address().with_database(database) if database else self.address()
+
+    def of_member(self, member: Member) -> Workspace:
+        """The same for one member of the fleet.
+
+        Raises:
+            BadInput: its URL cannot be read; Refused: it names a service.
+        """
+        from aegisdb.servers import server_for
+
+        self.registry.target(member.target)
+        server = server_for(self.registry, member.target)
+        return replace(self, target=member.target, server=server, client=client_of(server), named=True, fleet=None)
 
     def without(self, services: Iterable[str]) -> Workspace:
         """The same for a registry without these services."""
@@ -140,9 +155,12 @@ def client_of(server: Server) -> Client:
     return Client(server.bindir if server.own else None)
 
 
-def open_workspace(
+def open_workspace(  # noqa: PLR0913  choices of their own, all by keyword
     *,
     target: str = "",
+    fleet: str = "",
+    match: Iterable[str] = (),
+    shard: str = "",
     cwd: Path | None = None,
     listen: Listener = silent,
     lock_wait: float = DEFAULT_LOCK_WAIT,
@@ -152,15 +170,22 @@ def open_workspace(
 ) -> Workspace:
     """Find and read the registry, choose the target: `target`, else AEGIS_TARGET, else DATABASE_URL, else the default.
 
+    With `fleet` it is the first of the members that `match` and `shard` choose. A target FLEET/NAME is one member.
+
     Raises:
-        BadInput: no registry, faults in it, an unknown target, or a target whose variable is not set.
+        BadInput: no registry, faults in it, an unknown target, or a target whose variable is not set; and what
+        `members.choice.choose` raises.
     """
     from aegisdb.servers import server_for
 
     environ = os.environ if environ is None else environ
     registry = load(find_registry(cwd or Path.cwd(), environ), environ)
+    members: Chosen | None = None
     chosen = target or registry.default_target
-    registry.target(chosen)
+    if fleet or "/" in chosen:
+        registry, members, chosen = _of_fleet(registry, fleet, target, chosen, match, shard)
+    if members is None or not members.members:
+        registry.target(chosen)
     server = server_for(registry, chosen)
     return Workspace(
         registry=registry,
@@ -172,4 +197,18 @@ def open_workspace(
         ask=ask,
         command=command,
         named=bool(target),
+        fleet=members,
     )
+
+
+def _of_fleet(
+    registry: Registry, fleet: str, target: str, chosen: str, match: Iterable[str], shard: str
+) -> tuple[Registry, Chosen | None, str]:
+    from aegisdb.members import choice
+
+    if not fleet:
+        return choice.with_member(registry, chosen), None, chosen
+    if target:
+        raise UsageError("--target and --fleet name different things", hint="give one of the two", code="fleet_target")
+    registry, members = choice.choose(registry, fleet, match=match, shard=shard)
+    return registry, members, members.members[0].target if members.members else chosen

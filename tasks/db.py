@@ -98,13 +98,18 @@ def prepare(ws: Workspace, no_seed: bool = False, dry_run: bool = False) -> Resu
     return workflow.plan_prepare(ws, no_seed=no_seed) if dry_run else workflow.prepare(ws, no_seed=no_seed)
 
 
-@task()
+@task(fleet=True)
 def status(ws: Workspace) -> Result:
     """Show server, extensions, graphs, triggers, and whether the database may be destroyed.
 
     Example:
         invoke db.status
+        invoke db.status --fleet tenants
     """
+    if ws.fleet:
+        from aegisdb.workflows.db.fleet_status import fleet_db_status
+
+        return fleet_db_status(ws)
     from aegisdb.workflows.db.status import db_status
 
     return db_status(ws)

@@ -18,6 +18,8 @@ from aegisdb.servers import server_for
 from aegisdb.workspace import client_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aegisdb.fingerprint import Fingerprint
     from aegisdb.postgres.connection import Connection
     from aegisdb.registry.types import Registry
@@ -39,6 +41,13 @@ def proving(ws: Workspace) -> Workspace:
         ws.kept[key] = _server(ws)
     name, server = ws.kept[key]
     return ws if name == ws.target else replace(ws, target=name, server=server, client=client_of(server))
+
+
+def proving_together(ws: Workspace, others: Iterable[str]) -> None:
+    """Make the proofs for these targets where those for `ws` are made; their workspaces keep what it keeps."""
+    proving(ws)
+    for target in others:
+        ws.kept[f"proofs of {target}"] = ws.kept[f"proofs of {ws.target}"]
 
 
 def comparable(ws: Workspace, conn: Connection) -> Workspace:

@@ -70,5 +70,6 @@ def _registry_names(kind: str) -> list[str]:
 _CANDIDATES: dict[str, Callable[[], list[str]]] = {
     "--service": lambda: _registry_names("services"),
     "--target": lambda: _registry_names("targets"),
+    "--fleet": lambda: _registry_names("fleets"),
     "--format": lambda: ["text", "json"],
 }

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # chosen once, so that a new parameter never takes the letter of an old one
 SHORT_FLAGS = {"service": "s", "message": "m", "target": "t", "format": "f", "yes": "y"}
 _FORMATS = ("text", "json")
+FLEET = ("fleet", "match", "shard")
+"""Flags of tasks that can ask the members of a fleet."""
 _LIKE = 0.7
 """Likeness, 0 to 1, from which a name is suggested; a far-fetched suggestion is worse than none."""
 
@@ -34,6 +36,7 @@ class Options:
     raw: bool = False
     warm: bool = False
     formats: tuple[str, ...] = ()
+    fleet: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def flags_of(body: Callable[..., Any], options: Options) -> dict[str, Flag]:
     }
     if options.writes:
         flags["lock_wait"] = Flag("lock_wait", 30.0)
+    if options.fleet:
+        flags |= {name: Flag(name, "", repeated=name == "match") for name in FLEET}
     return flags | {"target": Flag("target", ""), "format": Flag("format", "text", (*_FORMATS, *options.formats))}
 
 
@@ -104,7 +109,7 @@ def bound(
     Raises:
         TypeError: a value too many, or for a flag that is not there.
     """
-    names = [name for name in flags if name not in {"lock_wait", "target", "format"}]
+    names = [name for name in flags if name not in {"lock_wait", "target", "format", *FLEET}]
     values = dict(zip(names, words, strict=False)) | dict(given)
     unknown = sorted(set(values) - set(flags))
     if unknown or len(words) > len(names):
@@ -135,7 +140,10 @@ def _likeness(wrong: str, name: str) -> float:
 
 
 def describe(ws: Workspace) -> str:
-    """The target as the first line of text output names it."""
+    """The target, or the fleet, as the first line of text output names it."""
+    if ws.fleet:
+        asked, of = len(ws.fleet.members), ws.fleet.of
+        return f"fleet {ws.fleet.fleet}: {asked if asked == of else f'{asked} of {of}'} member{'' if of == 1 else 's'}"
     return f"target {ws.target} ({ws.server.kind}) {ws.server.label()}"
 
 

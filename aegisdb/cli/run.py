@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.cli import signals
-from aegisdb.cli.flags import bound, describe, parse
-from aegisdb.errors import AegisError, Failed, Interrupted
+from aegisdb.cli.flags import FLEET, bound, describe, parse
+from aegisdb.errors import AegisError, Failed, Interrupted, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.output import console, masking
 from aegisdb.output.outcome import Outcome
@@ -144,8 +144,8 @@ def _call(command: Command, context: Context, given: dict[str, Any], form: Forma
         values.pop("format")
     if not command.options.workspace:
         return command.body(context, **values)
-    ws = _open(target, lock_wait, command.name)
-    state["target"] = ws.target
+    ws = _open(target, lock_wait, command.name, {name: values.pop(name) for name in FLEET if command.options.fleet})
+    state["target"] = ws.fleet.fleet if ws.fleet else ws.target
     if form == "text" and command.options.heading:
         console.out(command.options.heading.format(target=describe(ws)))
     _check_service(ws, values.get("service"))
@@ -159,11 +159,13 @@ def _call(command: Command, context: Context, given: dict[str, Any], form: Forma
         ws.client.close()
 
 
-def _open(target: str, lock_wait: float | None, command: str) -> Workspace:
+def _open(target: str, lock_wait: float | None, command: str, fleet: Mapping[str, Any]) -> Workspace:
     from aegisdb.workspace import DEFAULT_LOCK_WAIT, open_workspace
 
+    _require_fleet(fleet)
     ws = open_workspace(
         target=target,
+        **fleet,
         listen=console.listen,
         lock_wait=DEFAULT_LOCK_WAIT if lock_wait is None else lock_wait,
         ask=console.ask,
@@ -171,6 +173,12 @@ def _open(target: str, lock_wait: float | None, command: str) -> Workspace:
     )
     masking.learn_registry(console.mask, ws.registry)
     return ws
+
+
+def _require_fleet(flags: Mapping[str, Any]) -> None:
+    alone = [name for name, value in flags.items() if value and not flags["fleet"]]
+    if alone:
+        raise UsageError(f"--{alone[0]} needs --fleet", hint="it chooses among a fleet's members", code="fleet_flag")
 
 
 def _check_service(ws: Workspace, service: Any) -> None:

@@ -37,6 +37,9 @@ _COMMON_HELP = {
     "timeout": "Seconds that one revision may take (0: no limit).",
     "check": "Exit with 6 when something is pending.",
     "force": "Do it although a check objects.",
+    "fleet": "All members of this fleet instead of one target.",
+    "match": "Only members with this label, as LABEL=VALUE; several must all fit.",
+    "shard": "Only this part of the members, as I/N, counted from 0.",
 }
 
 
@@ -50,7 +53,7 @@ class AegisTask(Task[Any]):
             _as_invoke_sees_it(self),
             name=body.__name__.rstrip("_"),  # `list_` is no way to spell `list`
             positional=[name for name in options.positional if name != self.word],
-            iterable=options.lists,
+            iterable=(*options.lists, "match") if options.fleet else options.lists,
             auto_shortflags=False,
         )
 
@@ -123,6 +126,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
     raw: bool = False,
     warm: bool = False,
     formats: tuple[str, ...] = (),
+    fleet: bool = False,
 ) -> Callable[[Body], AegisTask]:
     """Make a task of a function that takes the open workspace (or Invoke's context) and returns a result.
 
@@ -136,6 +140,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes: adds `--lock-wait`.
         raw: the result is printed unmasked and alone.
         warm: it always needs Alembic, whose process is started before anything else is imported.
+        fleet: adds `--fleet`, `--match` and `--shard`; the function asks all members where `ws.fleet` is set.
         formats: what `--format` takes beside text and json; the function gets what was typed as `format`.
     """
     options = Options(
@@ -149,6 +154,7 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         raw=raw,
         warm=warm,
         formats=formats,
+        fleet=fleet,
     )
     return lambda body: AegisTask(body, options)
 

@@ -81,7 +81,7 @@ def doctor(ws: Workspace, *, fix: bool = False) -> DoctorResult:
         findings=diagnosis.findings,
         left=left_alone(diagnosis.findings, CHECKS, tried) if fix else (),
         fixed=tuple(_proven(fixed, gone=key not in left) for key, fixed in tried.items()),
-        problems=tuple(_problems(diagnosis.findings)),
+        problems=tuple(problems_of(diagnosis.findings)),
     )
 
 
@@ -95,7 +95,7 @@ def _diagnosis(patient: Patient) -> _Diagnosis:
     for check in CHECKS:
         if _can_be_asked(check, patient):
             checked += 1
-            findings += _found(check, patient)
+            findings += found_by(check, patient)
     disposable, against = _disposable(patient)
     return _Diagnosis(tuple(findings), checked, disposable, against)
 
@@ -105,7 +105,7 @@ def _can_be_asked(check: Check, patient: Patient) -> bool:
     return reached[check.needs]
 
 
-def _found(check: Check, patient: Patient) -> list[Finding]:
+def found_by(check: Check, patient: Patient) -> list[Finding]:
     """What a check finds; one that cannot be made is a finding itself, and the others go on."""
     listen, began = patient.ws.listen, time.monotonic()
     try:
@@ -159,7 +159,7 @@ def _proven(fixed: Fixed, *, gone: bool) -> Fixed:
     return Fixed(check=fixed.check, subject=fixed.subject, did=fixed.did, proof=proof)
 
 
-def _problems(findings: tuple[Finding, ...]) -> Iterator[Problem]:
+def problems_of(findings: tuple[Finding, ...]) -> Iterator[Problem]:
     """Yield the findings as problems, those that need a decision first; a notice is no problem."""
     for finding in sorted(findings, key=lambda f: f.exit_code != DIRTY):
         if finding.exit_code != NOTICE:

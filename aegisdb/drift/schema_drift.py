@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from aegisdb.building.proof_target import comparable, in_words_of
+from aegisdb.building.proof_target import comparable, in_words_of, proving
 from aegisdb.drift.expected_schema import base_schema, schema_at
 from aegisdb.fingerprint import diff, read, without_parts
 from aegisdb.fingerprint.partitions import without_new_partitions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.postgres.connection import Connection
+    from aegisdb.registry.types import Registry
     from aegisdb.workspace import Workspace
 
 
@@ -52,15 +54,51 @@ def drift(
     there = comparable(ws, conn)
     building = comparable(built, conn) if built else there
     owners = Owners(ws.registry, base_schema(there))
-    expected, live = in_words_of(conn, building, schema_at(building, applied)), live or read(conn)
+    expected = in_words_of(conn, building, schema_at(building, applied))
+    return _compared(ws.registry, building.registry, owners, expected, live or read(conn))
+
+
+class References:
+    """What the histories build at the revisions of many databases: each reference is built once, whoever asks first.
+
+    `ws` has all services, `built` those that build; proofs are made on the same server for both.
+    """
+
+    def __init__(self, ws: Workspace, built: Workspace) -> None:
+        self._registry = ws.registry
+        self._built = built
+        self._owners = Owners(ws.registry, base_schema(ws))
+        self._building = Lock()
+        self._known: dict[tuple[tuple[str, tuple[str, ...]], ...], Fingerprint] = {}
+        self._in_words: dict[tuple[int, str], Fingerprint] = {}
+
+    def drift(self, ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Drift:
+        """As `drift`, for the database of `conn`, which is the one of `ws`; from any thread."""
+        comparable(ws, conn)
+        expected = self._expected(conn, applied)
+        return _compared(self._registry, self._built.registry, self._owners, expected, read(conn))
+
+    def _expected(self, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Fingerprint:
+        user = str(conn.value("SELECT current_user"))
+        key = tuple(sorted(applied.items()))
+        with self._building:
+            if key not in self._known:
+                self._known[key] = schema_at(proving(self._built), applied)
+            made = self._known[key]
+            if (id(made), user) not in self._in_words:
+                self._in_words[id(made), user] = in_words_of(conn, proving(self._built), made)
+            return self._in_words[id(made), user]
+
+
+def _compared(registry: Registry, built: Registry, owners: Owners, expected: Fingerprint, live: Fingerprint) -> Drift:
     changes = [c for c in diff(expected, live) if not c.is_remark and not owners.is_version_table(c)]
     whose = owners.owners(expected, live) if changes else {}
     grouped: dict[str, list[Change]] = defaultdict(list)
     for change in without_parts(without_new_partitions(changes, expected, live)):
         grouped[whose[change.object]].append(change)
-    for name in ws.registry.services.keys() - building.registry.services.keys():
+    for name in registry.services.keys() - built.services.keys():
         grouped.pop(name, None)
-        settings = ws.registry.services[name]
+        settings = registry.services[name]
         if (
             settings.alembic and not settings.owns and not settings.schema
         ):  # what it made is nobody's, as far as names tell

@@ -53,11 +53,14 @@ class Masker:
 
     def learn_url(self, url: str) -> None:
         """Hide the password of a URL, readable or not."""
-        # urlsplit gives up at a list of hosts with an address in brackets, and a password must be hidden all the same
-        login, found, _ = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
-        password = login.partition(":")[2]
-        if found and password:
+        if password := _password(url):
             self.learn([password, unquote(password)])
+
+    def learn_urls(self, urls: Iterable[str]) -> None:
+        """Hide the passwords of many URLs."""
+        found = {password for url in urls if (password := _password(url))}
+        if found:
+            self.learn([*found, *map(unquote, found)])
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
@@ -70,6 +73,12 @@ class Masker:
             if word in lowered:
                 text = pattern.sub(replacement, text)
         return text
+
+
+def _password(url: str) -> str:
+    # urlsplit gives up at a list of hosts with an address in brackets, and a password must be hidden all the same
+    login, found, _ = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
+    return login.partition(":")[2] if found else ""
 
 
 def _spellings(secret: str) -> set[str]:
@@ -87,12 +96,11 @@ def learn_environment(masker: Masker, environ: Mapping[str, str]) -> None:
 
 
 def learn_registry(masker: Masker, registry: Registry) -> None:
-    """Hide the passwords of the registry's database and of its targets."""
+    """Hide the passwords of the registry's database, of its targets and of its fleets."""
     database = registry.file.database
     masker.learn([database.password], public=[database.user, database.name])
-    for target in registry.file.targets.values():
-        for url in target.urls():
-            masker.learn_url(url)
+    masker.learn_urls(url for target in registry.file.targets.values() for url in target.urls())
+    masker.learn_urls(url for fleet in registry.file.fleets.values() for url in (fleet.url, fleet.direct_url))
     drawn = [partial(target.own_password, registry, name) for name, target in registry.file.targets.items()]
     if drawing := [find for find in drawn if find() is not None]:
         masker.learn_later(lambda: filter(None, (find() for find in drawing)))

@@ -50,7 +50,7 @@ def load(path: Path, environ: Mapping[str, str], dotenv: Path | None = None) -> 
 
 def _waits(key: Key) -> bool:
     """Whether only some commands need the value, so that an unset variable is told when one does."""
-    return key[0] in {"targets", "database"} or (key[0] == "services" and "seeds" in key[2:3])
+    return key[0] in {"targets", "fleets", "database"} or (key[0] == "services" and "seeds" in key[2:3])
 
 
 def _unset_problem(key: Key, name: str) -> Problem:
@@ -85,4 +85,6 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):
         default, source = wished, "AEGIS_TARGET"
-    return Registry(path=path, file=file, default_target=default, default_source=source, unset=unset)
+    return Registry(
+        path=path, file=file, default_target=default, default_source=source, unset=unset, variable=variables.get
+    )

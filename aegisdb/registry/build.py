@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegisdb.registry.fleets import Fleet, Members
 from aegisdb.registry.kinds import SEEDS, TARGETS
 from aegisdb.registry.types import AlembicSettings, Database, RegistryFile, Service, SnapshotLimits
 
@@ -16,11 +17,16 @@ def build_file(plain: dict[str, Any]) -> RegistryFile:
     content["services"] = {name: _service(service) for name, service in plain.get("services", {}).items()}
     if "snapshots" in plain:
         content["snapshots"] = SnapshotLimits(**plain["snapshots"])
+    content["fleets"] = {name: _fleet(fleet) for name, fleet in plain.get("fleets", {}).items()}
     return RegistryFile(**content)
 
 
 def _with_tuples(plain: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+
+
+def _fleet(plain: dict[str, Any]) -> Fleet:
+    return Fleet(**{**plain, "members": Members(**_with_tuples(plain["members"]))})
 
 
 def _service(plain: dict[str, Any]) -> Service:

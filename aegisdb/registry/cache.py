@@ -70,6 +70,8 @@ def _passwords(plain: dict[str, Any]) -> Iterator[str]:
     yield re.sub(_VARIABLE, "", plain["database"].get("password", ""))
     for target in plain["targets"].values():
         yield from _in_urls(target)
+    for fleet in plain.get("fleets", {}).values():
+        yield from _in_urls(fleet)
     for service in plain.get("services", {}).values():
         for seed in service.get("seeds", ()):
             yield from _in_urls(seed)

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.registry.choice import did_you_mean
+from aegisdb.registry.fleets import fleet_problems
 from aegisdb.registry.lookup import at, is_text, items, texts
 from aegisdb.registry.problems import Problem
 
@@ -24,6 +25,7 @@ def relation_problems(plain: Any) -> Iterator[Problem]:
     yield from _order(plain)
     yield from _version_tables(plain)
     yield from _owners(plain)
+    yield from fleet_problems(plain)
     init = [text for _key, text in texts(plain, "database", "init")]
     for key, text in texts(plain, "database", "unrestricted"):
         if text not in init:

@@ -20,6 +20,8 @@ def _sections() -> dict[str, str]:
         **{kind.__name__: kind.HEADING for kind in TARGETS.all().values()},
         "Database": "`database`",
         "SnapshotLimits": "`snapshots`",
+        "Fleet": "`fleets.NAME`",
+        "Members": "`fleets.NAME.members`",
         "Service": "`services.NAME`",
         "AlembicSettings": "`services.NAME.alembic`",
         **{kind.__name__: kind.HEADING for kind in SEEDS.all().values()},
@@ -69,4 +71,4 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def _plural(word: str) -> str:
-    return f"{word}s"
+    return " or ".join(f"{one}s" for one in word.split(" or "))

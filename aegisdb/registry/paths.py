@@ -81,6 +81,9 @@ def path_problems(plain: Any, root: Path) -> Iterator[Problem]:
         for place, text in (one for name in (kind.PATHS if kind else ()) for one in texts(target, name)):
             # told when the target is used: a registry may name a compose file that only some checkouts have
             yield from tree.problems((*key, *place), "", text, "")
+    for key, _name, fleet in items(plain, "fleets"):
+        for place, text in texts(fleet, "members", "file"):
+            yield from tree.problems((*key, *place), "", text, "")  # told when the fleet is used: a file may be made
     for key, text in texts(plain, "database", "init"):
         yield from tree.problems(key, "", text, "file")
     for key, text in texts(plain, "database", "deploy"):

@@ -32,7 +32,7 @@ def spelling_problems(plain: Any) -> Iterator[Problem]:
 
 
 def _names(plain: Any) -> Iterator[Problem]:
-    for collection in ("targets", "services"):
+    for collection in ("targets", "services", "fleets"):
         for name in at(plain, collection) or () if isinstance(at(plain, collection), dict) else ():
             yield from match(
                 NAME, (collection, name), name, f"not usable as a {collection[:-1]} name", NAME_HINT, at_key=True

@@ -6,7 +6,7 @@ attribute docstrings being the descriptions). Values that may hold `${VAR}` are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from aegisdb.errors import BadInput, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.file_cache import STATE
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
+from aegisdb.registry.fleets import Fleet
 from aegisdb.registry.kinds import SEEDS, TARGETS, Seed, Target
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ AnyTarget = Annotated[
     Target, Choice(TARGETS.pick, TARGETS.variants, lambda: TARGETS.message("a target has"), TARGETS.hint)
 ]
 AnySeed = Annotated[Seed, Choice(SEEDS.pick, SEEDS.variants, lambda: SEEDS.message("a seed has one of"), SEEDS.hint)]
+
+
+def _none(name: str) -> str | None:
+    del name
+    return None
 
 
 def _pick_base(value: Any) -> str | None:
@@ -165,6 +171,8 @@ class RegistryFile:
     """Services by name."""
     snapshots: SnapshotLimits = field(default_factory=SnapshotLimits)
     """How much room snapshots may take."""
+    fleets: dict[str, Fleet] = field(default_factory=dict)
+    """Databases with the same histories, by the fleet's name."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,9 @@ class Registry:
     default_source: str = "default_target"
     """What decided the default: AEGIS_TARGET, DATABASE_URL or default_target."""
     unset: tuple[Unset, ...] = ()
-    """Variables that only some targets and seeds need; `require` turns one into an error."""
+    """Variables that only some targets, fleets and seeds need; `require` turns one into an error."""
+    variable: Callable[[str], str | None] = field(default=_none, compare=False, repr=False)
+    """The value of a variable of the environment or of `.env`; None where it is not set."""
 
     @property
     def root(self) -> Path:
@@ -255,6 +265,18 @@ class Registry:
         spec = self.file.targets[name]
         spec.require(self, name)
         return spec
+
+    def fleet(self, name: str) -> Fleet:
+        """The fleet `name`.
+
+        Raises:
+            UsageError: no such fleet.
+            BadInput: a variable that it needs is not set.
+        """
+        if name not in self.file.fleets:
+            raise _unknown("fleet", name, self.file.fleets)
+        self.require("fleets", name)
+        return self.file.fleets[name]
 
     def service(self, name: str) -> Service:
         """The service `name`.

@@ -33,13 +33,18 @@ def apply(
     return workflow.apply(ws, service=service, to=to, accept=accept, dry_run=dry_run, timeout=timeout)
 
 
-@task()
+@task(fleet=True)
 def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
     """Show what is applied, what is head and what is pending, for all services.
 
     Example:
         invoke migrate.status --check
+        invoke migrate.status --fleet tenants --match region=eu
     """
+    if ws.fleet:
+        from aegisdb.workflows.migrate.fleet_status import fleet_status
+
+        return fleet_status(ws, service=service, check=check)
     ws.prefetch()
     from aegisdb.workflows.migrate import status as workflow
 
@@ -181,13 +186,18 @@ def stamp(
     return workflow.stamp(ws, service, revision, force=force, dry_run=dry_run, yes=yes)
 
 
-@task(warm=True)
+@task(warm=True, fleet=True)
 def verify(ws: Workspace, service: str = "") -> Result:
     """Compare models, histories and the live schema of all services; only reads. Exit 6 on any difference.
 
     Example:
         invoke migrate.verify --format json
+        invoke migrate.verify --fleet tenants
     """
+    if ws.fleet:
+        from aegisdb.workflows.migrate.fleet_verify import fleet_verify
+
+        return fleet_verify(ws, service=service)
     from aegisdb.workflows.migrate.verify import verify as workflow
 
     return workflow(ws, service=service)
@@ -241,6 +251,7 @@ def resolve(
         "show": "Print the source of this revision as it ran.",
         "output": "With --show: write the source to this new file.",
     },
+    fleet=True,
 )
 def log(
     ws: Workspace, service: str = "", last: int = 30, runs: bool = False, show: str = "", output: str = ""
@@ -249,9 +260,12 @@ def log(
 
     Example:
         invoke migrate.log --service identity --last 5
+        invoke migrate.log --fleet tenants --last 3
     """
+    if ws.fleet:
+        from aegisdb.workflows.migrate.fleet_log import fleet_log
+
+        return fleet_log(ws, service=service, last=last, runs=runs, show=show)
     from aegisdb.workflows.migrate import log as workflow
 
-    if show:
-        return workflow.show(ws, show, service=service, output=output)
-    return workflow.log(ws, service=service, last=last, runs=runs)
+    return workflow.look(ws, service=service, last=last, runs=runs, show=show, output=output)

@@ -494,7 +494,7 @@ MUTATIONS = (
         (argument("digest", "hashlib.sha256(source if isinstance(source, bytes) else source.encode()).hexdigest()"),),
         (_EDITED,),
     ),
-    Mutation(30, "the difference", "drift/schema_drift.py:drift", (call("diff", "()"),), (_BY_HAND, _FITS)),
+    Mutation(30, "the difference", "drift/schema_drift.py:_compared", (call("diff", "()"),), (_BY_HAND, _FITS)),
     Mutation(
         30,
         "verify: no drop in the hint",

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from aegisdb.output.blocks import Block
     from aegisdb.results import Result
 
-_OWN_COLLECTION = {"ApplyResult": "migrate", "DeployApplyResult": "deploy", "SeedRunResult": "seed"}
+_OWN_COLLECTION = {
+    "ApplyResult": "migrate",
+    "DeployApplyResult": "deploy",
+    "SeedRunResult": "seed",
+    "FleetResult": "fleet",
+}
 """Results that other collections meet, too: `db.reset` and `db.prepare` apply and seed, and fail half-way."""
 View = Callable[[Any], "Iterable[Block]"]
 

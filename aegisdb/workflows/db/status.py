@@ -69,7 +69,7 @@ def db_status(ws: Workspace) -> DbStatusResult:
     try:
         address = ws.address()
         with ws.let_in(lambda: connect(address, application="aegisdb: db.status"), address) as conn:
-            return _up(ws, conn)
+            return looked_at(ws, conn)
     except Unreachable as error:
         missing = _missing(ws) if isinstance(error, NoDatabase) else None
         return missing or DbStatusResult(target=ws.target, server=ws.server.kind, state="down", problems=error.problems)
@@ -97,7 +97,8 @@ def _missing(ws: Workspace) -> DbStatusResult | None:
     )
 
 
-def _up(ws: Workspace, conn: Connection) -> DbStatusResult:
+def looked_at(ws: Workspace, conn: Connection) -> DbStatusResult:
+    """What `db.status` says of the database of this session."""
     from aegisdb.postgres.route import find_route
 
     route = "" if ws.server.own else f"{find_route(conn)}"

@@ -69,17 +69,34 @@ class SourceResult(Result):
     path: str = ""
 
 
+def look(ws: Workspace, *, service: str, last: int, runs: bool, show: str, output: str) -> Result:
+    """What `show` says, where there is a revision to show, else what `log` says."""
+    if show:
+        return source(ws, show, service=service, output=output)
+    return log(ws, service=service, last=last, runs=runs)
+
+
 def log(ws: Workspace, *, service: str = "", last: int = DEFAULT_LAST, runs: bool = False) -> LogResult:
     """The last entries of the journal; empty where nothing was ever journaled. `runs` also shows runs that ended well.
 
     Raises:
         UsageError: `last` is below 1; Unreachable: no server or no database.
     """
+    require_some(last)
+    with ws.connect() as conn:
+        return LogResult(entries=entries_of(conn, service=service, last=last, runs=runs))
+
+
+def require_some(last: int) -> None:
+    """Refuse to show no entry at all: a UsageError."""
     if last < 1:
         raise UsageError(f"--last {last}: at least one entry")
-    with ws.connect() as conn:
-        rows = conn.rows(_ROWS, (runs, service, service, last)) if _has_journal(conn) else []
-    return LogResult(entries=tuple(Entry(**dict(zip(_NAMES, row, strict=True))) for row in reversed(rows)))
+
+
+def entries_of(conn: Connection, *, service: str, last: int, runs: bool) -> tuple[Entry, ...]:
+    """The last entries of a database's journal, oldest of them first."""
+    rows = conn.rows(_ROWS, (runs, service, service, last)) if _has_journal(conn) else []
+    return tuple(Entry(**dict(zip(_NAMES, row, strict=True))) for row in reversed(rows))
 
 
 _NAMES = (
@@ -88,7 +105,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-def show(ws: Workspace, revision: str, *, service: str = "", output: str = "") -> SourceResult:
+def source(ws: Workspace, revision: str, *, service: str = "", output: str = "") -> SourceResult:
     """The source of a revision (an abbreviation will do) as it last ran here; `output` writes it to a new file.
 
     Raises:

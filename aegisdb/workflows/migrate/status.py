@@ -52,6 +52,13 @@ def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusRe
     histories = read_histories(ws.registry)
     wanted = {name: history for name, history in histories.items() if service in ("", name)}
     standings, backfills, missing = _look(ws, wanted)
+    return told(standings, backfills, check=check, missing=missing)
+
+
+def told(
+    standings: Mapping[str, Standing], backfills: tuple[BackfillProgress, ...], *, check: bool, missing: bool = False
+) -> StatusResult:
+    """What is to be said of where the services stand."""
     problems = [standing.problem for standing in standings.values() if standing.problem is not None]
     problems += [standing.changed for standing in standings.values() if standing.changed is not None]
     problems.sort(key=lambda problem: problem.exit_code)

@@ -117,7 +117,7 @@ def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
         found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
         graphs = tuple(graph.problem() for graph in broken_graphs(conn))
-    verdict = _Verdict(ws, standings, found, altered, parts.errors, frozenset({*unexplained, *parts.errors}))
+    verdict = Verdict(ws, standings, found, altered, parts.errors, frozenset({*unexplained, *parts.errors}))
     for name in wanted:
         if name in parts.errors and standings[name].history is not None:
             tell.row(verdict.row(name))
@@ -152,7 +152,7 @@ class _Rows:
         self._listen(Event(step="verify", subject=f"{service}:", note=note, seconds=time.monotonic() - self._began))
 
 
-class _Verdict:
+class Verdict:
     """Puts the findings together: rows, and problems with the gravest first."""
 
     def __init__(
@@ -218,14 +218,7 @@ class _Verdict:
         for change in self._changes.get(name, ()):
             if change.object not in self._invalid():
                 yield _drift_problem(self._ws, name, change)
-        if isinstance(models, NoMetadata):
-            pass  # a service may well have no models: the row and the summary tell it
-        elif isinstance(models, HistoryError):
-            pass  # it is the standing's own problem
-        elif isinstance(models, AegisError):
-            yield from models.problems
-        else:
-            yield from models_problems(self._ws.registry, name, models)
+        yield from of_models(self._ws, name, models)
         if standing.behind is not None:
             yield standing.behind
 
@@ -236,6 +229,18 @@ class _Verdict:
             for key, facts in sorted(self._live.facts.items())
             if (mark := marks.get(key.partition(" ")[0])) and f"{facts};".find(f"{mark};") >= 0
         )
+
+
+def of_models(ws: Workspace, service: str, models: ModelsCompared | AegisError) -> Iterator[Problem]:
+    """What is wrong with the models of a service."""
+    if isinstance(models, NoMetadata):
+        return  # a service may well have no models: the row and the summary tell it
+    if isinstance(models, HistoryError):
+        return  # it is the standing's own problem
+    if isinstance(models, AegisError):
+        yield from models.problems
+    else:
+        yield from models_problems(ws.registry, service, models)
 
 
 def _difference(change: Change) -> Difference:

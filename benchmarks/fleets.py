@@ -1,0 +1,114 @@
+"""How commands that ask a fleet grow with its members: seconds, and sessions of ours on the server.
+
+    python -m benchmarks.fleets [SERVICES REVISIONS]
+
+Members are template copies on one embedded server. The loop over targets is measured on a few of them and multiplied.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from benchmarks.project import ROOT, Project, run
+from benchmarks.registries import DATABASE, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measuring import Command
+
+SIZES = (1, 10, 100, 200)
+LOOPED = 3
+"""Members of the loop that is measured."""
+_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(datname, 'tenant_')"
+
+
+def main(services: int, revisions: int) -> None:
+    """Make the tenants, and print a line a size."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "fleet"
+        made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
+        subprocess.run(made, cwd=ROOT, check=True)
+        project = Project(root, names(services), ("sql/init.sql",), ())
+        run(project.invoke("db.up"))
+        try:
+            project = project.reached()
+            project.anew(DATABASE)
+            run(project.invoke("migrate.apply"))
+            _tenants(project)
+            _measure(project)
+        finally:
+            run(project.invoke("db.down", "--volumes", "--yes"))
+
+
+def _tenants(project: Project) -> None:
+    with psycopg.connect(project.url, autocommit=True) as conn:
+        for n in range(max(SIZES)):
+            conn.execute(f'CREATE DATABASE tenant_{n} TEMPLATE "{DATABASE}"')
+    path = project.root / "services.yaml"
+    document = json.loads(path.read_text())
+    server = project.url.rpartition("/")[0]
+    document["fleets"] = {
+        f"of{size}": {"members": {"list": [f"tenant_{n}" for n in range(size)]}, "url": f"{server}/{{name}}"}
+        for size in SIZES
+    }
+    path.write_text(json.dumps(document))
+
+
+def _measure(project: Project) -> None:
+    for verb in ("migrate.status", "migrate.verify"):
+        looped = [_seconds(project, project.invoke(verb, "--target", f"of1/tenant_{0}"))[0] for _ in range(1 + LOOPED)]
+        one = median(looped[1:])  # the first one fills the caches
+        print(f"{verb} --target of one member: {one:.2f} s")
+        for size in SIZES:
+            command = project.invoke(verb, "--fleet", f"of{size}")
+            samples = [_seconds(project, command) for _ in range(3)]
+            seconds, sessions = median(s for s, _ in samples), max(n for _, n in samples)
+            loop = size * one
+            print(
+                f"{verb} --fleet of {size}: {seconds:.2f} s ({seconds / one:.1f} x one; the loop {loop:.0f} s,"
+                f" {loop / seconds:.1f} x), at most {sessions} sessions"
+            )
+
+
+def _seconds(project: Project, command: Command) -> tuple[float, int]:
+    with _watched(project) as most:
+        began = time.perf_counter()
+        run(command)
+        seconds = time.perf_counter() - began
+    return seconds, max(most)
+
+
+@contextmanager
+def _watched(project: Project) -> Iterator[list[int]]:
+    """The sessions on tenants, looked at every 20 ms."""
+    most, over = [0], threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(project.url, autocommit=True) as conn:
+            while not over.wait(0.02):
+                row = conn.execute(_SESSIONS).fetchone()
+                most.append(row[0] if row else 0)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:3] or (3, 20)))
