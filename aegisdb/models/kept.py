@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class KeptComparisons:
     def __init__(self, registry: Registry, template: str) -> None:
         self._registry = registry
         self._template = template
+        self._installed: dict[str, bytes] = {}
 
     def get(self, history: History) -> ModelsCompared | None:
         """The kept result of a time when everything was as it is now; None without one."""
@@ -70,15 +72,26 @@ class KeptComparisons:
     def _digest(self, history: History, files: Iterable[str], places: Iterable[str]) -> str:
         locations = history.locations
         service = self._registry.services[history.service]
-        owns = {name: (one.schema, one.owns) for name, one in self._registry.services.items()}
-        digest = hashlib.sha256(repr((self._template, service, owns, sorted(files))).encode())
+        digest = hashlib.sha256(repr((self._template, service, self._owns, sorted(files))).encode())
         configured = [str(path) for path in (locations.env_py, locations.ini, locations.pyproject) if path]
         for path in sorted({*files, *configured}):
             digest.update(_content(path))
         for place in places:
-            digest.update("\n".join(_packages(place)).encode())
+            digest.update(self._packages(place))
         digest.update("\n".join(sorted(_modules(str(locations.home)))).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    @cached_property
+    def _owns(self) -> str:
+        """Who owns what, of all services: too much to look at for each of hundreds."""
+        owns = {name: (one.schema, one.owns) for name, one in self._registry.services.items()}
+        return hashlib.sha256(repr(owns).encode()).hexdigest()
+
+    def _packages(self, place: str) -> bytes:
+        """What was installed when it was first asked: whoever installs meanwhile finds that it is not the same."""
+        if place not in self._installed:
+            self._installed[place] = "\n".join(_packages(place)).encode()
+        return self._installed[place]
 
 
 def _changed(path: str | Path) -> float:

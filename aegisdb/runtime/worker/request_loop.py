@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .channel import Channel
 from .error_report import Refusal, describe
 from .lifetime import die_with_parent
+from .loaded import note_before_forks
 
 if TYPE_CHECKING:
     from .channel import Message
@@ -113,6 +114,7 @@ def _serve_forks(descriptor: int, modules: list[str]) -> None:
     load_alembic_side()
     for module in modules:
         import_module(module)
+    note_before_forks()
     gc.freeze()  # nor do the forks look there, whose pages stay shared
     gc.set_threshold(50_000, 20, 20)  # as tasks do: a worker lives for seconds
     gc.enable()
