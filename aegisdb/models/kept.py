@@ -83,12 +83,12 @@ class KeptComparisons:
 
     @cached_property
     def _owns(self) -> str:
-        """Who owns what, of all services: too much to look at for each of hundreds."""
+        """Digest of what each service owns: with hundreds of services too much to hash for each again."""
         owns = {name: (one.schema, one.owns) for name, one in self._registry.services.items()}
         return hashlib.sha256(repr(owns).encode()).hexdigest()
 
     def _packages(self, place: str) -> bytes:
-        """What was installed when it was first asked: whoever installs meanwhile finds that it is not the same."""
+        """The packages that were installed when this was first asked; a later installation makes the digest differ."""
         if place not in self._installed:
             self._installed[place] = "\n".join(_packages(place)).encode()
         return self._installed[place]
