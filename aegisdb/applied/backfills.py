@@ -20,6 +20,7 @@ SELECT DISTINCT ON (version_schema, version_table, revision) version_schema, ver
 FROM aegisdb.backfills b WHERE landed IS NULL
 ORDER BY version_schema, version_table, revision, moved DESC
 """
+_MAY = "SELECT has_table_privilege(to_regclass(%s), 'SELECT')"
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -43,11 +44,14 @@ class BackfillProgress:
         return f"{self.table}: {said(self.percent, self.seconds_left if self.running else None)}"
 
 
-def progress_of(conn: Connection | None, standings: Iterable[Standing]) -> tuple[BackfillProgress, ...]:
-    """The backfills of pending revisions that have begun and are not recorded as applied."""
+def progress_of(conn: Connection | None, standings: Iterable[Standing]) -> tuple[tuple[BackfillProgress, ...], str]:
+    """The backfills of pending revisions that have begun and are not recorded as applied, or why they are not known."""
     pending = [standing for standing in standings if standing.pending and standing.history is not None]
-    if conn is None or not pending or conn.value("SELECT to_regclass(%s)", (BACKFILLS,)) is None:
-        return ()
+    may = conn.value(_MAY, (BACKFILLS,)) if conn is not None and pending else None
+    if conn is None or may is None:
+        return (), ""
+    if not may:
+        return (), f"whether a backfill has begun is not known: this role may not read {BACKFILLS}"
     found = []
     for schema, table, revision, relation, walked, total, seconds, finished, running in conn.rows(_ROWS):
         for standing in pending:
@@ -62,7 +66,7 @@ def progress_of(conn: Connection | None, standings: Iterable[Standing]) -> tuple
                 running=running,
             )
             found.append(progress)
-    return tuple(found)
+    return tuple(found), ""
 
 
 def _belongs(standing: Standing, schema: str, table: str, revision: str) -> bool:

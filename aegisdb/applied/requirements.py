@@ -27,6 +27,7 @@ def refuse_unmet(
     """
     if not any(history.summary.requires for history, _ in todo):
         return
+    _refuse_unread(registry, histories, todo)
     required = declared(registry, histories)
     planned = {(history.service, revision.id) for history, steps in todo for revision in steps}
     wanted = {(step, other) for step in planned for other in required.get(step, ()) if other not in planned}
@@ -40,6 +41,22 @@ def refuse_unmet(
                 where=str(histories[service].revisions[revision].path),
                 code="requires",
             )
+
+
+def _refuse_unread(registry: Registry, histories: Mapping[str, History], todo: Sequence[Steps]) -> None:
+    """Refuse what requires a revision of a service whose files cannot be read: whether it is applied is not known."""
+    for history, steps in todo:
+        for revision in steps:
+            for service in (word.partition("@")[0] for word in revision.requires):
+                entry = registry.services.get(service)
+                if entry is not None and entry.alembic is not None and service not in histories:
+                    raise Refused(
+                        f"{history.service} {revision.id} requires a revision of {service}, whose history cannot be"
+                        " read; nothing was touched",
+                        hint=f"invoke migrate.status --service {service} says why",
+                        where=str(revision.path),
+                        code="requires",
+                    )
 
 
 def refuse_required(

@@ -54,6 +54,12 @@ class Standing:
     """The half-applied revision, where its file says that it may be run again."""
 
     @property
+    def phases(self) -> dict[str, str]:
+        """The phases of pending revisions, for those that say one; where no file does, none is looked at."""
+        said = self.history is not None and self.pending and self.history.summary.phases
+        return {one.id: one.phase for one in self.pending if one.phase} if said else {}
+
+    @property
     def changed(self) -> Problem | None:
         """The problem of applied revisions whose files do something else than what ran here."""
         if not self.edited or self.history is None:

@@ -14,7 +14,7 @@ from aegisdb.backfills.keys import Table
 from aegisdb.backfills.pace import Pace
 from aegisdb.backfills.progress import Place, Recorded, Unrecorded
 from aegisdb.backfills.wanted import BackfillStopped
-from aegisdb.runtime.worker.statements import literal, rows
+from aegisdb.runtime.worker.statements import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,9 +50,10 @@ def run(context: Any, wanted: Wanted) -> None:
         progress.open(connection)
     if not progress.finished:
         tell = suite.get("tell") or _log
-        with _kept_from_pools(connection), context.autocommit_block(), _settled(context.connection, wanted):
-            pace = Pace(wanted, rests=suite["record"])
-            Batches(context.connection, wanted, table, progress, pace, _teller(table, progress, tell)).run()
+        pace, settings = Pace(wanted, rests=suite["record"]), _settings(connection, wanted)
+        with _unprepared(connection), context.autocommit_block():
+            teller = _teller(table, progress, tell)
+            Batches(context.connection, wanted, table, progress, pace, settings, teller).run()
     progress.land(context.connection)
 
 
@@ -72,32 +73,25 @@ def _place(context: Any) -> Place:
 
 
 @contextmanager
-def _kept_from_pools(connection: Any) -> Iterator[None]:
-    """Detach the session after an error: it keeps the settings of a backfill, so no pool may hand it out again."""
+def _unprepared(connection: Any) -> Iterator[None]:
+    """Keep psycopg from preparing what it sees again and again: behind a pooler the next session has not got it."""
+    driver = connection.connection.driver_connection
+    if not hasattr(driver, "prepare_threshold"):
+        yield
+        return
+    before, driver.prepare_threshold = driver.prepare_threshold, None
     try:
         yield
-    except BaseException:
-        if not connection.closed and not connection.invalidated:
-            connection.detach()
-        raise
+    finally:
+        driver.prepare_threshold = before
 
 
-@contextmanager
-def _settled(connection: Any, wanted: Wanted) -> Iterator[None]:
-    """Set the session up for batches, and set it back where they end well."""
+def _settings(connection: Any, wanted: Wanted) -> dict[str, str]:
+    """The settings of each batch."""
     settings = {**_SETTINGS, "lock_timeout": f"{wanted.lock_timeout * 1000:.0f}ms"}
-    shown = ", ".join(f"current_setting('{name}')" for name in (*settings, "synchronous_commit"))
-    *before, commit = rows(connection, f"SELECT {shown}, current_setting('synchronous_standby_names')")[0]
-    if not commit:  # a batch that a crash takes back is done again, for its key goes with it
-        settings["synchronous_commit"] = "off"
-    _set(connection, settings)
-    yield
-    _set(connection, dict(zip(settings, before)))  # noqa: B905  one more was looked at than may be set
-
-
-def _set(connection: Any, settings: dict[str, str]) -> None:
-    calls = ", ".join(f"set_config('{name}', {literal(value)}, false)" for name, value in settings.items())
-    rows(connection, f"SELECT {calls}")
+    if not rows(connection, "SELECT current_setting('synchronous_standby_names')")[0][0]:
+        settings["synchronous_commit"] = "off"  # a batch that a crash takes back is done again: its key goes with it
+    return settings
 
 
 def _teller(table: Table, progress: Unrecorded, tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -9,7 +9,7 @@ from aegisdb.compat.advice import steps_for
 from aegisdb.compat.results import Break, Unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aegisdb.runtime.tried_statements import OldCodeTried, TableTried, Tried
 
@@ -17,6 +17,8 @@ _OF_TABLES = frozenset({"42P01", "42501", "3F000", "55000"})
 """SQLSTATEs of refusals whichever column is named: no such table or schema, no privilege, a view of others."""
 _OF_CONSTRAINTS = frozenset({"23503", "23505", "23514", "23P01"})
 """SQLSTATEs of refusals of the whole row, whichever column is written."""
+_NO_ROW = "NoRow"
+"""What the trial says of a table without a row."""
 _KINDS = ("reads", "inserts", "updates", "deletes")
 
 
@@ -122,10 +124,7 @@ class Judgement:
                 by[one.does, one.column].append(one)
         for (does, column), tried in by.items():
             if all(one.error is not None for one in tried) and not (does == "reads" and not column):
-                why = next(one.error["message"] for one in tried if one.error)
-                yield self._untold(
-                    "not tried", table, column, f"{does[:-1]} fails before the new revisions, too: {why}"
-                )
+                yield self._untold("not tried", table, column, _failing(does, tried))
         if not any(one.does in {"inserts", "updates"} and one.error is None for one in table.tried):
             return
         updated = {one.column for one in table.tried if one.does == "updates"}
@@ -136,3 +135,10 @@ class Judgement:
         subject = f"{table.table}.{column}" if column else table.table
         where = table.columns.get(column) or (f"{table.file}:{table.line}" if table.file else "")
         return Unsettled(kind=kind, service=self._service, subject=subject, why=why, where=self._place(where))
+
+
+def _failing(does: str, tried: Sequence[Tried]) -> str:
+    why = next(one.error for one in tried if one.error)
+    if why["error"] == _NO_ROW:
+        return f"{why['message']}: what a row of it meets in an update or a delete was not seen"
+    return f"{does[:-1]} fails before the new revisions, too: {why['message']}"

@@ -14,12 +14,13 @@ from aegisdb.fingerprint.keys import parse, relation_name
 from aegisdb.postgres.quoting import quote_ident
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.fingerprint import Change
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.released_state import Released
+    from aegisdb.revisions.history import History
 
 _SQL = re.compile(
     r"\s*(?:--.*\s+|/\*.*?\*/\s*)*\(?\s*"
@@ -46,12 +47,12 @@ class Written:
 class RawSql:
     """All texts of the old tree, and how the server took them before and after."""
 
-    def __init__(self, released: Released) -> None:
+    def __init__(self, released: Released, histories: Sequence[History]) -> None:
         tree = released.tree.resolve()
         self._schemas = {name: one.schema for name, one in released.ws.registry.services.items()}
         self._texts = [
-            Written(service, f"{path.resolve().relative_to(tree)}:{line}", text, whole)
-            for service, history in released.histories.items()
+            Written(history.service, f"{path.resolve().relative_to(tree)}:{line}", text, whole)
+            for history in histories
             for path in _files(history.locations.home)
             for line, text, whole in _texts(path)
         ]

@@ -20,13 +20,14 @@ from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from aegisdb.compat.results import Unsettled
     from aegisdb.fingerprint import Change
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.released_state import Released
     from aegisdb.revisions.history import History
+    from aegisdb.revisions.sequence import Step
     from aegisdb.runtime.tried_statements import OldCodeTried
     from aegisdb.workspace import Workspace
 
@@ -50,18 +51,32 @@ class Trial:
 class OldCodeTrial:
     """One trial of old code; `histories` are those of today that are upgraded, in the order of services."""
 
-    def __init__(self, ws: Workspace, released: Released, histories: Sequence[History]) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        released: Released,
+        histories: Sequence[History],
+        *,
+        before: Collection[Step] | None = None,
+        after: Collection[Step] | None = None,
+        services: Collection[str] | None = None,
+    ) -> None:
+        """Without more, all new revisions are judged, and all services of that commit.
+
+        `before` are revisions that are applied first and not judged, `after` all that are applied in the end.
+        """
         self._ws = ws
         self._released = released
         self._histories = histories
+        self._before, self._after = before, after
+        self._old = [one for name, one in released.histories.items() if services is None or name in services]
         self._trial = Trial()
-        self._raw_sql = RawSql(released)
+        self._raw_sql = RawSql(released, self._old)
 
     def run(self) -> Trial:
         """Try all services of that commit."""
-        old = [*self._released.histories.values()]
-        for at in range(0, len(old), _TOGETHER):
-            self._try(old[at : at + _TOGETHER], first=at == 0)
+        for at in range(0, len(self._old), _TOGETHER):
+            self._try(self._old[at : at + _TOGETHER], first=at == 0)
         self._add_raw_sql()
         return self._trial
 
@@ -77,6 +92,8 @@ class OldCodeTrial:
             made = scratch(self._ws.address(), template=self._released.template, label="old code")
             address = stack.enter_context(made)
             conn = stack.enter_context(connect(address, application="aegisdb: old code"))
+            if self._before is not None:
+                bring_up(self._ws, conn, self._histories, only=self._before)
             models = [stack.enter_context(_Models(self._released, self._ws, history, conn)) for history in old]
             for one in models:
                 one.look(first=True)
@@ -90,7 +107,7 @@ class OldCodeTrial:
             self._raw_sql.look(conn)
         before = read(conn)
         try:
-            bring_up(self._ws, conn, self._histories)
+            bring_up(self._ws, conn, self._histories, only=self._after)
         except (Interrupted, Unreachable):
             raise
         except AegisError as error:

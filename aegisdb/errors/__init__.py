@@ -153,6 +153,12 @@ class HistoryError(BadInput):
     default_code = "history"
 
 
+class BadPhase(HistoryError):
+    """A revision file says a phase that there is not, so nobody knows when it may be applied."""
+
+    default_code = "phase"
+
+
 class MissingParent(HistoryError):
     """A revision file revises one that no file has."""
 

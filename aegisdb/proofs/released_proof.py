@@ -19,7 +19,7 @@ from aegisdb.runtime.step_options import StepOptions
 from aegisdb.runtime.upgrade import Sessions, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aegisdb.proofs.revision_proof import RevisionProof
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
-    from aegisdb.revisions.sequence import Steps
+    from aegisdb.revisions.sequence import Step, Steps
     from aegisdb.runtime.session import Session
     from aegisdb.workspace import Workspace
 
@@ -97,8 +97,12 @@ class ReleasedProver:
         return judge(describe(history, revision, "proven"), before, between, contents(conn, self._version_tables))
 
 
-def bring_up(ws: Workspace, conn: Connection, histories: Sequence[History]) -> None:
+def bring_up(
+    ws: Workspace, conn: Connection, histories: Sequence[History], *, only: Collection[Step] | None = None
+) -> None:
     """Apply what a `migrate.apply` of this branch would, after its deploy files, to a copy of the released state.
+
+    With `only`, no other revisions than these.
 
     Raises:
         RevisionFailed and others: as `Session.upgrade_one`.
@@ -106,7 +110,7 @@ def bring_up(ws: Workspace, conn: Connection, histories: Sequence[History]) -> N
     _deploy(ws, conn.address)
     options = StepOptions(listen=ws.listen, journal=False)
     with Sessions(ws.registry, conn.address, conn.identity(), options) as sessions:
-        for _ in sessions.upgrade(_todo(ws, conn, histories)):
+        for _ in sessions.upgrade(_todo(ws, conn, histories, only)):
             pass
 
 
@@ -114,8 +118,14 @@ def _deploy(ws: Workspace, address: Address) -> None:
     run_deploy(ws.registry, address, bindir=ws.server.bindir(), listen=ws.listen)
 
 
-def _todo(ws: Workspace, conn: Connection, histories: Sequence[History]) -> list[Steps]:
+def _todo(
+    ws: Workspace, conn: Connection, histories: Sequence[History], only: Collection[Step] | None = None
+) -> list[Steps]:
     lay_ground(ws.registry, conn, histories, bindir=ws.server.bindir(), listen=ws.listen)
     applied = read_versions(conn, histories)
-    todo = [(history, history.pending(applied[history.service])) for history in histories]
+    todo: list[Steps] = []
+    for history in histories:
+        steps = history.pending(applied[history.service])
+        wanted = [one for one in steps if only is None or (history.service, one.id) in only]
+        todo.append((history, tuple(wanted)))
     return in_order(ws.registry, [(history, steps) for history, steps in todo if steps])

@@ -6,6 +6,7 @@ checkout, so one whose files are the same is shared.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -22,12 +23,14 @@ from aegisdb.lint.changed_files import check_out, commit_of, default_branch, mer
 from aegisdb.package_lookup import interpreter
 from aegisdb.registry import load
 from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.sequence import by_foreign_keys, declared, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
+    from aegisdb.revisions.sequence import Step
     from aegisdb.workspace import Workspace
 
 _PLACE = "released"
@@ -53,37 +56,58 @@ class Released:
     """The directory with the files of that commit, in the same places."""
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Why there is no released state."""
+
+    why: str
+    broken: bool
+    """Whether git has the commit, and it does not build; otherwise there is nothing that could be built."""
+
+
 class _NotThere(Exception):
-    """The reason why there is no released state, as its message."""
+    """The reason why there is nothing to build, as its message."""
 
 
-def released_state(ws: Workspace, histories: Mapping[str, History], *, against: str = "") -> Released | str:
+class _Broken(Exception):
+    """The reason why the state of a commit does not build, as its message."""
+
+
+def released_state(
+    ws: Workspace, histories: Mapping[str, History], *, against: str = "", without: Collection[Step] = ()
+) -> Released | Missing:
     """The released state of these services, built where it is not there yet; or why there is none.
 
-    With `against` it is that of this commit, branch or tag, instead of the merge base.
+    With `against` it is that of this commit, branch or tag, instead of the merge base. It is built as if the revisions
+    of `without`, and what needs them, were not written yet: a commit may have files that are not applied anywhere.
 
     Raises:
         UsageError: git does not know `against`.
     """
     try:
-        return _released(ws, histories, against)
-    except _NotThere as why:
-        return str(why)
+        return _released(ws, histories, against, without)
+    except (_NotThere, _Broken) as error:
+        return Missing(str(error), isinstance(error, _Broken))
 
 
-def _released(ws: Workspace, histories: Mapping[str, History], ref: str) -> Released:
+def _released(ws: Workspace, histories: Mapping[str, History], ref: str, without: Collection[Step]) -> Released:
     top, commit, against = _commit(ws.registry.root, ref)
     try:
         tree = _files(ws.registry, top, commit)
-        registry = _registry(ws.registry, tree / ws.registry.path.resolve().relative_to(top), against)
+        place = ws.registry.path.resolve().relative_to(top)
+        registry = _registry(ws.registry, tree / place, against)
         there = good_histories(registry)
         _require_same(there, histories, against)
+        if left_out := _left_out(registry, there, without, tree):
+            tree = _files(ws.registry, top, commit, left_out)
+            registry = _registry(ws.registry, tree / place, against)
+            there = good_histories(registry)
         then = replace(ws, registry=registry)
         name = template(then, "seeds")
     except (Interrupted, Unreachable):
         raise
     except AegisError as error:
-        raise _NotThere(f"{against} cannot be built: {error.message.splitlines()[0]}") from None
+        raise _Broken(f"{against} cannot be built: {error.message.splitlines()[0]}") from None
     known = {(service, identifier) for service, history in there.items() for identifier in history.revisions}
     every = {(service, identifier) for service, history in histories.items() for identifier in history.revisions}
     return Released(against, name, frozenset(every - known), then, there, top.resolve(), tree)
@@ -102,10 +126,30 @@ def _commit(root: Path, ref: str) -> tuple[Path, str, str]:
     return top, commit, f"{branch} (merge base {commit[:10]})"
 
 
-def _files(registry: Registry, top: Path, commit: str) -> Path:
+def _left_out(
+    registry: Registry, there: Mapping[str, History], without: Collection[Step], tree: Path
+) -> tuple[Path, ...]:
+    """Files of these revisions and of all that need them, relative to the tree."""
+    gone = {(service, one) for service, one in without if service in there and one in there[service].revisions}
+    needs = joined(declared(registry, there), by_foreign_keys(registry, there)) if gone else {}
+    more = gone
+    while more:
+        above = {(name, one) for name, h in there.items() for one in h.descendants([r for s, r in gone if s == name])}
+        waiting = {step for step, others in needs.items() if not gone.isdisjoint(others)}
+        more = (above | waiting) - gone
+        gone = gone | more
+    try:
+        found = [there[s].revisions[r].path.resolve().relative_to(tree.resolve()) for s, r in gone]
+    except ValueError as error:
+        raise _Broken(f"a revision that is to be left out is no file of the repository: {error}") from None
+    return tuple(sorted(found))
+
+
+def _files(registry: Registry, top: Path, commit: str, without: Sequence[Path] = ()) -> Path:
     """The directory with the files of a commit."""
     place = registry.state / _PLACE
-    made = place / commit
+    some = hashlib.sha256("\0".join(map(str, without)).encode()).hexdigest()[:10]
+    made = place / (f"{commit}-{some}" if without else commit)
     if made.is_dir():
         return made
     make_state(registry.state)
@@ -116,6 +160,8 @@ def _files(registry: Registry, top: Path, commit: str) -> Path:
     unfinished = Path(tempfile.mkdtemp(dir=place))
     try:
         check_out(top, commit, unfinished)
+        for file in without:
+            (unfinished / file).unlink()
         with suppress(OSError):  # somebody else has made it meanwhile
             unfinished.rename(made)
     finally:
@@ -144,4 +190,4 @@ def _require_same(there: Mapping[str, History], histories: Mapping[str, History]
     for service, history in histories.items():
         gone = there[service].revisions.keys() - history.revisions.keys() if service in there else ()
         if gone:
-            raise _NotThere(f"{service} has no {', '.join(sorted(gone))} any more, which {against} applies")
+            raise _Broken(f"{service} has no {', '.join(sorted(gone))} any more, which {against} applies")

@@ -81,6 +81,7 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
     if url := variables.get("DATABASE_URL"):
         direct = variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL") or ""
         plain = {"url": url, "direct_url": direct, "proof": variables.get("AEGIS_PROOF") or ""}
+        plain["deployed"] = variables.get("AEGIS_DEPLOYED") or None
         file = replace(file, targets={**file.targets, ENV_TARGET: TARGETS.build(plain)})
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):

@@ -41,6 +41,15 @@ class Choice:
         )
 
 
+def text_or_list(message: str) -> Choice:
+    """Let a value be one text or a list of texts; `message` says what it is."""
+    return Choice(
+        lambda value: "<text>" if isinstance(value, str) else "<list>" if isinstance(value, list | tuple) else None,
+        lambda: {"<text>": str, "<list>": tuple[str, ...]},
+        lambda: message,
+    )
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean X? `, or nothing when no known word is near."""
     from difflib import get_close_matches

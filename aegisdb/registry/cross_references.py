@@ -48,6 +48,9 @@ def _targets(plain: Any) -> Iterator[Problem]:
             hint = f"{did_you_mean(name, targets)}targets: {', '.join(targets)}"
             yield Problem(key, f"no target is called {name!r}", hint)
     yield from _proofs(targets)
+    for name, target in targets.items():
+        if at(target, "deployed") == []:
+            yield Problem(("targets", name, "deployed"), "a command has words", "e.g. [./bin/what-runs, production]")
 
 
 def _proofs(targets: dict[str, Any]) -> Iterator[Problem]:

@@ -10,10 +10,10 @@ from dataclasses import field, fields
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.registry.choice import STRICT, did_you_mean
+from aegisdb.registry.choice import STRICT, did_you_mean, text_or_list
 from aegisdb.registry.values import connection_problems, seed_problems
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 
 GateCheck = Literal["lint", "tamper", "drift", "roundtrip", "plan"]
+
+Deployed = Annotated[
+    str | tuple[str, ...], text_or_list("deployed is a git ref, or a command as a list of words, which prints some")
+]
 
 
 def _key(*, default: Any, meaning: str) -> Any:
@@ -77,6 +81,11 @@ class Target(Entry):
         default=None,
         meaning="What `migrate.apply` looks at first: `lint` and `tamper`, as without this key; `drift`; `roundtrip`;"
         " `plan`.",
+    )
+    deployed: Deployed | None = _key(
+        default=None,
+        meaning="Which code runs against it: a git ref, or a command (a list of words) that prints `REF` or"
+        " `SERVICE REF` lines.",
     )
     proof: str = _key(
         default="",

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from aegisdb.errors import BadInput, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.file_cache import STATE
-from aegisdb.registry.choice import STRICT, Choice, did_you_mean
+from aegisdb.registry.choice import STRICT, Choice, did_you_mean, text_or_list
 from aegisdb.registry.fleets import Fleet
 from aegisdb.registry.kinds import SEEDS, TARGETS, Seed, Target
 
@@ -47,10 +47,6 @@ AnySeed = Annotated[Seed, Choice(SEEDS.pick, SEEDS.variants, lambda: SEEDS.messa
 def _none(name: str) -> str | None:
     del name
     return None
-
-
-def _pick_base(value: Any) -> str | None:
-    return "<text>" if isinstance(value, str) else "<list>" if isinstance(value, list | tuple) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +95,7 @@ class AlembicSettings:
     """What env.py gets from `context.get_x_argument()`, as from `alembic -x NAME=VALUE`."""
 
 
-Base = Annotated[
-    str | tuple[str, ...],
-    Choice(
-        _pick_base,
-        lambda: {"<text>": str, "<list>": tuple[str, ...]},
-        lambda: "base is a SQL file, a list of SQL files, or `module:function`",
-    ),
-]
+Base = Annotated[str | tuple[str, ...], text_or_list("base is a SQL file, a list of SQL files, or `module:function`")]
 
 
 @dataclass(frozen=True, kw_only=True)

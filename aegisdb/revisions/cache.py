@@ -143,8 +143,8 @@ class KeptSummary:
     @cached_property
     def summary(self) -> Summary:
         """The summary of all revisions, as it is kept."""
-        digest, references, imports, requires, contents = json.loads(self._together)
-        return Summary(digest, references, tuple(imports), requires, contents)
+        digest, references, imports, requires, contents, phases = json.loads(self._together)
+        return Summary(digest, references, tuple(imports), requires, contents, phases)
 
 
 class KeptHistories:
@@ -198,12 +198,15 @@ def facts_of(revision: Revision, place: int) -> list[Any]:
         r.references,
         r.imports,
         r.requires,
+        r.phase,
     ]
 
 
 def revived(facts: list[Any], path: str) -> Revision:
     """The revision of `facts_of`."""
-    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports, requires = facts
+    _, identifier, down, depends_on, labels, message, line, one_way, digest, references, imports, requires, phase = (
+        facts
+    )
     revision = object.__new__(Revision)
     # as unpickling does: a frozen dataclass sets each field by a call, half of the time for tens of thousands
     vars(revision).update(
@@ -219,6 +222,7 @@ def revived(facts: list[Any], path: str) -> Revision:
         references=tuple(references),
         imports=tuple(imports),
         requires=tuple(requires),
+        phase=phase,
     )
     return revision
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import HistoryError
+from aegisdb.errors import BadPhase, HistoryError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.revisions.literals import Literals, NotWritten
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
 FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way", "requires")
+PHASES = ("expand", "contract")
 _NO_CODE = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _REFERENT_ARGUMENT = 2  # op.create_foreign_key(name, source, REFERENT, ...)
 
@@ -45,6 +46,8 @@ class Revision:
     """Top-level names of the modules that it imports, sorted."""
     requires: tuple[str, ...] = ()
     """Revisions of other services that must be applied before it, as `service@revision`."""
+    phase: str = ""
+    """One of `PHASES`: old code bears it, or it takes away what old code may use; empty where it does not say."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -70,7 +73,8 @@ def scan(path: Path, known: Mapping[str, Any] | None = None) -> Revision:
     """Read one file; `known` are the values of its `FIELDS`, where running it told them.
 
     Raises:
-        HistoryError: a syntax error, no `revision`; NoLiteral: a value that is not written out; with file and line.
+        HistoryError: a syntax error, no `revision`, no such `phase`; NoLiteral: a value that is not written out; both
+            with file and line.
     """
     try:
         source = path.read_bytes()
@@ -82,7 +86,8 @@ def scan(path: Path, known: Mapping[str, Any] | None = None) -> Revision:
 def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None = None) -> Revision:
     """Read the text of a revision file; `path` is where it is or was. Raises as `scan`."""
     tree = _parse(source, path)
-    values, line = _assignments(tree, path, known)
+    literals = Literals(tree)
+    values = _assignments(literals, path) if known is None else known
     identifier = values.get("revision")
     if not isinstance(identifier, str) or not identifier:
         raise HistoryError(
@@ -99,12 +104,13 @@ def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None
         labels=_texts(values.get("branch_labels")),
         message=_message(tree),
         file=str(path),
-        line=line,
+        line=literals.lines.get("revision", 1),
         one_way=str(one_way) if one_way else None,
         digest=code.digest,
         references=tuple(dict.fromkeys(code.references())),
         imports=tuple(sorted(set(code.imports()))),
         requires=_texts(values.get("requires")),
+        phase=_phase(literals, path),
     )
 
 
@@ -119,11 +125,7 @@ def _parse(source: bytes | str, path: Path) -> ast.Module:
         raise HistoryError(f"{path.name} cannot be read: {error}", where=str(path)) from None
 
 
-def _assignments(tree: ast.Module, path: Path, known: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], int]:
-    literals = Literals(tree)
-    line = literals.lines.get("revision", 1)
-    if known is not None:
-        return known, line
+def _assignments(literals: Literals, path: Path) -> Mapping[str, Any]:
     values: dict[str, Any] = {}
     for name in FIELDS:
         if not literals.has(name):
@@ -136,7 +138,25 @@ def _assignments(tree: ast.Module, path: Path, known: Mapping[str, Any] | None) 
                 where=f"{path}:{literals.lines.get(name, 1)}",
                 hint=f"write the value of `{name}` out",
             ) from None
-    return values, line
+    return values
+
+
+def _phase(literals: Literals, path: Path) -> str:
+    """The phase; it decides what may run, so it is read from the text alone, also where ids are not."""
+    if not literals.has("phase"):
+        return ""
+    try:
+        value = literals.value("phase")
+        wrong = "" if value is None or value in PHASES else f"is {value!r}, and there is no such phase"
+    except NotWritten:
+        value, wrong = None, "is not a literal"
+    if wrong:
+        raise BadPhase(
+            f"`phase` in {path.name} {wrong}",
+            where=f"{path}:{literals.lines.get('phase', 1)}",
+            hint='write phase = "expand" or phase = "contract"',
+        )
+    return value or ""
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class Summary(NamedTuple):
     """Revision id to the revisions of other services that it `requires`; only those that say so."""
     contents: str = ""
     """What `contents_of` says of all of them."""
+    phases: Mapping[str, str] = {}
+    """By id, for those that say `phase`."""
 
 
 class Kept(Protocol):
@@ -53,4 +55,5 @@ def summarized(revisions: Iterable[Revision]) -> Summary:
         imports |= dict.fromkeys(revision.imports)
         if revision.requires:
             requires[revision.id] = revision.requires
-    return Summary(digest.hexdigest(), references, tuple(imports), requires, contents_of(revisions))
+    phases = {revision.id: revision.phase for revision in revisions if revision.phase}
+    return Summary(digest.hexdigest(), references, tuple(imports), requires, contents_of(revisions), phases)

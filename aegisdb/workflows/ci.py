@@ -210,11 +210,14 @@ def _roundtrip(ws: Workspace, since: str) -> _Found:
 
 def _compat(ws: Workspace, since: str) -> _Found:
     from aegisdb.lint.changed_files import merge_base
-    from aegisdb.workflows.migrate.compat import NoOldCode, compat
+    from aegisdb.workflows.migrate.compat import NoOldCode, OldCodeBroken, compat
 
     against = (merge_base(ws.registry.root, since) or since) if since else ""
     try:
         result = compat(ws, against=against)
+    except OldCodeBroken as error:
+        hint = "invoke ci --since REF takes the code of another commit"
+        return _Found(summary=error.message, names={}, problems=error.amended(hint=hint).problems)
     except NoOldCode as error:
         return _Found(summary=error.message, names={}, problems=())  # as where git has no history
     if not result.revisions:

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 @task(
     help={
         "accept": "Codes of findings that do not stop the run, such as missing-downgrade,tampered.",
+        "phase": "expand: what old code bears; contracts wait, and what comes after them or needs them.",
     },
+    choices={"phase": ("expand",)},
     writes=True,
 )
 def apply(
-    ws: Workspace, service: str = "", to: str = "", accept: str = "", dry_run: bool = False, timeout: float = 0
+    ws: Workspace,
+    service: str = "",
+    to: str = "",
+    phase: str = "",
+    accept: str = "",
+    dry_run: bool = False,
+    timeout: float = 0,
 ) -> Result:
     """Apply pending revisions of all services in order, each in a transaction of its own.
 
@@ -30,7 +38,8 @@ def apply(
     ws.prefetch()
     from aegisdb.workflows.migrate import apply as workflow
 
-    return workflow.apply(ws, service=service, to=to, accept=accept, dry_run=dry_run, timeout=timeout)
+    chosen = {"service": service, "to": to, "phase": phase, "accept": accept}
+    return workflow.apply(ws, **chosen, dry_run=dry_run, timeout=timeout)
 
 
 @task(fleet=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aegisdb.postgres.address import Address
+from aegisdb.postgres.address import Address, Secret
 from tests.backfills.project import alembic, fill, project, run
 from tests.invoke import invoke
 from tests.running import nothing_left, rows, versions
 from tests.workflows.migrate.test_sql_by_psql import by_psql
 
 DONE = "SELECT count(*), count(y), min(times), max(times), bool_and(y = x * 2) FROM a_1"
+FILL_FAILS = 'aegisdb.backfill("a_1", set="y = 1 / 0", where="y IS NULL")'
 KEYS = {
     "bigint": "id bigint PRIMARY KEY DEFAULT 0",
     "uuid": "id uuid PRIMARY KEY DEFAULT gen_random_uuid()",
@@ -179,6 +181,85 @@ def test_a_batch_that_takes_longer_than_a_statement_may_is_made_smaller(tmp_path
     run(database, slow, f"ALTER DATABASE {database.database} SET statement_timeout = '2s'")
     done = invoke("migrate.apply", cwd=tmp_path)
     assert (done.code, rows(database, DONE)) == (0, [(300, 300, 1, 1, True)]), done.err
+
+
+def test_where_nobody_could_look_it_does_not_say_that_rows_are_left(tmp_path: Path, database: Address) -> None:
+    """A row comes in behind each batch, and the look for rows that are left takes longer than a statement may."""
+    looks = "CASE WHEN current_setting('enable_seqscan') = 'on' THEN pg_sleep(5) IS NULL END"
+    up = 'aegisdb.backfill("a_1", set="y = x * 2, times = times + 1", where="y IS NULL OR looks()", share=1.0)'
+    project(tmp_path, database, up)
+    to_table(tmp_path)
+    fill(database, 30)
+    run(
+        database,
+        f"CREATE FUNCTION looks() RETURNS boolean LANGUAGE sql VOLATILE AS $$ SELECT {looks} $$",
+        "CREATE FUNCTION behind() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO a_1 (id, x) SELECT min(id) - 1, 0 FROM a_1; RETURN NULL; END'",
+        "CREATE TRIGGER behind AFTER UPDATE ON a_1 EXECUTE FUNCTION behind()",
+        f"ALTER DATABASE {database.database} SET statement_timeout = '2s'",
+    )
+    done = invoke("migrate.apply", cwd=tmp_path)
+    assert (done.code, "a_1: rows are left" in done.err, "not looked at" in done.err) == (1, False, False), done.err
+    assert "whether rows are left is not known: statement_timeout ended each look for them" in done.err
+    assert "each of 3 times along the key still changed some" in done.err
+
+
+@pytest.mark.parametrize(
+    ("set_", "says"),
+    [
+        ("y = = 1", 'syntax error at or near "="'),
+        ("yy = 1", 'column "yy" of relation "a_1" does not exist'),
+        ("y = nothing(x)", "function nothing(integer) does not exist"),
+    ],
+)
+def test_a_statement_that_the_server_does_not_take_is_no_fault_of_a_row(
+    tmp_path: Path, database: Address, set_: str, says: str
+) -> None:
+    project(tmp_path, database, f'aegisdb.backfill("a_1", set="{set_}", where="y IS NULL")')
+    to_table(tmp_path)
+    fill(database, 30)
+    done = invoke("migrate.apply", cwd=tmp_path)
+    assert (done.code, "cannot be changed" in done.err) == (1, False), done.err
+    assert f"a_1: the server does not take the statement, whatever the row: {says}" in done.err
+    assert "correct `set` or `where`" in done.err
+
+
+def test_a_name_that_only_a_row_s_trigger_does_not_find_is_told_with_the_row(tmp_path: Path, database: Address) -> None:
+    project(tmp_path, database)
+    to_table(tmp_path)
+    fill(database, 30)
+    run(
+        database,
+        "CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN IF NEW.id = 17 THEN PERFORM nothing(1); END IF; RETURN NEW; END'",
+        "CREATE TRIGGER odd BEFORE UPDATE ON a_1 FOR EACH ROW EXECUTE FUNCTION odd()",
+    )
+    done = invoke("migrate.apply", cwd=tmp_path)
+    assert (done.code, "the row with id = 17 cannot be changed" in done.err) == (1, True), done.err
+    assert rows(database, "SELECT count(y) FROM a_1") == [(16,)]
+
+
+def test_a_role_that_may_not_read_the_progress_is_told_so(tmp_path: Path, database: Address) -> None:
+    """Rights were granted on the tables of the side schema before the first backfill made another one."""
+    role = f"reader_{database.database}"
+    project(tmp_path, database, FILL_FAILS)
+    to_table(tmp_path)
+    run(
+        database,
+        f"CREATE ROLE {role} LOGIN PASSWORD 'x'",
+        f"GRANT USAGE ON SCHEMA aegisdb TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA aegisdb, public TO {role}",
+        "INSERT INTO a_1 (id, x) VALUES (1, 1)",
+    )
+    try:
+        assert invoke("migrate.apply", cwd=tmp_path).code == 1
+        assert "backfill of a_1: 0 %" in invoke("migrate.status", cwd=tmp_path).out
+        reader = replace(database, user=role, password=Secret("x")).url()
+        status = invoke("migrate.status", cwd=tmp_path, env={"DATABASE_URL": reader})
+        assert (status.code, "pending" in status.out) == (0, True), status.err
+        assert "whether a backfill has begun is not known: this role may not read aegisdb.backfills" in status.out
+    finally:
+        run(database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def test_applied_again_after_a_rollback_it_runs_again(tmp_path: Path, database: Address) -> None:

@@ -16,6 +16,7 @@ import pytest
 from aegisdb.postgres.address import Address
 from tests.backfills.project import alembic, fill, project, run
 from tests.invoke import invoke
+from tests.postgres_server import start_server
 from tests.running import eventually, nothing_left, rows, running, versions
 
 ROWS = 20_000
@@ -114,6 +115,28 @@ def test_a_session_that_the_server_ends_goes_on(tmp_path: Path, database: Addres
     assert process.returncode not in (0, 5), err
     done = invoke("migrate.apply", cwd=tmp_path)
     assert (done.code, rows(database, DONE)) == (0, ALL), done.err
+
+
+def test_a_server_that_is_restarted_takes_back_rows_and_progress_together(tmp_path: Path) -> None:
+    """As by a crash: its log need not have the last commits, since a backfill does not wait for them."""
+    server = start_server()
+    try:
+        database = server.address
+        begin(tmp_path, database)
+        with unending(database), running(tmp_path, "migrate.apply") as process:
+            kill_at(process, database, ROWS // 10)
+        with running(tmp_path, "migrate.apply") as process:
+            assert eventually(lambda: walked(database) > ROWS // 4, 60)
+            server.halt("immediate")
+            _, err = process.communicate(timeout=60)
+            assert process.returncode not in (0, 5), err
+        server.resume()
+        assert (done_so_far(database), versions(database, "a")) == (walked(database), ["a1"])
+        assert ROWS // 10 <= walked(database) < ROWS
+        done = invoke("migrate.apply", cwd=tmp_path)
+        assert (done.code, rows(database, DONE), versions(database, "a")) == (0, ALL, ["a3"]), done.err
+    finally:
+        server.stop()
 
 
 def test_interrupted_says_what_is_so(tmp_path: Path, database: Address) -> None:

@@ -37,9 +37,9 @@ MANY_FAULTS = """\
 2:10 project: expected a text, found a number -> put it in quotes
 4:10 targets.local: {targets} -> did you mean embedded?
 5:31 targets.a.port: expected a whole number, found a text
-5:36 targets.a.prot: unknown key -> did you mean port? allowed: server, port, bindir, draw_password, per, volatile, protected, gate, proof
+5:36 targets.a.prot: unknown key -> did you mean port? allowed: server, port, bindir, draw_password, per, volatile, protected, gate, deployed, proof
 6:12 targets.b.url: expected a text, found a number -> put it in quotes
-6:15 targets.b.protectd: unknown key -> did you mean protected? allowed: url, direct_url, bindir, protected, gate, proof
+6:15 targets.b.protectd: unknown key -> did you mean protected? allowed: url, direct_url, bindir, protected, gate, deployed, proof
 7:6 targets.c: {targets}
 8:1 database.user: this key is missing
 10:9 database.init: expected a list, found a text

@@ -134,3 +134,38 @@ def test_names_that_the_file_assigns_are_read(tmp_path: Path, text: str, down: t
 def test_what_only_a_run_tells_is_no_literal(tmp_path: Path, text: str) -> None:
     with pytest.raises(NoLiteral):
         scan_source(text, tmp_path / "a1.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        ("", ""),
+        ('phase = "expand"', "expand"),
+        ('phase: str = "contract"', "contract"),
+        ("phase = None", ""),
+        ('_name = "contract"\nphase = _name', "contract"),
+        ('def upgrade():\n    phase = "nothing"', ""),
+    ],
+)
+def test_the_phase_is_read(text: str, phase: str) -> None:
+    assert scan_source(f'revision = "a"\n{text}\n', Path("a.py")).phase == phase
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('phase = "contrac"', "is 'contrac', and there is no such phase"),
+        ('phase = "Expand"', "is 'Expand', and there is no such phase"),
+        ("phase = 1", "is 1, and there is no such phase"),
+        ('phase = ["expand"]', "and there is no such phase"),
+        ('phase = ""', "is '', and there is no such phase"),
+        ("phase = chosen()", "is not a literal"),
+        ('if True:\n    phase = "expand"', "is not a literal"),
+    ],
+)
+def test_a_phase_that_there_is_not_is_an_error_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(HistoryError, match=says) as caught:
+        scan_source(f'revision = "a"\n{text}\n', Path("a.py"))
+    assert (caught.value.code, caught.value.exit_code) == ("phase", 2)
+    assert caught.value.where.startswith("a.py:")
+    assert not isinstance(caught.value, NoLiteral), "nobody runs the file for it"

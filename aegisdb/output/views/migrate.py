@@ -11,7 +11,7 @@ from aegisdb.output.views import roundtrip as proofs
 from aegisdb.plain_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.output.blocks import Style
 
@@ -36,43 +36,56 @@ def status(result: Any) -> Iterator[Block]:
         for s in result.services
     )
     yield table(["service", "applied", "head", "pending#", "state"], rows)
+    for s in result.services:
+        yield from _phases(s)
     for one in result.backfills:
         goes = "" if one.running else ", stopped: the next apply goes on there"
         yield Text(f"{one.service} {one.revision}: backfill of {one.text}{goes}", "ok" if one.running else "warn")
+    yield from (Text(note, "warn") for note in result.notes)
+
+
+def _phases(one: Any) -> Iterator[Text]:
+    """Pending revisions by their phases."""
+    if one.phases:
+        named = ", ".join(f"{revision} {phase}" for revision, phase in one.phases.items())
+        yield Text(f"{one.service}: pending phases: {named}", "dim")
 
 
 def applied(result: Any) -> Iterator[Block]:
-    """Show a row for each revision: done, failed, not started."""
+    """Show a row for each revision: done, failed, not started; then what waits for the end of old code."""
     yield from (Text(note, "warn") for note in result.notes)
     rows: list[list[Cell]] = []
     for service in result.services:
-        rows += _outcomes(service, "pending" if result.planned else "not started")
+        rows += _outcomes(service, "pending" if result.planned else "not started", service.phases)
     if rows:
         yield _steps(rows)
+    elif result.waiting:
+        yield Text("nothing is pending before the contracts", "ok")
     elif not result.problems:
         yield Text("nothing is pending") if result.notes else Text("nothing is pending: every service is at head", "ok")
     elif result.at_head:
         yield Text(f"at head: {', '.join(result.at_head)}", "dim")
+    yield from (Text(f"{one.service} {one.revision} waits: {one.why}", "warn") for one in result.waiting)
 
 
 def _steps(rows: list[list[Cell]]) -> Table:
     """A row a revision; a plan has neither messages nor times."""
-    columns = ["service", "revision", "message", "outcome", "time#"]
+    columns = ["service", "revision", "message", "phase", "outcome", "time#"]
     full = [number for number in range(len(columns)) if any(row[number] for row in rows)]
     return table([columns[number] for number in full], ([row[number] for number in full] for row in rows))
 
 
-def _outcomes(one: Any, left: str) -> list[list[Cell]]:
+def _outcomes(one: Any, left: str, phases: Mapping[str, str]) -> list[list[Cell]]:
     """What became of one service's revisions; `left` is the word for those that were not reached."""
-    rows = [_done(one.service, step) for step in one.done]
-    if one.failed:
-        rows.append([one.service, one.failed, "", Styled("failed", "bad"), ""])
-    return rows + [[one.service, revision, "", Styled(left, "dim"), ""] for revision in one.not_started]
+    rows = [_done(one.service, step, phases) for step in one.done]
+    words = [(one.failed, Styled("failed", "bad"))] if one.failed else []
+    words += [(revision, Styled(left, "dim")) for revision in one.not_started]
+    return rows + [[one.service, revision, "", phases.get(revision, ""), word, ""] for revision, word in words]
 
 
-def _done(service: str, step: Any) -> list[Cell]:
+def _done(service: str, step: Any, phases: Mapping[str, str]) -> list[Cell]:
     word = Styled("applied", "ok") if step.direction == "upgrade" else Styled("reverted", "warn")
-    return [service, step.revision, step.message, word, duration(step.seconds)]
+    return [service, step.revision, step.message, phases.get(step.revision, ""), word, duration(step.seconds)]
 
 
 def rolled_back(result: Any) -> Iterator[Block]:
@@ -85,7 +98,7 @@ def rolled_back(result: Any) -> Iterator[Block]:
         yield table(["would lose" if result.planned else "lost", "rows#"], rows)
     else:
         yield Text("no table and no column is lost", "dim")
-    if lines := _outcomes(result, "would be reverted" if result.planned else "not started"):
+    if lines := _outcomes(result, "would be reverted" if result.planned else "not started", {}):
         yield _steps(lines)
 
 

@@ -55,10 +55,13 @@ class TableTrial:
             self._memory.rows[self._name] = rows[:_WRITTEN]
         self._write_again(self._memory.rows.get(self._name, []))
         self._read_labels()
-        # where there is no row, the server still says whether it knows the statement
-        key = self._insert() or [false()]
-        self._update(key)
-        self._told("deletes", "", "", self._table.delete().where, *key)
+        key = self._insert()
+        there = key or self._there()
+        if not there and self._table.primary_key.columns:
+            # the server still says whether it knows the statement, yet nothing of what it would do to a row
+            self._note("updates", "", "a row", {**trial_errors.NO_ROW})
+        self._update(there or [false()])
+        self._told("deletes", "", "", self._table.delete().where, *(key or [false()]))
 
     def _told(self, does: str, column: str, what: str, make: Any, *given: Any, sure: bool = True) -> None:
         """Run the statement that `make` gives (there, since that may fail, too), and note how it went."""
@@ -205,6 +208,14 @@ class TableTrial:
             return None
         made, _ = self._maker.made_as_is(self._maker.reflected(self.place[1], self.place[0]))
         return self._key(made) or None
+
+    def _there(self) -> list[Any]:
+        """The key of a row that was there and still is."""
+        for row in self._memory.rows.get(self._name, []):
+            key = self._key({c.name: row[c.name] for c in self._table.primary_key.columns if c.name in row})
+            if key and self._run(select(*self._table.primary_key.columns).where(*key))[0]:
+                return key
+        return []
 
     def _note_changed(self, values: dict[str, Any], given: dict[str, Any]) -> None:
         """Note which values of the row before were refused, so that others were taken."""

@@ -16,16 +16,24 @@ if TYPE_CHECKING:
     from aegisdb.errors import Problem
     from aegisdb.postgres.locks import WriterLock
     from aegisdb.runtime.upgrade import Sessions
-    from aegisdb.workflows.migrate.pending import ApplyResult
+    from aegisdb.workflows.migrate.pending import ApplyPlan, ApplyResult
     from aegisdb.workspace import Workspace
 
 
 def apply(
-    ws: Workspace, *, service: str = "", to: str = "", accept: str = "", dry_run: bool = False, timeout: float = 0
+    ws: Workspace,
+    *,
+    service: str = "",
+    to: str = "",
+    phase: str = "",
+    accept: str = "",
+    dry_run: bool = False,
+    timeout: float = 0,
 ) -> ApplyResult:
     """Apply the pending revisions of all services, or of one, up to `to`. `dry_run` only says what that would be.
 
-    `accept` has codes of the gate that do not stop it on a database that is not disposable.
+    With the phase "expand" contracts wait, and so does what comes after them or needs them. `accept` has codes of the
+    gate that do not stop it on a database that is not disposable.
 
     Nothing pending is answered without a lock and without a worker. A service that cannot be judged (broken files,
     an unknown revision, two heads) is a problem of the result while the others are applied, unless it was asked for.
@@ -40,14 +48,14 @@ def apply(
         alembic_settings(ws.registry, service)
     codes = _accepted(accept)
     with ws.short_session() as conn, conn.looking():
-        before = plan_apply(ws, conn, service, to)
+        before = plan_apply(ws, conn, service, to, phase)
     if not before.todo:
         return before.result(planned=dry_run)
     if dry_run:
         from aegisdb.workflows.migrate.gate import foretell
 
         return replace(before.result(planned=True), notes=foretell(ws, before, codes))
-    return _apply(ws, service, to, timeout, codes)
+    return _apply(ws, before, timeout, codes)
 
 
 def _accepted(text: str) -> frozenset[str]:
@@ -58,7 +66,7 @@ def _accepted(text: str) -> frozenset[str]:
     return accepted(text)
 
 
-def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozenset[str]) -> ApplyResult:
+def _apply(ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[str]) -> ApplyResult:
     from aegisdb.runtime.forkserver import warm_process
 
     warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
@@ -76,10 +84,10 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozense
 
     address = ws.address()
     command = ws.command or "migrate.apply"
-    with writing_after_rehearsal(ws, command, service, to) as (lock, found), ws.connect() as conn:
+    with writing_after_rehearsal(ws, command, before) as (lock, found), ws.connect() as conn:
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
-        plan = plan_apply(ws, conn, service, to)  # again: whoever held the lock may have changed it
+        plan = before.again(ws, conn)  # whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
         warnings = gate(ws, conn, plan, codes, found)
@@ -87,7 +95,7 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozense
         ensure(conn)
         again = [begin_again(ws, conn, h.service) for h, _ in plan.todo if plan.standings[h.service].repeatable]
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
-            plan = plan_apply(ws, conn, service, to)
+            plan = plan.again(ws, conn)
         tally = Tally(list(plan.todo))
         options = StepOptions(listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock)
         sessions = Sessions(ws.registry, address, conn.identity(), options)
@@ -95,18 +103,19 @@ def _apply(ws: Workspace, service: str, to: str, timeout: float, codes: frozense
             for step in sessions.upgrade(plan.todo):
                 tally.done.setdefault(step.service, []).append(step)
         said = (*warnings, *again, *notes)
-        return replace(tally.result(), at_head=plan.at_head, problems=plan.problems, notes=said)
+        ended = replace(tally.result(), at_head=plan.at_head, waiting=plan.waiting)
+        return replace(ended, problems=plan.problems, notes=said)
 
 
 @contextmanager
 def writing_after_rehearsal(
-    ws: Workspace, command: str, service: str, to: str
+    ws: Workspace, command: str, plan: ApplyPlan
 ) -> Iterator[tuple[WriterLock, tuple[Problem, ...]]]:
-    """Hold the writer lock, and what the gate's rehearsal says; while that copies the database nobody is on it."""
+    """Hold the writer lock, and what the gate's trials say; while one copies the database nobody is on it."""
     from aegisdb.workflows.migrate.gate import rehearsed
 
     with ws.writing(command) as lock:
-        yield lock, rehearsed(ws, service, to)
+        yield lock, rehearsed(ws, plan)
 
 
 @contextmanager

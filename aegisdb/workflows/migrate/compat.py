@@ -13,7 +13,7 @@ from aegisdb.building.buildable import needed_only, without_unreadable
 from aegisdb.building.proof_target import proving
 from aegisdb.compat.trial import OldCodeTrial, Trial
 from aegisdb.errors import AegisError, Failed, Problem
-from aegisdb.proofs.released_state import Released, released_state
+from aegisdb.proofs.released_state import Missing, Released, released_state
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.locate import alembic_settings
@@ -32,9 +32,13 @@ _CODE = "compat"
 
 
 class NoOldCode(Failed):
-    """git has no commit to take old code from, or its database cannot be built."""
+    """git has no commit to take old code from."""
 
     default_code = "no_released_state"
+
+
+class OldCodeBroken(NoOldCode):
+    """The commit is there, and its database cannot be built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ def compat(ws: Workspace, *, against: str = "", service: str = "", run: str = ""
     Exit 6 where old code cannot do any more, or does otherwise, what it did before.
 
     Raises:
-        NoOldCode: git has no such state, or it cannot be built; UsageError: git does not know
+        NoOldCode: git has no such state; OldCodeBroken: it cannot be built; UsageError: git does not know
         `against`; HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
     """
     began = time.monotonic()
@@ -67,9 +71,10 @@ def compat(ws: Workspace, *, against: str = "", service: str = "", run: str = ""
     warm_process(ws.registry)
     whole = proving(without_unreadable(ws).ws)
     released = released_state(whole, good_histories(whole.registry), against=against)
-    if isinstance(released, str):
-        raise NoOldCode(
-            f"there is no old code to try: {released}",
+    if isinstance(released, Missing):
+        kind = OldCodeBroken if released.broken else NoOldCode
+        raise kind(
+            f"there is no old code to try: {released.why}",
             hint="name the commit, branch or tag that is deployed: --against REF",
         )
     histories = _histories(ws, whole, service)

@@ -1,7 +1,7 @@
 """What `migrate.apply` looks at before the first revision runs: the files, the journal, the schema underneath.
 
 On a disposable database it warns and goes on; on any other it refuses, unless the person accepts what is found by its
-code. The target's key `gate` says which checks are made.
+code. The target's key `gate` says which checks are made. What deployed code needs stops a contract on any database.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb import safety
 from aegisdb.errors import Problem, Refused, UsageError
+from aegisdb.workflows.migrate import contracts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 RULES = ("foreign-object", "missing-downgrade")
 """Lint rules that the check `lint` asks: about what an apply may break or cannot take back."""
-CODES = (*RULES, "tampered", "drift", "roundtrip", "plan")
+CODES = (*RULES, "tampered", "drift", "roundtrip", "plan", contracts.CODE)
 _USUAL = ("lint", "tamper")
+_ANYWHERE = (contracts.CODE,)
 _MOST = 64  # revisions that are read for a mere warning
 _SHOWN = 5
 
@@ -43,7 +45,7 @@ def accepted(text: str) -> frozenset[str]:
 def gate(
     ws: Workspace, conn: Connection, plan: ApplyPlan, accept: frozenset[str], rehearsed: Sequence[Problem]
 ) -> tuple[str, ...]:
-    """What a person should know of these steps, as warnings; `rehearsed` is what `gate_rehearsal` found.
+    """What a person should know of these steps, as warnings; `rehearsed` is what the trials found (`rehearsed`).
 
     Raises:
         Refused: `gate`: something is not accepted, and the database is not disposable.
@@ -61,18 +63,22 @@ def gate(
     )
 
 
-def rehearsed(ws: Workspace, service: str, to: str) -> tuple[Problem, ...]:
-    """What the check `plan` finds, where the target asks for it; nobody of ours is on the database meanwhile."""
-    if "plan" not in (ws.registry.target(ws.target).gate or ()):
-        return ()
-    from aegisdb.workflows.migrate.gate_rehearsal import findings
+def rehearsed(ws: Workspace, plan: ApplyPlan) -> tuple[Problem, ...]:
+    """What has to be tried on copies: whether deployed code needs what contracts take away, and the check `plan`.
 
-    return tuple(findings(ws, service, to))
+    Nobody of ours is on the database meanwhile.
+    """
+    found = list(contracts.needed(ws, plan))
+    if "plan" in (ws.registry.target(ws.target).gate or ()):
+        from aegisdb.workflows.migrate.gate_rehearsal import findings
+
+        found += findings(ws, plan)
+    return tuple(found)
 
 
 def foretell(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[str, ...]:
     """Find what the gate would say of this plan; nothing is refused."""
-    ran = rehearsed(ws, plan.service, plan.to)
+    ran = rehearsed(ws, plan)
     with ws.connect() as conn:
         found, refused = _judged(ws, conn, plan, accept, ran)
     codes = ",".join(dict.fromkeys(problem.code for problem in refused))
@@ -89,7 +95,11 @@ def _judged(
     disposable = safety.prove(ws, conn, said) is not None and not safety.denials(ws, conn, said)
     found = list(_look(ws, conn, plan, _USUAL if checks is None else checks, brief=disposable))
     found += rehearsed
-    return found, [] if disposable else [problem for problem in found if problem.code not in accept]
+    if not disposable:
+        found += contracts.unknown(ws, plan)
+    # code that services.yaml says is deployed breaks on a disposable database, too
+    stops = [problem for problem in found if not disposable or problem.code in _ANYWHERE]
+    return found, [problem for problem in stops if problem.code not in {*accept, contracts.UNCHECKED}]
 
 
 def _line(problem: Problem) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.rehearsal import Rehearsal
+    from aegisdb.workflows.migrate.pending import ApplyPlan
     from aegisdb.workflows.migrate.plan import PlanResult
     from aegisdb.workspace import Workspace
 
@@ -21,14 +22,14 @@ _LONG = ("scans the table", "builds an index")
 _HINT = "see invoke migrate.plan"
 
 
-def findings(ws: Workspace, service: str, to: str) -> Iterator[Problem]:
+def findings(ws: Workspace, pending: ApplyPlan) -> Iterator[Problem]:
     """Rehearse what is pending, and find what the gate stops for.
 
     Raises:
         Refused, Unreachable: there is no place for a rehearsal.
     """
     try:
-        result = plan(ws, service=service, to=to)
+        result = plan(ws, service=pending.service, to=pending.to, phase=pending.phase)
     except Failed as error:
         failed = getattr(error.result, "failed", "")
         text = f"{failed or 'a pending revision'} fails in rehearsal: {error.message}"

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.requirements import refuse_unmet
 from aegisdb.applied.status import read_standings
-from aegisdb.errors import Difference, Dirty, HistoryError, Problem
+from aegisdb.applied.version_tables import read_versions
+from aegisdb.errors import BadPhase, Difference, Dirty, HistoryError, Problem
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.order import service_order
+from aegisdb.revisions.phases import EXPAND, expanding
 from aegisdb.revisions.repeatable import goes_on
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from aegisdb.applied.status import Standing, State
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
+    from aegisdb.revisions.phases import Waiting
     from aegisdb.runtime.step_results import StepDone
     from aegisdb.runtime.upgrade import Steps
     from aegisdb.workspace import Workspace
@@ -35,6 +38,8 @@ class ServiceApplied:
     goes_on: bool = False
     """Whether what failed is a backfill, of which what it committed is kept: the next apply goes on there."""
     not_started: tuple[str, ...] = ()
+    phases: Mapping[str, str] = field(default_factory=dict)
+    """By revision, for those that say one: expand or contract."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,8 @@ class ApplyResult(Result):
     services: tuple[ServiceApplied, ...]
     planned: bool = False
     at_head: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    """With `--phase expand`: pending revisions that were left out."""
     notes: tuple[str, ...] = ()
 
 
@@ -74,7 +81,8 @@ class Tally:
             left = [revision.id for revision in steps[len(done) :]]
             failed = left.pop(0) if history.service in at_work and left else ""
             kept = bool(failed) and goes_on(history.revisions[failed])
-            row = ServiceApplied(service=history.service, done=done, failed=failed, goes_on=kept)
+            phases = {revision.id: revision.phase for revision in steps if revision.phase}
+            row = ServiceApplied(service=history.service, done=done, failed=failed, goes_on=kept, phases=phases)
             rows.append(replace(row, not_started=tuple(left)))
         return ApplyResult(services=tuple(rows), planned=planned)
 
@@ -90,6 +98,13 @@ class ApplyPlan:
     service: str = ""
     to: str = ""
     """The revision at which it ends, as asked for; empty for head."""
+    phase: str = ""
+    """As asked for: "expand", or empty for everything."""
+    waiting: tuple[Waiting, ...] = ()
+
+    def again(self, ws: Workspace, conn: Connection) -> ApplyPlan:
+        """Return what was asked for, as it is to be done now."""
+        return plan_apply(ws, conn, self.service, self.to, self.phase)
 
     def result(self, *, planned: bool) -> ApplyResult:
         """Return a result in which nothing is done yet."""
@@ -97,33 +112,51 @@ class ApplyPlan:
         edited = [] if self.todo else [s.changed for s in self.standings.values() if s.changed is not None]
         notes = tuple(f"{one.code}: {one.message} ({one.where})" for one in edited)
         plan = Tally(list(self.todo)).result(planned=planned)
-        return replace(plan, at_head=self.at_head, problems=self.problems, notes=notes)
+        return replace(plan, at_head=self.at_head, waiting=self.waiting, problems=self.problems, notes=notes)
 
 
-def plan_apply(ws: Workspace, conn: Connection, service: str, to: str) -> ApplyPlan:
+def plan_apply(ws: Workspace, conn: Connection, service: str, to: str, phase: str = "") -> ApplyPlan:
     """What an apply would do now; raises as `apply` before it runs anything."""
     histories = read_histories(ws.registry)
-    standings = read_standings(conn, {name: h for name, h in histories.items() if service in ("", name)})
+    asked = {name: history for name, history in histories.items() if service in ("", name)}
+    for history in asked.values():
+        if isinstance(history, BadPhase):
+            raise history  # for the others, too: what waits for it, or must not go before it, is not known
+    standings = read_standings(conn, asked)
     again = {name: standing.repeatable for name, standing in standings.items() if standing.repeatable}
     _explain_half_applied(ws, standings, again)
     if service and service not in again:
         _require_sound(histories, standings[service])
     good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
     order = [name for name in service_order(ws.registry, good) if name in standings]
-    todo, at_head = [], []
+    todo: list[Steps] = []
+    at_head = []
     for name in order:
         if standings[name].problem is not None and name not in again:
             continue
         steps = good[name].pending(standings[name].applied, to) if to else tuple(standings[name].pending)
-        if name in again and again[name] not in {revision.id for revision in steps}:
-            _refuse_half_applied({name: standings[name]})
         if steps:
             todo.append((good[name], steps))
         else:
             at_head.append(name)
+    todo, waiting = _expanding(conn, ws, good, todo) if phase == EXPAND else (todo, ())
+    planned = {(history.service, revision.id) for history, steps in todo for revision in steps}
+    _refuse_half_applied({name: standings[name] for name, one in again.items() if (name, one) not in planned})
     refuse_unmet(conn, ws.registry, good, todo)
     problems = tuple(s.problem for s in standings.values() if s.problem is not None and s.service not in again)
-    return ApplyPlan(tuple(todo), tuple(at_head), problems, standings, service, to)
+    return ApplyPlan(tuple(todo), tuple(at_head), problems, standings, service, to, phase, waiting)
+
+
+def _expanding(
+    conn: Connection, ws: Workspace, histories: Mapping[str, History], todo: list[Steps]
+) -> tuple[list[Steps], tuple[Waiting, ...]]:
+    """What of these steps comes before the contracts of all services, and what waits."""
+    mine = {history.service for history, _ in todo}
+    others = [history for name, history in histories.items() if name not in mine]
+    rows = read_versions(conn, others) if others else {}
+    rest = [(history, history.pending(rows.get(history.service, ()))) for history in others]
+    kept, waiting = expanding(ws.registry, histories, [*todo, *rest])
+    return [one for one in kept if one[0].service in mine], tuple(one for one in waiting if one.service in mine)
 
 
 def _explain_half_applied(ws: Workspace, standings: Mapping[str, Standing], again: Collection[str]) -> None:

@@ -57,7 +57,9 @@ class _Stage:
     why: str = ""
 
 
-def plan(ws: Workspace, *, service: str = "", to: str = "", empty: bool = False, timeout: float = 0) -> PlanResult:
+def plan(
+    ws: Workspace, *, service: str = "", to: str = "", phase: str = "", empty: bool = False, timeout: float = 0
+) -> PlanResult:
     """Rehearse the pending revisions of all services, or of one up to `to`; the target's database is only copied.
 
     With `empty`, where sessions are on the database, or where the target is protected, an empty database at the applied
@@ -73,7 +75,7 @@ def plan(ws: Workspace, *, service: str = "", to: str = "", empty: bool = False,
         ws = about(ws, service)
     warm_process(ws.registry)
     with ws.connect() as conn:
-        pending = plan_apply(ws, conn, service, to)
+        pending = plan_apply(ws, conn, service, to, phase)
         good = [h for h in read_histories(ws.registry).values() if not isinstance(h, HistoryError)]
         applied = read_versions(conn, good)
     if not pending.todo:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aegisdb.ownership import Owners
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.released_proof import ReleasedProver
-from aegisdb.proofs.released_state import released_state
+from aegisdb.proofs.released_state import Missing, released_state
 from aegisdb.proofs.seeded import seeded
 from aegisdb.revisions.order import all_needs, service_order
 
@@ -32,10 +32,10 @@ def prove_with_data(ws: Workspace, histories: Histories, scope: Scope, watch: Wa
     Behind them, where the rows are those of the seeds, why these fail at the new heads.
     """
     released = released_state(ws, histories)
-    if isinstance(released, str):
+    if isinstance(released, Missing):
         with seeded(ws, histories, scope) as filled:
             proofs = filled.proofs or tuple(_down(ws, histories, scope, filled.database, frozenset(), watch))
-            return f"rows of the seeds {filled.where}: {released}", proofs, filled.problems
+            return f"rows of the seeds {filled.where}: {released.why}", proofs, filled.problems
     new = {name: frozenset(r for r in ids if (name, r) in released.new) for name, ids in scope.items()}
     old = {name: ids - new[name] for name, ids in scope.items()}
     found = [*_down(ws, histories, old, released.template, released.new, watch)]

@@ -28,6 +28,8 @@ class ServiceStatus:
     head: tuple[str, ...]
     pending: int
     state: str
+    phases: Mapping[str, str]
+    """By pending revision, for those that say one: expand or contract."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class StatusResult(Result):
     services: tuple[ServiceStatus, ...]
     backfills: tuple[BackfillProgress, ...] = ()
     """Backfills of pending revisions that have begun."""
+    notes: tuple[str, ...] = ()
+    """What could not be looked at."""
     database: str = ""
     """Why there is nothing to read: "missing"; empty when there is a database."""
 
@@ -51,14 +55,19 @@ def status(ws: Workspace, *, service: str = "", check: bool = False) -> StatusRe
         alembic_settings(ws.registry, service)
     histories = read_histories(ws.registry)
     wanted = {name: history for name, history in histories.items() if service in ("", name)}
-    standings, backfills, missing = _look(ws, wanted)
-    return told(standings, backfills, check=check, missing=missing)
+    standings, progress, missing = _look(ws, wanted)
+    return told(standings, progress, check=check, missing=missing)
 
 
 def told(
-    standings: Mapping[str, Standing], backfills: tuple[BackfillProgress, ...], *, check: bool, missing: bool = False
+    standings: Mapping[str, Standing],
+    progress: tuple[tuple[BackfillProgress, ...], str],
+    *,
+    check: bool,
+    missing: bool = False,
 ) -> StatusResult:
-    """What is to be said of where the services stand."""
+    """What is to be said of where the services stand; `progress` is that of backfills, or why it is not known."""
+    backfills, unknown = progress
     problems = [standing.problem for standing in standings.values() if standing.problem is not None]
     problems += [standing.changed for standing in standings.values() if standing.changed is not None]
     problems.sort(key=lambda problem: problem.exit_code)
@@ -67,6 +76,7 @@ def told(
     return StatusResult(
         services=tuple(_row(standing) for standing in standings.values()),
         backfills=backfills,
+        notes=(unknown,) if unknown else (),
         database="missing" if missing else "",
         problems=tuple(problems),
     )
@@ -74,7 +84,7 @@ def told(
 
 def _look(
     ws: Workspace, histories: Mapping[str, History | HistoryError]
-) -> tuple[dict[str, Standing], tuple[BackfillProgress, ...], bool]:
+) -> tuple[dict[str, Standing], tuple[tuple[BackfillProgress, ...], str], bool]:
     from aegisdb.applied.backfills import progress_of
     from aegisdb.applied.status import read_standings
 
@@ -83,7 +93,7 @@ def _look(
             standings = read_standings(conn, histories)
             return standings, progress_of(conn, standings.values()), False
     except NoDatabase:
-        return read_standings(None, histories), (), True
+        return read_standings(None, histories), ((), ""), True
 
 
 def _row(standing: Standing) -> ServiceStatus:
@@ -93,4 +103,5 @@ def _row(standing: Standing) -> ServiceStatus:
         head=standing.history.heads if standing.history else (),
         pending=len(standing.pending),
         state="edited" if standing.edited else standing.state,
+        phases=standing.phases,
     )

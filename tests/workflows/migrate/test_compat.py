@@ -12,10 +12,12 @@ import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
-from tests.invoke import Ran, invoke
+from aegisdb.workflows import ci
+from aegisdb.workspace import open_workspace
+from tests.invoke import Ran, environment, invoke
 from tests.lint.repository import commit, git
-from tests.monorepo import MODELS, write
-from tests.workflows.migrate.compat_shop import change, deployed
+from tests.monorepo import MODELS, Rev, Svc, build_monorepo, table, write, write_revision
+from tests.workflows.migrate.compat_shop import change, deployed, sql
 from tests.workflows.migrate.test_compat_table import ENUM_TO_TEXT, breaks, told
 
 DROP_NOTE = "ALTER TABLE shop_items DROP COLUMN note"
@@ -236,3 +238,68 @@ def test_a_commit_without_a_registry_is_named(root: Path) -> None:
     git(root, "mv", "old.yaml", "services.yaml")
     ran = compat(root, "--against", "bare")
     assert (ran.code, "there is no services.yaml at bare (" in ran.last) == (1, True), ran.err
+
+
+@pytest.mark.parametrize(
+    "rule", ["CHECK (number::text ~ '^9{4}$')", "CHECK (now() + number * interval '1 day' > timestamptz '2090-01-01')"]
+)
+def test_a_table_of_which_no_row_could_be_made_is_named(root: Path, rule: str) -> None:
+    """On no row every UPDATE goes well: that old code bears a narrower type would be said of nothing."""
+    git(root, "switch", "-q", "main")
+    change(root, f"ALTER TABLE shop_empty ADD CONSTRAINT odd {rule}")
+    commit(root, "a rule")
+    git(root, "switch", "-q", "-c", "other")
+    write_revision(
+        root / "services/shop", Rev(id="n2", up=sql("ALTER TABLE shop_empty ALTER number TYPE smallint")), "n1"
+    )
+    ran = compat(root, "--format", "json")
+    found = [one for service in ran.json["services"] for one in service["unsettled"]]
+    (told_,) = [one["why"] for one in found if one["subject"] == "public.shop_empty" and "no row" in one["why"]]
+    assert (ran.code, told_) == (
+        0, "it has no row, and none could be made: what a row of it meets in an update or a delete was not seen",
+    )  # fmt: skip
+
+
+def test_more_services_than_are_tried_together(database: Address, tmp_path: Path) -> None:
+    names = [f"s{number}" for number in range(10)]
+    model = 'class Thing(Base):\n    __tablename__ = "{0}_t"\n    id: Mapped[int] = mapped_column(primary_key=True)\n'
+    services = {
+        name: Svc(
+            revisions=(Rev(id=f"{name}a", up=table(f"{name}_t", "n int")),),
+            models=model.format(name) + "    n: Mapped[int | None]\n",
+        )
+        for name in names
+    }
+    build_monorepo(tmp_path, services, url=database.url())
+    commit(tmp_path, "deployed")
+    git(tmp_path, "switch", "-q", "-c", "feature")
+    for name in ("s1", "s9"):
+        drop = Rev(id=f"{name}b", up=sql(f"ALTER TABLE {name}_t DROP COLUMN n"))
+        write_revision(tmp_path / "services" / name, drop, f"{name}a")
+    ran = compat(tmp_path, "--format", "json")
+    assert (ran.code, [one["service"] for one in ran.json["services"]]) == (6, names), ran.err
+    broken = {one["service"] for one in ran.json["services"] if one["breaks"]}
+    assert broken == {"s1", "s9"}
+    assert all(one["statements"] for one in ran.json["services"])
+
+
+def test_ci_fails_where_the_merge_base_does_not_build_and_skips_where_there_is_none(root: Path) -> None:
+    def stage() -> tuple[str, str, list[str]]:
+        ws = open_workspace(cwd=root, environ=environment())
+        found, _ = ci._run(ws, "compat", lambda ws: ci._compat(ws, ""), str)  # noqa: SLF001  one stage of it
+        return found.state, found.summary, [f"{one.exit_code} {one.code}" for one in found.problems]
+
+    git(root, "switch", "-q", "main")
+    change(root, "ALTER TABLE shop_nowhere ADD c int")
+    commit(root, "a revision that nothing can apply")
+    git(root, "switch", "-q", "-c", "other")
+    state, summary, problems = stage()
+    assert (state, problems) == ("failed", ["1 no_released_state"])
+    assert "there is no old code to try: main (merge base" in summary
+    assert "cannot be built" in summary
+    git(root, "switch", "-q", "--orphan", "alone")
+    git(root, "checkout", "-q", "main", "--", ".")
+    git(root, "branch", "-q", "-D", "main")
+    git(root, "branch", "-q", "-D", "feature", "other")
+    state, summary, problems = stage()
+    assert (state, problems, "git knows no merge base" in summary) == ("skipped", [], True)
