@@ -244,14 +244,12 @@ def test_a_commit_without_a_registry_is_named(root: Path) -> None:
     "rule", ["CHECK (number::text ~ '^9{4}$')", "CHECK (now() + number * interval '1 day' > timestamptz '2090-01-01')"]
 )
 def test_a_table_of_which_no_row_could_be_made_is_named(root: Path, rule: str) -> None:
-    """On no row every UPDATE goes well: that old code bears a narrower type would be said of nothing."""
+    """On no row every UPDATE to NULL goes well: that old code bears NOT NULL would be said of nothing."""
     git(root, "switch", "-q", "main")
     change(root, f"ALTER TABLE shop_empty ADD CONSTRAINT odd {rule}")
     commit(root, "a rule")
     git(root, "switch", "-q", "-c", "other")
-    write_revision(
-        root / "services/shop", Rev(id="n2", up=sql("ALTER TABLE shop_empty ALTER number TYPE smallint")), "n1"
-    )
+    write_revision(root / "services/shop", Rev(id="n2", up=sql("ALTER TABLE shop_empty ALTER note SET NOT NULL")), "n1")
     ran = compat(root, "--format", "json")
     found = [one for service in ran.json["services"] for one in service["unsettled"]]
     (told_,) = [one["why"] for one in found if one["subject"] == "public.shop_empty" and "no row" in one["why"]]
