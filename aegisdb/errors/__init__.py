@@ -105,6 +105,8 @@ class RevisionFailed(Failed):
     """One revision failed; the message names service, file:line, statement and SQLSTATE."""
 
     default_code = "revision_failed"
+    way_out = ""
+    """What to do about this very failure, where that is known; the hint may only name the file and the next command."""
 
 
 class BadInput(AegisError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.errors import AegisError, Interrupted, RevisionFailed, Unreachable
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, Status
 
 if TYPE_CHECKING:
@@ -84,7 +84,14 @@ def fault(code: str, detail: str) -> Finding:
 def failure(code: str, history: History, revision: Revision, error: AegisError) -> Finding:
     """A step that failed; which revision it was is told elsewhere."""
     detail = error.message.removeprefix(f'{history.service}: {revision.id} "{revision.message}": ')
-    return Finding(code=code, detail=detail.removeprefix("upgrade failed: ").removeprefix("downgrade failed: "))
+    detail = detail.removeprefix("upgrade failed: ").removeprefix("downgrade failed: ")
+    return of_error(code, error, detail)
+
+
+def of_error(code: str, error: AegisError, detail: str = "") -> Finding:
+    """One thing that is wrong because of an error, with what is known to help against that one."""
+    way_out = error.way_out if isinstance(error, RevisionFailed) else ""
+    return Finding(code=code, detail=detail or error.message, hint=way_out)
 
 
 def not_reached(history: History, revision: Revision, why: str) -> RevisionProof:

@@ -42,6 +42,8 @@ class Finding:
     """The owner of the object, empty for nobody."""
     detail: str = ""
     """The line of difference, or the error."""
+    hint: str = ""
+    """What to do about this very failure, where that is known."""
 
     def __str__(self) -> str:
         owner = f" (owner {self.owner})" if self.owner and self.code == "foreign_object" else ""

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Unreachable
-from aegisdb.proofs.collector import Report, describe, fault, not_reached
+from aegisdb.proofs.collector import Report, describe, fault, not_reached, of_error
 from aegisdb.proofs.proof_databases import Ground, GroundBroken, Stage, Watch
-from aegisdb.proofs.revision_proof import Finding, RevisionProof
 from aegisdb.proofs.stamped_base import prove_descending
 from aegisdb.revisions.downgrades import downgrade_of, may_commit
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from aegisdb.fingerprint import Fingerprint
     from aegisdb.proofs.judgement import Judge
+    from aegisdb.proofs.revision_proof import RevisionProof
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
     from aegisdb.workspace import Workspace
@@ -85,7 +85,7 @@ class ServiceProver:
     def _broken_ground(self, todo: list[Revision], broken: GroundBroken) -> Iterator[RevisionProof]:
         """What this service starts on cannot be made: the first revision tells why, the others are not reached."""
         first, *rest = todo
-        finding = Finding(code=broken.code, detail=broken.error.message)
+        finding = of_error(broken.code, broken.error)
         yield replace(describe(self._history, first, "not reached"), findings=(finding,))
         for revision in rest:
             yield not_reached(self._history, revision, "what the service needs does not apply")
@@ -135,7 +135,7 @@ class ServiceProver:
             if revision.id in scope:
                 proof = not_reached(self._history, revision, f"{broken} below it does not apply")
                 if not told and error is not None:
-                    proof = replace(proof, findings=(fault("below_failed", error.message),))
+                    proof = replace(proof, findings=(of_error("below_failed", error),))
                     told = True
                 yield proof
 

@@ -109,15 +109,20 @@ def _told_elsewhere(tree: Tree, path: str, config: str, alembic: dict[str, Any])
     return config == "alembic.ini" and (bool(alembic.get("script_location")) or tree.has(path, "pyproject.toml"))
 
 
+def _of_alembic(tree: Tree, key: Key, path: str, alembic: dict[str, Any]) -> Iterator[Problem]:
+    for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
+        kind = "" if _told_elsewhere(tree, path, text, alembic) else "file"
+        yield from tree.problems((*key, *place), path, text, kind)
+    for name in ("script_location", "version_locations"):
+        for place, text in texts(alembic, name):
+            if ":" not in text:
+                yield from tree.problems((*key, *place), path, text, "directory")
+
+
 def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterator[Problem]:
     alembic = service.get("alembic")
     if isinstance(alembic, dict):
-        for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
-            kind = "" if _told_elsewhere(tree, path, text, alembic) else "file"
-            yield from tree.problems((*key, "alembic", *place), path, text, kind)
-        for place, text in texts(alembic, "script_location"):
-            if ":" not in text:
-                yield from tree.problems((*key, "alembic", *place), path, text, "directory")
+        yield from _of_alembic(tree, (*key, "alembic"), path, alembic)
     for place, text in texts(service, "base"):
         if not (place == ("base",) and re.fullmatch(_CALLABLE, text)):
             yield from tree.problems((*key, *place), "", text, "file")

@@ -91,6 +91,10 @@ class AlembicSettings:
     """`package.module:settings.NAME`: the object of its application from which its env.py takes its URL."""
     script_location: str | None = None
     """`package:dir` for a history inside an installed package, or a directory."""
+    version_locations: tuple[str, ...] = ()
+    """Folders of its revisions, written as `script_location` is, where the ini file does not name them."""
+    recursive_version_locations: bool = False
+    """Whether revisions stand in folders of those folders too, where the ini file does not say so."""
     x: dict[str, str] = field(default_factory=dict)
     """What env.py gets from `context.get_x_argument()`, as from `alembic -x NAME=VALUE`."""
 

@@ -16,6 +16,7 @@ from aegisdb.revisions.locate import alembic_settings, locate
 from aegisdb.revisions.parse import FIELDS, NoLiteral, scan
 from aegisdb.revisions.revision_map import arrange
 from aegisdb.revisions.summary import summarized
+from aegisdb.revisions.unseen import refuse_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,6 +95,8 @@ class _Reader:
         directories = dict.fromkeys(self._resolved(str(path)) for path in locations.versions)
         block = self._kept.get(name)
         listing = Listing(directories, recursive=locations.recursive, block=block)
+        if not listing.paths:
+            refuse_unseen(name, locations)
         revisions: Mapping[str, Revision] | None = None
         if block is None or block.listing != listing.now or block.heads == _UNORDERED:
             block, revisions = self._read(name, listing, block)

@@ -46,16 +46,24 @@ def locate(registry: Registry, name: str, remembered: Remembered | None = None) 
     Raises:
         HistoryError: a missing or unreadable configuration, or a directory that is not there.
     """
-    service, settings = registry.services[name], alembic_settings(registry, name)
-    home = registry.root / service.path
+    service = registry.services[name]
+    return located(name, registry.root / service.path, service, alembic_settings(registry, name), remembered)
+
+
+def located(
+    name: str, home: Path, service: Service, settings: AlembicSettings, remembered: Remembered | None = None
+) -> Locations:
+    """The same for a service that no registry has yet."""
     ini, pyproject = _files(home, settings)
     told = _told(home, ini, pyproject, remembered)
     script = _script(home, service, settings.script_location or told.script, ini)
-    versions = tuple(_resolve(home, service, location) for location in told.versions) or (script / "versions",)
+    listed = settings.version_locations or told.versions
+    versions = tuple(_resolve(home, service, location) for location in listed) or (script / "versions",)
     for directory in (script, *versions):
         if not directory.is_dir():
             raise HistoryError(f"{name}: there is no directory {directory}", where=str(ini or pyproject or home))
-    return Locations(home, ini, pyproject, script, versions, told.recursive)
+    recursive = settings.recursive_version_locations or told.recursive
+    return Locations(home, ini, pyproject, script, versions, recursive)
 
 
 def alembic_settings(registry: Registry, name: str) -> AlembicSettings:

@@ -127,15 +127,16 @@ def revision_error(
     sqlstate = failure.get("sqlstate", "")
     lines = [f"{named}: {verb} failed: {_first(failure['message'])}{_error_name(failure)}"]
     lines += _details(failure, sqlstate)
-    hint = (
+    known = (
         _grant(failure, address)
         or usual_traps.of_revision(failure, registry, history, revision)
         or _HINTS.get(sqlstate)
-        or failure.get("server_hint")
-        or _fix(history, revision, verb)
+        or failure.get("server_hint", "")
     )
-    error = LockTimeout if sqlstate == "55P03" else RevisionFailed
-    return error("\n".join(lines), hint=hint, where=where)
+    kind_of_error = LockTimeout if sqlstate == "55P03" else RevisionFailed
+    error = kind_of_error("\n".join(lines), hint=known or _fix(history, revision, verb), where=where)
+    error.way_out = known
+    return error
 
 
 def given_up(error: LockTimeout) -> Busy:

@@ -43,6 +43,8 @@ def opening(
         "ini": _text(locations.ini),
         "pyproject": _text(locations.pyproject),
         "script_location": settings.script_location,
+        "version_locations": [str(folder) for folder in locations.versions] if settings.version_locations else [],
+        "recursive_version_locations": settings.recursive_version_locations,
         "version_table": settings.version_table,
         "version_tables": [s.alembic.version_table for s in registry.services.values() if s.alembic],
         "schema": service.schema,

@@ -83,6 +83,28 @@ def test_a_history_inside_an_installed_package(tmp_path: Path) -> None:
     assert list(read_history(found, "billing").revisions) == ["b1"]
 
 
+def test_the_registry_says_where_revisions_are(tmp_path: Path) -> None:
+    keys = {"version_locations": ["one", "parcel:two"], "recursive_version_locations": True}
+    home = tmp_path / "services" / "a"
+    write(home / "parcel" / "__init__.py", "")
+    write(home / "one" / "2025" / "x1.py", 'revision = "x1"\n')
+    write(home / "parcel" / "two" / "x2.py", 'revision = "x2"\ndown_revision = "x1"\n')
+    found = registry(tmp_path, {"a": Svc(alembic=keys)})
+    assert list(read_history(found, "a").revisions) == ["x1", "x2"]
+
+
+def test_revisions_that_alembic_is_not_told_of_are_told(tmp_path: Path) -> None:
+    found = registry(tmp_path, {"a": Svc()})
+    versions = tmp_path / "services" / "a" / "alembic" / "versions"
+    write(versions / "old" / "notes.py", "x = 1\n")
+    assert list(read_history(found, "a").revisions) == []
+    for number, folder in enumerate(("2025", "2025", "2026/01")):
+        write(versions / folder / f"x{number}.py", f'revision: str = "x{number}"\ndown_revision: str | None = None\n')
+    with pytest.raises(HistoryError, match="2 in versions/2025, 1 in versions/2026/01") as raised:
+        read_history(found, "a")
+    assert "recursive_version_locations: true" in raised.value.hint
+
+
 def test_a_broken_history_leaves_the_others_alone(tmp_path: Path) -> None:
     found = registry(tmp_path, AB)
     write(tmp_path / "services" / "a" / "alembic" / "versions" / "notes.py", "x = 1\n")

@@ -62,6 +62,21 @@ def test_a_trap_has_a_hint(database: Address, tmp_path: Path, trap: str) -> None
     assert hint in failing(tmp_path, database, up, identifier=identifier).last
 
 
+def test_a_proof_gives_the_same_hints(database: Address, tmp_path: Path) -> None:
+    services, hints = {}, {}
+    for number, (trap, (up, hint)) in enumerate(TRAPS.items()):
+        name = f"a{number}"
+        hints[name] = hint.replace('"a_', f'"{name}_').removesuffix(" under a")
+        identifier = "a" * 42 if trap == "long id" else f"{name}2"
+        revisions = (Rev(id=f"{name}1", up=table(f"{name}_t")), Rev(id=identifier, up=up.replace("a_", f"{name}_")))
+        services[name] = Svc(revisions=revisions)
+    services["b"] = Svc(revisions=(Rev(id="b1", up=table("b_t")),))
+    root = build_monorepo(tmp_path, services, url=database.url())
+    ran = invoke("migrate.roundtrip", "--all", "--format", "json", cwd=root)
+    told = {name: [e["hint"] for e in ran.json["errors"] if e["message"].startswith(f"{name} ")] for name in hints}
+    assert {name: told[name] for name, hint in hints.items() if not any(hint in one for one in told[name])} == {}
+
+
 @pytest.mark.parametrize("trap", AGE_TRAPS)
 def test_a_trap_of_age_has_a_hint(database: Address, tmp_path: Path, trap: str) -> None:
     with psycopg.connect(database.url(), autocommit=True) as conn:

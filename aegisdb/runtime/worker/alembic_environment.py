@@ -26,6 +26,7 @@ from . import (
     schema_path,
     surroundings,
     transactions,
+    version_locations,
     version_rows,
 )
 from .autogenerate_filter import Filter
@@ -116,7 +117,7 @@ class AlembicSide:
         self.config = _config(opening)
         self.attributes = OnDemand(opening["url"])
         self.config.attributes = self.attributes
-        self.script = ScriptDirectory.from_config(self.config)
+        self.script = version_locations.settled(ScriptDirectory.from_config(self.config), opening)
         self.stepper = Stepper(channel, self.script, MigrationStep, opening)
         # Alembic makes its own; this process is one service's alone, so it may be told once and for all
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]

@@ -68,10 +68,10 @@ def _sources(home: Path) -> list[Path]:
 
 def describe(request: dict[str, Any]) -> dict[str, Any]:
     """Run env.py and tell what it configured."""
-    home = Path(request["home"])
+    home, location = Path(request["home"]), request.get("script_location", "")
     os.chdir(home)
     sys.path[0] = str(home)
-    names = setting_names(_texts(home, request.get("script_location", "")))
+    names = setting_names(_texts(home, location))
     for name in names:
         os.environ[name] = _CANARY + name
     from alembic.config import Config
@@ -82,11 +82,13 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
     files = {key: request[key] for key in ("file_", "toml_file") if request.get(key)}
     # an env.py inside a package may insist on a file for `fileConfig(config.config_file_name)`
     config = Config(**(files or {"file_": str(Path(__file__).with_name("stand_in.ini"))}))
-    if request.get("script_location"):
-        config.set_main_option("script_location", request["script_location"])
+    if location:
+        config.set_main_option("script_location", location)
     written = config.get_main_option("sqlalchemy.url") or ""
     config.set_main_option("sqlalchemy.url", _CANARY + "option")
     script = ScriptDirectory.from_config(config)
+    folders = _beside("version_locations").Found(script)
+    folders.take_packaged(location)
     settings = _configured(config, script)
     settings["target_metadata"], left_out = _beside("metadata").sorted_out(settings.get("target_metadata"))
     url = _url(settings)
@@ -102,6 +104,7 @@ def describe(request: dict[str, Any]) -> dict[str, Any]:
         **_source(url, names, request.get("places", ())),
         "driver": _driver(Path(script.env_py_location), written, url),
         "files": [str(revision.path) for revision in script.walk_revisions()],
+        "folders": folders.keys(home, location),
     }
 
 

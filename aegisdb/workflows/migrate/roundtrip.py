@@ -284,6 +284,8 @@ def _strays(histories: Mapping[str, History], order: Iterable[str]) -> Iterable[
 
 def _hint(finding: Finding, path: Path) -> str:
     code = finding.code
+    if finding.hint:
+        return how_to_fix(path, finding.hint)
     if code == "not_restored" and (lost := _NAMED_NOT_NULL.match(finding.detail)):
         # alter_column(nullable=False) names the constraint anew
         return how_to_fix(

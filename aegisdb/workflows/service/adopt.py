@@ -13,6 +13,7 @@ from aegisdb.workflows.service.add import runner_words
 from aegisdb.workflows.service.created_tables import created
 from aegisdb.workflows.service.description import configuration, describe_history
 from aegisdb.workflows.service.second_default import refuse_second_default, way_out
+from aegisdb.workflows.service.seen_revisions import seen_revisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -155,13 +156,15 @@ def examine(
     if found["places"]:
         found = _settled(found, lambda places: describe_history(home, config, runner, places))
     tables, notes = _own(claims, found)
+    entry = _entry(relative, found, home, config, runner, _patterns(name, (*tables, *found["types"])))
+    seen = seen_revisions(name, home, entry, found["files"])
     return Examined(
-        entry=_entry(relative, found, home, config, runner, _patterns(name, (*tables, *found["types"]))),
+        entry=entry,
         version_table=found["version_table"],
-        revisions=len(found["files"]),
+        revisions=seen.number,
         tables=tuple(tables),
         url_source=_SOURCES.get(found["url_from"], found["url_from"] or found["place"] or "a place of its own"),
-        notes=tuple(notes),
+        notes=(*notes, *seen.notes),
     )
 
 
@@ -237,6 +240,7 @@ def _entry(
         alembic["url_setting"] = found["place"]
     elif found["url_from"] not in {*_SOURCES, ""}:
         alembic["url_env"] = found["url_from"]
+    alembic |= found["folders"]
     entry: dict[str, Any] = {"path": relative, "alembic": alembic}
     if runner:
         entry["runner"] = list(runner)

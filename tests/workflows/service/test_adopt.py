@@ -41,6 +41,9 @@ except Exception:
 """
 
 
+NOTES = ["orders is owned by shop already and was left out", "there is no revision yet in migrations/versions"]
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A registry whose `shop` owns orders, and an unregistered history in `legacy`."""
@@ -71,7 +74,7 @@ def test_version_table_tables_types_and_url_setting_are_found(repository: Path) 
         "    alembic: {config: alembic.ini, version_table: legacy_versions, driver: psycopg, url_env: LEGACY_DB_URL}\n"
         '    owns: ["legacy_*", mood]\n'
     )
-    assert found["notes"] == ["orders is owned by shop already and was left out"]
+    assert found["notes"] == NOTES
     assert found["entry"] in (repository / "services.yaml").read_text()
     assert invoke("service.list", cwd=repository).code == 0
 
@@ -288,7 +291,7 @@ def test_an_env_py_that_insists_on_a_connection_gets_one_that_leads_nowhere(
     ran, found = adopt(repository, "legacy")
     assert ran.code == 0, ran.err
     assert (found["url_source"], found["tables"]) == (source, ["legacy_a", "legacy_b"])
-    assert found["notes"] == ["orders is owned by shop already and was left out"]
+    assert found["notes"] == NOTES
 
 
 def test_of_an_env_py_without_offline_mode_the_reason_online_is_told(repository: Path) -> None:
@@ -340,6 +343,56 @@ def test_a_history_inside_a_package_is_adopted_without_an_ini(repository: Path) 
     ran, found = adopt(repository, "tracking", "--script-location", "parcel:history")
     assert ran.code == 0, ran.err
     assert 'alembic: {config: null, script_location: "parcel:history", version_table: legacy_versions' in found["entry"]
+
+
+REVISION = "revision = {!r}\ndown_revision = {!r}\n\ndef upgrade():\n    pass\n"
+
+
+def in_folders(versions: Path) -> None:
+    """A revision in each of two folders."""
+    for folder, identifier, parent in (("2025", "x1", None), ("2026", "x2", "x1")):
+        (versions / folder).mkdir(parents=True)
+        (versions / folder / f"{identifier}.py").write_text(REVISION.format(identifier, parent))
+
+
+def test_an_ini_file_of_the_package_says_where_its_revisions_are(repository: Path) -> None:
+    home = repository / "tracking"
+    (home / "parcel" / "store").mkdir(parents=True)
+    for package in ("parcel", "parcel/store"):
+        (home / package / "__init__.py").write_text("")
+    shutil.copytree(repository / "legacy" / "migrations", home / "parcel" / "store" / "history")
+    in_folders(home / "parcel" / "store" / "history" / "versions")
+    ini = home / "parcel" / "alembic.ini"
+    ini.write_text("[alembic]\nscript_location = store/history\nrecursive_version_locations = true\n")
+    ran, found = adopt(repository, "tracking", "--script-location", "parcel.store:history")
+    assert ran.code == 0, ran.err
+    assert "recursive_version_locations: true" in found["entry"]
+    assert found["revisions"] == len(("x1", "x2"))
+    told = invoke("migrate.history", "--service", "tracking", cwd=repository)
+    assert (told.code, "x2" in told.out) == (0, True), told.err
+
+
+def test_folders_that_env_py_sets_itself_are_found(repository: Path) -> None:
+    in_folders(repository / "legacy" / "migrations" / "postgresql")
+    env = repository / "legacy" / "migrations" / "env.py"
+    here = "__import__('pathlib').Path(__file__).parent"
+    places = f"[str({here} / 'postgresql' / year) for year in ('2025', '2026')]"
+    env.write_text(ENV.replace("def run():", f"context.script.version_locations = {places}\n\n\ndef run():"))
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert "version_locations: [migrations/postgresql/2025, migrations/postgresql/2026]" in found["entry"]
+    assert found["revisions"] == len(("x1", "x2"))
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"), [(True, "no revision is where Alembic looks"), (False, "no revision yet")]
+)
+def test_a_history_without_a_revision_is_told(repository: Path, folders: bool, told: str) -> None:  # noqa: FBT001
+    if folders:
+        in_folders(repository / "legacy" / "migrations" / "versions")
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert told in " ".join(found["notes"])
 
 
 @pytest.mark.parametrize(
