@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from aegisdb.models.fact_parts import definition, fact, parts
+from aegisdb.models.fact_parts import definition, fact, parts, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,6 +65,8 @@ def _rebuilt(
     """Make the type anew beside the former one, and give it to the columns that have it; they are cast `through`."""
     space, _, bare = name.rpartition(".")
     former = bare[:-1] + _BEFORE + '"' if bare.endswith('"') else bare + _BEFORE
+    users = [*_users(name, before, after)]
+    yield from (drop for drop, _ in users)
     yield f"ALTER {what} {name} RENAME TO {former}"
     yield from create
     wanted = {(table, column, kind): default for table, column, kind, default in _columns(name, after)}
@@ -77,6 +80,30 @@ def _rebuilt(
         if (later := wanted.get((table, column, kind), default)) is not None:
             yield f"{alter} SET DEFAULT {later}"
     yield f"DROP {what} IF EXISTS {space}.{former}"
+    yield from (again for _, makes in users for again in makes)
+
+
+def _users(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[tuple[str, list[str]]]:
+    """What stays and compares with a value of the type (predicates, CHECK): how it goes, and how it comes back."""
+    cast = re.compile(rf'::{re.escape(name)}(?![\w"])')
+    for key, facts in before.facts.items():
+        if not key.startswith(("index ", "constraint ")) or after.facts.get(key) != facts or not cast.search(facts):
+            continue
+        kind, _, identity = key.partition(" ")
+        table = before.relations.get(key, "")
+        if f"domain {table}" in before.facts:
+            continue
+        if kind == "index":
+            drop, make, about = f"DROP INDEX {identity}", writable(facts), f"INDEX {identity}"
+        else:
+            bare = identity.removeprefix(f"{table}.")
+            drop = f"ALTER TABLE {table} DROP CONSTRAINT {bare}"
+            make, about = (
+                f"ALTER TABLE {table} ADD CONSTRAINT {bare} {writable(facts)}",
+                f"CONSTRAINT {bare} ON {table}",
+            )
+        comment = after.facts.get(f"comment on {key}")
+        yield drop, [make, *([f"COMMENT ON {about} IS {comment}"] if comment else [])]
 
 
 def _added(name: str, was: Sequence[str], values: Sequence[str]) -> Iterator[str]:
