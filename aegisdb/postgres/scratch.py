@@ -8,9 +8,11 @@ database that only happens to have `__scratch_` in its name is never taken for o
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Busy
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
 
+_WAIT_FOR_DROPS = "AEGIS_WAIT_FOR_DROPS"
 _INFIX = "__scratch_"
 _RANDOM_BYTES = 4
 _CHECK_LENGTH = 6
@@ -44,16 +47,28 @@ def scratch(
     label: str = "",
     wait: float = 30.0,
     sweeping: bool = True,
+    soon: bool = False,
 ) -> Iterator[Address]:
     """A database of one's own on the address's server, empty or a copy of `template`; always dropped.
 
     `conn` is a session on the maintenance database, where the caller has one that will stay open; else one is opened.
     `label` goes into its marker. `wait` seconds for a template in use. Orphans of the same database are dropped first,
-    unless `sweeping` is False.
+    unless `sweeping` is False. With `soon`, and no `conn`, the end of the block does not wait until it is dropped, only
+    the end of the process does.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
     """
+    if conn is None and soon and not _waits():
+        own = databases.maintenance(address, application="aegisdb: scratch database")
+        with _closed_on_error(own):
+            made = _begun(address, own, template, label, wait, sweeping=sweeping)
+        try:
+            yield made
+        finally:
+            # its session has the lock that tells it from an orphan until it is gone
+            threading.Thread(target=_drop_and_close, args=(address, own, made.database), name="drop").start()
+        return
     if conn is None:
         with (
             databases.maintenance(address, application="aegisdb: scratch database") as own,
@@ -61,16 +76,42 @@ def scratch(
         ):
             yield made
         return
+    made = _begun(address, conn, template, label, wait, sweeping=sweeping)
+    try:
+        yield made
+    finally:
+        _drop(address, conn, made.database)
+
+
+def _begun(
+    address: Address, conn: Connection, template: str | None, label: str, wait: float, *, sweeping: bool
+) -> Address:
     require_primary(conn, "a scratch database")
     require_undivided(conn, "a scratch database")
     require(conn, CREATE_DATABASE, "a scratch database")
     if sweeping:
         sweep(conn, address.database)
-    made = make(address, conn, template=template, label=label, wait=wait)
+    return make(address, conn, template=template, label=label, wait=wait)
+
+
+def _waits() -> bool:
+    """The switch that makes each block wait for its own drop."""
+    return os.environ.get(_WAIT_FOR_DROPS) == "1"
+
+
+def _drop_and_close(address: Address, conn: Connection, name: str) -> None:
+    """Drop in a thread of its own; what cannot be dropped is an orphan when the session ends, for the next sweep."""
+    with conn, suppress(AegisError):
+        _drop(address, conn, name)
+
+
+@contextmanager
+def _closed_on_error(conn: Connection) -> Iterator[None]:
     try:
-        yield made
-    finally:
-        _drop(address, conn, made.database)
+        yield
+    except BaseException:
+        conn.close()
+        raise
 
 
 def make(
