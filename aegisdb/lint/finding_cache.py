@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.file_cache import Kind, Remembered
+from aegisdb.lint.ignores import Ignore
 from aegisdb.lint.rule import Finding
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.registry.types import Registry
+
+    Judged = tuple[list[Finding], tuple[Ignore, ...]]
 
 _FILE = Kind("cache/lint.json")
 
@@ -25,14 +27,39 @@ class Verdicts(Remembered):
     def __init__(self, registry: Registry) -> None:
         super().__init__(_FILE.file(registry.state, key=_key(registry)))
 
-    def findings(self, path: Path) -> list[Finding] | None:
-        """What was found in a file that is still the same; None where it must be judged."""
+    def of(self, service: str, path: Path, shown: str) -> Judged | None:
+        """What was found in a file that is still the same, and its ignores; None where it must be judged."""
         known = self.get(path)
-        return None if known is None else [Finding(**finding) for finding in known]
+        if known is None or known[0] != service:  # a file may belong to two services
+            return None
+        ignores = tuple(Ignore(line, tuple(rules), reason, head) for line, rules, reason, head in known[2])
+        return of_rows(known[1], service, shown), ignores
 
-    def keep(self, path: Path, findings: Iterable[Finding]) -> None:
+    def keep(self, service: str, path: Path, findings: Iterable[Finding], ignores: Iterable[Ignore]) -> None:
         """Remember what was found."""
-        self.put(path, [asdict(finding) for finding in findings])
+        comments = [[one.line, one.rules, one.reason, one.head] for one in ignores]
+        self.put(path, [service, rows(findings), comments])
+
+
+def rows(findings: Iterable[Finding]) -> list[list[Any]]:
+    """Findings about one file as plain data, without what is the same for all of them."""
+    return [[one.rule, one.message, one.line, one.fix, one.last_line] for one in findings]
+
+
+def of_rows(kept: Iterable[list[Any]], service: str, shown: str) -> list[Finding]:
+    """The findings again; of tens of thousands, each text is there once."""
+    return [
+        Finding(
+            rule=sys.intern(rule),
+            message=sys.intern(message),
+            path=shown,
+            line=line,
+            fix=sys.intern(fix),
+            service=service,
+            last_line=last_line,
+        )
+        for rule, message, line, fix, last_line in kept
+    ]
 
 
 def rules_key(registry: Registry) -> list[str]:

@@ -48,11 +48,14 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
     comments: dict[str, tuple[Ignore, ...]] = {}
     with Verdicts(context.registry) as verdicts:
         for service, revision in chosen:
-            known = verdicts.findings(revision.path)
+            path, shown = revision.path, context.shown(revision.path)
+            known = verdicts.of(service, path, shown)
             if known is None:
-                known = list(_of_file(read_file(context, service, revision), context))
-                verdicts.keep(revision.path, known)
-            findings += known
+                file = read_file(context, service, revision)
+                known = list(_of_file(file, context)), ignores(file.source)
+                verdicts.keep(service, path, *known)
+            findings += known[0]
+            comments[shown] = known[1]
     findings += more
     kept = {finding: None for finding in findings if not _is_ignored(finding, comments, context)}
     return Linted(tuple(sorted(kept, key=_place)), len(dict.fromkeys(findings)) - len(kept))

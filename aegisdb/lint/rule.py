@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """A place that a rule objects to."""
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ class _Asked:
                 left[service] = unknown
         for service, rendered in zip(left, rendering.render(left), strict=True):
             for revision, script in rendered.scripts.items():
-                known = self._answers.of_script(service, revision.path, script)
+                known = self._answers.of_script(service, revision.path, self._context.shown(revision.path), script)
                 if known is None:
                     self._scripts[service, revision] = script
                 else:
@@ -128,7 +129,7 @@ class _Asked:
 
     def _told(self, service: str, revision: Revision) -> bool:
         """Whether the file itself tells what is executed."""
-        known = self._answers.of_text(service, revision.path)
+        known = self._answers.of_text(service, revision.path, self._context.shown(revision.path))
         if known is not None:
             self._known[service, revision] = known
             return True
@@ -144,12 +145,13 @@ class _Asked:
     def findings(self) -> list[Finding]:
         """Squawk's findings about all of these services."""
         found: dict[tuple[str, Revision], list[Finding]] = {key: [] for key in self._scripts} | self._known
-        for key, script, complaint in _judge(
-            self._scripts, self._program, self._context.registry.root, self._directory
-        ):
-            found[key].append(_finding(self._context, *key, script, complaint))
+        judged = _judge(self._scripts, self._program, self._context.registry.root, self._directory)
+        # what is said about a file comes together: it is parsed once
+        for key, complaints in groupby(judged, key=lambda one: one[0]):
+            file = read_file(self._context, *key)
+            found[key] += [_finding(file, script, complaint) for _, script, complaint in complaints]
         for key, script in self._scripts.items():
-            self._answers.keep(key[1].path, None if key in self._written else script, found[key])
+            self._answers.keep(key[0], key[1].path, None if key in self._written else script, found[key])
         return [finding for each in found.values() for finding in each]
 
 
@@ -188,8 +190,7 @@ def _ask(program: str, files: list[str], words: tuple[str, ...], cwd: Path) -> l
     return complaints
 
 
-def _finding(context: Context, service: str, revision: Revision, script: str, complaint: dict[str, Any]) -> Finding:
-    file = read_file(context, service, revision)
+def _finding(file: RevisionFile, script: str, complaint: dict[str, Any]) -> Finding:
     statement = _statement_at(script, int(complaint["line"]))
     step = _step_of(file, statement) if statement else None
     function = file.function("upgrade")
@@ -200,7 +201,7 @@ def _finding(context: Context, service: str, revision: Revision, script: str, co
         path=file.shown,
         line=line,
         fix=complaint.get("help") or RULE.fix,
-        service=service,
+        service=file.service,
         last_line=(step.call.end_lineno or line) if step else line,
     )
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.file_cache import Kind, Remembered, identity
-from aegisdb.lint.finding_cache import rules_key
-from aegisdb.lint.rule import Finding
+from aegisdb.lint.finding_cache import of_rows, rows, rules_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aegisdb.lint.rule import Finding
     from aegisdb.registry.types import Registry
 
 _FILE = Kind("cache/squawk.json")
@@ -31,30 +30,28 @@ class Answers(Remembered):
     def __init__(self, registry: Registry, program: str, version: str) -> None:
         super().__init__(_FILE.file(registry.state, key=_key(registry, program, version)))
 
-    def of_text(self, service: str, path: Path) -> list[Finding] | None:
+    def of_text(self, service: str, path: Path, shown: str) -> list[Finding] | None:
         """What was found in a file that is still the same and says everything itself."""
-        return self._findings(service, path, _WRITTEN)
+        return self._findings(service, path, shown, _WRITTEN)
 
-    def of_script(self, service: str, path: Path, script: str) -> list[Finding] | None:
+    def of_script(self, service: str, path: Path, shown: str, script: str) -> list[Finding] | None:
         """The findings of a file that is still the same and renders this SQL; None where nothing is kept."""
-        return self._findings(service, path, _digest(script))
+        return self._findings(service, path, shown, _digest(script))
 
     def is_rendered(self, path: Path) -> bool:
         """Whether it is known that the file, which is still the same, does not say everything itself."""
         known = self.get(path)
         return known is not None and known[0] != _WRITTEN
 
-    def keep(self, path: Path, script: str | None, findings: Iterable[Finding]) -> None:
+    def keep(self, service: str, path: Path, script: str | None, findings: Iterable[Finding]) -> None:
         """Remember an answer; `script` is what was rendered, None where the file says everything itself."""
-        self.put(path, [_WRITTEN if script is None else _digest(script), [asdict(finding) for finding in findings]])
+        self.put(path, [_WRITTEN if script is None else _digest(script), rows(findings), service])
 
-    def _findings(self, service: str, path: Path, digest: str) -> list[Finding] | None:
+    def _findings(self, service: str, path: Path, shown: str, digest: str) -> list[Finding] | None:
         known: list[Any] | None = self.get(path)
-        if known is None or known[0] != digest:
-            return None
-        found = [Finding(**finding) for finding in known[1]]
         # a file may belong to two services
-        return found if all(finding.service == service for finding in found) else None
+        same = known is not None and known[0] == digest and known[2] == service
+        return of_rows(known[1], service, shown) if known is not None and same else None
 
 
 def _digest(script: str) -> str:

@@ -22,6 +22,9 @@ _TOKEN = re.compile(
 )
 
 
+_AT_ONCE = 256  # texts that rules ask about again: those of one revision; the tokens of thousands take 100 MB
+
+
 class Token(NamedTuple):
     """`kind`: "word" (in lower case), "quoted" (a name without its quotes), "string", "body" ($$...$$) or "other"."""
 
@@ -49,7 +52,7 @@ class Statement:
         return any(tuple(spelled[n : n + len(words)]) == words for n in range(len(spelled)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_AT_ONCE)
 def statements(sql: str) -> tuple[Statement, ...]:
     """The statements of a SQL text, in order."""
     return tuple(_split(sql))

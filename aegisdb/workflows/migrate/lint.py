@@ -205,11 +205,10 @@ def _problems(findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
 def _reported(ws: Workspace, result: LintResult, report: str, output: str) -> LintResult:
     from aegisdb.reporting import github_annotations, marks_of, sarif, write_report
 
-    marks = marks_of(result.findings)
     if report == "github":
-        return replace(result, annotations=github_annotations(marks))
+        return replace(result, annotations=github_annotations(marks_of(result.findings)))
     if report == "sarif":
         path = Path(output) if output else ws.registry.state / "lint.sarif"
-        write_report(path, sarif(marks))
+        write_report(path, sarif(marks_of(result.findings)))
         return replace(result, report=str(path))
     return result
