@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from aegisdb.postgres.indexes import invalid_indexes
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
 
+T = TypeVar("T")
 _TABLES = """
 SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_relation_filenode(c.oid)::bigint,
        n.nspname || '.' || c.relname
@@ -28,6 +29,11 @@ _DEFINITIONS = """
 SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(to_jsonb(o) ->> 'conenforced', 'true')::boolean
 FROM pg_constraint o WHERE o.oid = ANY (%s::oid[])
 """
+_SINCE = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text,
+    (SELECT string_agg(concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
+"""
+_CHANGED = " AND age({row}.xmin) <= age(%s::xid)"
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
@@ -83,21 +89,42 @@ class State:
     not_null: frozenset[tuple[int, str]]
     """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
     invalid: frozenset[str]
+    since: str
+    """Transactions before this one had ended."""
+    spaces: str
+    """The schemas, whose names are in those of the tables."""
 
 
 def read_state(conn: Connection, before: State | None = None) -> State:
-    """Read it from the catalog; with a state `before`, also how what is new since then is defined."""
-    constraints = {row[0]: _Constraint(*row[1:]) for row in conn.rows(_CONSTRAINTS)}
+    """Read it from the catalog; with a state `before`, only what is new since then, and how that is defined."""
+    ((since, spaces),) = conn.rows(_SINCE)
+    known = before if before is not None and before.spaces == spaces else None
+    constraints = _rows(conn, _CONSTRAINTS, "o", _Constraint, (known.since, known.constraints) if known else None)
     # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
     new = [] if before is None else [each for each, now in constraints.items() if _is_new(before, each, now)]
     old = conn.identity().server_version < _NOT_NULL_ARE_CONSTRAINTS
     return State(
-        tables={row[0]: Table(*row[1:]) for row in conn.rows(_TABLES)},
+        tables=_rows(conn, _TABLES, "c", Table, (known.since, known.tables) if known else None),
         constraints=constraints,
         definitions={row[0]: (row[1], row[2]) for row in conn.rows(_DEFINITIONS, (new,))} if new else {},
         not_null=frozenset((row[0], row[1]) for row in conn.rows(_NOT_NULL)) if old else frozenset(),
         invalid=frozenset(index.name for index in invalid_indexes(conn)),
+        since=since,
+        spaces=spaces,
     )
+
+
+def _rows(
+    conn: Connection, query: str, row: str, make: Callable[..., T], known: tuple[str, Mapping[int, T]] | None
+) -> Mapping[int, T]:
+    """What a query gives, by oid; where it is known how that was, only rows that were written since are read."""
+    if known is not None:
+        since, there = known
+        new = {one[0]: make(*one[1:]) for one in conn.rows(query + _CHANGED.format(row=row), (since,))}
+        found = {**there, **new}
+        if conn.value(f"SELECT count(*) FROM ({query}) found") == len(found):  # noqa: S608  our own words
+            return found  # nothing is gone
+    return {one[0]: make(*one[1:]) for one in conn.rows(query)}
 
 
 def new_constraints(before: State, after: State, scanned: Scanned) -> Iterator[NewConstraint]:
