@@ -16,6 +16,7 @@ import tasks
 from tests.invoke import ROOT
 
 PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
+COMMANDS = ("invoke ", "aegisdb migrate.")
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 
 
@@ -42,16 +43,17 @@ def test_there_is_one_for_each_system() -> None:
     assert gitlab["database"]["artifacts"]["reports"]["junit"] == "reports/junit.xml"
     (local,) = config["repos"][0]["hooks"]
     (hook,) = hooks
-    assert {key: hook[key] for key in local} == local
+    alike = local.keys() - {"entry", "language"}  # one is installed by pre-commit, the other one is there already
+    assert {key: hook[key] for key in alike} == {key: local[key] for key in alike}
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_every_command_parses(number: int) -> None:
-    lines = [line for text in strings(documents()[number]) for line in text.splitlines() if line.startswith("invoke ")]
+    lines = [line for text in strings(documents()[number]) for line in text.splitlines() if line.startswith(COMMANDS)]
     assert lines
     for line in lines:
         parser = Parser(contexts=tasks.ns.to_contexts(), initial=ParserContext(args=[]))
-        parsed = parser.parse_argv(shlex.split(line.removeprefix("invoke ")))
+        parsed = parser.parse_argv(shlex.split(line)[1:])
         assert all(context.name in tasks.ns.task_names for context in parsed[1:])
 
 

@@ -61,13 +61,22 @@ class WarmCommands:
             control = self._control or self._start(env)
         order = json.dumps({"argv": argv, "cwd": str(cwd), "env": dict(env)}).encode()
         said, tell = os.pipe()
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, os.fdopen(said, "rb") as told:
+        with (
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+            os.fdopen(said, "rb", buffering=0) as told,
+        ):
             try:
                 socket.send_fds(control, [order], [out.fileno(), err.fileno(), tell])
             finally:
                 os.close(tell)
             (pid,) = _NUMBER.unpack(told.read(_NUMBER.size))
-            if not select.select([told], [], [], timeout)[0]:
+            try:
+                ended = select.select([told], [], [], timeout)[0]
+            except BaseException:  # such as pytest's own timeout
+                os.kill(pid, signal.SIGKILL)
+                raise
+            if not ended:
                 os.kill(pid, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(argv, timeout)
             (code,) = _NUMBER.unpack(told.read(_NUMBER.size))
