@@ -49,7 +49,7 @@ class Kind:
     def file(self, state: Path, name: str = "", *, key: str = "") -> KeptFile:
         """Return the file of that name; `state` is `.aegisdb/`, and another `key` forgets what the file holds."""
         place = self.place.replace("{name}", name)
-        build = f"{_ANY_BUILD}{self.outlasts}" if self.outlasts else _build()
+        build = f"{_ANY_BUILD}{self.outlasts}" if self.outlasts else build_of_aegisdb()
         return KeptFile(state, place, f"aegisdb {_FORMAT} {place} {key or '-'} {build} ")
 
 
@@ -163,8 +163,8 @@ def make_state(state: Path, own: Callable[[Path], object] | None = None) -> None
 
 
 @cache
-def _build() -> str:
-    """Change with any file of this package: what other code found out may mean something else."""
+def build_of_aegisdb() -> str:
+    """Name this build: it changes with any file of this package: what other code found out may mean something else."""
     files: list[str] = []
     _look(str(Path(__file__).parent), files)
     return hashlib.sha256("\n".join(sorted(files)).encode("utf-8", "surrogateescape")).hexdigest()[:16]

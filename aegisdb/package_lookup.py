@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from aegisdb.errors import HistoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _FIND = """
@@ -56,6 +63,28 @@ def interpreter(home: Path, runner: tuple[str, ...]) -> str:
     argv = [*runners.python(runner, home), "-c", "import sys; print(sys.executable)"]
     finished = run(argv, cwd=home, env=runners.environment(runner, home), timeout=120, check=True)
     return finished.stdout.strip().splitlines()[-1]
+
+
+def places(home: Path, runner: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Directories where packages of the service's environment are installed; none where they are not found.
+
+    Raises:
+        Failed: the runner does not start.
+    """
+    if not runner:
+        return tuple(sorted({entry for entry in sys.path if Path(entry).name in _INSTALLED}))
+    prefix = Path(interpreter(home, runner)).parent.parent
+    return tuple(sorted(str(path) for path in prefix.glob("lib/python*/*-packages") if path.name in _INSTALLED))
+
+
+def editables(place: str) -> Iterator[Path]:
+    """Folders whose code an installation points at, without aegisdb's own."""
+    for file in sorted(Path(place).glob("*.dist-info/direct_url.json")):
+        told = json.loads(file.read_text("utf-8"))
+        if told.get("dir_info", {}).get("editable"):
+            folder = Path(unquote(urlsplit(told["url"]).path))
+            if folder != Path(__file__).parent.parent:
+                yield folder
 
 
 def is_installed(path: Path) -> bool:

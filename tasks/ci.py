@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     help={
         "since": "Commit or branch that tells which revisions are new; otherwise the default branch.",
         "output": "Directory for junit.xml, aegisdb.sarif and summary.md; otherwise .aegisdb/ci.",
+        "again": "Prove also what was proven here before and has not changed since.",
     }
 )
-def ci(ws: Workspace, since: str = "", output: str = "") -> Result:
+def ci(ws: Workspace, since: str = "", output: str = "", again: bool = False) -> Result:
     """Lint, heads, roundtrip of new revisions, verify, seed.prove and deploy.prove, with reports; all of them run.
 
     Example:
@@ -25,4 +26,4 @@ def ci(ws: Workspace, since: str = "", output: str = "") -> Result:
     """
     from aegisdb.workflows.ci import ci as workflow
 
-    return workflow(ws, since=since, output=output)
+    return workflow(ws, since=since, output=output, again=again)

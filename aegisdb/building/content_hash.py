@@ -79,18 +79,32 @@ def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -
         yield below[:_LENGTH]
 
 
+def surroundings(registry: Registry, history: History) -> str:
+    """One hash of what decides about a history besides its revisions: its keys, env.py, what they import or read."""
+    return _digest([_settings(registry, history), *_beside(history)])
+
+
 def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
+    yield _settings(registry, history)
+    yield history.summary.digest.encode()
+    yield from _beside(history)
+
+
+def _settings(registry: Registry, history: History) -> bytes:
     service = registry.services[history.service]
-    yield repr((history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)).encode()
-    summary = history.summary
-    yield summary.digest.encode()
+    return repr(
+        (history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)
+    ).encode()
+
+
+def _beside(history: History) -> Iterable[bytes]:
     # env.py and whatever lies beside the revisions (SQL that they read); the revisions themselves count by their code
     places = history.locations
     script, home = str(places.script), str(places.home)  # texts: Path objects take half of the time
     versions = dict.fromkeys(map(str, places.versions))
     for directory in (script, *(path for path in versions if not f"{path}/".startswith(f"{script}/"))):
         yield from _contents(path for path in sorted(_below(directory, history.beside)) if not path.endswith(SUFFIX))
-    for package in sorted(_local_imports(home, summary.imports) - {script}):
+    for package in sorted(_local_imports(home, history.summary.imports) - {script}):
         yield from _contents(sorted(_below(package)) if os.path.isdir(package) else _own_files([package]))
 
 

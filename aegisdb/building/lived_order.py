@@ -38,7 +38,7 @@ def database_to_follow(
     order = chosen(ws.registry, good_histories(ws.registry), to=to, services=services)
     if not waits_of_life(ws.registry, ws.address(), order):
         return None
-    with scratch(ws.address(), template=address.database, label="order of services") as trial:
+    with scratch(ws.address(), template=address.database, label="order of services", soon=ws.server.own) as trial:
         with connect(trial, application="aegisdb: order of services") as conn:
             identity = conn.identity()
         try:

@@ -87,6 +87,13 @@ def _template(ws: Workspace, upto: Level, conn: Connection | None, histories: Ma
     return names[upto]
 
 
+def known_template(ws: Workspace, upto: Level, histories: Mapping[str, History]) -> str:
+    """The name of the template of these histories, whatever the files are now; empty where there is none."""
+    with databases.maintenance(ws.address(), application="aegisdb: templates", client=ws.client) as conn:
+        name = _names(ws, conn, upto, histories)[upto]
+        return name if holds(conn, name) else ""
+
+
 def has_template(ws: Workspace, upto: Level) -> bool:
     """Whether an up-to-date template of this level is there, so that nothing need be built."""
     with databases.maintenance(ws.address(), application="aegisdb: templates", client=ws.client) as conn:

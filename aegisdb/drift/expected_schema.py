@@ -41,7 +41,9 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerpr
     histories = good_histories(ws.registry)
     if all(history.is_at_head(applied.get(name, ())) for name, history in histories.items()):
         return schema_at_head(ws)
-    with scratch(ws.address(), template=template(ws, "base"), label="schema at the applied revisions") as address:
+    with scratch(
+        ws.address(), template=template(ws, "base"), label="schema at the applied revisions", soon=ws.server.own
+    ) as address:
         fill(ws, address, "histories", revisions=applied)
         with connect(address) as conn:
             return read(conn)
@@ -53,7 +55,10 @@ def _of_template(ws: Workspace, level: Level) -> Fingerprint:
     kept = _FINGERPRINTS.file(ws.registry.state, name)
     if (known := kept.read_json()) is not None:
         return Fingerprint(*known)
-    with scratch(ws.address(), template=name, label=f"fingerprint of {level}") as address, connect(address) as conn:
+    with (
+        scratch(ws.address(), template=name, label=f"fingerprint of {level}", soon=ws.server.own) as address,
+        connect(address) as conn,
+    ):
         found = read(conn)
     kept.keep_json([dict(found.facts), dict(found.relations)])
     return found

@@ -11,7 +11,6 @@ from aegisdb.fingerprint.keys import relation_name
 from aegisdb.models.own_parts import OwnParts
 from aegisdb.models.results import LostModel
 from aegisdb.ownership import NOBODY, Owners
-from aegisdb.postgres.databases import maintenance
 from aegisdb.postgres.scratch import scratch
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
@@ -41,19 +40,19 @@ class Sides:
 class BothSides:
     """The histories at head, in the template `source`, and who owns what there, as far as `knowing` has them."""
 
-    def __init__(self, ws: Workspace, source: str, knowing: Workspace) -> None:
+    def __init__(self, ws: Workspace, source: str, knowing: Workspace, head: Fingerprint | None = None) -> None:
+        """`head`: the schema of `source`, where that is no template."""
         self._ws = ws
         self._template = source
         self._owners = Owners(knowing.registry, base_schema(ws))
-        self.parts = OwnParts(ws.registry, self._owners, schema_at_head(ws))
+        self.parts = OwnParts(ws.registry, self._owners, head or schema_at_head(ws))
 
     def of(self, history: History) -> Sides:
         """Build the models of a service in a scratch database; the part that it owns of both."""
         ws, service = self._ws, history.service
         label = f"models of {service}"
         with (
-            maintenance(ws.address(), application="aegisdb: scratch database", client=ws.client) as own,
-            scratch(ws.address(), own, template=self._template, label=label) as address,
+            scratch(ws.address(), template=self._template, label=label, soon=ws.server.own) as address,
             ws.client.connect(address) as conn,
         ):
             with self._session(history, address, conn.identity()) as session:

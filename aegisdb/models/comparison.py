@@ -154,14 +154,7 @@ class _Comparison:
     def _compared(self, history: History) -> ModelsCompared:
         since = time.time()
         sides = self._of(history)
-        failed = set(sides.built.failed)
-        changes = differences(sides.head, sides.models, sides.built)
-        found = ModelsCompared(
-            changes=without_parts(tuple(c for c in changes if c.relation.replace('"', "") not in failed)),
-            lost=tuple(self._sides.lost(history.service, sides.built)),
-            not_built=sides.built.failed,
-            tables=len(sides.built.tables),
-        )
+        found = compared(self._sides, history, sides)
         self._kept.keep(history, sides.built.loaded, found, since)
         return found
 
@@ -177,3 +170,15 @@ class _Comparison:
                 if not sides.built.failed:
                     return sides
         return self._sides.of(history)
+
+
+def compared(both: BothSides, history: History, sides: Sides) -> ModelsCompared:
+    """What the models of a service have otherwise than its histories."""
+    failed = set(sides.built.failed)
+    changes = differences(sides.head, sides.models, sides.built)
+    return ModelsCompared(
+        changes=without_parts(tuple(c for c in changes if c.relation.replace('"', "") not in failed)),
+        lost=tuple(both.lost(history.service, sides.built)),
+        not_built=sides.built.failed,
+        tables=len(sides.built.tables),
+    )

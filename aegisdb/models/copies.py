@@ -66,7 +66,7 @@ class Copies:
             return self._free.get_nowait()
         except Empty:
             with self._making:
-                made = scratch(self._address, template=self._template, label=self._label)
+                made = scratch(self._address, template=self._template, label=self._label, soon=True)
                 address = self._all.enter_context(made)
                 return _Copy(address, self._all.enter_context(connect(address)))
 

@@ -17,9 +17,11 @@ from aegisdb.files import replace_file
 from aegisdb.fingerprint import diff, read
 from aegisdb.fingerprint.keys import column_name, parse, relation_name
 from aegisdb.models.both_sides import BothSides
+from aegisdb.models.comparison import compared
 from aegisdb.models.normal_form import differences
 from aegisdb.models.object_changes import ObjectChanges, object_changes, objects_on_tables
 from aegisdb.models.object_files import made_of_files, read_units, with_mark
+from aegisdb.models.problems import models_problems
 from aegisdb.models.renames import proposed, wanted
 from aegisdb.models.statements import CLEAN, DROP, Statement, statements
 from aegisdb.postgres.connection import connect
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from aegisdb.errors import Problem
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.models.both_sides import Sides
     from aegisdb.models.object_files import Unit
@@ -55,6 +58,14 @@ class Around:
     objects: ObjectChanges = field(default_factory=ObjectChanges)
     failure: str = ""
     """Why the draft could not be done and undone: what autogenerate does not see is not in it then."""
+
+
+class Unwritable(Exception):
+    """Models that cannot be followed: whoever reads a file without them would think it whole."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(*(problem.message for problem in problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +122,7 @@ def drafting(
     Whether a rename that is not among `renames`, and looks like one, is meant is for `confirmed` to say.
 
     Raises:
-        UsageError: `renames` fit no change.
+        UsageError: `renames` fit no change. Unwritable: models that no revision can follow.
     """
     warm_process(ws.registry)
     units = read_units(ws.registry, history.service)
@@ -122,12 +133,15 @@ def drafting(
     with under_way(ws.listen, "models", service):
         both = BothSides(ws, source, ws)
         sides = both.of(history)
+    found = replace(compared(both, history, sides), changes=())
+    if problems := tuple(models_problems(ws.registry, service, found)):
+        raise Unwritable(problems)
     changes = differences(sides.head, sides.models, sides.built)
     chosen = wanted(renames, changes)
     could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
     chosen += tuple(filter(confirmed, could_be))
     could_be = tuple(one for one in could_be if one not in chosen)
-    with scratch(ws.address(), template=source, label="new") as address:
+    with scratch(ws.address(), template=source, label="new", soon=ws.server.own) as address:
         with connect(address) as conn:
             identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)

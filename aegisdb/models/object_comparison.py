@@ -31,7 +31,7 @@ def objects_problems(ws: Workspace, histories: Iterable[History]) -> tuple[Probl
         return ()
     ws = proving(ws)
     with (
-        scratch(ws.address(), template=template(ws, "histories"), label="objects") as address,
+        scratch(ws.address(), template=template(ws, "histories"), label="objects", soon=ws.server.own) as address,
         connect(address) as conn,
     ):
         return tuple(problem for history in asked for problem in _of_service(ws, history, conn))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection, Identity
     from aegisdb.revisions.history import History
+    from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
 Watch = Callable[[Session], None]
@@ -77,6 +78,8 @@ class Ground:
         self._served = 0
         """Databases that the process of the session has seen."""
         self._fresh = False
+        self.loaded: Loaded | None = None
+        """What the service's process had imported at the end of the last stage."""
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
@@ -100,7 +103,7 @@ class Ground:
             # a full reading is made by two processes of the server, where there is a processor for the second
             follower = Follower(conn, beside)
             yield Stage(session, conn, follower)
-            session.release()
+            self.loaded = session.release()
             follower.confirm()
 
     def renew(self) -> bool:
@@ -149,7 +152,9 @@ class Ground:
     @contextmanager
     def _scratch(self, template: str) -> Iterator[Address]:
         service = self._history.service
-        with scratch(self._ws.address(), template=template, label=f"roundtrip {service}") as address:
+        with scratch(
+            self._ws.address(), template=template, label=f"roundtrip {service}", soon=self._ws.server.own
+        ) as address:
             self._ws.listen(Event(step="scratch database", subject=service, note=address.database))
             yield address
 

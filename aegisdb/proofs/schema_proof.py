@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aegisdb.proofs.revision_proof import RevisionProof
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
 NO_DOWNGRADE = fault("downgrade_failed", "the file has no downgrade()")
@@ -59,6 +60,11 @@ class ServiceProver:
         self._given = history.ancestors(history.resolve(stamp)) if stamp else frozenset()
         self._one_way = ws.registry.services[history.service].one_way
         self._below = history.ancestors(needs.get(history.service, ()))
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What the service's process had imported, where a stage came to its end."""
+        return self._ground.loaded
 
     def prove(self, scope: frozenset[str]) -> Iterator[RevisionProof]:
         """Prove each revision of the scope; a broken one is told, and the rest are proven all the same."""

@@ -166,6 +166,11 @@ class Seed(Entry):
         """The dotted module whose source is part of its digest; empty for none."""
         return ""
 
+    def beyond_files(self, home: Any) -> str:
+        """Why the files of its service, in the folder `home`, do not tell what it does; empty where they do."""
+        del home
+        return ""
+
     def run(self, run: Any) -> None:
         """Run it: `run` is a `seeds.run.SeedRun`, which says where and how long."""
         raise NotImplementedError

@@ -17,7 +17,7 @@ from aegisdb.runtime.news import News
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
 from aegisdb.runtime.step_errors import OPENING, StepErrors
 from aegisdb.runtime.step_options import RECORDED, StepOptions
-from aegisdb.runtime.step_results import Direction, Draft, ModelsBuilt, StepDone, Steps, draft, models_built, step_done
+from aegisdb.runtime.step_results import draft, files_loaded, models_built, step_done
 from aegisdb.runtime.tried_statements import OldCodeTried, old_code_tried
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.step_results import Direction, Draft, Loaded, ModelsBuilt, StepDone, Steps
 
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
@@ -86,11 +87,11 @@ class Session:
                     self._worker.send(_CURRENT)
                     self._ahead = True
 
-    def release(self) -> None:
-        """Let env.py return, so that its connection is free; the process stays."""
+    def release(self) -> Loaded | None:
+        """Let env.py return, so that its connection is free; the process stays, and this is what it has imported."""
         self._rows = None
-        if self._worker is not None and self._opened:
-            self._ask({"op": "release"})
+        opened = self._worker is not None and self._opened
+        return files_loaded(self._ask({"op": "release"})["loaded"]) if opened else None
 
     def move(self, address: Address, identity: Identity) -> None:
         """Go on with another database in the same process, where the service's models are loaded; `release` first.

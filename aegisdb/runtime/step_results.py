@@ -77,6 +77,18 @@ class Loaded:
     places: tuple[str, ...]
     """Directories where packages are installed."""
 
+    def and_of(self, other: Loaded | None) -> Loaded:
+        """Join it with what another process of the service had imported."""
+        if other is None:
+            return self
+        files, places = {*self.files, *other.files}, {*self.places, *other.places}
+        return Loaded(files=tuple(sorted(files)), places=tuple(sorted(places)))
+
+
+def files_loaded(answer: Mapping[str, Any]) -> Loaded:
+    """The worker's answer."""
+    return Loaded(files=tuple(answer["files"]), places=tuple(answer["places"]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsBuilt:
@@ -108,6 +120,6 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         left=frozenset((schema, table, column) for schema, table, column in answer["left"]),
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
-        loaded=Loaded(files=tuple(answer["loaded"]["files"]), places=tuple(answer["loaded"]["places"])),
+        loaded=files_loaded(answer["loaded"]),
         found=answer.get("found", ()),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.runtime.step_results import Loaded
+from aegisdb.runtime.step_results import Loaded, files_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,5 +66,5 @@ def old_code_tried(answer: Mapping[str, Any]) -> OldCodeTried:
             )
             for one in answer["tables"]
         ),
-        loaded=Loaded(files=tuple(answer["loaded"]["files"]), places=tuple(answer["loaded"]["places"])),
+        loaded=files_loaded(answer["loaded"]),
     )

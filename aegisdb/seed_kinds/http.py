@@ -14,6 +14,7 @@ from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from aegisdb.registry.document import Key
     from aegisdb.seeds.run import SeedRun
@@ -55,6 +56,15 @@ class HttpSeed(ProgramSeed):
         """The application that `serve` names, as in `uvicorn shop.main:app`."""
         found = (re.fullmatch(_APPLICATION, word) for word in shlex.split(self.serve or ""))
         return next((application["module"] for application in found if application), "")
+
+    def beyond_files(self, home: Path) -> str:
+        """A server that others run is in none of them, nor is one that is no application of the service's own."""
+        from aegisdb.seeds.sources import module_files
+
+        if not self.serve:
+            return "it asks a server that it does not start"
+        module = self.code()
+        return "" if module and any(module_files(home, module)) else f"`{self.serve}` serves no module of the service's"
 
     def run(self, run: SeedRun) -> None:
         """Send the request, to a server that is started for it where none listens; raises as `run_http`."""

@@ -13,6 +13,7 @@ from aegisdb.registry.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
     from subprocess import Popen
 
     from aegisdb.errors import Failed
@@ -46,6 +47,12 @@ class ModuleSeed(ProgramSeed):
     def code(self) -> str:
         """The module itself."""
         return self.module
+
+    def beyond_files(self, home: Path) -> str:
+        """A module of another package is in none of them."""
+        from aegisdb.seeds.sources import module_files
+
+        return "" if any(module_files(home, self.module)) else f"{self.module} is no module of the service's own"
 
     def run(self, run: SeedRun) -> None:
         """Run the module to its end.

@@ -8,6 +8,8 @@ from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.kinds import Seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aegisdb.seeds.run import SeedRun
 
 
@@ -22,6 +24,13 @@ class SqlSeed(Seed):
 
     sql: str
     """The file, relative to the service."""
+
+    def beyond_files(self, home: Path) -> str:
+        """A command of psql's may lead out of it."""
+        from aegisdb.postgres.psql_commands import ENCODING, commands
+
+        found = commands((home / self.sql).read_bytes().decode(ENCODING))
+        return f"{self.sql} has commands of psql's" if found else ""
 
     def run(self, run: SeedRun) -> None:
         """Run the file in one transaction; raises as `psql.run_file`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegisdb.seeds.execution import SeedRunResult, run_seed, run_seeds, seeds_of
+from aegisdb.seeds.execution import SeedRunResult, run_seed, run_seeds, seeds_of, warm
 from aegisdb.seeds.ledger import SeedDone
 from aegisdb.seeds.sources import Sources, seed_digest, seed_files
 
@@ -15,4 +15,5 @@ __all__ = [
     "seed_digest",
     "seed_files",
     "seeds_of",
+    "warm",
 ]

@@ -18,7 +18,7 @@ from aegisdb.seeds.run import SeedRun
 from aegisdb.seeds.sources import seed_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
@@ -40,6 +40,14 @@ class SeedRunResult(Result):
 def seeds_of(registry: Registry, services: tuple[str, ...]) -> tuple[tuple[str, Seed], ...]:
     """(service, seed) in the order in which they run."""
     return tuple((service, seed) for service in services for seed in registry.services[service].seeds)
+
+
+def warm(registry: Registry, wanted: Sequence[tuple[str, Seed]], *, times: int = 1) -> None:
+    """Make one start of Python do for all modules, where there are several or they run several times."""
+    if times * sum(seed.RUNS_PYTHON and registry.services[name].runner is None for name, seed in wanted) > 1:
+        from aegisdb.runtime.forkserver import warm_process
+
+        warm_process(registry)
 
 
 def run_seed(
@@ -106,10 +114,7 @@ def run_seeds(
     if not wanted:
         return ()
     require_sayable(address, [driver for _, seed in wanted for driver in seed.drivers()])
-    if sum(seed.RUNS_PYTHON and registry.services[name].runner is None for name, seed in wanted) > 1:
-        from aegisdb.runtime.forkserver import warm_process
-
-        warm_process(registry)  # one start of Python for all of them
+    warm(registry, wanted)
     with connect(address, application="aegisdb: seed ledger") as conn:
         conn.stay()
         side_schema.ensure(conn)

@@ -63,7 +63,7 @@ class Sources:
         if module.partition(".")[0] not in self._own[root]:
             return
         if (root, module) not in self._modules:
-            self._modules[root, module] = tuple(_module_files(root, module))
+            self._modules[root, module] = tuple(module_files(root, module))
         for path in self._modules[root, module]:
             if path not in found:
                 found.add(path)
@@ -112,7 +112,8 @@ def _own_names(root: Path) -> frozenset[str]:
     return frozenset(entry.name.removesuffix(".py") for place in places for entry in os.scandir(place))
 
 
-def _module_files(root: Path, module: str) -> Iterator[Path]:
+def module_files(root: Path, module: str) -> Iterator[Path]:
+    """Files of a service that a dotted name may mean."""
     place = module.replace(".", "/")
     for base in (root, root / "src"):
         for name in (f"{place}.py", f"{place}/__init__.py", f"{place}/__main__.py"):

@@ -63,15 +63,17 @@ class _Found:
     """Places in files, where the stage knows them better than its problems do."""
 
 
-def ci(ws: Workspace, *, since: str = "", output: str = "") -> CiResult:
+def ci(ws: Workspace, *, since: str = "", output: str = "", again: bool = False) -> CiResult:
     """Run lint, heads, roundtrip, compat, verify, seed.prove and deploy.prove; write JUnit XML, SARIF and a summary.
 
-    The live database is only read. The exit code is that of the gravest problem.
+    The live database is only read. The exit code is that of the gravest problem. What was proven here before, on all
+    the same, is not proven again, and the summary of the stage says so.
 
     Args:
         ws: the open workspace.
         since: commit or branch that tells which revisions are new; the default branch otherwise.
         output: directory of the reports; `.aegisdb/ci` otherwise.
+        again: prove all anew.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the other stages are not started.
@@ -80,7 +82,7 @@ def ci(ws: Workspace, *, since: str = "", output: str = "") -> CiResult:
     stages: list[Stage] = []
     marks: list[Mark] = []
     hide = _hider(ws)
-    for name, look in _stages(since).items():
+    for name, look in _stages(since, again=again).items():
         ws.listen(Event(step="ci", subject=name))
         stage, found = _run(ws, name, look, hide)
         ws.listen(Event(step="ci", subject=name, note=stage.state, seconds=stage.seconds))
@@ -97,15 +99,15 @@ def ci(ws: Workspace, *, since: str = "", output: str = "") -> CiResult:
     )
 
 
-def _stages(since: str) -> dict[str, Callable[[Workspace], _Found]]:
+def _stages(since: str, *, again: bool) -> dict[str, Callable[[Workspace], _Found]]:
     return {
         "lint": lambda ws: _lint(ws, since),
         "heads": _heads,
-        "roundtrip": lambda ws: _roundtrip(ws, since),
+        "roundtrip": lambda ws: _roundtrip(ws, since, again=again),
         "compat": lambda ws: _compat(ws, since),
         "verify": _verify,
-        "seed.prove": _seeds,
-        "deploy.prove": _deploy,
+        "seed.prove": lambda ws: _seeds(ws, again=again),
+        "deploy.prove": lambda ws: _deploy(ws, again=again),
     }
 
 
@@ -197,15 +199,23 @@ def _heads(ws: Workspace) -> _Found:
     )
 
 
-def _roundtrip(ws: Workspace, since: str) -> _Found:
+def _roundtrip(ws: Workspace, since: str, *, again: bool) -> _Found:
     from aegisdb.workflows.migrate.lint import new_revisions
     from aegisdb.workflows.migrate.roundtrip import roundtrip
 
     new = new_revisions(ws, since=since)
-    result = roundtrip(ws, only=new) if new else roundtrip(ws, last=1)
+    result = roundtrip(ws, only=new, again=again) if new else roundtrip(ws, last=1, again=again)
     names = {f"{p.service} {p.revision}": 0.0 for service in result.services for p in service.revisions}
+    before = {f"{one.service} {one.revision}": one.made for one in result.before}
+    names |= dict.fromkeys(before, 0.0)
     scope = result.scope if new else "no revision is new: the last one of each service"
-    return _Found(summary=f"{_counted(names, 'revision')}: {scope}", names=names, problems=result.problems)
+    told = _before(min(before.values()), "" if len(before) == len(names) else f"{len(before)} ") if before else ""
+    return _Found(summary=f"{_counted(names, 'revision')}: {scope}{told}", names=names, problems=result.problems)
+
+
+def _before(made: str, which: str = "") -> str:
+    """What was not proven again, and why; of several, since when at least."""
+    return f"; {which}proven before ({made}), not run again"
 
 
 def _compat(ws: Workspace, since: str) -> _Found:
@@ -243,24 +253,28 @@ def _verify(ws: Workspace) -> _Found:
     )
 
 
-def _seeds(ws: Workspace) -> _Found:
+def _seeds(ws: Workspace, *, again: bool) -> _Found:
     from aegisdb.workflows.seed.prove import seed_prove
 
     if not any(service.seeds for service in ws.registry.services.values()):
         return _Found(summary="no service has seeds", names={}, problems=())
-    result = seed_prove(ws)
-    names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds}
-    return _Found(summary=f"{_counted(names, 'seed')}, each run twice", names=names, problems=result.problems)
+    result = seed_prove(ws, again=again)
+    names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds} | dict.fromkeys(
+        result.unchanged, 0.0
+    )
+    told = _before(result.before) if result.before else ", each run twice"
+    return _Found(summary=f"{_counted(names, 'seed')}{told}", names=names, problems=result.problems)
 
 
-def _deploy(ws: Workspace) -> _Found:
+def _deploy(ws: Workspace, *, again: bool) -> _Found:
     from aegisdb.workflows.deploy.prove import deploy_prove
 
     if not ws.registry.file.database.deploy:
         return _Found(summary="there are no deploy files", names={}, problems=())
-    result = deploy_prove(ws)
-    names = {file.file: file.seconds for file in result.files}
-    return _Found(summary=f"{_counted(names, 'file')}, each run twice", names=names, problems=result.problems)
+    result = deploy_prove(ws, again=again)
+    names = {file.file: file.seconds for file in result.files} | dict.fromkeys(result.unchanged, 0.0)
+    told = _before(result.before) if result.before else ", each run twice"
+    return _Found(summary=f"{_counted(names, 'file')}{told}", names=names, problems=result.problems)
 
 
 def _write(ws: Workspace, stages: tuple[Stage, ...], marks: Iterable[Mark], directory: Path) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ class AlembicSide:
     def release(self, request: Message) -> None:
         """Answer when env.py has returned: the request before this one ended its run, and so its connection."""
         del request
-        self.channel.write({"ok": True})
+        self.channel.write({"ok": True, "loaded": loaded()})
 
     def run(self, fn: Callable[..., Any], **options: Any) -> None:
         """Run env.py once; `fn` is what its `run_migrations()` iterates."""

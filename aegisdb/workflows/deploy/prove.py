@@ -36,12 +36,17 @@ class DeployProveResult(Result):
     files: tuple[ProvenFile, ...]
     proven_on: str = ""
     """The database that it was tried on; empty for a clone of the target's."""
+    before: str = ""
+    """When `unchanged` was proven as it is now, in UTC."""
+    unchanged: tuple[str, ...] = ()
+    """What was proven before and not run again."""
 
 
-def deploy_prove(ws: Workspace) -> DeployProveResult:
+def deploy_prove(ws: Workspace, *, again: bool = True) -> DeployProveResult:
     """Run each file twice on a clone of the target's database and compare; the target is not touched.
 
     Where the target gets no database of ours, the clone is of a database that the registry builds elsewhere.
+    Without `again` nothing runs where all of it was proven as it is now, on the same rows.
 
     Raises:
         BadInput, Busy, Unreachable: nothing was run. StatementFailed: a file fails in its first run already.
@@ -49,16 +54,33 @@ def deploy_prove(ws: Workspace) -> DeployProveResult:
     from aegisdb.building import template
     from aegisdb.building.proof_target import proving
     from aegisdb.postgres.scratch import scratch
+    from aegisdb.proofs.remembered_runs import RememberedRun
 
     files = deploy_files(ws.registry)
     there = proving(ws)
+    run = RememberedRun(there, "deploy.prove", lambda: code_of_files(files), on_target=there is ws)
+    if not again and (made := run.before()):
+        return DeployProveResult(files=(), before=made, unchanged=tuple(path.name for path in files))
+    run.begin()
     source = template(there, "seeds") if there is not ws else there.address().database
-    with scratch(there.address(), template=source, label="deploy.prove", wait=ws.lock_wait) as clone:
+    with scratch(
+        there.address(), template=source, label="deploy.prove", wait=ws.lock_wait, soon=there.server.own
+    ) as clone:
         proven = tuple(_prove(there, path, clone) for path in files)
     on = "" if there is ws else f"a seeded database on target {there.target}"
-    return DeployProveResult(
-        files=proven, proven_on=on, problems=tuple(_problem(file) for file in proven if not file.rerunnable)
-    )
+    problems = tuple(_problem(file) for file in proven if not file.rerunnable)
+    if not problems:
+        run.remember()
+    return DeployProveResult(files=proven, proven_on=on, problems=problems)
+
+
+def code_of_files(files: tuple[Path, ...]) -> str:
+    """Hash the files; empty where commands of psql's may lead out of them."""
+    from aegisdb.postgres.psql_commands import ENCODING, commands
+    from aegisdb.proofs.memory import what
+
+    texts = [path.read_bytes().decode(ENCODING) for path in files]
+    return "" if any(map(commands, texts)) else what([path.name for path in files], texts)
 
 
 def _prove(ws: Workspace, path: Path, clone: Address) -> ProvenFile:

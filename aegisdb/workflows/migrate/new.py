@@ -14,7 +14,7 @@ from aegisdb.revisions.load import read_history
 from aegisdb.revisions.locate import alembic_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from aegisdb.errors import Problem
@@ -93,16 +93,17 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
         history = _with_one_head(ws, service)
         if options.empty:
             return NewRevisionResult(service=service, planned=True)
-        return _unwritable(ws, history) or _made(ws, history, text, options)
+        return _made(ws, history, text, options)
     home = ws.registry.root / ws.registry.services[service].path
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
         history = _with_one_head(ws, service)
+        before = _good(ws)
         if options.empty:
             return _with_test(ws, history, _written(ws, service, _empty(ws, history, text)), options)
         ws = _with_owned(ws, history) if options.owns else ws
-        made = _unwritable(ws, history) or _made(ws, history, text, options)
+        made = _made(ws, history, text, options)
         made = made if made.why else _with_test(ws, history, made, options)
-    return made if made.why else _proven(ws, made, options)
+    return made if made.why else _proven(ws, made, options, before)
 
 
 def _with_one_head(ws: Workspace, service: str) -> History:
@@ -136,21 +137,19 @@ def _with_owned(ws: Workspace, history: History) -> Workspace:
     return about(replace(ws, registry=load(path, os.environ)), history.service)
 
 
-def _unwritable(ws: Workspace, history: History) -> NewRevisionResult | None:
-    """The result where models cannot be followed: whoever reads the file would think it whole."""
-    from aegisdb.models.problems import models_problems
-
-    found = _compared(ws, history)
-    problems = tuple(models_problems(ws.registry, history.service, replace(found, changes=())))
-    return (
-        NewRevisionResult(service=history.service, why="no revision was written", problems=problems)
-        if problems
-        else None
-    )
-
-
 def _made(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
-    """What `options` allow; the file is written unless it is a dry run or something would be lost."""
+    """What `options` allow; none is written where models cannot be followed."""
+    from aegisdb.models.drafting import Unwritable
+
+    try:
+        return _drafted(ws, history, message, options)
+    except Unwritable as found:
+        why = "no revision was written"
+        return NewRevisionResult(service=history.service, why=why, problems=found.problems)
+
+
+def _drafted(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
+    """The file is written unless it is a dry run or something would be lost."""
     from aegisdb.models.drafting import drafting
 
     service = history.service
@@ -231,7 +230,16 @@ def _with_test(ws: Workspace, history: History, result: NewRevisionResult, optio
     return replace(result, test=shown(path, ws.registry.root))
 
 
-def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> NewRevisionResult:
+def _good(ws: Workspace) -> dict[str, History]:
+    from aegisdb.errors import HistoryError
+    from aegisdb.revisions.load import read_histories
+
+    return {name: h for name, h in read_histories(ws.registry).items() if not isinstance(h, HistoryError)}
+
+
+def _proven(
+    ws: Workspace, result: NewRevisionResult, options: NewOptions, before: Mapping[str, History]
+) -> NewRevisionResult:
     """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
     from aegisdb.workflows.migrate.lint import lint_one
     from aegisdb.workflows.migrate.roundtrip import roundtrip
@@ -239,7 +247,7 @@ def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> Ne
     service = result.service
     linted = lint_one(ws, service, result.revision)
     problems = roundtrip(ws, service=service, last=1).problems
-    problems = problems or tuple(_left(ws, service))
+    problems = problems or tuple(_left(ws, service, result.revision, before))
     if not problems:
         return replace(result, proven=True, lint=linted)
     file = ws.registry.root / result.path
@@ -250,13 +258,14 @@ def _proven(ws: Workspace, result: NewRevisionResult, options: NewOptions) -> Ne
     return replace(result, problems=problems, lint=linted, discarded=options.discard)
 
 
-def _left(ws: Workspace, service: str) -> Iterator[Problem]:
+def _left(ws: Workspace, service: str, revision: str, before: Mapping[str, History]) -> Iterator[Problem]:
     """What the models still have otherwise, with the new revision in the history."""
+    from aegisdb.models.comparison_on_top import compare_on_top
     from aegisdb.models.object_comparison import objects_problems
     from aegisdb.models.problems import models_problems
 
     history = read_history(ws.registry, service)
-    found = _compared(ws, history)
+    found = compare_on_top(ws, before, history, revision) or _compared(ws, history)
     for problem in (*models_problems(ws.registry, service, found), *objects_problems(ws, (history,))):
         yield replace(problem, hint="write it into the new file by hand, then invoke migrate.roundtrip --last 1")
 

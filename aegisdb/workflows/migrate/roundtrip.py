@@ -6,12 +6,11 @@ The live database is only asked which revisions are pending; everything runs on 
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
@@ -20,39 +19,35 @@ from aegisdb.building.buildable import Buildable, needed_only, without_unreadabl
 from aegisdb.building.proof_target import proving
 from aegisdb.building.proof_templates import ground
 from aegisdb.drift.expected_schema import base_schema
-from aegisdb.errors import Failed, NoDatabase, Problem, UsageError
+from aegisdb.errors import Failed, NoDatabase, UsageError
 from aegisdb.ownership import Owners
-from aegisdb.package_lookup import how_to_fix
-from aegisdb.plain_text import some_of
 from aegisdb.proofs.judgement import Judge
-from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
+from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
 from aegisdb.proofs.revision_tests import RowTester, with_tests
-from aegisdb.proofs.schema_proof import NO_DOWNGRADE, ServiceProver
+from aegisdb.proofs.schema_proof import ServiceProver
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import all_needs, service_order
-from aegisdb.revisions.row_tests import strays
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.concerned import about
-from aegisdb.workflows.migrate.remembered_proofs import remember
+from aegisdb.workflows.migrate.remembered_proofs import ProvenBefore, RememberedProofs
+from aegisdb.workflows.migrate.roundtrip_problems import problems_of, strays_of
 from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
 from aegisdb.workflows.migrate.roundtrip_with_data import OnRows, add_data, prove_with_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from aegisdb.errors import Problem
     from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
+    from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
 SIDE_BY_SIDE = 4
 """Proofs at a time, where there are as many cores: each has a worker process and a backend."""
 
-_NAMED_NOT_NULL = re.compile(
-    r"changed column (?P<table>.+)\.(?P<column>[^.]+): .*"
-    r"\bnot null named (?P<name>\"[^\"]+\"|[^\s;]+).* -> .*\bnot null\b"
-)
 _WORTH_PARTS = 16  # revisions of one service: below that, building the second half's parent costs what it saves
 
 Scope = dict[str, frozenset[str]]
@@ -67,11 +62,12 @@ def roundtrip(
     last: int = 0,
     with_data: bool = False,
     only: Mapping[str, frozenset[str]] | None = None,
+    again: bool = True,
 ) -> RoundtripResult:
     """Prove revisions on scratch databases: every one, the last of each service, pending ones, or `only` these.
 
     Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
-    Exit 6 when a revision is not clean.
+    Exit 6 when a revision is not clean. Without `again` those that were proven as they are now are not proven again.
 
     Raises:
         HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
@@ -80,7 +76,8 @@ def roundtrip(
     if service:
         alembic_settings(ws.registry, service)
         ws = about(ws, service)
-    warm_process(ws.registry)
+    if again:
+        warm_process(ws.registry)
     parts = Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
     ws, histories = parts.ws, good_histories(parts.ws.registry)
     if only is None:
@@ -88,22 +85,30 @@ def roundtrip(
     else:
         words, scope = "what is new or changed", dict(only)
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
-    there = proving(ws) if order else ws
-    proofs = _Run(there, histories).schema(order, scope) if order else {}
+    run = _Run(proving(ws) if order else ws, histories)
+    remembered = RememberedProofs(run.ws, histories, run.steady(scope, order))
+    before = () if again else remembered.known({name: scope[name] for name in order})
+    proofs = run.schema(order, _without(scope, before))
     rows, seeds = _with_data(everything, scope, proofs) if with_data and order else ("", ())
     unreadable = [problem for error in parts.errors.values() for problem in error.problems]
-    found = tuple(proofs[name] for name in order)
+    found = tuple(proofs.values())
     result = RoundtripResult(
         services=found,
         scope=words,
         with_data=with_data,
         rows=rows,
+        before=before,
         seconds=time.monotonic() - began,
-        problems=(*_problems(found), *_strays(histories, order), *seeds, *unreadable),
+        problems=(*problems_of(found), *strays_of(histories, order), *seeds, *unreadable),
     )
-    remember(ws.registry, histories, found)
+    remembered.remember(found, run.loaded)
     _keep(ws, result)
     return result
+
+
+def _without(scope: Scope, before: tuple[ProvenBefore, ...]) -> Scope:
+    known = {(one.service, one.revision) for one in before}
+    return {name: frozenset(r for r in ids if (name, r) not in known) for name, ids in scope.items()}
 
 
 def _with_data(ws: Workspace, scope: Scope, proofs: dict[str, ServiceProof]) -> tuple[str, tuple[Problem, ...]]:
@@ -125,16 +130,36 @@ class _Run:
     """A run of the proof: sessions that Ctrl-C must end, and the databases to clone."""
 
     def __init__(self, ws: Workspace, histories: Mapping[str, History]) -> None:
-        self._ws = ws
+        self.ws = ws
         self._histories = histories
         self._sessions: list[Session] = []
         self._stopped = threading.Event()
-        self._turns = Turns.of(ws, histories)
+        self._loaded: list[tuple[str, Loaded]] = []
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns.of(self.ws, self._histories)
+
+    @property
+    def loaded(self) -> dict[str, Loaded]:
+        """What the process of each service had imported."""
+        found: dict[str, Loaded] = {}
+        for name, loaded in self._loaded:
+            found[name] = loaded.and_of(found.get(name))
+        return found
+
+    def steady(self, scope: Scope, order: list[str]) -> list[str]:
+        """Services whose proofs only files decide; of those that rest on each other in turn, a journal does, too."""
+        return [name for name in order if not self._turns.of_service(name, scope[name])]
 
     def schema(self, order: list[str], scope: Scope) -> dict[str, ServiceProof]:
         """Services side by side, and parts of long histories; an error or Ctrl-C ends the others before it goes on."""
-        base = template(self._ws, "base")
-        owners = Owners(self._ws.registry, base_schema(self._ws))
+        order = [name for name in order if scope[name]]
+        if not order:
+            return {}
+        warm_process(self.ws.registry)
+        base = template(self.ws, "base")
+        owners = Owners(self.ws.registry, base_schema(self.ws))
         width = min(SIDE_BY_SIDE, os.cpu_count() or 1)
         with ThreadPoolExecutor(width, thread_name_prefix="roundtrip") as pool:
             parts = {name: self._parts(name, scope[name], width // len(order)) for name in order}
@@ -160,30 +185,32 @@ class _Run:
         if turns := self._turns.of_service(name, scope):
             return turns
         listed = [revision.id for revision in self._histories[name].ordered() if revision.id in scope]
-        if count < 2 or len(listed) < _WORTH_PARTS or self._ws.registry.services[name].stamp:  # noqa: PLR2004
+        if count < 2 or len(listed) < _WORTH_PARTS or self.ws.registry.services[name].stamp:  # noqa: PLR2004
             return [scope]
         size = -(-len(listed) // count)
         return [frozenset(listed[max(at - 1, 0) : at + size]) for at in range(0, len(listed), size)]
 
     def data(self, scope: Scope) -> OnRows:
         """The same on rows, and whose rows they are."""
-        return prove_with_data(self._ws, self._histories, scope, self._sessions.append)
+        return prove_with_data(self.ws, self._histories, scope, self._sessions.append)
 
     def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
         began = time.monotonic()
         history = self._histories[name]
         needs, start = self._turns.before(name, scope), base
         if needs is None:
-            needs, start = self._ground(sorted(all_needs(self._ws.registry, self._histories, name)), base)
-        prover = ServiceProver(self._ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
-        tests = RowTester(self._ws, history, needs, start, self._watch).run(scope)
+            needs, start = self._ground(sorted(all_needs(self.ws.registry, self._histories, name)), base)
+        prover = ServiceProver(self.ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
+        tests = RowTester(self.ws, history, needs, start, self._watch).run(scope)
         found = tuple(with_tests(prover.prove(scope), tests))
+        if prover.loaded is not None:
+            self._loaded.append((name, prover.loaded))
         return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
 
     def _ground(self, needs: list[str], base: str) -> tuple[dict[str, tuple[str, ...]], str]:
         """What is left to migrate before the proof, and the template to start on."""
         try:
-            return {}, ground(self._ws, needs)
+            return {}, ground(self.ws, needs)
         except Failed as error:
             if not error.service:
                 raise
@@ -243,56 +270,3 @@ def _pending(ws: Workspace, histories: Mapping[str, History]) -> Scope:
     except NoDatabase:
         applied = dict.fromkeys(histories, ())
     return {name: frozenset(r.id for r in h.pending(applied[name])) for name, h in histories.items()}
-
-
-def _problems(services: Iterable[ServiceProof]) -> Iterable[Problem]:
-    for service in services:
-        without = [proof for proof in service.revisions if NO_DOWNGRADE in proof.findings]
-        told_once = without if len(without) > 1 else []
-        if told_once:
-            yield _without_downgrade(service.service, [proof.revision for proof in without])
-        for proof in service.revisions:
-            for finding in proof.findings:
-                if proof in told_once and finding == NO_DOWNGRADE:
-                    continue
-                yield Problem(
-                    code="roundtrip",
-                    message=f"{proof.service} {proof.revision}: {finding}",
-                    where=proof.where,
-                    hint=_hint(finding, Path(proof.where.rpartition(":")[0])),
-                )
-
-
-def _without_downgrade(service: str, revisions: list[str]) -> Problem:
-    return Problem(
-        code="roundtrip",
-        message=f"{service}: {len(revisions)} revisions have no downgrade(): {some_of(revisions)}",
-        hint=f"write them, or say `one_way: true` for {service} in services.yaml: no downgrades by policy",
-    )
-
-
-def _strays(histories: Mapping[str, History], order: Iterable[str]) -> Iterable[Problem]:
-    for name in order:
-        for path in strays(histories[name]):
-            yield Problem(
-                code="roundtrip",
-                message=f"{name}: {path.name} is the test of no revision",
-                where=str(path),
-                hint="call it as the revision's file or id, with _test.py, or remove it",
-            )
-
-
-def _hint(finding: Finding, path: Path) -> str:
-    code = finding.code
-    if finding.hint:
-        return how_to_fix(path, finding.hint)
-    if code == "not_restored" and (lost := _NAMED_NOT_NULL.match(finding.detail)):
-        # alter_column(nullable=False) names the constraint anew
-        return how_to_fix(
-            path, f"in downgrade(): ALTER TABLE {lost['table']} ADD CONSTRAINT {lost['name']} NOT NULL {lost['column']}"
-        )
-    if code in {"left_behind", "not_restored", "downgrade_failed"}:
-        return how_to_fix(path, 'fix downgrade(), or mark the revision `one_way = "reason"`')
-    if code == "foreign_object":
-        return "only its owner may change it: move the change into a revision of the owner"
-    return ""

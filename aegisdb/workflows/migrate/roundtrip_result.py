@@ -13,6 +13,7 @@ from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event
 from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
 from aegisdb.results import Result
+from aegisdb.workflows.migrate.remembered_proofs import ProvenBefore
 
 if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
@@ -31,6 +32,8 @@ class RoundtripResult(Result):
     with_data: bool
     rows: str = ""
     """Whose rows the revisions were proven on, in words; only `--with-data` has them."""
+    before: tuple[ProvenBefore, ...] = ()
+    """Revisions in scope that were proven before, on the same ground, and not again."""
     seconds: float
 
 
@@ -69,7 +72,8 @@ def _result(plain: dict[str, Any]) -> RoundtripResult:
         for service in plain["services"]
     )
     problems = tuple(Problem(**problem) for problem in plain["problems"])
-    return RoundtripResult(**{**plain, "services": services, "problems": problems})
+    before = tuple(ProvenBefore(**one) for one in plain.get("before", ()))
+    return RoundtripResult(**{**plain, "services": services, "before": before, "problems": problems})
 
 
 def _revision(plain: dict[str, Any]) -> RevisionProof:

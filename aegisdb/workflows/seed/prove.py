@@ -10,14 +10,15 @@ from aegisdb.postgres.connection import connect
 from aegisdb.progress import Event
 from aegisdb.proofs.second_run import look, what_changed
 from aegisdb.results import Result
-from aegisdb.seeds import run_seed, seeds_of
+from aegisdb.seeds import run_seed, seeds_of, warm
 from aegisdb.seeds.sequences import Behind, sequences_behind
 from aegisdb.workflows.seed.run import require_at_head, seeding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aegisdb.postgres.address import Address
+    from aegisdb.proofs.remembered_runs import RememberedRun
     from aegisdb.registry.kinds import Seed
     from aegisdb.workspace import Workspace
 
@@ -42,15 +43,19 @@ class SeedProveResult(Result):
     seeds: tuple[ProvenSeed, ...]
     proven_on: str = ""
     """The database that it was tried on; empty for a clone of the target's."""
+    before: str = ""
+    """When `unchanged` was proven as it is now, in UTC."""
+    unchanged: tuple[str, ...] = ()
+    """What was proven before and not run again."""
 
 
-def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
+def seed_prove(ws: Workspace, *, service: str = "", again: bool = True) -> SeedProveResult:
     """Run each seed twice on a clone of the target's database and compare schema and rows; the target is not touched.
 
     Where the target gets no database of ours, the clone is of a database that the registry builds elsewhere.
 
     The clone is dropped whatever happens. An already listening service of an `http:` seed works on another database
-    and is refused.
+    and is refused. Without `again` nothing runs where all of it was proven as it is now, on the same rows.
 
     Raises:
         BadInput, Difference (`pending`), Busy: nothing was run. Failed: a seed fails already in its first runs.
@@ -64,12 +69,31 @@ def seed_prove(ws: Workspace, *, service: str = "") -> SeedProveResult:
     there = proving(ws)
     if there is ws:
         require_at_head(found.histories, ws.address())
+    seeds = seeds_of(ws.registry, found.services)
+    run = remembered(there, seeds, on_target=there is ws)
+    if not again and (made := run.before()):
+        names = tuple(f"{name}: {seed.label}" for name, seed in seeds)
+        return SeedProveResult(seeds=(), before=made, unchanged=names, problems=found.problems)
+    warm(ws.registry, seeds, times=2)
+    run.begin()
     source = template(there, "histories") if there is not ws else there.address().database
-    with scratch(there.address(), template=source, label="seed.prove", wait=ws.lock_wait) as clone:
-        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds_of(ws.registry, found.services))
+    with scratch(
+        there.address(), template=source, label="seed.prove", wait=ws.lock_wait, soon=there.server.own
+    ) as clone:
+        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds)
     on = "" if there is ws else f"a new database on target {there.target}"
     problems = tuple(problem for seed in proven for problem in _problems(seed))
+    if not problems:
+        run.remember()
     return SeedProveResult(seeds=proven, proven_on=on, problems=(*found.problems, *problems))
+
+
+def remembered(ws: Workspace, seeds: Sequence[tuple[str, Seed]], *, on_target: bool) -> RememberedRun:
+    """What is known of the proof of these seeds; `ws` is where they are proven."""
+    from aegisdb.proofs.remembered_runs import RememberedRun
+    from aegisdb.seeds.code import code_of_seeds
+
+    return RememberedRun(ws, "seed.prove", lambda: code_of_seeds(ws.registry, seeds), on_target=on_target)
 
 
 def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
