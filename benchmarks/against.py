@@ -11,6 +11,7 @@ from benchmarks.builds import OTHER, THIS
 from benchmarks.growth import LINTED
 from benchmarks.measuring import ONCE, compare
 from benchmarks.project import run
+from benchmarks.registries import DATABASE
 from benchmarks.scenarios import BARE
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ AEGIS = (0, 0)
 """Instead of a size: this repository's own registry."""
 ROUNDTRIP, ALL, LAST = "migrate.roundtrip", "roundtrip --all of 1 x {}", "roundtrip --last 1 of 1 x 1000"
 MANY, LAST_OF_AEGIS = "roundtrip --all of 10 x 40", "roundtrip of the last revision of AEGIS"
-VERIFY, CI, NEW = "verify of AEGIS, nothing changed", "ci of AEGIS", "new in AEGIS that finds a change"
+VERIFY, NEW = "verify of AEGIS, nothing changed", "new in AEGIS that finds a change"
+CI, CI_AGAIN = "ci of AEGIS, nothing changed since the last", "ci of AEGIS that proves all anew"
 PLAN, PLAN_ONE = "plan of 10 x 40", "plan of 1 x 40"
+APPLY, COLD, WITHOUT_SPARE = "apply of 50 x 40", "cold reset of AEGIS", "reset of AEGIS without a spare copy"
 FIRST_LINT, LINT, STATUS = "first lint of 1000 x 40", "lint of 1000 x 40 again", "status of 1000 x 40"
 _CHANGED = 'Base.metadata.tables["user_sessions"].append_column(Column("benched", Text))\n'
 
@@ -92,11 +95,37 @@ def _all(pair: Pair) -> tuple[Contender, ...]:
     return pair.contenders(ROUNDTRIP, "--all")
 
 
+def _apply(pair: Pair) -> tuple[Contender, ...]:
+    """From an empty database with the base schema."""
+    return pair.contenders("migrate.apply", prepare=lambda project: project.anew(DATABASE))
+
+
+def _cold(pair: Pair) -> tuple[Contender, ...]:
+    """No data directory at all."""
+    return pair.contenders("db.reset", prepare=lambda project: run(project.invoke("db.down", "--volumes", "--yes")))
+
+
+def _without_spare(pair: Pair) -> tuple[Contender, ...]:
+    return pair.contenders("db.reset", prepare=lambda project: project.settle(spare=False), bare=True)
+
+
 def _verify(pair: Pair) -> tuple[Contender, ...]:
     """Nothing changed since somebody looked."""
     for project in (pair.this, pair.other):
         run(project.invoke("migrate.verify"))
     return pair.contenders("migrate.verify", bare=True)
+
+
+def _ci(pair: Pair) -> tuple[Contender, ...]:
+    for project in (pair.this, pair.other):
+        run(project.invoke("ci"))
+    return pair.contenders("ci")
+
+
+def _ci_again(pair: Pair) -> tuple[Contender, ...]:
+    """Older builds remember nothing, and have no flag for it."""
+    (ours, _), (_, theirs) = pair.contenders("ci", "--again"), pair.contenders("ci")
+    return ours, theirs
 
 
 def _new(pair: Pair) -> tuple[Contender, ...]:
@@ -128,9 +157,13 @@ WORKS = (
     Work(FIRST_LINT, (1000, 40), lambda pair: pair.contenders("migrate.lint", "--all", code=LINTED), once=True),
     Work(LINT, (1000, 40), lambda pair: pair.contenders("migrate.lint", "--all", code=LINTED)),
     Work(STATUS, (1000, 40), lambda pair: pair.contenders("migrate.status", bare=True)),
+    Work(APPLY, (50, 40), _apply),
+    Work(WITHOUT_SPARE, AEGIS, _without_spare),
+    Work(COLD, AEGIS, _cold),
     Work(LAST_OF_AEGIS, AEGIS, lambda pair: pair.contenders(ROUNDTRIP, "--last", "1", "--service", "identity")),
     Work(VERIFY, AEGIS, _verify),
-    Work(CI, AEGIS, lambda pair: pair.contenders("ci")),
+    Work(CI_AGAIN, AEGIS, _ci_again),
+    Work(CI, AEGIS, _ci),
     Work(NEW, AEGIS, _new),  # the last one: it changes the models
 )
 WANTED = (
@@ -144,10 +177,14 @@ WANTED = (
     Wanted(VERIFY, BARE, most=4),
     Wanted(PLAN, least=2),
     Wanted(CI, least=2.5),
+    Wanted(CI_AGAIN, least=2.5),
     Wanted(FIRST_LINT, least=2),
     Wanted(LINT, least=2.5),
     Wanted(FIRST_LINT, THIS, peak=100),
     Wanted(STATUS, BARE, most=3),
+    Wanted(APPLY, least=1.0),
+    Wanted(COLD, least=1.0),
+    Wanted(WITHOUT_SPARE, least=1.0),
 )
 
 

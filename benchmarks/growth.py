@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 LINTED = 6
 """Exit code of lint: it finds something in generated statements."""
-SIZES = ((10, 40), (100, 40), (1000, 40), (1, 40), (1, 400), (1, 2000))
+DIFFERS = 6
+"""Exit code of verify: nothing is applied there."""
+SIZES = ((1, 40), (1, 400), (1, 2000), (10, 40), (100, 40), (1000, 40))
 """Services x revisions."""
-RUN = 400
-"""Plan and roundtrip run every revision: they are measured, once, where there are at most so many."""
+RUN = 2000
+"""Plan, roundtrip and verify run every revision: they are measured, once, where there are at most so many."""
 
 
 def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]]]:
@@ -59,6 +61,11 @@ def _commands(project: Project, rounds: int, size: str) -> Iterator[tuple[str, d
 
 
 def _rehearsals(project: Project, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:
-    for what, words in (("plan", ("migrate.plan",)), ("roundtrip", ("migrate.roundtrip", "--all"))):
+    works = (
+        ("plan", ("migrate.plan",), 0),
+        ("roundtrip", ("migrate.roundtrip", "--all"), 0),
+        ("verify", ("migrate.verify",), DIFFERS),
+    )
+    for what, words, code in works:
         name = f"{what} {size}"
-        yield name, compare(name, (Contender(OURS, (project.invoke(*words),)),), 1)
+        yield name, compare(name, (Contender(OURS, (project.invoke(*words, code=code),)),), 1, enough=ONCE)

@@ -38,7 +38,7 @@ def docs(c: Context, check: bool = False) -> Result:
         "rounds": "How often everything is measured, in turns.",
         "roundtrip": "Also the proof of one whole history, once; the documented way takes minutes.",
         "aegis": "Instead: this repository's own registry, in a copy.",
-        "growth": "Instead: status and lint of up to 1,000 services and 2,000 revisions, plan and roundtrip of 400.",
+        "growth": "Instead: status and lint of up to 1,000 services, plan, roundtrip, verify of 2,000 revisions.",
         "fingerprint": "Instead: reading the schema of 300 and of 2,000 tables, against pg_dump -s.",
         "against": "Instead: another build, a checkout with its environment in .venv, in turns with this one.",
         "only": "With --against: only what is called by one of these words (comma-separated).",
