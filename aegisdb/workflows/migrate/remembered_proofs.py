@@ -60,7 +60,7 @@ class RememberedProofs:
         self._standing = self._stand()
 
     def known(self, scope: Mapping[str, frozenset[str]]) -> tuple[ProvenBefore, ...]:
-        """Those of the scope that would be proven as they were."""
+        """Revisions of the scope that would be proven as they were."""
         found = []
         for name, ids in scope.items():
             grounds = self._grounds(name, self._proofs.loaded(name), ids)

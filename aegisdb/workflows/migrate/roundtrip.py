@@ -73,17 +73,12 @@ def roundtrip(
         HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
     """
     began, everything = time.monotonic(), ws
-    if service:
-        alembic_settings(ws.registry, service)
-        ws = about(ws, service)
+    ws = _about(ws, service)
     if again:
         warm_process(ws.registry)
     parts = Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
     ws, histories = parts.ws, good_histories(parts.ws.registry)
-    if only is None:
-        words, scope = _scope(ws, histories, service=service, pending=pending, every=all, last=last)
-    else:
-        words, scope = "what is new or changed", dict(only)
+    words, scope = _scope(ws, histories, only, service=service, pending=pending, every=all, last=last)
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     run = _Run(proving(ws) if order else ws, histories)
     remembered = RememberedProofs(run.ws, histories, run.steady(scope, order))
@@ -104,6 +99,13 @@ def roundtrip(
     remembered.remember(found, run.loaded)
     _keep(ws, result)
     return result
+
+
+def _about(ws: Workspace, service: str) -> Workspace:
+    if not service:
+        return ws
+    alembic_settings(ws.registry, service)
+    return about(ws, service)
 
 
 def _without(scope: Scope, before: tuple[ProvenBefore, ...]) -> Scope:
@@ -238,8 +240,17 @@ def _joined(parts: list[ServiceProof]) -> ServiceProof:
 
 
 def _scope(
-    ws: Workspace, histories: Mapping[str, History], *, service: str, pending: bool, every: bool, last: int
+    ws: Workspace,
+    histories: Mapping[str, History],
+    only: Mapping[str, frozenset[str]] | None,
+    *,
+    service: str,
+    pending: bool,
+    every: bool,
+    last: int,
 ) -> tuple[str, Scope]:
+    if only is not None:
+        return "what is new or changed", dict(only)
     if (pending, every, last > 0).count(True) > 1:
         raise UsageError("--pending, --all and --last exclude each other")
     if last < 0:
