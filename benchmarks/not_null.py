@@ -1,7 +1,8 @@
-"""NOT NULL on a table that somebody writes to: in steps, with a backfill that is killed ten times, and in one.
+"""NOT NULL on a table that somebody writes to: in the steps that `migrate.new` writes, and in one.
 
 `python -m benchmarks.not_null [ROWS]`: a writer does 200 statements a second all the time, one client, and each one's
-time is taken: while nothing is migrated, during the steps, and during the naive revision.
+time is taken: while nothing is migrated, during the steps, of which the backfill is killed ten times, and during the
+naive revision.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tests.invoke import command, environment
-from tests.monorepo import Rev, Svc, build_monorepo
+from tests.invoke import command, environment, invoke
+from tests.monorepo import Rev, Svc, build_monorepo, write_revision
 from tests.postgres_server import start_server
 
 if TYPE_CHECKING:
@@ -33,17 +35,34 @@ CREATE FUNCTION totals() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.total := NEW.price * NEW.pieces; NEW.total_n := NEW.total; RETURN NEW; END $$;
 CREATE TRIGGER totals BEFORE INSERT OR UPDATE OF price, pieces ON orders FOR EACH ROW EXECUTE FUNCTION totals()
 """
-_STEPS = (
-    Rev(id="a1", head="import aegisdb",
-        up='aegisdb.backfill("orders", set="total = price * pieces", where="total IS NULL")'),
-    Rev(id="a2", up='op.execute("ALTER TABLE orders ADD CONSTRAINT has_total CHECK (total IS NOT NULL) NOT VALID")'),
-    Rev(id="a3", up='op.execute("ALTER TABLE orders VALIDATE CONSTRAINT has_total")'),
-    # two statements: in one, the constraint is dropped first, and the whole table is looked through under the lock
-    Rev(id="a4", up='op.execute("ALTER TABLE orders ALTER total SET NOT NULL")\n'
-        'op.execute("ALTER TABLE orders DROP CONSTRAINT has_total")'),
-    Rev(id="a5", up='op.execute("UPDATE orders SET total_n = price * pieces WHERE total_n IS NULL")\n'
-        'op.execute("ALTER TABLE orders ALTER total_n SET NOT NULL")'),
-)  # fmt: skip
+_COLUMNS = """id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, price int, pieces int, note text, total int,
+    total_n int"""
+_TABLE = f"CREATE TABLE IF NOT EXISTS orders ({_COLUMNS})"
+_FIRST = Rev(id="a0", up=f"op.execute({_TABLE!r})", down='op.drop_table("orders")')
+_MODELS = """
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    price: Mapped[int | None]
+    pieces: Mapped[int | None]
+    note: Mapped[str | None] = mapped_column(sa.Text)
+    total: Mapped[int]
+    total_n: Mapped[int | None]
+"""
+_NAIVE = """
+op.execute("UPDATE orders SET total_n = price * pieces WHERE total_n IS NULL")
+op.execute("ALTER TABLE orders ALTER total_n SET NOT NULL")
+"""
+
+
+def steps(root: Path) -> list[tuple[str, str]]:
+    """What `migrate.new --safe` writes, each step with its revision; the naive revision stands behind them."""
+    words = ("migrate.new", "--service", "a", "-m", "require a total", "--safe", "--format", "json")
+    ran = invoke(*words, "--fill", "orders.total=price * pieces", cwd=root)
+    assert ran.code == 0, ran.err
+    found = [(step["what"], step["revision"]) for step in ran.json["result"]["steps"]]
+    write_revision(root / "services/a", Rev(id="naive", up=_NAIVE), found[-1][1])
+    return found
 
 
 def write(url: str, rows: int, pipe: Connection) -> None:
@@ -116,11 +135,15 @@ def wait(process: subprocess.Popen[str], *, well: bool = True) -> None:
         print(f"  migrate.apply ends with {process.returncode}: {err.strip().splitlines()[-1][:150]}", flush=True)
 
 
-def killed(root: Path, url: str, rows: int) -> None:
+def _applied(root: Path, to: str) -> None:
+    wait(apply(root, to))
+
+
+def killed(root: Path, url: str, rows: int, to: str) -> None:
     """Start the backfill, and kill it at ten points; it is not ended afterwards."""
     with psycopg.connect(url, autocommit=True) as conn:
         for point in range(1, _KILLS + 1):
-            process = apply(root, "a1")
+            process = apply(root, to)
             while _walked(conn) < rows * point // (_KILLS + 2):
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.05)
@@ -138,24 +161,23 @@ def _walked(conn: psycopg.Connection) -> int:
 def measure(root: Path, url: str, rows: int) -> None:
     """Fill, then each phase with the writer beside it."""
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, price int, pieces int,"
-                     " note text, total int, total_n int)")  # fmt: skip
+        conn.execute(_TABLE.encode())
         conn.execute(f"INSERT INTO orders (price, pieces, note) SELECT n % 1000, n % 7, md5(n::text)"
                      f" FROM generate_series(1, {rows}) n".encode())  # fmt: skip
         conn.execute(_TRIGGER)
         conn.execute("VACUUM (FREEZE, ANALYZE) orders")
-    build_monorepo(root, {"a": Svc(revisions=_STEPS, owns=("orders",))}, url=url)
+    build_monorepo(root, {"a": Svc(revisions=(_FIRST,), models=_MODELS, owns=("orders",))}, url=url)
+    written = steps(root)
+    wait(apply(root, "a0"))
+    backfill = written[0][1]
     writer = Writer(url, rows)
     time.sleep(1)
     phases: list[tuple[str, Any]] = [
         ("nothing is migrated", lambda: time.sleep(20)),
-        ("backfill, killed ten times", lambda: killed(root, url, rows)),
-        ("backfill, to its end", lambda: wait(apply(root, "a1"))),
-        ("CHECK NOT VALID", lambda: wait(apply(root, "a2"))),
-        ("VALIDATE", lambda: wait(apply(root, "a3"))),
-        ("SET NOT NULL", lambda: wait(apply(root, "a4"))),
+        ("backfill, killed ten times", lambda: killed(root, url, rows, backfill)),
+        *((what, partial(_applied, root, revision)) for what, revision in written),
         ("nothing is migrated", lambda: time.sleep(20)),
-        ("the naive revision", lambda: wait(apply(root, "a5"), well=False)),
+        ("the naive revision", lambda: wait(apply(root, "naive"), well=False)),
     ]
     for name, phase in phases:
         writer.told()

@@ -26,6 +26,7 @@ LAYERS = (
     "aegisdb.workflows.deploy",
     "aegisdb.workflows.seed",
     "aegisdb.workflows.service",
+    "aegisdb.forms",
     "aegisdb.models",
     "aegisdb.drift",
     "aegisdb.compat",

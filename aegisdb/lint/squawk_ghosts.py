@@ -76,7 +76,7 @@ def is_ghost(script: str, complaint: Mapping[str, Any]) -> bool:
     before, named, after = _around(script, complaint)
     rule = complaint["rule_name"]
     if rule == "adding-field-with-default":
-        return not _STORED.search(named) if _GENERATED.match(named) else _is_steady(named)
+        return not _STORED.search(named) if _GENERATED.match(named) else is_steady(named)
     if rule == "constraint-missing-not-valid":
         return bool(_NOT_ENFORCED.search(named))
     if rule == "adding-foreign-key-constraint":
@@ -95,7 +95,7 @@ def _around(script: str, complaint: Mapping[str, Any]) -> tuple[str, str, str]:
     return tuple(part.decode(errors="replace") for part in (whole[:start], whole[start:end], whole[end:]))  # type: ignore[return-value]
 
 
-def _is_steady(expression: str) -> bool:
+def is_steady(expression: str) -> bool:
     """Whether an expression is worked out once: constants, operators, casts and functions that are known."""
     cast = ""
     for statement in statements(expression):

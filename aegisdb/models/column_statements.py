@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.models.fact_parts import fact, parts
+from aegisdb.models.fact_parts import fact, is_not_null, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def column_statements(change: Change, column: str) -> Iterator[tuple[str, str]]:
     """Statements, and what each loses."""
     table = f"ALTER TABLE {change.relation}"
     if change.kind == "added":
-        yield f"{table} ADD COLUMN {column} {_defined(change.after)}", ""
+        yield f"{table} ADD COLUMN {column} {defined(change.after)}", ""
     elif change.kind == "removed":
         yield f"{table} DROP COLUMN {column}", f"drop column {change.relation}.{column}"
     elif _generated(change.before) != _generated(change.after):
@@ -34,7 +34,8 @@ def column_statements(change: Change, column: str) -> Iterator[tuple[str, str]]:
         yield from ((sql, "") for sql in _altered(change, f"{table} ALTER COLUMN {column}", column))
 
 
-def _defined(facts: str) -> str:
+def defined(facts: str) -> str:
+    """The type and the rest of a column, as in ADD COLUMN."""
     words = []
     for part in parts(facts):
         if part.startswith("generated "):
@@ -63,7 +64,7 @@ def _generation(change: Change, table: str, column: str) -> Iterator[tuple[str, 
         # what is computed comes back by itself; what was written does not
         loses = "" if was else f"drop column {change.relation}.{column}"
         yield f"{table} DROP COLUMN {column}", loses
-        yield f"{table} ADD COLUMN {column} {_defined(change.after)}", ""
+        yield f"{table} ADD COLUMN {column} {defined(change.after)}", ""
 
 
 def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
@@ -77,10 +78,10 @@ def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
         yield f"{alter} DROP DEFAULT"
     if _kind(was) != _kind(now):
         yield f"{alter} TYPE {_kind(now)} USING {column}::{parts(now)[0]}"
-    if _not_null(now) and not _not_null(was):
+    if is_not_null(now) and not is_not_null(was):
         yield f"{alter} SET NOT NULL"
     yield from _identity(fact(was, "identity "), fact(now, "identity "), alter)
-    if _not_null(was) and not _not_null(now):
+    if is_not_null(was) and not is_not_null(now):
         yield f"{alter} DROP NOT NULL"
     if default != old_default and default == OWN_SEQUENCE:
         yield from _counted(change, alter, column)
@@ -100,10 +101,6 @@ def _identity(was: str | None, now: str | None, alter: str) -> Iterator[str]:
 def _kind(facts: str) -> str:
     collation = fact(facts, "collate ")
     return parts(facts)[0] + (f" COLLATE {collation}" if collation else "")
-
-
-def _not_null(facts: str) -> bool:
-    return any(part.startswith("not null") for part in parts(facts))
 
 
 def _counted(change: Change, alter: str, column: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aegisdb.building import template
 from aegisdb.building.proof_target import proving
@@ -68,16 +68,37 @@ class Unwritable(Exception):
         self.problems = problems
 
 
+class PutOff(Protocol):
+    """What is left to revisions behind this one."""
+
+    @property
+    def models(self) -> Fingerprint:
+        """The models without it."""
+
+    @property
+    def operations(self) -> Sequence[tuple[str, str, str]]:
+        """Kind, table and name of what autogenerate is not to do."""
+
+    @property
+    def renames(self) -> tuple[Rename, ...]:
+        """Renames that this revision does."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drafted:
     """The contents of a drafted revision."""
 
     session: Session
     draft: Draft
-    renames: tuple[Rename, ...]
+    put_off: PutOff
     could_be: tuple[Rename, ...]
     """Renames that nobody asked for; without one they are a drop and an addition."""
     around: Around = field(default_factory=Around)
+
+    @property
+    def renames(self) -> tuple[Rename, ...]:
+        """The renames that it does."""
+        return self.put_off.renames
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -115,11 +136,14 @@ def drafting(
     history: History,
     message: str,
     renames: Sequence[str] = (),
-    confirmed: Callable[[Rename], bool] = lambda _: False,
+    *,
+    confirmed: Callable[[Rename], bool],
+    putting_off: Callable[[Fingerprint, Fingerprint, Sequence[Change], tuple[Rename, ...]], PutOff],
 ) -> Iterator[Drafted]:
     """Compare, try and hand out the draft; its session lasts as long as the block.
 
-    Whether a rename that is not among `renames`, and looks like one, is meant is for `confirmed` to say.
+    Whether a rename that is not among `renames`, and looks like one, is meant is for `confirmed` to say; what of the
+    changes from the histories to the models other revisions do, for `putting_off`.
 
     Raises:
         UsageError: `renames` fit no change. Unwritable: models that no revision can follow.
@@ -141,16 +165,19 @@ def drafting(
     could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
     chosen += tuple(filter(confirmed, could_be))
     could_be = tuple(one for one in could_be if one not in chosen)
+    put_off = putting_off(sides.head, sides.models, changes, chosen)
+    sides = replace(sides, models=put_off.models)
+    changes = differences(sides.head, sides.models, sides.built)
     with scratch(ws.address(), template=source, label="new", soon=ws.server.own) as address:
         with connect(address) as conn:
             identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)
         with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
-            objects = {**both.parts.objects(service), "changed": [*_changed(changes)]}
-            draft = s.propose(message, objects, [rename.step() for rename in chosen])
+            objects = {**both.parts.objects(service), "changed": [*_changed(changes)], "later": put_off.operations}
+            draft = s.propose(message, objects, [rename.step() for rename in put_off.renames])
             trial = _Trial(both, sides, history, s, address, units)
-            around = trial.around(draft, changes, chosen)
-            yield Drafted(session=s, draft=draft, renames=chosen, could_be=could_be, around=around)
+            around = trial.around(draft, changes, put_off.renames)
+            yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around)
 
 
 def _changed(changes: Sequence[Change]) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,11 @@ def fact(facts: str, beginning: str) -> str | None:
     return next((part[len(beginning) :] for part in parts(facts) if part.startswith(beginning)), None)
 
 
+def is_not_null(facts: str) -> bool:
+    """Whether a column's facts say NOT NULL."""
+    return any(part.startswith("not null") for part in parts(facts))
+
+
 def definition(facts: str) -> str:
     """The definition of a constraint or index, which PostgreSQL wrote, without what the fingerprint adds."""
     first, *rest = parts(facts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput
 from aegisdb.lint.statements import statements
+from aegisdb.revisions.edited import beside_ids
 from aegisdb.revisions.literals import Literals, NotWritten
 
 if TYPE_CHECKING:
@@ -104,18 +105,8 @@ def made_of_files(history: History) -> Mapping[str, str]:
 
 def with_mark(text: str, marks: Mapping[str, str | None]) -> str:
     """The text of a revision file that says which objects it is about."""
-    tree = ast.parse(text)
-    names = {"revision", "down_revision", "branch_labels", "depends_on"}
-    ends = [
-        node.end_lineno or 0
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        and names & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    ]
-    lines = text.splitlines(keepends=True)
     listed = "".join(f"    {key!r}: {file!r},\n" for key, file in marks.items())
-    lines.insert(max(ends, default=len(lines)), f"{MARK} = {{\n{listed}}}\n")
-    return "".join(lines)
+    return beside_ids(text, f"{MARK} = {{\n{listed}}}\n")
 
 
 def _is_named(statement: str, key: str) -> bool:

@@ -157,11 +157,12 @@ class Session:
         self._rows = tuple(answer["rows"])
         return self._rows
 
-    def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, str]]], first: Steps = ()) -> Draft:
+    def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, ...]]], first: Steps = ()) -> Draft:
         """What autogenerate would do behind these steps, without what is about objects of others; kept by the worker.
 
         `objects` has the schema and name of the service's "own" and of the "others" in this database, and what of
-        the models is "changed": table and column, table and "", or "" and index. Nothing else comes of autogenerate.
+        the models is "changed": table and column, table and "", or "" and index. Nothing else comes of autogenerate,
+        and nothing that is left for "later" revisions: kind, table and name.
         """
         given = {kind: [*names] for kind, names in objects.items()}
         return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": [*first]}))

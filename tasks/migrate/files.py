@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         "discard": "Remove the file again if its own proof rejects it.",
         "with_test": "Also write a test of the revision, with rows to fill in.",
         "owns": "Add models that no service owns to `owns` of the service in services.yaml.",
+        "safe": "Write changes of tables that have rows as revisions that let readers and writers go on.",
+        "fill": "With --safe: TABLE.COLUMN=SQL, what rows get before NOT NULL; separate several by semicolons.",
+        "oldest": "With --safe: the oldest PostgreSQL that they run on (0: 14); NOT NULL takes fewer from 18 on.",
     },
     writes=True,
     warm=True,
@@ -33,6 +36,9 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     owns: bool = False,
     with_test: bool = False,
     discard: bool = False,
+    safe: bool = False,
+    fill: str = "",
+    oldest: int = 0,
     dry_run: bool = False,
 ) -> Result:
     """Write the next revision of a service from its models, then prove it on a scratch database.
@@ -43,7 +49,8 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     from aegisdb.workflows.migrate.new import NewOptions, new_revision
 
     chosen = {"empty": empty, "allow_drop": allow_drop, "owns": owns, "with_test": with_test, "discard": discard}
-    return new_revision(ws, service, message, NewOptions(**chosen, rename=rename, dry_run=dry_run))
+    options = NewOptions(**chosen, safe=safe, values=fill, oldest=oldest, rename=rename, dry_run=dry_run)
+    return new_revision(ws, service, message, options)
 
 
 @task(
@@ -52,11 +59,22 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
         "since": "Compare with this commit or branch instead of the default branch.",
         "report": "Also report to other programs: sarif (a file) or github (annotations on stdout).",
         "output": "File for --report sarif; otherwise .aegisdb/lint.sarif.",
+        "fix": "Write new revisions with unsafe DDL that were never applied again, in safe steps.",
+        "fill": "With --fix: as of migrate.new --safe.",
+        "oldest": "With --fix: as of migrate.new --safe.",
     },
     choices={"report": ("sarif", "github")},
 )
-def lint(
-    ws: Workspace, service: str = "", all: bool = False, since: str = "", report: str = "", output: str = ""
+def lint(  # noqa: PLR0913, PLR0917  each is a flag
+    ws: Workspace,
+    service: str = "",
+    all: bool = False,
+    since: str = "",
+    report: str = "",
+    output: str = "",
+    fix: bool = False,
+    fill: str = "",
+    oldest: int = 0,
 ) -> Result:
     """Judge new and changed revisions by the conventions, and look for unsafe DDL.
 
@@ -67,6 +85,10 @@ def lint(
     """
     from aegisdb.workflows.migrate.lint import lint as workflow
 
+    if fix:
+        from aegisdb.workflows.migrate.lint_fix import fixed as workflow_of_fix
+
+        return workflow_of_fix(ws, service, since, fill, oldest, alone=not (all or report or output))
     return workflow(ws, service=service, all=all, since=since, report=report, output=output, ask_target=ws.named)
 
 

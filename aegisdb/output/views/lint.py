@@ -15,7 +15,13 @@ _STATES: dict[str, Style] = {"ok": "ok", "failed": "bad", "skipped": "dim"}
 
 
 def lint(result: Any) -> Iterator[Block]:
-    """A finding a line, its fix below; then what was looked at."""
+    """What was fixed; a finding a line, its fix below; then what was looked at."""
+    for fixed in result.fixed:
+        if fixed.why:
+            yield Text(f"{fixed.path} is left as it is: {fixed.why}", "warn")
+            continue
+        yield Text(f"{fixed.path}: written again, proven to lead to the same schema", "ok")
+        yield from steps(fixed.steps)
     for finding in result.findings:
         yield Text(f"{finding.where} {finding.rule}", "name")
         yield Text(f"  {finding.message}")
@@ -27,6 +33,14 @@ def lint(result: Any) -> Iterator[Block]:
     yield Text(f"clean: {looked}", "ok") if not result.findings else Text(f"looked at {looked}", "dim")
     if result.report:
         yield Text(f"written: {result.report}", "dim")
+
+
+def steps(found: Any) -> Iterator[Block]:
+    """Revisions of unsafe changes in steps, with their locks."""
+    for step in found:
+        yield Text(step.path or "  and behind it", "name")
+        yield Text(f"  {step.phase}: {step.what}")
+        yield from (Text(f"  {lock}") for lock in step.locks)
 
 
 def _counted(number: int, thing: str) -> str:

@@ -154,8 +154,11 @@ def new(result: Any) -> Iterator[Block]:
     if result.why:
         yield Text(result.why, "bad") if result.problems else Text(f"nothing to do: {result.why}", "ok")
         return
-    yield Text(result.path or f"{result.service}: would write a revision", "name")
+    if result.path or result.planned or not result.steps:
+        yield Text(result.path or f"{result.service}: would write a revision", "name")
     yield from (Text(f"  {operation}") for operation in result.operations)
+    yield from lint.steps(result.steps)
+    yield from (Text(f"not in steps: {reason}", "warn") for reason in result.as_one)
     if result.untried:
         reason = one_line(result.untried.splitlines()[0])
         yield Text(f"the draft fails on a scratch database, so only what autogenerate sees is in it: {reason}", "bad")
@@ -168,6 +171,8 @@ def new(result: Any) -> Iterator[Block]:
         yield Text(f"its own proof rejects the file; it is {kept}", "bad")
     for finding in result.lint:
         yield Text(f"lint: line {finding.line}: {finding.rule}: {finding.message} → {finding.fix}", "warn")
+    if any(finding.rule == "unsafe-ddl" for finding in result.lint):
+        yield Text("invoke migrate.lint --fix writes it in safe steps, as --safe would have", "dim")
 
 
 VIEWS = {

@@ -37,6 +37,7 @@ class Proposal:
         self._own = {tuple(name) for name in objects["own"]}
         self._others = {tuple(name) for name in objects["others"]}
         self._changed = {tuple(name) for name in objects["changed"]}
+        self._later = {tuple(name) for name in objects.get("later", ())}
         self._filter: Filter | None = None
 
     def look(self, heads: Any, migration: Any, filter_: Filter, first: Iterable[Message]) -> Message:
@@ -49,9 +50,10 @@ class Proposal:
             aside.rollback()  # what came first is for the comparison alone
         for script in self._scripts():
             for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
-                self._sift(container)
+                _leave_out(container, self._is_unwanted)
                 for operation in revision_files.leaves(container):
                     _name(operation)
+                _leave_out(container, self._is_later)
         found = [*self._leaves("upgrade_ops_list")]
         return {
             "operations": [revision_files.words(operation) for operation in found],
@@ -95,17 +97,9 @@ class Proposal:
             for container in getattr(script, name):
                 yield from revision_files.leaves(container)
 
-    def _sift(self, container: Any) -> None:
-        """Take out what is about objects of others, whichever class an extension of Alembic gave it, and ghosts."""
-        kept = []
-        for operation in container.ops:
-            if hasattr(operation, "ops"):
-                self._sift(operation)
-                if operation.ops:
-                    kept.append(operation)
-            elif self._is_own(operation) and not self._is_ghost(operation):
-                kept.append(operation)
-        container.ops[:] = kept
+    def _is_unwanted(self, operation: Any) -> bool:
+        """Whether it is about objects of others, whichever class an extension of Alembic gave it, or a ghost."""
+        return not self._is_own(operation) or self._is_ghost(operation)
 
     def _is_own(self, operation: Any) -> bool:
         table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
@@ -133,6 +127,21 @@ class Proposal:
             what = ("", str(operation.index_name))
         return what not in self._changed
 
+    def _is_later(self, operation: Any) -> bool:
+        """Whether revisions behind this one do it."""
+        if isinstance(operation, ops.CreateTableOp | ops.DropTableOp):
+            return False
+        table = str(getattr(operation, "table_name", None) or getattr(operation, "source_table", None) or "")
+        column = getattr(operation, "column_name", None) or getattr(getattr(operation, "column", None), "name", None)
+        return bool(
+            {
+                ("column", table, str(column)),
+                ("constraint", table, str(getattr(operation, "constraint_name", None))),
+                ("index", "", str(getattr(operation, "index_name", None))),
+            }
+            & self._later
+        )
+
     def _loses(self, operation: Any) -> bool:
         kind = type(operation).__name__
         return kind.startswith(_DROPS) and kind not in _HARMLESS
@@ -144,6 +153,19 @@ class Proposal:
                 for column in operation.to_table().columns:
                     for kind in named_types(column.type, migration.connection.dialect):
                         yield str(kind.name)
+
+
+def _leave_out(container: Any, unwanted: Callable[[Any], bool]) -> None:
+    """Take operations out of a container and of those in it."""
+    kept = []
+    for operation in container.ops:
+        if hasattr(operation, "ops"):
+            _leave_out(operation, unwanted)
+            if operation.ops:
+                kept.append(operation)
+        elif not unwanted(operation):
+            kept.append(operation)
+    container.ops[:] = kept
 
 
 def _compare_defaults_safely(migration: Any) -> None:

@@ -20,6 +20,7 @@ from aegisdb.revisions.parse import scan_source
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aegisdb.forms.in_steps import Fixed
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -44,6 +45,8 @@ class LintResult(Result):
     report: str = ""
     """File that was written."""
     seconds: float
+    fixed: tuple[Fixed, ...] = ()
+    """Revisions that `--fix` wrote again, or left."""
 
 
 def lint(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.errors import Problem
+    from aegisdb.forms.in_steps import StepWritten
     from aegisdb.lint import Finding
     from aegisdb.models.drafting import Drafted
     from aegisdb.models.renames import Rename
@@ -50,6 +51,15 @@ class NewRevisionResult(Result):
     """Why the draft failed on a scratch database, so that only what autogenerate sees is in it."""
     planned: bool = False
     """Nothing was written; `operations` are what the file would have."""
+    steps: tuple[StepWritten, ...] = ()
+    """Revisions behind it, or all there are, that do unsafe changes in safe steps."""
+    as_one: tuple[str, ...] = ()
+    """Unsafe changes for which there are no steps, with the reason."""
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """All that were written, in their order."""
+        return tuple(filter(None, (self.revision, *(step.revision for step in self.steps))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +80,12 @@ class NewOptions:
     """Whether to write a test of it as well, to be filled in."""
     owns: bool = False
     """Add models that no service owns to `owns` of the service, in services.yaml."""
+    safe: bool = False
+    """Write unsafe changes of tables that have been there before in steps."""
+    values: str = ""
+    """`table.column=SQL`, several with semicolons: what rows without a value get before NOT NULL."""
+    oldest: int = 0
+    """The oldest major PostgreSQL that the steps run on; 0 for the oldest that the suite knows."""
 
 
 PLAIN = NewOptions()
@@ -85,6 +101,7 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
         and `allow_drop` was not given; Busy: another command writes revisions of the service. Nothing was written.
     """
     from aegisdb.workflows.migrate.concerned import about
+    from aegisdb.workflows.migrate.empty import write_empty
 
     alembic_settings(ws.registry, service)
     ws = about(ws, service)
@@ -99,7 +116,8 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
         history = _with_one_head(ws, service)
         before = _good(ws)
         if options.empty:
-            return _with_test(ws, history, _written(ws, service, _empty(ws, history, text)), options)
+            path, revision = _file(ws, write_empty(ws, history, text))
+            return _with_test(ws, history, NewRevisionResult(service=service, path=path, revision=revision), options)
         ws = _with_owned(ws, history) if options.owns else ws
         made = _made(ws, history, text, options)
         made = made if made.why else _with_test(ws, history, made, options)
@@ -144,27 +162,36 @@ def _made(ws: Workspace, history: History, message: str, options: NewOptions) ->
     try:
         return _drafted(ws, history, message, options)
     except Unwritable as found:
-        why = "no revision was written"
-        return NewRevisionResult(service=history.service, why=why, problems=found.problems)
+        return NewRevisionResult(service=history.service, why="no revision was written", problems=found.problems)
 
 
 def _drafted(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
     """The file is written unless it is a dry run or something would be lost."""
+    from aegisdb.forms.choose import choice
+    from aegisdb.forms.in_steps import InSteps
     from aegisdb.models.drafting import drafting
 
     service = history.service
-    renames = [text for text in options.rename.split(",") if text.strip()]
-    asked = not (options.dry_run or options.allow_drop)
-    with drafting(ws, history, message, renames, lambda rename: asked and _is_meant(ws, rename)) as draft:
-        if not draft.operations:
+    renames, asked = (
+        [text for text in options.rename.split(",") if text.strip()],
+        not (options.dry_run or options.allow_drop),
+    )
+    wanted = choice(safe=options.safe, values=options.values, oldest=options.oldest)
+    steps, confirmed = InSteps(ws, service, wanted), lambda rename: asked and _is_meant(ws, rename)
+    with drafting(ws, history, message, renames, confirmed=confirmed, putting_off=steps.put_off) as draft:
+        if not (draft.operations or steps.planned()):
             return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
+        made = NewRevisionResult(service=service, untried=draft.around.failure, as_one=steps.as_one)
         if options.dry_run:
-            untried = draft.around.failure
-            return NewRevisionResult(service=service, operations=draft.operations, untried=untried, planned=True)
+            return replace(made, operations=draft.operations, steps=steps.planned(), planned=True)
         if draft.drops and not options.allow_drop:
             raise _drop(service, draft)
-        made = _written(ws, service, draft.write(message), draft.operations)
-        return replace(made, untried=draft.around.failure)
+        with steps.database() as at_head:
+            if draft.operations:
+                path, revision = _file(ws, draft.write(message))
+                made = replace(made, path=path, revision=revision, operations=draft.operations)
+            files = steps.files(draft.session, message, made.revision)
+            return replace(made, steps=steps.measured(files, made.revision, at_head) if at_head else ())
 
 
 def _is_meant(ws: Workspace, rename: Rename) -> bool:
@@ -198,22 +225,12 @@ def _checked(message: str) -> str:
     return message
 
 
-def _empty(ws: Workspace, history: History, message: str) -> Path:
-    from aegisdb.postgres.address import Address, Secret
-    from aegisdb.runtime.session import Session
-    from aegisdb.runtime.step_options import UNRECORDED
-
-    nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
-    with Session(ws.registry, history, nowhere, None, UNRECORDED) as session:
-        return session.empty(message)
-
-
-def _written(ws: Workspace, service: str, path: Path, operations: tuple[str, ...] = ()) -> NewRevisionResult:
+def _file(ws: Workspace, path: Path) -> tuple[str, str]:
+    """A file's path relative to services.yaml, and its revision."""
+    from aegisdb.files import shown
     from aegisdb.revisions.parse import scan
 
-    root = ws.registry.root
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    return NewRevisionResult(service=service, path=str(shown), revision=scan(path).id, operations=operations)
+    return shown(path, ws.registry.root), scan(path).id
 
 
 def _with_test(ws: Workspace, history: History, result: NewRevisionResult, options: NewOptions) -> NewRevisionResult:
@@ -244,17 +261,15 @@ def _proven(
     from aegisdb.workflows.migrate.lint import lint_one
     from aegisdb.workflows.migrate.roundtrip import roundtrip
 
-    service = result.service
-    linted = lint_one(ws, service, result.revision)
-    problems = roundtrip(ws, service=service, last=1).problems
-    problems = problems or tuple(_left(ws, service, result.revision, before))
+    service, new = result.service, result.revisions
+    linted = tuple(finding for revision in new for finding in lint_one(ws, service, revision))
+    problems = roundtrip(ws, service=service, last=len(new)).problems
+    problems = problems or tuple(_left(ws, service, result.revision if len(new) == 1 else "", before))
     if not problems:
         return replace(result, proven=True, lint=linted)
-    file = ws.registry.root / result.path
     if options.discard:
-        file.unlink()
-        if result.test:
-            (ws.registry.root / result.test).unlink()
+        for name in filter(None, (result.path, *(step.path for step in result.steps), result.test)):
+            (ws.registry.root / name).unlink()
     return replace(result, problems=problems, lint=linted, discarded=options.discard)
 
 
@@ -265,7 +280,7 @@ def _left(ws: Workspace, service: str, revision: str, before: Mapping[str, Histo
     from aegisdb.models.problems import models_problems
 
     history = read_history(ws.registry, service)
-    found = compare_on_top(ws, before, history, revision) or _compared(ws, history)
+    found = (compare_on_top(ws, before, history, revision) if revision else None) or _compared(ws, history)
     for problem in (*models_problems(ws.registry, service, found), *objects_problems(ws, (history,))):
         yield replace(problem, hint="write it into the new file by hand, then invoke migrate.roundtrip --last 1")
 
