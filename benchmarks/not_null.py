@@ -122,7 +122,7 @@ def say(what: str, taken: list[float], seconds: float) -> None:
 
 def apply(root: Path, to: str) -> subprocess.Popen[str]:
     """`migrate.apply --to`, in a process group of its own."""
-    words = command("migrate.apply", "--service", "a", "--to", to)
+    words = command("migrate.apply", "--service", "a", "--to", to, "--accept", "contract")
     pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     return subprocess.Popen(words, cwd=root, env=environment(None), text=True, process_group=0, **pipes)
 

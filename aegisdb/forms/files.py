@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from aegisdb.forms.step import Backfill, Form, Sql, Step
+    from aegisdb.forms.step import Backfill, Form, Phase, Sql, Step
     from aegisdb.runtime.session import Session
 
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -54,8 +54,8 @@ def write_steps(session: Session, message: str, forms: Sequence[Form], head: str
 
 def filled(text: str, step: Step, place: str) -> str:
     """The text of an empty revision, with what the step does."""
-    text = with_body(text, "downgrade", [*_body(step.alone_down, step.down)] or ["pass"])
-    up = _backfill(step.backfill) if step.backfill else _body(step.alone_up, step.up)
+    text = with_body(text, "downgrade", [*_body(step.alone_down, step.down, step.phase)] or ["pass"])
+    up = _backfill(step.backfill) if step.backfill else _body(step.alone_up, step.up, step.phase)
     text = with_body(text, "upgrade", [*up])
     said = f"phase = {step.phase!r}\n".replace("'", '"')
     text = beside_ids(text, said + (f"repeatable = {literal(step.repeatable)}\n" if step.repeatable else ""))
@@ -68,16 +68,17 @@ def with_paragraph_of(path: Path, lines: Iterable[str]) -> None:
     replace_file(path, with_paragraph(path.read_text("utf-8"), lines, behind=2).encode())
 
 
-def _body(alone: Sequence[Sql], inside: Sequence[Sql]) -> Iterator[str]:
+def _body(alone: Sequence[Sql], inside: Sequence[Sql], phase: Phase) -> Iterator[str]:
     if alone:
         yield "with op.get_context().autocommit_block():"
-        yield from (f"    {line}" for one in alone for line in _executed(one))
-    yield from (line for one in inside for line in _executed(one))
+        yield from (f"    {line}" for one in alone for line in _executed(one, phase))
+    yield from (line for one in inside for line in _executed(one, phase))
 
 
-def _executed(one: Sql) -> Iterator[str]:
+def _executed(one: Sql, phase: Phase) -> Iterator[str]:
     if one.harmless:
-        yield f"# aegisdb: ignore[unsafe-ddl] {one.harmless}"
+        rules = "unsafe-ddl" if phase == "contract" else "unsafe-ddl, expand-takes-away"
+        yield f"# aegisdb: ignore[{rules}] {one.harmless}"
     # Alembic takes a colon before a word for a parameter
     lines = [literal(line) for line in _lines(_PARAMETER.sub(r"\\:", one.text))]
     if len(lines) == 1:

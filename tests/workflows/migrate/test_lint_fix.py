@@ -66,7 +66,7 @@ def test_it_becomes_a_harmless_revision_and_steps(tmp_path: Path, database: Addr
     assert "nullable" not in text
     assert "price" not in text
     assert len(fixed["steps"]) == 9
-    assert made.invoke("migrate.apply").code == 0
+    assert made.invoke("migrate.apply", "--accept", "contract").code == 0
     with psycopg.connect(database.url()) as conn:
         conn.execute("INSERT INTO customers VALUES (1)")
         with pytest.raises(psycopg.errors.NotNullViolation):
