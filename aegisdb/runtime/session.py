@@ -161,7 +161,7 @@ class Session:
         """What autogenerate would do behind these steps, without what is about objects of others; kept by the worker.
 
         `objects` has the schema and name of the service's "own" and of the "others" in this database, and what of
-        the models is "changed": table and column, table and "", or "" and index. Nothing else is done, nor "later" ones.
+        the models is "changed": table and column, table and "", or "" and index. The "later" are left out.
         """
         given = {kind: [*names] for kind, names in objects.items()}
         return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": [*first]}))
