@@ -41,13 +41,13 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f00000000001"
-down_revision = "e95d63b18a20"
+down_revision = "a20fd8c6b7e1"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("nickname", sa.String(80), nullable=True))
+    op.add_column("users", sa.Column("nickname", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
@@ -86,12 +86,11 @@ def _branch(root: Path) -> Project:
     model = root / MODEL
     lines = model.read_text().splitlines()
     at = next(number for number, line in enumerate(lines) if line.strip().startswith("email"))
-    model.write_text(
-        "\n".join([*lines[:at], "    nickname: Mapped[str | None] = mapped_column(String(80))", *lines[at:]])
-    )
+    model.write_text("\n".join([*lines[:at], "    nickname: Mapped[str | None]", *lines[at:]]))
     (root / "services/identity/alembic/versions/f00000000001_add_nickname.py").write_text(REVISION)
     _git(root, "add", "-A")
     _git(root, "commit", "-q", "-m", "a nickname")
+    run(running.invoke("migrate.apply"))
     return running
 
 
