@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.postgres_server import PASSWORD
-from tests.warm import WarmCommands
+from tests.warm import POSSIBLE, WarmCommands
 
 ROOT = Path(__file__).parents[1]
 _READ_AT_START = ("PYTHON", "LD_", "LANG", "LC_", "MALLOC")
@@ -59,7 +59,11 @@ def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, 
     variable is given that Python or the loader reads when they start.
     """
     variables = environment(env)
-    if os.environ.get("AEGISDB_ANEW") or any(name.startswith(_READ_AT_START) for name in env or {}):
+    if (
+        sys.platform != "linux"
+        or os.environ.get("AEGISDB_ANEW")
+        or any(name.startswith(_READ_AT_START) for name in env or {})
+    ):
         return anew(*words, cwd=cwd, env=env, timeout=timeout)
     done = _WARM.run(["-r", str(ROOT), *words], cwd, variables, timeout)
     return _ran(done.code, done.out.decode(), done.err.decode())

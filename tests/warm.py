@@ -35,6 +35,9 @@ _NUMBER = struct.Struct("i")
 _LIBRARIES = ("invoke.main", "psycopg", "pydantic", "ruamel.yaml")
 _LEFT = ("aegisdb.runtime.worker", "aegisdb.backfills", "aegisdb.testing")
 """Packages of the other side, which import Alembic or pytest."""
+_pidfd_open: Any = getattr(os, "pidfd_open", None)
+POSSIBLE = _pidfd_open is not None
+"""Whether this system, Linux, has what it takes."""
 _HARMLESS = ("AEGIS_", "DATABASE_URL", "THE_URL", "TARGET_URL")
 """Variables that no env.py of the tests reads: workers of commands that differ in nothing else may be forked from one
 process."""
@@ -131,7 +134,7 @@ def _serve(control: socket.socket) -> _Order | None:
                 control.close()
                 return _Order(**json.loads(content), files=(out, err))
             os.write(tell, _NUMBER.pack(pid))
-            ends.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, tell))
+            ends.register(_pidfd_open(pid), selectors.EVENT_READ, (pid, tell))
             os.close(out)
             os.close(err)
 

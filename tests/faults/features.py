@@ -204,7 +204,7 @@ MUTATIONS = (
         20,
         "roundtrip: a finding is exit 6",
         "workflows/migrate/roundtrip.py:roundtrip",
-        (call("_problems", "()"),),
+        (call("problems_of", "()"),),
         (_BROKEN,),
     ),
     Mutation(
@@ -418,7 +418,7 @@ MUTATIONS = (
         (swap("not self._patterns", "self._patterns"),),
         (_REMOVED,),
     ),
-    Mutation(27, "only when that is said", "workflows/migrate/new.py:_made", (never("allow_drop"),), (_REMOVED,)),
+    Mutation(27, "only when that is said", "workflows/migrate/new.py:_drafted", (never("allow_drop"),), (_REMOVED,)),
     Mutation(
         28,
         "two heads",

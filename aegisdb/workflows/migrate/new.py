@@ -172,10 +172,8 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
     from aegisdb.models.drafting import drafting
 
     service = history.service
-    renames, asked = (
-        [text for text in options.rename.split(",") if text.strip()],
-        not (options.dry_run or options.allow_drop),
-    )
+    renames = [text for text in options.rename.split(",") if text.strip()]
+    asked = not (options.dry_run or options.allow_drop)
     wanted = choice(safe=options.safe, values=options.values, oldest=options.oldest)
     steps, confirmed = InSteps(ws, service, wanted), lambda rename: asked and _is_meant(ws, rename)
     with drafting(ws, history, message, renames, confirmed=confirmed, putting_off=steps.put_off) as draft:
