@@ -59,11 +59,8 @@ def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, 
     variable is given that Python or the loader reads when they start.
     """
     variables = environment(env)
-    if (
-        sys.platform != "linux"
-        or os.environ.get("AEGISDB_ANEW")
-        or any(name.startswith(_READ_AT_START) for name in env or {})
-    ):
+    read_at_start = any(name.startswith(_READ_AT_START) for name in env or {})
+    if not POSSIBLE or os.environ.get("AEGISDB_ANEW") or read_at_start:
         return anew(*words, cwd=cwd, env=env, timeout=timeout)
     done = _WARM.run(["-r", str(ROOT), *words], cwd, variables, timeout)
     return _ran(done.code, done.out.decode(), done.err.decode())
