@@ -125,11 +125,6 @@ class Judgement:
         for (does, column), tried in by.items():
             if all(one.error is not None for one in tried) and not (does == "reads" and not column):
                 yield self._untold("not tried", table, column, _failing(does, tried))
-        if not any(one.does in {"inserts", "updates"} and one.error is None for one in table.tried):
-            return
-        updated = {one.column for one in table.tried if one.does == "updates"}
-        if not updated:
-            yield self._untold("not tried", table, "", "no row to update or delete: it has no primary key")
 
     def _untold(self, kind: str, table: TableTried, column: str, why: str) -> Unsettled:
         subject = f"{table.table}.{column}" if column else table.table

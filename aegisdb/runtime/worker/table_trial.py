@@ -57,9 +57,10 @@ class TableTrial:
         self._read_labels()
         key = self._insert()
         there = key or self._there()
-        if not there and self._table.primary_key.columns:
+        if not there:
             # the server still says whether it knows the statement, yet nothing of what it would do to a row
-            self._note("updates", "", "a row", {**trial_errors.NO_ROW})
+            why = trial_errors.NO_ROW if self._table.primary_key.columns else trial_errors.NO_KEY
+            self._note("updates", "", "a row", {**why})
         self._update(there or [false()])
         self._told("deletes", "", "", self._table.delete().where, *(key or [false()]))
 

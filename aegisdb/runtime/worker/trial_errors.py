@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
 ABOUT_VALUES = frozenset({FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
 """SQLSTATEs that refuse one value where another might do."""
-NO_ROW = {"error": "NoRow", "message": "it has no row, and none could be made"}
-NO_ROW.update(sqlstate="", column="", constraint="")
+_NO_ROW = {"error": "NoRow", "sqlstate": "", "column": "", "constraint": ""}
+NO_ROW = {**_NO_ROW, "message": "it has no row, and none could be made"}
+NO_KEY = {**_NO_ROW, "message": "it has no primary key to tell a row by"}
 _CANCELED = "57014"
 LONGEST = 10
 """Seconds that one statement may take: a trigger of a new revision may never end."""

@@ -6,6 +6,7 @@ import json
 import sys
 import sysconfig
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -268,6 +269,9 @@ def test_more_services_than_are_tried_together(database: Address, tmp_path: Path
         )
         for name in names
     }
+    services["s0"] = replace(services["s0"], models=model.format("s0"))  # nothing that an UPDATE could set
+    keyless = 'from sqlalchemy import Column, Integer, Table\nTable("s2_t", Base.metadata, Column("n", Integer))\n'
+    services["s2"] = replace(services["s2"], models=keyless)
     build_monorepo(tmp_path, services, url=database.url())
     commit(tmp_path, "deployed")
     git(tmp_path, "switch", "-q", "-c", "feature")
@@ -279,6 +283,9 @@ def test_more_services_than_are_tried_together(database: Address, tmp_path: Path
     broken = {one["service"] for one in ran.json["services"] if one["breaks"]}
     assert broken == {"s1", "s9"}
     assert all(one["statements"] for one in ran.json["services"])
+    left = {one["service"]: [said["why"] for said in one["unsettled"]] for one in ran.json["services"]}
+    assert left["s0"] == []
+    assert [why for why in left["s2"] if why.startswith("it has no primary key to tell a row by: ")]
 
 
 def test_ci_fails_where_the_merge_base_does_not_build_and_skips_where_there_is_none(root: Path) -> None:
