@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from aegisdb.fast_dataclass import dataclass
 
 T = TypeVar("T")
 
+_OF_REVISIONS = frozenset({"upgrade", "downgrade"})
 OFTEN = 10.0
 """Seconds between two lines of something that takes long."""
 
@@ -55,6 +57,16 @@ def counted(listen: Listener, step: str, results: Iterable[T], total: int, of: s
         if now - told >= OFTEN and done < total:
             told = now
             listen(Event(step=step, subject=f"{done} of {total} {of}", seconds=now - began))
+
+
+def on_a_copy(listen: Listener) -> Listener:
+    """Say of each revision that runs that it runs on a copy, for a command that is about the live database."""
+
+    def told(event: Event) -> None:
+        copied = event.step in _OF_REVISIONS
+        listen(replace(event, step=f"on a copy: {event.step}") if copied else event)
+
+    return told
 
 
 def silent(event: Event) -> None:

@@ -6,10 +6,12 @@ code. The target's key `gate` says which checks are made. What deployed code nee
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb import safety
 from aegisdb.errors import Problem, Refused, UsageError
+from aegisdb.progress import on_a_copy
 from aegisdb.workflows.migrate import contracts
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def rehearsed(ws: Workspace, plan: ApplyPlan) -> tuple[Problem, ...]:
 
     Nobody of ours is on the database meanwhile.
     """
+    ws = replace(ws, listen=on_a_copy(ws.listen))
     found = list(contracts.needed(ws, plan))
     if "plan" in (ws.registry.target(ws.target).gate or ()):
         from aegisdb.workflows.migrate.gate_rehearsal import findings

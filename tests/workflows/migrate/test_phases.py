@@ -109,6 +109,8 @@ def test_a_contract_is_refused_while_deployed_code_needs_it_and_by_whom_is_told(
     }
     git(root, "checkout", "-q", "v3", "--", "services")
     assert "error[gate]" in ran.err
+    assert "  on a copy: upgrade shop s3" in ran.err  # as nothing was applied, nothing reads as if it were
+    assert not [line for line in ran.err.splitlines() if line.startswith("  upgrade")]
     for name, place in places.items():
         told = next(line for line in ran.err.splitlines() if f"needs: {name} " in line)
         assert f"contract: {place}: shop s3: takes away what v1 (" in told
