@@ -72,6 +72,19 @@ def test_what_reads_data_is_named(tmp_path: Path) -> None:
     assert "reads the database" in note
 
 
+def test_an_env_py_that_connects_all_the_same_reaches_no_server_on_the_usual_port(tmp_path: Path) -> None:
+    second = Rev(id="s2", message="index items by a", up=INDEX, down=DROP)
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=(FIRST, second))})
+    (root / "services/shop/alembic/env.py").write_text(
+        "from alembic import context\nfrom sqlalchemy import create_engine\n"
+        'with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:\n'
+        "    context.configure(connection=connection)\n    context.run_migrations()\n"
+    )
+    ran = invoke("migrate.lint", "--all", cwd=root)
+    (note,) = [line for line in ran.out.splitlines() if line.startswith("unsafe DDL was not looked for")]
+    assert "port 1 failed" in note
+
+
 def test_without_squawk_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(squawk.sys, "executable", str(tmp_path / "python"))  # type: ignore[attr-defined]
     monkeypatch.setenv("PATH", os.devnull)

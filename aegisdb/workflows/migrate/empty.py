@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aegisdb.postgres.address import Address, Secret
+from aegisdb.postgres.address import nowhere
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import UNRECORDED
 
@@ -17,6 +17,5 @@ if TYPE_CHECKING:
 
 def write_empty(ws: Workspace, history: History, message: str) -> Path:
     """Write a revision without operations; no database is contacted."""
-    nowhere = Address("localhost", 5432, "nobody", Secret(""), "nothing")
-    with Session(ws.registry, history, nowhere, None, UNRECORDED) as session:
+    with Session(ws.registry, history, nowhere(), None, UNRECORDED) as session:
         return session.empty(message)
