@@ -226,12 +226,17 @@ def choice(*, safe: bool, values: str, oldest: int) -> Choice:
         UsageError: a value without a column, or a PostgreSQL that is not supported.
     """
     if oldest and oldest < OLDEST:
-        raise UsageError(f"--oldest {oldest}: PostgreSQL {OLDEST} is the oldest one that is supported")
+        raise UsageError(
+            f"--oldest {oldest}: PostgreSQL {OLDEST} is the oldest one that is supported",
+            hint=f"say {OLDEST} or a newer one, or leave it out",
+        )
     given: dict[str, str] = {}
     for statement in statements(values):
         text = statement.text
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (equals and value and name.count(".") in {1, 2}):
-            raise UsageError(f"--fill {text!r} is not TABLE.COLUMN=SQL")
+            raise UsageError(
+                f"--fill {text!r} is not TABLE.COLUMN=SQL", hint="""e.g. --fill "orders.state='new'; orders.total=0\""""
+            )
         given[name] = value
     return Choice(oldest=oldest or OLDEST, values=given, tables=lambda _: safe)

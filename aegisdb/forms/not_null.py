@@ -38,22 +38,8 @@ def fill(relation: str, column: str, value: str) -> Step:
 
 def _by_check(relation: str, column: str) -> Iterator[Step]:
     table, name = f"ALTER TABLE {relation}", called(relation, column, "is_not_null")
-    check = f"{table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL)"
-    where = f"{plain(relation)}.{column}"
-    yield Step(
-        what=f"refuse new NULLs in {where}",
-        says=_REFUSED,
-        phase="contract",
-        up=sql(f"{check} NOT VALID"),
-        down=sql(f"{table} DROP CONSTRAINT IF EXISTS {name}"),
-    )
-    yield Step(
-        what=f"validate that {where} has no NULL",
-        says=_VALIDATED.format(column=column),
-        phase="contract",
-        up=sql(f"{table} VALIDATE CONSTRAINT {name}"),
-        down=sql(f"{table} DROP CONSTRAINT IF EXISTS {name}", f"{check} NOT VALID"),
-    )
+    where, rule = f"{plain(relation)}.{column}", f"CHECK ({column} IS NOT NULL)"
+    yield from _not_valid_first(relation, column, name, rule, validate=f"validate that {where} has no NULL")
     yield Step(
         what=f"make {where} NOT NULL",
         says="The valid CHECK is the proof, so no row is read: two statements, because in one ALTER TABLE the CHECK "
@@ -63,27 +49,32 @@ def _by_check(relation: str, column: str) -> Iterator[Step]:
             Sql(f"{table} ALTER COLUMN {column} SET NOT NULL", f"the valid CHECK {name} proves it: no row is read"),
             Sql(f"{table} DROP CONSTRAINT IF EXISTS {name}", "NOT NULL says the same"),
         ),
-        down=sql(check, f"{table} ALTER COLUMN {column} DROP NOT NULL"),
+        down=sql(f"{table} ADD CONSTRAINT {name} {rule}", f"{table} ALTER COLUMN {column} DROP NOT NULL"),
     )
 
 
 def _by_constraint(relation: str, column: str) -> Iterator[Step]:
-    table, name = f"ALTER TABLE {relation}", called(relation, column, "not_null")
-    added = f"{table} ADD CONSTRAINT {name} NOT NULL {column} NOT VALID"
-    where = f"{plain(relation)}.{column}"
+    name, where = called(relation, column, "not_null"), f"{plain(relation)}.{column}"
+    yield from _not_valid_first(relation, column, name, f"NOT NULL {column}", validate=f"make {where} NOT NULL")
+
+
+def _not_valid_first(relation: str, column: str, name: str, rule: str, *, validate: str) -> Iterator[Step]:
+    """The constraint for new rows, and its validation, which `validate` names."""
+    added = f"ALTER TABLE {relation} ADD CONSTRAINT {name} {rule} NOT VALID"
+    gone = f"ALTER TABLE {relation} DROP CONSTRAINT IF EXISTS {name}"
     yield Step(
-        what=f"refuse new NULLs in {where}",
+        what=f"refuse new NULLs in {plain(relation)}.{column}",
         says=_REFUSED,
         phase="contract",
         up=sql(added),
-        down=sql(f"{table} DROP CONSTRAINT IF EXISTS {name}"),
+        down=sql(gone),
     )
     yield Step(
-        what=f"make {where} NOT NULL",
+        what=validate,
         says=_VALIDATED.format(column=column),
         phase="contract",
-        up=sql(f"{table} VALIDATE CONSTRAINT {name}"),
-        down=sql(f"{table} DROP CONSTRAINT IF EXISTS {name}", added),
+        up=sql(f"ALTER TABLE {relation} VALIDATE CONSTRAINT {name}"),
+        down=sql(gone, added),
     )
 
 
