@@ -26,7 +26,9 @@ RUN = """
 import runpy, sys
 from aegisdb.workflows import ci
 every = ci._stages
-ci._stages = lambda since: {name: look for name, look in every(since).items() if name not in sys.left_out}
+ci._stages = lambda *given, **named: {
+    name: look for name, look in every(*given, **named).items() if name not in sys.left_out
+}
 sys.left_out = sys.argv[1].split(",")
 sys.argv[1:] = sys.argv[2:]
 runpy.run_module("invoke", run_name="__main__")
@@ -96,7 +98,7 @@ def _branch(root: Path) -> Project:
 
 def _turn(project: Project, name: str) -> tuple[float, float, float, float]:
     left_out = "compat" if name.endswith("without") else "nothing"
-    argv = (project.python, "-c", RUN, left_out, "-r", str(project.build), "ci")
+    argv = (project.python, "-c", RUN, left_out, "-r", str(project.build), "ci", "--again")
     before, began = _server(project), time.perf_counter()
     with subprocess.Popen(
         argv, cwd=project.root, env=project.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
