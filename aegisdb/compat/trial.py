@@ -89,8 +89,14 @@ class OldCodeTrial:
 
     def _try(self, old: Sequence[History], *, first: bool) -> None:
         with ExitStack() as stack:
-            made = scratch(self._ws.address(), template=self._released.template, label="old code")
-            address = stack.enter_context(made)
+            address = stack.enter_context(
+                scratch(
+                    self._ws.address(),
+                    template=self._released.template,
+                    label="old code",
+                    soon=self._ws.server.own,
+                )
+            )
             conn = stack.enter_context(connect(address, application="aegisdb: old code"))
             if self._before is not None:
                 bring_up(self._ws, conn, self._histories, only=self._before)

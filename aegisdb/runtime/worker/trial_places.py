@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .loaded import loaded
@@ -59,6 +60,7 @@ def _lines(path: str) -> list[str]:
         return []
 
 
+@cache  # `inspect` parses the whole file for each class, and every column asks for its own
 def _source(cls: Any) -> tuple[str, int, Iterable[str]]:
     try:
         lines, line = inspect.getsourcelines(cls)
