@@ -36,6 +36,10 @@ def nobody(prompt: str) -> str:
     raise Refused("this needs an answer and there is no terminal to ask at", hint=prompt, code="no_tty")
 
 
+def _learn_nothing(registry: Registry) -> None:
+    del registry
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A registry and the target to work on. Opening one contacts nothing."""
@@ -56,6 +60,8 @@ class Workspace:
     """What was found out about this target and holds as long as the workspace."""
     named: bool = False
     """The caller named the target (`--target`); else it is a default, which a checkout's own files may say."""
+    learn: Callable[[Registry], object] = _learn_nothing
+    """Told of each registry that more members were put into: their URLs may have passwords."""
     fleet: Chosen | None = None
     """The members of a fleet that the command is about (`--fleet`); `target` is the first of them then."""
 
@@ -94,6 +100,12 @@ class Workspace:
 
     def _address_of(self, database: str | None) -> Address:
         return self.address().with_database(database) if database else self.address()
+
+    def of_fleet(self, registry: Registry, members: Chosen) -> Workspace:
+        """The same for these members, each a target of `registry`."""
+        self.learn(registry)
+        target = members.members[0].target if members.members else self.target
+        return replace(self, registry=registry, target=target, fleet=members)
 
     def of_member(self, member: Member) -> Workspace:
         """The same for one member of the fleet.

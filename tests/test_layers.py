@@ -22,6 +22,7 @@ LAYERS = (
     "aegisdb.testing",
     "aegisdb.workflows",
     "aegisdb.workflows.db",
+    "aegisdb.workflows.rollout",
     "aegisdb.workflows.migrate",
     "aegisdb.workflows.deploy",
     "aegisdb.workflows.seed",

@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.cli import signals
@@ -171,8 +172,9 @@ def _open(target: str, lock_wait: float | None, command: str, fleet: Mapping[str
         ask=console.ask,
         command=command,
     )
-    masking.learn_registry(console.mask, ws.registry)
-    return ws
+    learn = partial(masking.learn_registry, console.mask)
+    learn(ws.registry)
+    return replace(ws, learn=learn)
 
 
 def _require_fleet(flags: Mapping[str, Any]) -> None:

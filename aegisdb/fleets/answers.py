@@ -91,7 +91,7 @@ def put_together(
         for places in ordered
     )
     problems = [problem for places in ordered for problem in _told(asked, answers[places[0]], places)]
-    problems += [*_same_database(asked), *also]
+    problems += [*same_database(asked), *also]
     problems.sort(key=lambda problem: _GRAVITY.index(problem.exit_code) if problem.exit_code in _GRAVITY else -1)
     return FleetResult(
         fleet=fleet.fleet,
@@ -126,7 +126,7 @@ def _told(asked: Sequence[Asked[T]], answer: Answer, places: Sequence[int]) -> I
         )
 
 
-def _same_database(asked: Iterable[Asked[T]]) -> Iterator[Problem]:
+def same_database(asked: Iterable[Asked[T]]) -> Iterator[Problem]:
     """Members that are one database: whatever is done to the one is done to the other."""
     reached: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
     for one in asked:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aegisdb.errors import AegisError, Interrupted
+from aegisdb.errors import AegisError, Interrupted, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fleets.room import Room
 from aegisdb.progress import counted
@@ -37,8 +37,13 @@ class Asked(Generic[T]):
 
 
 def chosen(ws: Workspace) -> Chosen:
-    """The members that the command is about."""
-    assert ws.fleet is not None  # noqa: S101  the task looks first
+    """The members that the command is about.
+
+    Raises:
+        UsageError: there is no `--fleet`.
+    """
+    if ws.fleet is None:
+        raise UsageError(f"{ws.command} needs --fleet", hint=f"invoke --help {ws.command}", code="missing_flag")
     return ws.fleet
 
 

@@ -44,8 +44,13 @@ class Chosen:
     members: tuple[Member, ...]
     of: int
     """How many the fleet has."""
+    match: tuple[str, ...]
     shard: str
     settings: Fleet
+
+    def only(self, members: tuple[Member, ...]) -> Chosen:
+        """The same for some of the members."""
+        return replace(self, members=members)
 
 
 def choose(registry: Registry, fleet: str, *, match: Iterable[str], shard: str) -> tuple[Registry, Chosen]:
@@ -58,6 +63,7 @@ def choose(registry: Registry, fleet: str, *, match: Iterable[str], shard: str) 
         BadInput: the members cannot be read, or one of them has no URL; and what `rows_of` raises.
     """
     settings = registry.fleet(fleet)
+    match = tuple(match)
     wanted, part = _labels(match), _part(shard)
     rows = rows_of(registry, fleet, settings.members)
     _require_labels(rows, wanted, fleet)
@@ -69,7 +75,7 @@ def choose(registry: Registry, fleet: str, *, match: Iterable[str], shard: str) 
     targets = {f"{fleet}{SEPARATOR}{row['name']}": _target(registry, fleet, settings, row) for row in left}
     members = tuple(Member(row["name"], name, _shown(row)) for name, row in zip(targets, left, strict=True))
     file = replace(registry.file, targets={**registry.file.targets, **targets})
-    return replace(registry, file=file), Chosen(fleet, members, len(rows), shard, settings)
+    return replace(registry, file=file), Chosen(fleet, members, len(rows), tuple(match), shard, settings)
 
 
 def with_member(registry: Registry, target: str) -> Registry:

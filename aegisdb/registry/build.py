@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegisdb.registry.fleets import Fleet, Members
+from aegisdb.registry.fleets import Fleet, Members, Stage
 from aegisdb.registry.kinds import SEEDS, TARGETS
 from aegisdb.registry.types import AlembicSettings, Database, RegistryFile, Service, SnapshotLimits
 
@@ -26,7 +26,8 @@ def _with_tuples(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fleet(plain: dict[str, Any]) -> Fleet:
-    return Fleet(**{**plain, "members": Members(**_with_tuples(plain["members"]))})
+    stages = tuple(Stage(**stage) for stage in plain.get("stages", ()))
+    return Fleet(**{**plain, "members": Members(**_with_tuples(plain["members"])), "stages": stages})
 
 
 def _service(plain: dict[str, Any]) -> Service:

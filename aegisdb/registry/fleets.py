@@ -52,6 +52,40 @@ class Members:
     """SELECT for `target`: a column `name`, the others are labels."""
 
 
+def _pick_limit(value: Any) -> str | None:
+    return "<text>" if isinstance(value, str) else "<number>" if type(value) is int else None
+
+
+Limit = Annotated[
+    int | str,
+    Choice(
+        _pick_limit,
+        lambda: {"<text>": str, "<number>": int},
+        lambda: 'a limit is a number of members, or a part of them such as "1%"',
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a rollout; a member belongs to the first that fits."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    name: str
+    """Its name."""
+    match: dict[str, str] = field(default_factory=dict)
+    """Labels that a member has; without any, all that no stage before has."""
+    parallel: int = 1
+    """Members that are migrated at once."""
+    per_server: int = 1
+    """Of these on one server at most; each has up to three sessions."""
+    stop_after: Limit = 1
+    """Failed members, or a part of the stage such as `"1%"`, after which no other member begins."""
+    wait: bool = False
+    """Stop after this stage; `rollout.resume` goes on with the next one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
     """Databases with the same histories: tenants, regions, shards."""
@@ -70,6 +104,8 @@ class Fleet:
     """Members that are asked at once."""
     per_server: int = 4
     """Of these on one server at most, counted by its system identifier, not by its host name."""
+    stages: tuple[Stage, ...] = ()
+    """Stages of a rollout, in order; one stage with all members without it."""
 
 
 def fleet_problems(plain: Any) -> Iterator[Problem]:
@@ -82,9 +118,31 @@ def fleet_problems(plain: Any) -> Iterator[Problem]:
                 yield from _template((*key, *place), text)
         for place, other in texts(fleet, "proof"):
             yield from _proof((*key, *place), other, plain)
-        for name in ("parallel", "per_server"):
-            if isinstance(fleet.get(name), int) and fleet[name] < 1:
-                yield Problem((*key, name), "a limit is 1 or more")
+        yield from _limits(key, fleet)
+        yield from _stages((*key, "stages"), fleet)
+
+
+def _limits(key: Key, plain: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in ("parallel", "per_server"):
+        if isinstance(plain.get(name), int) and plain[name] < 1:
+            yield Problem((*key, name), "a limit is 1 or more")
+
+
+def _stages(key: Key, fleet: Mapping[str, Any]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, stage in elements(fleet, "stages"):
+        where = (*key, place[-1])
+        if not isinstance(stage, dict):
+            continue
+        yield from _limits(where, stage)
+        name, limit = stage.get("name"), str(stage.get("stop_after", 1))
+        if is_text(name):
+            yield from match(NAME, (*where, "name"), name, "not usable as the name of a stage", NAME_HINT)
+            if name in seen:
+                yield Problem((*where, "name"), f"{name} is a stage already", "name each stage once")
+            seen.add(name)
+        if not re.fullmatch(r"[1-9][0-9]*%?", limit):
+            yield Problem((*where, "stop_after"), "a limit is 1 or more", 'members, or a part such as "1%"')
 
 
 def _source(key: Key, members: Any, plain: Any) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ def _sections() -> dict[str, str]:
         "SnapshotLimits": "`snapshots`",
         "Fleet": "`fleets.NAME`",
         "Members": "`fleets.NAME.members`",
+        "Stage": "an entry of `fleets.NAME.stages`",
         "Service": "`services.NAME`",
         "AlembicSettings": "`services.NAME.alembic`",
         **{kind.__name__: kind.HEADING for kind in SEEDS.all().values()},

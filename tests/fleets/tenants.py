@@ -75,21 +75,21 @@ class Tenants:
 
 
 @contextmanager
-def tenants(root: Path, maintenance: Address, services: dict[str, Svc] | None = None) -> Iterator[Tenants]:
-    """Six tenants at head, three in each of two regions, listed in a file; `local` builds the references."""
+def tenants(root: Path, maintenance: Address, shop: Svc = SHOP, to: str = "head") -> Iterator[Tenants]:
+    """Six tenants at `to`, three in each of two regions, listed in a file; `local` builds the references."""
     prefix = f"fleet_{uuid.uuid4().hex[:8]}"
     made = Tenants(root, maintenance, prefix)
     server = maintenance.with_database(prefix).url().rpartition("/")[0]
     made.env = {URL_NAME: server}
     url = f"${{{URL_NAME}}}/{prefix}"
     fleets = {"tenants": {"members": {"file": "tenants.csv"}, "url": f"{url}_{{name}}", "proof": "local"}}
-    build_monorepo(root, services or {"shop": SHOP}, url=f"{url}_template", extra={"project": prefix, "fleets": fleets})
+    build_monorepo(root, {"shop": shop}, url=f"{url}_template", extra={"project": prefix, "fleets": fleets})
     listed = [f"{name},{region}" for name, region in zip(NAMES, REGIONS, strict=True)]
     (root / "tenants.csv").write_text("\n".join(["name,region", *listed, ""]))
     try:
         with databases.maintenance(maintenance) as conn:
             conn.execute(f'CREATE DATABASE "{prefix}_template"')
-        done = made.invoke("migrate.apply")
+        done = made.invoke("migrate.apply", "--service", "shop", "--to", to)
         assert done.code == 0, done.err
         for name in NAMES:
             made.make(name)

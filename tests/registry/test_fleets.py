@@ -47,6 +47,10 @@ def read(root: Path, fleet: dict[str, Any], environ: dict[str, str] | None = Non
         ({"members": {"list": ["a"]}, "proof": "vault"}, "target vault is protected"),
         ({"members": {"list": ["a"]}, "per_server": 0}, "a limit is 1 or more"),
         ({"members": {"list": ["a"]}, "stage": 1}, "unknown key"),
+        ({"members": {"list": ["a"]}, "stages": [{"name": "x"}, {"name": "x"}]}, "x is a stage already"),
+        ({"members": {"list": ["a"]}, "stages": [{"name": "x", "parallel": 0}]}, "a limit is 1 or more"),
+        ({"members": {"list": ["a"]}, "stages": [{"name": "x", "stop_after": "some"}]}, "a limit is 1 or more"),
+        ({"members": {"list": ["a"]}, "stages": [{"name": "x", "stop_after": 1.5}]}, "a limit is a number of members"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, fleet: dict[str, Any], said: str) -> None:

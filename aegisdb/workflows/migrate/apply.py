@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,17 @@ from aegisdb.revisions.locate import alembic_settings
 from aegisdb.workflows.migrate.pending import Tally, plan_apply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from aegisdb.errors import Problem
+    from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.locks import WriterLock
     from aegisdb.runtime.upgrade import Sessions
     from aegisdb.workflows.migrate.pending import ApplyPlan, ApplyResult
     from aegisdb.workspace import Workspace
+
+    Around = Callable[[Connection], AbstractContextManager[object]]
 
 
 def apply(
@@ -29,6 +33,7 @@ def apply(
     accept: str = "",
     dry_run: bool = False,
     timeout: float = 0,
+    around: Around | None = None,
 ) -> ApplyResult:
     """Apply the pending revisions of all services, or of one, up to `to`. `dry_run` only says what that would be.
 
@@ -37,6 +42,7 @@ def apply(
 
     Nothing pending is answered without a lock and without a worker. A service that cannot be judged (broken files,
     an unknown revision, two heads) is a problem of the result while the others are applied, unless it was asked for.
+    `around` is entered under the writer lock before anything is decided, also where nothing is pending any more.
 
     Raises:
         RevisionFailed, Busy, Dirty, Refused, Interrupted: with the partial result as `error.result`.
@@ -49,13 +55,13 @@ def apply(
     codes = _accepted(accept)
     with ws.short_session() as conn, conn.looking():
         before = plan_apply(ws, conn, service, to, phase)
-    if not before.todo:
+    if not before.todo and around is None:
         return before.result(planned=dry_run)
     if dry_run:
         from aegisdb.workflows.migrate.gate import foretell
 
         return replace(before.result(planned=True), notes=foretell(ws, before, codes))
-    return _apply(ws, before, timeout, codes)
+    return _apply(ws, before, timeout, codes, around)
 
 
 def _accepted(text: str) -> frozenset[str]:
@@ -66,7 +72,9 @@ def _accepted(text: str) -> frozenset[str]:
     return accepted(text)
 
 
-def _apply(ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[str]) -> ApplyResult:
+def _apply(
+    ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[str], around: Around | None
+) -> ApplyResult:
     from aegisdb.runtime.forkserver import warm_process
 
     warm_process(ws.registry)  # first: it loads Alembic while this process loads psycopg
@@ -74,7 +82,6 @@ def _apply(ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[st
     from aegisdb.postgres.driver_urls import require_sayable
     from aegisdb.postgres.side_schema import ensure
     from aegisdb.revisions.locate import alembic_settings
-    from aegisdb.runtime.backend import wait_for_orphans
     from aegisdb.runtime.history_base import lay_ground
     from aegisdb.runtime.runs import run_recorded
     from aegisdb.runtime.step_options import StepOptions
@@ -84,9 +91,7 @@ def _apply(ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[st
 
     address = ws.address()
     command = ws.command or "migrate.apply"
-    with writing_after_rehearsal(ws, command, before) as (lock, found), ws.connect() as conn:
-        conn.stay()
-        wait_for_orphans(conn)  # first: what one of them commits counts
+    with writing_after_rehearsal(ws, command, before) as (lock, found), _settled(ws, around) as conn:
         plan = before.again(ws, conn)  # whoever held the lock may have changed it
         if not plan.todo:
             return plan.result(planned=False)
@@ -105,6 +110,18 @@ def _apply(ws: Workspace, before: ApplyPlan, timeout: float, codes: frozenset[st
         said = (*warnings, *again, *notes)
         ended = replace(tally.result(), at_head=plan.at_head, waiting=plan.waiting)
         return replace(ended, problems=plan.problems, notes=said)
+
+
+@contextmanager
+def _settled(ws: Workspace, around: Around | None) -> Iterator[Connection]:
+    """A session, once what earlier runs still did on the database has ended, within `around`; the lock is held."""
+    from aegisdb.runtime.backend import wait_for_orphans
+
+    with ws.connect() as conn:
+        conn.stay()
+        wait_for_orphans(conn)  # first: what one of them commits counts
+        with around(conn) if around else nullcontext():
+            yield conn
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from aegisdb import safety
 from aegisdb.errors import Problem, Refused, UsageError
 from aegisdb.progress import on_a_copy
 from aegisdb.workflows.migrate import contracts
+from aegisdb.workflows.migrate.pending import plan_apply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,12 +82,23 @@ def rehearsed(ws: Workspace, plan: ApplyPlan) -> tuple[Problem, ...]:
 
 def foretell(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[str, ...]:
     """Find what the gate would say of this plan; nothing is refused."""
-    ran = rehearsed(ws, plan)
-    with ws.connect() as conn:
-        found, refused = _judged(ws, conn, plan, accept, ran)
+    found, refused = _foreseen(ws, plan, accept)
     codes = ",".join(dict.fromkeys(problem.code for problem in refused))
     stop = (f"the gate would apply nothing without --accept {codes}",) if refused else ()
     return (*map(_line, found), *stop)
+
+
+def stopping(ws: Workspace, accept: frozenset[str], phase: str) -> tuple[Problem, ...]:
+    """What would stop an apply of what is pending, all of it or up to the contracts; nothing is refused here."""
+    with ws.short_session() as conn, conn.looking():
+        plan = plan_apply(ws, conn, "", "", phase)
+    return tuple(_foreseen(ws, plan, accept)[1]) if plan.todo else ()
+
+
+def _foreseen(ws: Workspace, plan: ApplyPlan, accept: frozenset[str]) -> tuple[list[Problem], list[Problem]]:
+    ran = rehearsed(ws, plan)
+    with ws.connect() as conn:
+        return _judged(ws, conn, plan, accept, ran)
 
 
 def _judged(

@@ -49,10 +49,12 @@ def rollback(
     from_journal: bool = False,
     dry_run: bool = False,
     yes: bool = False,
+    only: tuple[str, ...] = (),
 ) -> RollbackResult:
     """Revert the newest `steps` revisions, or everything above `to`. `dry_run` only says what that would cost.
 
     `from_journal` reverts what was applied from another branch, by the sources that the journal has of it.
+    With `only` nothing but these is reverted: where others would be, it is Busy.
     More than one revision counts as destructive: the database must be disposable or confirmed.
 
     Raises:
@@ -65,7 +67,7 @@ def rollback(
                 return RollbackResult(service=service, losses=(), planned=dry_run)
             only = () if to else found
             return _revert(ws, service, steps=len(found), to=to, only=only, dry_run=dry_run, yes=yes, again=False)
-    return _revert(ws, service, steps=steps, to=to, dry_run=dry_run, yes=yes, again=False)
+    return _revert(ws, service, steps=steps, to=to, only=only, dry_run=dry_run, yes=yes, again=False)
 
 
 def reapply(

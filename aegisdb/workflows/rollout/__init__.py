@@ -1,0 +1,1 @@
+"""`rollout.*`: pending revisions on all members of a fleet, stage by stage, each member once."""

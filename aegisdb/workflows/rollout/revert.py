@@ -1,0 +1,151 @@
+"""`rollout.revert`: exactly the revisions that a rollout applied, on exactly the members where it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError, Interrupted, Problem, Refused
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.fleets.asking import ask
+from aegisdb.fleets.side_by_side import side_by_side
+from aegisdb.progress import silent
+from aegisdb.results import Result
+from aegisdb.runtime.forkserver import warm_process
+from aegisdb.workflows.migrate.rollback import rollback
+from aegisdb.workflows.rollout.claims import applied_by, mark_reverted
+from aegisdb.workflows.rollout.looking import found, opened, require_same_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aegisdb.members.choice import Member
+    from aegisdb.workspace import Workspace
+
+    Steps = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberReverted:
+    """One member: "reverted", "planned", "refused" (nothing was touched), or "failed" in the middle."""
+
+    name: str
+    state: str
+    revisions: tuple[str, ...]
+    """Service and revision, the newest first."""
+    reason: str = ""
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutRevertResult(Result):
+    """What was reverted, or with `planned` would be."""
+
+    id: str
+    planned: bool
+    losses: Mapping[str, int]
+    """Rows by table or column, of all members together."""
+    members: tuple[MemberReverted, ...]
+
+
+def revert(ws: Workspace, identifier: str, *, confirm: str = "", dry_run: bool = False) -> RolloutRevertResult:
+    """Revert what the rollout applied and nobody has reverted since; what it costs is found out on every member first.
+
+    Raises:
+        UsageError: nobody knows the rollout; Difference: the files are others; Refused: it was not confirmed.
+    """
+    warm_process(ws.registry)  # from the main thread: members are worked on in threads that come and go
+    record = found(ws, identifier)
+    require_same_files(ws, record)
+    there, _, _ = opened(ws, record)
+    asked = ask(there, lambda _, conn: applied_by(conn, identifier), "members")
+    steps = {one.member.name: one.answer for one in asked if one.answer}
+    members = [one.member for one in asked if one.answer]
+    lost = [_unasked(one.member, one.error) for one in asked if one.error is not None]
+    costs = side_by_side(there, members, lambda mine, member: _cost(mine, steps[member.name]))
+    losses: Counter[str] = sum((cost for cost in costs if isinstance(cost, Counter)), Counter())
+    planned = [_planned(member, steps[member.name], cost) for member, cost in zip(members, costs, strict=True)]
+    result = _result(identifier, losses, (*lost, *planned), planned=True)
+    if dry_run or not members:
+        return result
+    _require_consent(ws, identifier, confirm, result)
+    fit = [member for member, one in zip(members, planned, strict=True) if one.state == "planned"]
+    done = side_by_side(there, fit, lambda mine, member: _reverted(mine, member, identifier, steps[member.name]))
+    refused = [one for one in planned if one.state != "planned"]
+    made = [one if isinstance(one, MemberReverted) else _unasked(m, one) for m, one in zip(fit, done, strict=True)]
+    return _result(identifier, losses, (*lost, *refused, *made), planned=False)
+
+
+def _cost(ws: Workspace, steps: Steps) -> Counter[str]:
+    """What reverting these costs; raises where anything else stands above them."""
+    losses: Counter[str] = Counter()
+    for service in dict.fromkeys(service for service, _ in steps):
+        mine = tuple(revision for name, revision in steps if name == service)
+        quiet = replace(ws, listen=silent)
+        plan = rollback(quiet, service, steps=len(mine), only=mine, dry_run=True)
+        for loss in plan.losses:
+            losses[f"{loss.table}.{loss.column}" if loss.column else loss.table] += loss.rows
+    return losses
+
+
+def _reverted(ws: Workspace, member: Member, identifier: str, steps: Steps) -> MemberReverted:
+    quiet, done = replace(ws, listen=silent, command=f"rollout.revert {identifier}"), 0
+    try:
+        for service, revision in steps:  # one by one: services take turns as they did on the way up
+            rollback(quiet, service, only=(revision,))
+            done += 1
+        with ws.connect() as conn:
+            mark_reverted(conn, identifier)
+    except Interrupted:
+        raise
+    except AegisError as error:
+        reason = f"{done} of {len(steps)} reverted; {error.code}: {error.message}"
+        return _member(member, "failed", steps, reason, error.exit_code)
+    return _member(member, "reverted", steps)
+
+
+def _planned(member: Member, steps: Steps, cost: Counter[str] | AegisError) -> MemberReverted:
+    if isinstance(cost, AegisError):
+        return _member(member, "refused", steps, f"{cost.code}: {cost.message}", cost.exit_code)
+    return _member(member, "planned", steps)
+
+
+def _unasked(member: Member, error: AegisError) -> MemberReverted:
+    return _member(member, "refused", (), f"{error.code}: {error.message}", error.exit_code)
+
+
+def _member(member: Member, state: str, steps: Steps, reason: str = "", exit_code: int = 0) -> MemberReverted:
+    revisions = tuple(f"{service} {revision}" for service, revision in steps)
+    return MemberReverted(name=member.name, state=state, revisions=revisions, reason=reason, exit_code=exit_code)
+
+
+def _result(
+    identifier: str, losses: Counter[str], members: tuple[MemberReverted, ...], *, planned: bool
+) -> RolloutRevertResult:
+    problems = [
+        Problem(
+            code="revert_refused" if one.state == "refused" else "revert_failed",
+            message=f"{one.name}: {one.state}: {one.reason}",
+            hint="invoke rollout.revert again goes on with what is left",
+            exit_code=one.exit_code,
+        )
+        for one in members
+        if one.exit_code
+    ]
+    return RolloutRevertResult(
+        id=identifier, planned=planned, losses=dict(losses), members=members, problems=tuple(problems)
+    )
+
+
+def _require_consent(ws: Workspace, identifier: str, confirm: str, result: RolloutRevertResult) -> None:
+    count = sum(one.state == "planned" for one in result.members)
+    lost = ", ".join(f"{rows} rows of {what}" for what, rows in result.losses.items()) or "no rows"
+    said = confirm or ws.ask(f"{lost} would be lost on {count} members; the id of the rollout reverts it: ")
+    if said.strip() != identifier:
+        raise Refused(
+            f"{lost} would be lost on {count} members, and it was not confirmed; nothing was touched",
+            hint=f"--confirm {identifier}",
+            code="not_confirmed",
+            result=result,
+        )

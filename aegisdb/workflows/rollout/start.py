@@ -1,0 +1,199 @@
+"""`rollout.start` and `rollout.resume`: look at every member, then migrate them stage by stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.errors import BadInput, Interrupted, Problem, Refused
+from aegisdb.fast_dataclass import dataclass
+from aegisdb.fleets.answers import same_database
+from aegisdb.fleets.asking import chosen
+from aegisdb.plain_text import some_of
+from aegisdb.runtime.forkserver import warm_process
+from aegisdb.workflows.migrate.gate import accepted, stopping
+from aegisdb.workflows.rollout.claims import DECIDE, NOTHING, UNFIT, WAITS, Turn
+from aegisdb.workflows.rollout.looking import found, look, opened, require_same_files
+from aegisdb.workflows.rollout.record import freeze, stages_of
+from aegisdb.workflows.rollout.result import LEFT_OUT, NOT_REACHED, REFUSED, MemberTurn, RolloutResult, told, turn
+from aegisdb.workflows.rollout.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aegisdb.fleets.asking import Asked
+    from aegisdb.workflows.rollout.looking import Seen
+    from aegisdb.workflows.rollout.record import Record
+    from aegisdb.workspace import Workspace
+
+_TAMPERED = "tampered"
+_BLOCKING = frozenset({REFUSED, NOT_REACHED, UNFIT, _TAMPERED})
+
+
+def start(ws: Workspace, *, accept: str = "", skip: bool = False, dry_run: bool = False) -> RolloutResult:
+    """Apply what is pending to all chosen members; `dry_run` looks at them and stops there.
+
+    Nothing is touched before every member was looked at. `skip` leaves out members that cannot be migrated, and without
+    it they stop the whole rollout. A member whose turn fails stops its stage as `stop_after` says.
+
+    Raises:
+        BadInput: members in no stage, or two that are one database; Refused: the gate stops what is pending.
+    """
+    record = freeze(ws.registry, chosen(ws), chosen(ws).match)
+    return _Start(ws, record, accept, skip=skip, fresh=True).go(dry_run=dry_run)
+
+
+def resume(
+    ws: Workspace, identifier: str, *, accept: str = "", skip: bool = False, dry_run: bool = False
+) -> RolloutResult:
+    """Go on with a rollout: members that are done are left alone, the others get a turn.
+
+    `dry_run` looks at them and stops there.
+
+    Raises:
+        UsageError: nobody knows it; Difference: the files are others; and what `start` raises.
+    """
+    record = found(ws, identifier)
+    require_same_files(ws, record)
+    there, born, gone = opened(ws, record)
+    return _Start(there, record, accept, skip=skip, born=born, gone=gone).go(dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a look at every member has found."""
+
+    pending: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
+    """Revisions to apply, by member and service."""
+    servers: Mapping[str, int]
+    """System identifiers of those that were reached."""
+    nothing_to_do: tuple[str, ...]
+    unfit: tuple[MemberTurn, ...]
+    problems: tuple[Problem, ...]
+
+
+def prepared(ws: Workspace, accept: str) -> Prepared:
+    """Look at every member as `start` does before it begins; raises as that."""
+    record = freeze(ws.registry, chosen(ws), chosen(ws).match)
+    return _Start(ws, record, accept, skip=True, fresh=True).look()
+
+
+class _Start:
+    """One coordinator before its first turn."""
+
+    def __init__(
+        self,
+        ws: Workspace,
+        record: Record,
+        accept: str,
+        *,
+        skip: bool,
+        fresh: bool = False,
+        born: tuple[str, ...] = (),
+        gone: tuple[str, ...] = (),
+    ) -> None:
+        self._ws = ws
+        self._record = record
+        self._accept = accept
+        self._skip = skip
+        self._blocking = _BLOCKING | {DECIDE} if fresh else _BLOCKING
+        self._born = born
+        self._gone = gone
+
+    def look(self) -> Prepared:
+        """Look at everyone, and begin nothing."""
+        asked, turns = self._seen()
+        unfit = tuple(one for one in turns.values() if one.state in self._blocking)
+        self._require_gate(asked, turns | {one.name: _left_out(one) for one in unfit})
+        waits = {name for name, one in turns.items() if one.state == WAITS}
+        return Prepared(
+            pending={one.member.name: one.answer.pending for one in asked if one.answer and one.member.name in waits},
+            servers={one.member.name: one.identity.system_identifier for one in asked if one.identity},
+            nothing_to_do=tuple(name for name, one in turns.items() if one.state == NOTHING),
+            unfit=unfit,
+            problems=tuple(told(self._record, turns, REFUSED, born=(), gone=()).problems),
+        )
+
+    def _seen(self, *, writing: bool = True) -> tuple[tuple[Asked[Seen], ...], dict[str, MemberTurn]]:
+        asked = look(self._ws, self._record.id, writing=writing)
+        self._require_apart(asked)
+        stages = {name: stage for stage, names in self._record.stages for name in names}
+        return asked, {one.member.name: _turn(one, stages[one.member.name]) for one in asked}
+
+    def go(self, *, dry_run: bool) -> RolloutResult:
+        """Look at everyone, and begin where nothing is in the way."""
+        asked, turns = self._seen()
+        blocked = [one for one in turns.values() if one.state in self._blocking]
+        if blocked and not self._skip:
+            return self._told(turns, REFUSED)
+        turns |= {one.name: _left_out(one) for one in blocked}
+        self._require_gate(asked, turns)
+        if dry_run:
+            return self._told(turns, "planned")
+        return self._run(asked, turns)
+
+    def _run(self, asked: Sequence[Asked[Seen]], turns: dict[str, MemberTurn]) -> RolloutResult:
+        warm_process(self._ws.registry)  # from the main thread: turns are threads that come and go
+        self._record.keep(self._ws.registry.state)
+        servers = {one.member.name: one.identity.system_identifier for one in asked if one.identity}
+        members = {one.member.name: one.member for one in asked if one.identity}
+        run = Run(self._ws, self._record, turns, servers, self._accept)
+        try:
+            state = run.stages(stages_of(chosen(self._ws)), members)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted: turns that had begun have ended; invoke rollout.status {self._record.id} says how",
+                hint=f"invoke rollout.resume {self._record.id} goes on",
+                result=self._told(self._seen(writing=False)[1], "interrupted"),
+            ) from None
+        return self._told(run.turns, state)
+
+    def _told(self, turns: Mapping[str, MemberTurn], state: str) -> RolloutResult:
+        born = self._born
+        if state not in {"planned", REFUSED}:  # who came while it ran
+            born = opened(self._ws, self._record)[1]
+        on = f"invoke rollout.resume {self._record.id}" if state in {"waiting", "stopped"} else ""
+        return told(self._record, turns, state, born=born, gone=self._gone, next_=on)
+
+    def _require_apart(self, asked: Sequence[Asked[Seen]]) -> None:
+        for problem in same_database(asked):
+            raise BadInput(problem.message, hint=problem.hint, code=problem.code)
+
+    def _require_gate(self, asked: Sequence[Asked[Seen]], turns: Mapping[str, MemberTurn]) -> None:
+        """Ask the gate once for each set of pending revisions."""
+        codes = accepted(self._accept) if self._accept else frozenset[str]()
+        judged: set[object] = set()
+        for one in asked:
+            if one.answer is None or not one.answer.pending or one.answer.pending in judged:
+                continue
+            if turns[one.member.name].state == LEFT_OUT:
+                continue
+            judged.add(one.answer.pending)
+            if stops := stopping(self._ws.of_member(one.member), codes):
+                raise _gate(one.member.name, stops)
+
+
+def _gate(member: str, stops: Sequence[Problem]) -> Refused:
+    codes = ",".join(dict.fromkeys(problem.code for problem in stops))
+    first = stops[0]
+    return Refused(
+        f"nothing was begun: {member}: {first.code}: {first.where}: {first.message}",
+        hint=f"{first.hint}, or --accept {codes}",
+        code="gate",
+    )
+
+
+def _turn(one: Asked[Seen], stage: str) -> MemberTurn:
+    name = one.member.name
+    if one.answer is None:
+        assert one.error is not None  # noqa: S101  one of the two is there
+        state = NOT_REACHED if one.error.exit_code in {4, 7} else REFUSED
+        reason = f"{one.error.code}: {one.error.message}"
+        return MemberTurn(name=name, stage=stage, state=state, reason=reason, exit_code=one.error.exit_code)
+    if one.answer.edited and one.answer.turn.word == WAITS:
+        reason = f"what ran is not what is there: {some_of(one.answer.edited)}"
+        return MemberTurn(name=name, stage=stage, state=_TAMPERED, reason=reason, exit_code=6)
+    return turn(name, stage, one.answer.turn)
+
+
+def _left_out(one: MemberTurn) -> MemberTurn:
+    return turn(one.name, one.stage, Turn(LEFT_OUT, f"{one.state}: {one.reason}"))

@@ -1,0 +1,112 @@
+"""Pending revisions on all members of a fleet, stage by stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aegisdb.cli.task import task
+
+if TYPE_CHECKING:
+    from aegisdb.results import Result
+    from aegisdb.workspace import Workspace
+
+_ID = {"id": "Id of the rollout, as rollout.start printed it."}
+_SKIP = {
+    "skip": "Leave out members that cannot be reached or migrated, instead of beginning nothing.",
+    "accept": "Codes of findings that do not stop it, such as missing-downgrade.",
+}
+
+
+@task(help={"accept": _SKIP["accept"]}, fleet=True)
+def plan(ws: Workspace, accept: str = "", timeout: float = 0) -> Result:
+    """Look at every member of a fleet, and rehearse what is pending once for each group of equal members.
+
+    Example:
+        invoke rollout.plan --fleet tenants
+    """
+    from aegisdb.workflows.rollout.plan import plan as workflow
+
+    return workflow(ws, accept=accept, timeout=timeout)
+
+
+@task(help=_SKIP, writes=True, fleet=True)
+def start(ws: Workspace, accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
+    """Apply what is pending to all members of a fleet, stage by stage, after a look at every one of them.
+
+    Example:
+        invoke rollout.start --fleet tenants --dry-run
+        invoke rollout.start --fleet tenants
+    """
+    from aegisdb.workflows.rollout.start import start as workflow
+
+    return workflow(ws, accept=accept, skip=skip, dry_run=dry_run)
+
+
+@task(positional=("id",), help={**_ID, **_SKIP}, writes=True, heading="")
+def resume(ws: Workspace, id: str, accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
+    """Go on with a rollout that stopped, waits, or died; members that are done are left alone.
+
+    Example:
+        invoke rollout.resume 20261129-184500-1f2e
+    """
+    from aegisdb.workflows.rollout.start import resume as workflow
+
+    return workflow(ws, id, accept=accept, skip=skip, dry_run=dry_run)
+
+
+@task(positional=("id",), help=_ID, heading="")
+def status(ws: Workspace, id: str) -> Result:
+    """Ask every member how far it is in a rollout.
+
+    Example:
+        invoke rollout.status 20261129-184500-1f2e
+    """
+    from aegisdb.workflows.rollout.status import status as workflow
+
+    return workflow(ws, id)
+
+
+@task(
+    positional=("id",),
+    help={**_ID, "confirm": "The id once more: what is shown as lost may be lost."},
+    writes=True,
+    heading="",
+)
+def revert(ws: Workspace, id: str, confirm: str = "", dry_run: bool = False) -> Result:
+    """Revert exactly what a rollout applied, on the members where it did, the newest revision first.
+
+    Example:
+        invoke rollout.revert 20261129-184500-1f2e --dry-run
+    """
+    from aegisdb.workflows.rollout.revert import revert as workflow
+
+    return workflow(ws, id, confirm=confirm, dry_run=dry_run)
+
+
+@task(positional=("id",), help=_ID, heading="")
+def stop(ws: Workspace, id: str) -> Result:
+    """Let the rollout that runs in this checkout begin with no other member; those that have begun end.
+
+    Example:
+        invoke rollout.stop 20261129-184500-1f2e
+    """
+    from aegisdb.workflows.rollout.status import stop as workflow
+
+    return workflow(ws, id)
+
+
+@task(
+    positional=("id",),
+    help={**_ID, "output": "File to write: .html, .xml (JUnit) or .json; otherwise .aegisdb/rollout-ID.html."},
+    heading="",
+)
+def report(ws: Workspace, id: str, output: str = "") -> Result:
+    """Write how far every member is: a page with a picture of the stages, JUnit with a case a member, or JSON.
+
+    Example:
+        invoke rollout.report 20261129-184500-1f2e --output rollout.xml
+    """
+    from aegisdb.output.page import write_page
+    from aegisdb.workflows.rollout_report import report as workflow
+
+    return workflow(ws, id, output=output, write_page=write_page)
