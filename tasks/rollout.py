@@ -15,10 +15,11 @@ _SKIP = {
     "skip": "Leave out members that cannot be reached or migrated, instead of beginning nothing.",
     "accept": "Codes of findings that do not stop it, such as missing-downgrade.",
 }
+_PHASE = {"phase": "expand: what old code bears; contracts wait in every member for another rollout."}
 
 
-@task(help={"accept": _SKIP["accept"]}, fleet=True)
-def plan(ws: Workspace, accept: str = "", timeout: float = 0) -> Result:
+@task(help={"accept": _SKIP["accept"], **_PHASE}, choices={"phase": ("expand",)}, fleet=True)
+def plan(ws: Workspace, phase: str = "", accept: str = "", timeout: float = 0) -> Result:
     """Look at every member of a fleet, and rehearse what is pending once for each group of equal members.
 
     Example:
@@ -26,20 +27,21 @@ def plan(ws: Workspace, accept: str = "", timeout: float = 0) -> Result:
     """
     from aegisdb.workflows.rollout.plan import plan as workflow
 
-    return workflow(ws, accept=accept, timeout=timeout)
+    return workflow(ws, phase=phase, accept=accept, timeout=timeout)
 
 
-@task(help=_SKIP, writes=True, fleet=True)
-def start(ws: Workspace, accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
+@task(help={**_SKIP, **_PHASE}, choices={"phase": ("expand",)}, writes=True, fleet=True)
+def start(ws: Workspace, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
     """Apply what is pending to all members of a fleet, stage by stage, after a look at every one of them.
 
     Example:
         invoke rollout.start --fleet tenants --dry-run
         invoke rollout.start --fleet tenants
+        invoke rollout.start --fleet tenants --phase expand
     """
     from aegisdb.workflows.rollout.start import start as workflow
 
-    return workflow(ws, accept=accept, skip=skip, dry_run=dry_run)
+    return workflow(ws, phase=phase, accept=accept, skip=skip, dry_run=dry_run)
 
 
 @task(positional=("id",), help={**_ID, **_SKIP}, writes=True, heading="")

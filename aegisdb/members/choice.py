@@ -101,7 +101,8 @@ def _target(registry: Registry, fleet: str, settings: Fleet, row: Row) -> Target
     if not url:
         where = f"{registry.path.name}: fleets.{fleet}"
         raise BadInput(f"member {row['name']} has no URL", where=where, hint=_URL_HINT, code="members")
-    return TARGETS.build({"url": url, "direct_url": direct_url, "protected": True, "proof": settings.proof})
+    keys = {"url": url, "direct_url": direct_url, "proof": settings.proof, "deployed": settings.deployed}
+    return TARGETS.build({**keys, "protected": True})
 
 
 _URL_HINT = "`url:` of the fleet with {name} in it, or a label `url_env`"

@@ -27,7 +27,7 @@ def _with_tuples(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _fleet(plain: dict[str, Any]) -> Fleet:
     stages = tuple(Stage(**stage) for stage in plain.get("stages", ()))
-    return Fleet(**{**plain, "members": Members(**_with_tuples(plain["members"])), "stages": stages})
+    return Fleet(**{**_with_tuples(plain), "members": Members(**_with_tuples(plain["members"])), "stages": stages})
 
 
 def _service(plain: dict[str, Any]) -> Service:

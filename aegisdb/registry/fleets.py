@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean
+from aegisdb.registry.kinds import Deployed  # noqa: TC001  pydantic reads it at run time
 from aegisdb.registry.lookup import at, elements, is_text, items, texts
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.values import NAME, NAME_HINT, match
@@ -100,6 +101,8 @@ class Fleet:
     """The same past a pooler; a label `direct_url_env` names a variable instead."""
     proof: str = ""
     """Target on whose server the references are built; the first embedded target without it."""
+    deployed: Deployed | None = None
+    """Which code runs against the members: a git ref, or a command, as for a target."""
     parallel: int = 8
     """Members that are asked at once."""
     per_server: int = 4
@@ -118,6 +121,8 @@ def fleet_problems(plain: Any) -> Iterator[Problem]:
                 yield from _template((*key, *place), text)
         for place, other in texts(fleet, "proof"):
             yield from _proof((*key, *place), other, plain)
+        if fleet.get("deployed") == []:
+            yield Problem((*key, "deployed"), "a command has words", "e.g. [./bin/what-runs, production]")
         yield from _limits(key, fleet)
         yield from _stages((*key, "stages"), fleet)
 

@@ -38,8 +38,7 @@ def apply(
     ws.prefetch()
     from aegisdb.workflows.migrate import apply as workflow
 
-    chosen = {"service": service, "to": to, "phase": phase, "accept": accept}
-    return workflow.apply(ws, **chosen, dry_run=dry_run, timeout=timeout)
+    return workflow.apply(ws, service=service, to=to, phase=phase, accept=accept, dry_run=dry_run, timeout=timeout)
 
 
 @task(fleet=True)

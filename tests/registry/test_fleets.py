@@ -47,6 +47,7 @@ def read(root: Path, fleet: dict[str, Any], environ: dict[str, str] | None = Non
         ({"members": {"list": ["a"]}, "proof": "vault"}, "target vault is protected"),
         ({"members": {"list": ["a"]}, "per_server": 0}, "a limit is 1 or more"),
         ({"members": {"list": ["a"]}, "stage": 1}, "unknown key"),
+        ({"members": {"list": ["a"]}, "deployed": []}, "a command has words"),
         ({"members": {"list": ["a"]}, "stages": [{"name": "x"}, {"name": "x"}]}, "x is a stage already"),
         ({"members": {"list": ["a"]}, "stages": [{"name": "x", "parallel": 0}]}, "a limit is 1 or more"),
         ({"members": {"list": ["a"]}, "stages": [{"name": "x", "stop_after": "some"}]}, "a limit is 1 or more"),

@@ -33,12 +33,19 @@ def rollout(result: Any) -> Iterator[Block]:
     yield table(["stage", *(f"{word}#" for word in words)], rows)
     said, style = _STATES[result.state]
     yield Text(said, style)
+    yield from _waiting(result)
     if result.born:
         yield Text(f"came since it began, and are not in it: {some_of(result.born)}", "warn")
     if result.gone:
         yield Text(f"in it, and no members any more: {some_of(result.gone)}", "warn")
     if result.next:
         yield Fields((("go on", result.next),))
+
+
+def _waiting(result: Any) -> Iterator[Block]:
+    for text in result.waiting:
+        revision, _, why = text.partition(": ")
+        yield Text(f"{revision} waits: {why}", "dim")
 
 
 def planned(result: Any) -> Iterator[Block]:
@@ -51,6 +58,7 @@ def planned(result: Any) -> Iterator[Block]:
         count = f"{len(group.members)} member{'' if len(group.members) == 1 else 's'}"
         yield Text(f"{count} ({some_of(group.members)}): {what}", "heading")
         yield from rehearsal.plan(group.rehearsal)
+    yield from _waiting(result)
     if result.nothing_to_do:
         yield Text(f"nothing to do: {some_of(result.nothing_to_do)}", "ok")
     for one in result.unfit:

@@ -6,9 +6,11 @@ contract is refused, too: that nobody is known is not that there is nobody.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Problem, UsageError
+from aegisdb.members.choice import SEPARATOR
 from aegisdb.revisions.phases import contracts, expanding
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def unknown(ws: Workspace, plan: ApplyPlan) -> Iterator[Problem]:
             code=CODE,
             message=f"{history.service} {revision.id} is a contract, and nothing says which code runs on {ws.target}",
             where=f"{revision.path}:{revision.line}",
-            hint=f"say it: `deployed:` of target {ws.target} in services.yaml (AEGIS_DEPLOYED beside DATABASE_URL)",
+            hint=f"say it: `deployed:` of {_who(ws.target)} in services.yaml (AEGIS_DEPLOYED beside DATABASE_URL)",
         )
 
 
@@ -57,6 +59,11 @@ def needed(ws: Workspace, plan: ApplyPlan) -> Iterator[Problem]:
         raise
     except AegisError as error:
         yield _untried(ws, names, f"{_NOT_TRIED}: {error.message}", error.hint)
+
+
+def _who(target: str) -> str:
+    fleet, member, _ = target.partition(SEPARATOR)
+    return f"fleet {fleet}" if member else f"target {target}"
 
 
 class _Trials:
@@ -92,7 +99,18 @@ class _Trials:
         from aegisdb.compat.deployed import deployed
 
         for one in deployed(said, self._root, [*self._histories]):
-            yield from self._of(one)
+            yield from self._once(one)
+
+    def _once(self, code: Deployed) -> tuple[Problem, ...]:
+        """What stands in the way with this code; members of a fleet at the same revisions ask the same."""
+        kept = self._ws.kept
+        key = code, self._before, self._after, self._names
+        with kept.setdefault("lock of trials of contracts", threading.Lock()):
+            found = kept.setdefault("trials of contracts", {})
+            if key not in found:
+                found[key] = tuple(self._of(code))
+            made: tuple[Problem, ...] = found[key]
+        return made
 
     def _of(self, code: Deployed) -> Iterator[Problem]:
         from aegisdb.compat.trial import OldCodeTrial

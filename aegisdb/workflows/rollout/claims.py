@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aegisdb.applied.status import Standing
     from aegisdb.postgres.connection import Connection
+    from aegisdb.workflows.rollout.left import Left
 
 TABLE = "aegisdb.rollouts"
 _SQL = """
@@ -108,8 +109,8 @@ class Claim:
             conn.execute(_END, (outcome, reason, self._record.id, attempt))
 
 
-def turn_of(conn: Connection, identifier: str, standings: Mapping[str, Standing]) -> Turn:
-    """How far the database of `conn` is in this rollout."""
+def turn_of(conn: Connection, identifier: str, standings: Mapping[str, Standing], left: Left) -> Turn:
+    """How far the database of `conn` is in this rollout, of which this is left to do here."""
     rows = conn.rows(_LAST, (identifier,)) if _is_there(conn) else []
     _, outcome, reason = rows[0] if rows else (0, WAITS, "")
     if outcome in {DONE, REVERTED}:
@@ -118,7 +119,7 @@ def turn_of(conn: Connection, identifier: str, standings: Mapping[str, Standing]
         return Turn(RUNNING, str(by))
     if in_the_way := _in_the_way(standings):
         return in_the_way
-    if not any(one.pending for one in standings.values()):
+    if not left.pending:
         return Turn(DONE if rows else NOTHING)
     if outcome in {None, DIED}:
         return Turn(DIED, "nothing is half-applied")

@@ -12,11 +12,13 @@ from aegisdb.members.choice import choose
 from aegisdb.postgres.route import require_own, require_primary
 from aegisdb.revisions.load import good_histories
 from aegisdb.workflows.rollout.claims import Turn, record_of, turn_of
+from aegisdb.workflows.rollout.left import left_in
 from aegisdb.workflows.rollout.record import Record, digest_of
 
 if TYPE_CHECKING:
     from aegisdb.fleets.asking import Asked
     from aegisdb.postgres.connection import Connection
+    from aegisdb.workflows.rollout.left import Left
     from aegisdb.workspace import Workspace
 
 
@@ -25,13 +27,12 @@ class Seen:
     """One member."""
 
     turn: Turn
-    pending: tuple[tuple[str, tuple[str, ...]], ...]
-    """Revisions that are not applied, by service."""
+    left: Left
     edited: tuple[str, ...]
     """Applied revisions whose files do something else than what ran."""
 
 
-def look(ws: Workspace, identifier: str, *, writing: bool) -> tuple[Asked[Seen], ...]:
+def look(ws: Workspace, record: Record, *, writing: bool) -> tuple[Asked[Seen], ...]:
     """Ask all members; with `writing` a member that no writer could work on is refused."""
     histories = good_histories(ws.registry)
 
@@ -42,10 +43,10 @@ def look(ws: Workspace, identifier: str, *, writing: bool) -> tuple[Asked[Seen],
             member.server.require_one_database()
         with conn.looking():
             standings = read_standings(conn, histories)
-            turn = turn_of(conn, identifier, standings)
-        pending = tuple((name, tuple(r.id for r in one.pending)) for name, one in standings.items() if one.pending)
+            left = left_in(ws.registry, histories, standings, record.phase)
+            turn = turn_of(conn, record.id, standings, left)
         edited = tuple(f"{name} {revision}" for name, one in standings.items() for revision in one.edited)
-        return Seen(turn, pending, edited)
+        return Seen(turn, left, edited)
 
     return ask(ws, question, "members")
 

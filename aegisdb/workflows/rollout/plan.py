@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aegisdb.registry.fleets import Stage
     from aegisdb.workflows.migrate.plan import PlanResult
+    from aegisdb.workflows.rollout.left import Pending
     from aegisdb.workflows.rollout.result import MemberTurn
     from aegisdb.workspace import Workspace
 
@@ -53,9 +54,11 @@ class RolloutPlanResult(Result):
     groups: tuple[GroupPlan, ...]
     nothing_to_do: tuple[str, ...]
     unfit: tuple[MemberTurn, ...]
+    waiting: tuple[str, ...] = ()
+    """With `--phase expand`: revisions that wait, with the reasons."""
 
 
-def plan(ws: Workspace, *, accept: str = "", timeout: float = 0) -> RolloutPlanResult:
+def plan(ws: Workspace, *, phase: str = "", accept: str = "", timeout: float = 0) -> RolloutPlanResult:
     """Look at every member as `rollout.start` does, and rehearse each group of equal ones on one of them.
 
     Members are not copied, for nobody could log in meanwhile: a database at the group's applied revisions is built.
@@ -64,8 +67,8 @@ def plan(ws: Workspace, *, accept: str = "", timeout: float = 0) -> RolloutPlanR
         what `rollout.start` raises; RevisionFailed: a pending revision does not apply.
     """
     proving_together(ws, (member.target for member in chosen(ws).members))
-    seen = prepared(ws, accept)
-    alike: defaultdict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = defaultdict(list)
+    seen = prepared(ws, phase, accept)
+    alike: defaultdict[Pending, list[str]] = defaultdict(list)
     for name, pending in seen.pending.items():
         alike[pending].append(name)
     members = {member.name: member for member in chosen(ws).members}
@@ -73,7 +76,7 @@ def plan(ws: Workspace, *, accept: str = "", timeout: float = 0) -> RolloutPlanR
         GroupPlan(
             members=tuple(names),
             pending=dict(pending),
-            rehearsal=rehearse(ws.of_member(members[names[0]]), timeout=timeout),
+            rehearsal=rehearse(ws.of_member(members[names[0]]), phase=phase, timeout=timeout),
         )
         for pending, names in sorted(alike.items(), key=lambda item: -len(item[1]))
     )
@@ -83,6 +86,7 @@ def plan(ws: Workspace, *, accept: str = "", timeout: float = 0) -> RolloutPlanR
         groups=groups,
         nothing_to_do=seen.nothing_to_do,
         unfit=seen.unfit,
+        waiting=seen.waiting,
         problems=(*seen.problems, *(problem for group in groups for problem in group.rehearsal.problems)),
     )
 

@@ -36,6 +36,8 @@ class Record:
     fleet: str
     match: tuple[str, ...]
     shard: str
+    phase: str
+    """As for `migrate.apply`: "expand", or empty for everything."""
     files: str
     """Digest of every revision of every service."""
     stages: tuple[tuple[str, tuple[str, ...]], ...]
@@ -67,7 +69,7 @@ class Record:
         return None if known is None else cls.of(known)
 
 
-def freeze(registry: Registry, fleet: Chosen, match: tuple[str, ...]) -> Record:
+def freeze(registry: Registry, fleet: Chosen, phase: str) -> Record:
     """The rollout that begins now.
 
     Raises:
@@ -75,7 +77,7 @@ def freeze(registry: Registry, fleet: Chosen, match: tuple[str, ...]) -> Record:
     """
     identifier = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     stages = tuple((stage.name, tuple(m.name for m in members)) for stage, members in staged(registry, fleet))
-    return Record(identifier, fleet.fleet, match, fleet.shard, digest_of(registry), stages)
+    return Record(identifier, fleet.fleet, fleet.match, fleet.shard, phase, digest_of(registry), stages)
 
 
 def staged(registry: Registry, fleet: Chosen) -> Iterator[tuple[Stage, list[Member]]]:

@@ -66,6 +66,8 @@ class RolloutResult(Result):
     born: tuple[str, ...] = ()
     """Members that came since it began; they are not in it."""
     gone: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """With `--phase expand`: revisions that are left for another rollout, with the reasons."""
 
 
 def told(

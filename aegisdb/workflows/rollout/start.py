@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput, Interrupted, Problem, Refused
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aegisdb.fleets.asking import Asked
+    from aegisdb.workflows.rollout.left import Pending
     from aegisdb.workflows.rollout.looking import Seen
     from aegisdb.workflows.rollout.record import Record
     from aegisdb.workspace import Workspace
@@ -29,16 +31,19 @@ _TAMPERED = "tampered"
 _BLOCKING = frozenset({REFUSED, NOT_REACHED, UNFIT, _TAMPERED})
 
 
-def start(ws: Workspace, *, accept: str = "", skip: bool = False, dry_run: bool = False) -> RolloutResult:
+def start(
+    ws: Workspace, *, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False
+) -> RolloutResult:
     """Apply what is pending to all chosen members; `dry_run` looks at them and stops there.
 
+    With the phase "expand" contracts wait in every member, for another rollout once no old code is left.
     Nothing is touched before every member was looked at. `skip` leaves out members that cannot be migrated, and without
     it they stop the whole rollout. A member whose turn fails stops its stage as `stop_after` says.
 
     Raises:
         BadInput: members in no stage, or two that are one database; Refused: the gate stops what is pending.
     """
-    record = freeze(ws.registry, chosen(ws), chosen(ws).match)
+    record = freeze(ws.registry, chosen(ws), phase)
     return _Start(ws, record, accept, skip=skip, fresh=True).go(dry_run=dry_run)
 
 
@@ -62,18 +67,19 @@ def resume(
 class Prepared:
     """What a look at every member has found."""
 
-    pending: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]
+    pending: Mapping[str, Pending]
     """Revisions to apply, by member and service."""
     servers: Mapping[str, int]
     """System identifiers of those that were reached."""
     nothing_to_do: tuple[str, ...]
     unfit: tuple[MemberTurn, ...]
+    waiting: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
-def prepared(ws: Workspace, accept: str) -> Prepared:
+def prepared(ws: Workspace, phase: str, accept: str) -> Prepared:
     """Look at every member as `start` does before it begins; raises as that."""
-    record = freeze(ws.registry, chosen(ws), chosen(ws).match)
+    record = freeze(ws.registry, chosen(ws), phase)
     return _Start(ws, record, accept, skip=True, fresh=True).look()
 
 
@@ -98,6 +104,7 @@ class _Start:
         self._blocking = _BLOCKING | {DECIDE} if fresh else _BLOCKING
         self._born = born
         self._gone = gone
+        self._waiting: tuple[str, ...] = ()
 
     def look(self) -> Prepared:
         """Look at everyone, and begin nothing."""
@@ -106,15 +113,17 @@ class _Start:
         self._require_gate(asked, turns | {one.name: _left_out(one) for one in unfit})
         waits = {name for name, one in turns.items() if one.state == WAITS}
         return Prepared(
-            pending={one.member.name: one.answer.pending for one in asked if one.answer and one.member.name in waits},
+            pending={o.member.name: o.answer.left.pending for o in asked if o.answer and o.member.name in waits},
             servers={one.member.name: one.identity.system_identifier for one in asked if one.identity},
             nothing_to_do=tuple(name for name, one in turns.items() if one.state == NOTHING),
             unfit=unfit,
+            waiting=self._waiting,
             problems=tuple(told(self._record, turns, REFUSED, born=(), gone=()).problems),
         )
 
     def _seen(self, *, writing: bool = True) -> tuple[tuple[Asked[Seen], ...], dict[str, MemberTurn]]:
-        asked = look(self._ws, self._record.id, writing=writing)
+        asked = look(self._ws, self._record, writing=writing)
+        self._waiting = tuple(dict.fromkeys(text for one in asked if one.answer for text in one.answer.left.waiting))
         self._require_apart(asked)
         stages = {name: stage for stage, names in self._record.stages for name in names}
         return asked, {one.member.name: _turn(one, stages[one.member.name]) for one in asked}
@@ -152,7 +161,8 @@ class _Start:
         if state not in {"planned", REFUSED}:  # who came while it ran
             born = opened(self._ws, self._record)[1]
         on = f"invoke rollout.resume {self._record.id}" if state in {"waiting", "stopped"} else ""
-        return told(self._record, turns, state, born=born, gone=self._gone, next_=on)
+        found = told(self._record, turns, state, born=born, gone=self._gone, next_=on)
+        return replace(found, waiting=self._waiting)
 
     def _require_apart(self, asked: Sequence[Asked[Seen]]) -> None:
         for problem in same_database(asked):
@@ -163,12 +173,13 @@ class _Start:
         codes = accepted(self._accept) if self._accept else frozenset[str]()
         judged: set[object] = set()
         for one in asked:
-            if one.answer is None or not one.answer.pending or one.answer.pending in judged:
+            pending = one.answer.left.pending if one.answer else ()
+            if not pending or pending in judged:
                 continue
             if turns[one.member.name].state == LEFT_OUT:
                 continue
-            judged.add(one.answer.pending)
-            if stops := stopping(self._ws.of_member(one.member), codes):
+            judged.add(pending)
+            if stops := stopping(self._ws.of_member(one.member), codes, self._record.phase):
                 raise _gate(one.member.name, stops)
 
 

@@ -32,7 +32,7 @@ def status(ws: Workspace, identifier: str) -> RolloutResult:
     there, born, gone = opened(ws, record)
     stages = {name: stage for stage, names in record.stages for name in names}
     turns: dict[str, MemberTurn] = {}
-    for one in look(there, identifier, writing=False):
+    for one in look(there, record, writing=False):
         name = one.member.name
         if one.answer is not None:
             turns[name] = turn(name, stages[name], one.answer.turn)
