@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from aegisdb.errors import BadInput
 from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
+from aegisdb.workflows.rollout.record import Record
+from tests.damages import DAMAGES, repair
 from tests.fleets.tenants import NAMES, Tenants, tenants
 from tests.invoke import Ran, command, environment
 from tests.monorepo import Rev, Svc, table
@@ -115,6 +118,7 @@ def test_every_member_once_with_few_sessions(fleet: Tenants) -> None:
     assert (other.code, states(other)) == (0, dict.fromkeys(NAMES, "nothing to do"))
     assert runs(fleet) == dict.fromkeys(NAMES, 1)
     _reports(fleet, identifier)
+    _kept_files_are_only_a_cache(fleet, identifier)
     _reverts(fleet, identifier)
 
 
@@ -130,6 +134,25 @@ def _reports(fleet: Tenants, identifier: str) -> None:
     text = Path(page.json["result"]["file"]).read_text()
     assert "<svg" in text
     assert "3 done" in text
+
+
+def _kept_files_are_only_a_cache(fleet: Tenants, identifier: str) -> None:
+    state = fleet.root / ".aegisdb"
+    path = state / "rollouts" / f"{identifier}.json"
+    content, before = path.read_bytes(), Record.kept(state, identifier)
+    assert before is not None
+    for name, damage in DAMAGES.items():
+        damage(path)
+        assert Record.kept(state, identifier) in (None, before), name
+        repair(path, content)
+    path.write_bytes(content[:-1])
+    asked = fleet.invoke("rollout.status", identifier, "--format", "json")
+    assert (asked.code, states(asked)) == (0, dict.fromkeys(NAMES, "done"))
+    assert Record.kept(state, identifier) == before
+    plain = json.loads(before.text())
+    for other in (plain | {"more": 1}, {"id": "x"}, plain | {"stages": [1]}, [], 3):
+        with pytest.raises(BadInput):
+            Record.of(other)
 
 
 def _reverts(fleet: Tenants, identifier: str) -> None:

@@ -54,9 +54,20 @@ class Record:
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> Self:
-        """Read what `text` wrote."""
-        stages = tuple((name, tuple(members)) for name, members in plain["stages"])
-        return cls(**{**plain, "match": tuple(plain["match"]), "stages": stages})
+        """Read what `text` wrote.
+
+        Raises:
+            BadInput: another version of aegisdb wrote it.
+        """
+        try:
+            stages = tuple((name, tuple(members)) for name, members in plain["stages"])
+            return cls(**{**plain, "match": tuple(plain["match"]), "stages": stages})
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"the record of a rollout cannot be read: {type(error).__name__}: {error}",
+                hint="use the version of aegisdb that began it",
+                code="rollout_record",
+            ) from None
 
     def keep(self, state: Path) -> None:
         """Write it below `.aegisdb/`, as far as that can be written."""
@@ -64,9 +75,12 @@ class Record:
 
     @classmethod
     def kept(cls, state: Path, identifier: str) -> Self | None:
-        """The one that was kept here; None without it."""
+        """The one that was kept here; None without it, or where it cannot be read: the members have it, too."""
         known = _KEPT.file(state, identifier).read_json()
-        return None if known is None else cls.of(known)
+        try:
+            return None if known is None else cls.of(known)
+        except BadInput:
+            return None
 
 
 def freeze(registry: Registry, fleet: Chosen, phase: str) -> Record:

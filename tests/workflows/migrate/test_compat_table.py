@@ -192,7 +192,8 @@ def test_what_old_code_bears(repository: Path, name: str) -> None:
 
 def test_the_page_has_each_line_with_its_answer() -> None:
     rows = [line.split(" | ") for line in (ROOT / "docs/rolling.md").read_text().splitlines()]
-    said = {row[0].removeprefix("| "): row[1] for row in rows if len(row) > 2}
+    answers = {"breaks", "bears it"}  # other tables of the page have lines of the same name
+    said = {row[0].removeprefix("| "): row[1] for row in rows if len(row) > 2 and row[1] in answers}
     expected = {name: "breaks" if breaking else "bears it" for name, (_, breaking) in BREAKING.items()}
     expected |= dict.fromkeys(HARMLESS, "bears it")
-    assert {name: answer for name, answer in said.items() if answer in {"breaks", "bears it"}} == expected
+    assert said == expected
