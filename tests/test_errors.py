@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,18 @@ def test_nobody_changes_an_error_or_compares_its_code(path: Path) -> None:
 def _of_an_error(node: ast.expr) -> str:
     named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "error"
     return node.attr if named and isinstance(node, ast.Attribute) else ""
+
+
+def classes(kind: type[AegisError]) -> set[type[AegisError]]:
+    """All errors below one."""
+    return {kind, *(found for below in kind.__subclasses__() for found in classes(below))}
+
+
+@pytest.mark.parametrize("kind", sorted(classes(AegisError), key=repr))
+def test_an_error_comes_out_of_another_process_as_it_went_in(kind: type[AegisError]) -> None:
+    error = kind.__new__(kind, "said")
+    vars(error).update(
+        message="said", hint="h", where="w", code="c", result=Result(), service="s", faults=(), errors={}
+    )
+    found = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    assert (type(found), vars(found), str(found)) == (kind, vars(error), "said")

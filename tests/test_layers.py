@@ -63,6 +63,7 @@ LAYERS = (
     "aegisdb.git_head",
     "aegisdb.files",
     "aegisdb.background",
+    "aegisdb.engines",
     "aegisdb.dry_run",
     "aegisdb.errors",
     "aegisdb.results",

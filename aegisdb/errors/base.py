@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from aegisdb.results import Problem
 
@@ -49,6 +49,10 @@ class AegisError(Exception):
         other.__suppress_context__ = self.__suppress_context__
         return other.with_traceback(self.__traceback__)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come out of another process as it went in, whatever its class is made with."""
+        return _again, (type(self), self.args, vars(self))
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The same facts as data; one problem unless a subclass collects several."""
@@ -56,3 +60,9 @@ class AegisError(Exception):
             code=self.code, message=self.message, hint=self.hint, where=self.where, exit_code=self.exit_code
         )
         return (problem,)
+
+
+def _again(kind: type[AegisError], args: tuple[Any, ...], facts: dict[str, Any]) -> AegisError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error

@@ -65,20 +65,28 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
         "all": "Every revision.",
         "last": "The last N revisions of each service.",
         "with_data": "Also on the rows of the released state (the merge base, with its seeds), and count them.",
+        "engine": "What proves them: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; otherwise threads.",
     },
     warm=True,
 )
 def roundtrip(
-    ws: Workspace, service: str = "", pending: bool = False, all: bool = False, last: int = 0, with_data: bool = False
+    ws: Workspace,
+    service: str = "",
+    pending: bool = False,
+    all: bool = False,
+    last: int = 0,
+    with_data: bool = False,
+    engine: str = "",
 ) -> Result:
     """Prove on scratch databases that revisions apply, revert without a trace, apply again, and touch only their own.
 
     Example:
         invoke migrate.roundtrip --all --with-data
+        invoke migrate.roundtrip --all --engine dask:local:2
     """
     from aegisdb.workflows.migrate.roundtrip import roundtrip as workflow
 
-    return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data)
+    return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data, engine=engine)
 
 
 @task(

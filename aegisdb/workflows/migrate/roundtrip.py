@@ -6,43 +6,36 @@ The live database is only asked which revisions are pending; everything runs on 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
-from aegisdb.building import template
 from aegisdb.building.buildable import Buildable, needed_only, without_unreadable
 from aegisdb.building.proof_target import proving
-from aegisdb.building.proof_templates import ground
-from aegisdb.drift.expected_schema import base_schema
-from aegisdb.errors import Failed, NoDatabase, UsageError
-from aegisdb.ownership import Owners
-from aegisdb.proofs.judgement import Judge
-from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
-from aegisdb.proofs.revision_tests import RowTester, with_tests
-from aegisdb.proofs.schema_proof import ServiceProver
+from aegisdb.engines.choice import require_engine
+from aegisdb.errors import NoDatabase, UsageError
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
-from aegisdb.revisions.order import all_needs, service_order
+from aegisdb.revisions.order import service_order
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.remembered_proofs import ProvenBefore, RememberedProofs
+from aegisdb.workflows.migrate.roundtrip_parts import Part, PartProver, by_service, side_by_side
 from aegisdb.workflows.migrate.roundtrip_problems import problems_of, strays_of
 from aegisdb.workflows.migrate.roundtrip_result import RoundtripResult
 from aegisdb.workflows.migrate.roundtrip_with_data import OnRows, add_data, prove_with_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from aegisdb.errors import Problem
+    from aegisdb.proofs.revision_proof import ServiceProof
     from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_results import Loaded
+    from aegisdb.workflows.migrate.roundtrip_parts import Proved
     from aegisdb.workspace import Workspace
 
 SIDE_BY_SIDE = 4
@@ -53,7 +46,7 @@ _WORTH_PARTS = 16  # revisions of one service: below that, building the second h
 Scope = dict[str, frozenset[str]]
 
 
-def roundtrip(
+def roundtrip(  # noqa: PLR0913  choices of their own, all by keyword
     ws: Workspace,
     *,
     service: str = "",
@@ -63,16 +56,19 @@ def roundtrip(
     with_data: bool = False,
     only: Mapping[str, frozenset[str]] | None = None,
     again: bool = True,
+    engine: str = "",
 ) -> RoundtripResult:
     """Prove revisions on scratch databases: every one, the last of each service, pending ones, or `only` these.
 
     Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
     Exit 6 when a revision is not clean. Without `again` those that were proven as they are now are not proven again.
+    With an `engine` its workers prove them (`--with-data` runs here all the same); the result is no other.
 
     Raises:
-        HistoryError: `service`, or one that it needs, cannot be read; Unreachable.
+        HistoryError: `service`, or one that it needs, cannot be read; Unreachable; UsageError: there is no such engine.
     """
     began, everything = time.monotonic(), ws
+    require_engine(engine)
     ws = _about(ws, service)
     if again:
         warm_process(ws.registry)
@@ -80,12 +76,11 @@ def roundtrip(
     ws, histories = parts.ws, good_histories(parts.ws.registry)
     words, scope = _scope(ws, histories, only, service=service, pending=pending, every=all, last=last)
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
-    run = _Run(proving(ws) if order else ws, histories)
+    run = _Run(proving(ws) if order else ws, histories, engine)
     remembered = RememberedProofs(run.ws, histories, run.steady(scope, order))
     before = () if again else remembered.known({name: scope[name] for name in order})
     proofs = run.schema(order, _without(scope, before))
     rows, seeds = _with_data(everything, scope, proofs) if with_data and order else ("", ())
-    unreadable = [problem for error in parts.errors.values() for problem in error.problems]
     found = tuple(proofs.values())
     result = RoundtripResult(
         services=found,
@@ -94,11 +89,16 @@ def roundtrip(
         rows=rows,
         before=before,
         seconds=time.monotonic() - began,
-        problems=(*problems_of(found), *strays_of(histories, order), *seeds, *unreadable),
+        problems=(*problems_of(found), *strays_of(histories, order), *seeds, *_unreadable(parts)),
     )
     remembered.remember(found, run.loaded)
     _keep(ws, result)
     return result
+
+
+def _unreadable(parts: Buildable) -> Iterator[Problem]:
+    for error in parts.errors.values():
+        yield from error.problems
 
 
 def _about(ws: Workspace, service: str) -> Workspace:
@@ -129,13 +129,12 @@ def _keep(ws: Workspace, result: RoundtripResult) -> None:
 
 
 class _Run:
-    """A run of the proof: sessions that Ctrl-C must end, and the databases to clone."""
+    """A run of the proof: which parts it has, and who proves them."""
 
-    def __init__(self, ws: Workspace, histories: Mapping[str, History]) -> None:
+    def __init__(self, ws: Workspace, histories: Mapping[str, History], engine: str = "") -> None:
         self.ws = ws
         self._histories = histories
-        self._sessions: list[Session] = []
-        self._stopped = threading.Event()
+        self._engine = engine
         self._loaded: list[tuple[str, Loaded]] = []
 
     @cached_property
@@ -155,30 +154,32 @@ class _Run:
         return [name for name in order if not self._turns.of_service(name, scope[name])]
 
     def schema(self, order: list[str], scope: Scope) -> dict[str, ServiceProof]:
-        """Services side by side, and parts of long histories; an error or Ctrl-C ends the others before it goes on."""
+        """Services side by side, and parts of long histories."""
         order = [name for name in order if scope[name]]
         if not order:
             return {}
-        warm_process(self.ws.registry)
-        base = template(self.ws, "base")
-        owners = Owners(self.ws.registry, base_schema(self.ws))
-        width = min(SIDE_BY_SIDE, os.cpu_count() or 1)
-        with ThreadPoolExecutor(width, thread_name_prefix="roundtrip") as pool:
-            parts = {name: self._parts(name, scope[name], width // len(order)) for name in order}
-            alone = width > 1 and sum(map(len, parts.values())) == 1
-            jobs = {
-                name: [pool.submit(self._service, name, part, base, owners, alone=alone) for part in parts[name]]
-                for name in order
-            }
-            try:
-                wait([job for listed in jobs.values() for job in listed], return_when="FIRST_EXCEPTION")
-                return {name: _joined([job.result() for job in listed]) for name, listed in jobs.items()}
-            except BaseException:
-                self._stop()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        proved = self._proved(order, scope)
+        for one in proved:
+            if one.loaded is not None:
+                self._loaded.append((one.proof.service, one.loaded))
+        return by_service(one.proof for one in proved)
 
-    def _parts(self, name: str, scope: frozenset[str], count: int) -> list[frozenset[str]]:
+    def _proved(self, order: list[str], scope: Scope) -> list[Proved]:
+        def cut(workers: int) -> list[Part]:
+            return [part for name in order for part in self._parts(name, scope[name], workers // len(order))]
+
+        width = min(SIDE_BY_SIDE, os.cpu_count() or 1)
+        if self._engine:
+            from aegisdb.workflows.migrate.roundtrip_elsewhere import prove_elsewhere
+
+            return prove_elsewhere(self.ws, self._histories, self._engine, cut, width)
+        warm_process(self.ws.registry)
+        return side_by_side(PartProver(self.ws, self._histories), cut(width), width)
+
+    def _parts(self, name: str, scope: frozenset[str], count: int) -> list[Part]:
+        return [Part(name, part, self._turns.before(name, part)) for part in self._rows(name, scope, count)]
+
+    def _rows(self, name: str, scope: frozenset[str], count: int) -> list[frozenset[str]]:
         """The scope in `count` rows of revisions; each is proven on a database of its own, built forward to it.
 
         Each begins with the last one of the part before, so that every revision is met where one below it has been
@@ -194,49 +195,8 @@ class _Run:
 
     def data(self, scope: Scope) -> OnRows:
         """The same on rows, and whose rows they are."""
-        return prove_with_data(self.ws, self._histories, scope, self._sessions.append)
-
-    def _service(self, name: str, scope: frozenset[str], base: str, owners: Owners, *, alone: bool) -> ServiceProof:
-        began = time.monotonic()
-        history = self._histories[name]
-        needs, start = self._turns.before(name, scope), base
-        if needs is None:
-            needs, start = self._ground(sorted(all_needs(self.ws.registry, self._histories, name)), base)
-        prover = ServiceProver(self.ws, history, needs, start, Judge(name, owners), self._watch, alone=alone)
-        tests = RowTester(self.ws, history, needs, start, self._watch).run(scope)
-        found = tuple(with_tests(prover.prove(scope), tests))
-        if prover.loaded is not None:
-            self._loaded.append((name, prover.loaded))
-        return ServiceProof(service=name, revisions=found, seconds=time.monotonic() - began)
-
-    def _ground(self, needs: list[str], base: str) -> tuple[dict[str, tuple[str, ...]], str]:
-        """What is left to migrate before the proof, and the template to start on."""
-        try:
-            return {}, ground(self.ws, needs)
-        except Failed as error:
-            if not error.service:
-                raise
-            return {name: self._histories[name].heads for name in needs}, base  # the proof meets it again, and tells it
-
-    def _watch(self, session: Session) -> None:
-        self._sessions.append(session)
-        if self._stopped.is_set():
-            raise KeyboardInterrupt
-
-    def _stop(self) -> None:
-        self._stopped.set()
-        for session in self._sessions:
-            session.abort()
-
-
-def _joined(parts: list[ServiceProof]) -> ServiceProof:
-    """One proof of a service; of a revision that two parts met, what is worse counts."""
-    found: dict[str, RevisionProof] = {}
-    for part in parts:
-        for proof in part.revisions:
-            if proof.revision not in found or (proof.findings and not found[proof.revision].findings):
-                found[proof.revision] = proof
-    return replace(parts[0], revisions=tuple(found.values()), seconds=max(part.seconds for part in parts))
+        kept: list[Session] = []
+        return prove_with_data(self.ws, self._histories, scope, kept.append)
 
 
 def _scope(
