@@ -110,8 +110,10 @@ class KeptFile:
 class Remembered:
     """Facts about files, as long as each of them is the same."""
 
-    def __init__(self, kept: KeptFile) -> None:
+    def __init__(self, kept: KeptFile, seen: dict[str, list[int]] | None = None) -> None:
+        """`seen` is what each file was when this command first asked, where several caches ask about the same files."""
         self._kept = kept
+        self._seen = {} if seen is None else seen
         self._known: dict[str, Any] = {}
         self._changed = False
 
@@ -122,14 +124,21 @@ class Remembered:
     def get(self, file: File) -> Any | None:
         """What was kept of a file that is still the same; None where it must be read."""
         known = self._known.get(os.fspath(file))
-        return known[1] if known is not None and known[0] == identity(file) else None
+        return known[1] if known is not None and known[0] == self._identity(file) else None
 
     def put(self, file: File, facts: Any) -> None:
         """Keep what was found, plain data."""
-        now = identity(file)
+        now = self._identity(file)
         if time.time() - now[0] / 1e9 > _SETTLED:
             self._known[os.fspath(file)] = [now, facts]
             self._changed = True
+
+    def _identity(self, file: File) -> list[int]:
+        # from before it was read: one that changes meanwhile counts as changed the next time
+        place = os.fspath(file)
+        if place not in self._seen:
+            self._seen[place] = identity(file)
+        return self._seen[place]
 
     def __exit__(self, *_: object) -> None:
         if self._changed:

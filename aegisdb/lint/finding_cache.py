@@ -24,8 +24,8 @@ _FILE = Kind("cache/lint.json")
 class Verdicts(Remembered):
     """A cache beside the registry; another owner or another Python forgets all of it."""
 
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(_FILE.file(registry.state, key=_key(registry)))
+    def __init__(self, registry: Registry, seen: dict[str, list[int]]) -> None:
+        super().__init__(_FILE.file(registry.state, key=_key(registry)), seen)
 
     def of(self, service: str, path: Path, shown: str) -> Judged | None:
         """What was found in a file that is still the same, and its ignores; None where it must be judged."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
 
 
+_TREES = 300
+"""Files whose syntax trees are kept at a time; some more than squawk is asked about at once."""
+
+
 @dataclass(frozen=True)
 class Linted:
     """The findings that are left after the ignores, and how many these hid."""
@@ -42,11 +46,11 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
     Args:
         context: registry, histories, and what they were before.
         chosen: service and revision of each file to look into.
-        more: findings of others about the same files, to which the same ignores apply.
+        more: findings of others about the same files, to which the same ignores apply; known when `chosen` has ended.
     """
     findings = [finding for rule in rules().values() if rule.survey for finding in rule.survey(context)]
     comments: dict[str, tuple[Ignore, ...]] = {}
-    with Verdicts(context.registry) as verdicts:
+    with Verdicts(context.registry, context.identities) as verdicts:
         for service, revision in chosen:
             path, shown = revision.path, context.shown(revision.path)
             known = verdicts.of(service, path, shown)
@@ -74,9 +78,18 @@ def judge(context: Context, chosen: Iterable[tuple[str, Revision]], ids: Sequenc
 
 
 def read_file(context: Context, service: str, revision: Revision) -> RevisionFile:
-    """A revision with its syntax tree; it compiled when the history was read."""
-    source = revision.path.read_text(encoding="utf-8", errors="replace")
-    return RevisionFile(service, revision, context.shown(revision.path), source, ast.parse(source))
+    """A revision with its syntax tree; it compiled when the history was read.
+
+    Several look at a file one after the other, and a tree is large: some hundred are kept.
+    """
+    key = service, revision.file
+    if key not in context.read:
+        if len(context.read) >= _TREES:
+            context.read.clear()
+        path = revision.path
+        source = path.read_text(encoding="utf-8", errors="replace")
+        context.read[key] = RevisionFile(service, revision, context.shown(path), source, ast.parse(source))
+    return context.read[key]
 
 
 def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None = None) -> Iterator[Finding]:

@@ -88,6 +88,10 @@ class Context:
 
     owners: dict[str, str] = field(default_factory=dict)
     """Owners of tables that were asked for before: with many services the answer costs."""
+    read: dict[tuple[str, str], RevisionFile] = field(default_factory=dict)
+    """Files that were parsed lately, by service and path; see `read_file`."""
+    identities: dict[str, list[int]] = field(default_factory=dict)
+    """What each file was when it was first asked for; see `Remembered`."""
 
     @cached_property
     def version_tables(self) -> frozenset[str]:

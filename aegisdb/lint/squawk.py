@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -49,7 +50,7 @@ _NOT_OURS = (
 )
 _OLDEST = "14.0"  # the oldest PostgreSQL that a target may have
 _PATIENCE = 120.0  # seconds
-_PORTION = 1000  # revisions asked about at once
+_PORTION = 250  # revisions asked about at once
 _ABSENT = "unsafe DDL was not looked for: squawk is not installed (pip install squawk-cli)"
 
 
@@ -59,23 +60,43 @@ def squawk(context: Context, chosen: Iterable[tuple[str, Revision]]) -> tuple[tu
     Raises:
         Failed: squawk itself failed, or the worker of a service does not start.
     """
+    found: list[Finding] = []
+    notes: list[str] = []
+    for _ in squawked(context, chosen, found, notes):
+        pass
+    return tuple(found), tuple(notes)
+
+
+def squawked(
+    context: Context, chosen: Iterable[tuple[str, Revision]], found: list[Finding], notes: list[str]
+) -> Iterator[tuple[str, Revision]]:
+    """Yield these revisions, some hundred after squawk has looked at them, so that others find them parsed.
+
+    What was found is in `found` at the end, and what could not be looked at in `notes`; raises as `squawk`.
+    """
     listed = list(chosen)
     program = _program()
     if not listed or program is None:
-        return (), (_ABSENT,) if listed else ()
-    found: list[Finding] = []
-    notes: list[str] = []
+        notes += [_ABSENT] if listed else []
+        yield from listed
+        return
     version = run([program, "--version"], cwd=context.registry.root, timeout=_PATIENCE).stdout
     with (
-        tempfile.TemporaryDirectory(prefix="aegisdb-lint-") as directory,
-        Answers(context.registry, program, version) as answers,
+        tempfile.TemporaryDirectory(prefix="aegisdb-lint-", dir=_memory()) as directory,
+        Answers(context.registry, program, version, context.identities) as answers,
         Rendering(context) as rendering,
     ):
         for portion in _portions(listed):
             asked = _Asked(context, answers, program, Path(directory))
             asked.look(portion, rendering, notes)
             found += asked.findings()
-    return tuple(found), tuple(notes)
+            yield from ((service, revision) for service, revisions in portion.items() for revision in revisions)
+
+
+def _memory() -> str | None:
+    """A directory in memory for thousands of small files; None: where temporary files belong here, as TMPDIR says."""
+    shared = "/dev/shm"  # noqa: S108  only the directory that is made in it, for us alone, is used
+    return shared if "TMPDIR" not in os.environ and os.access(shared, os.W_OK | os.X_OK) else None
 
 
 def _program() -> str | None:

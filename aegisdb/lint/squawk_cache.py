@@ -27,8 +27,8 @@ class Answers(Remembered):
     for that very SQL, for env.py and all that it imports have a say in it.
     """
 
-    def __init__(self, registry: Registry, program: str, version: str) -> None:
-        super().__init__(_FILE.file(registry.state, key=_key(registry, program, version)))
+    def __init__(self, registry: Registry, program: str, version: str, seen: dict[str, list[int]]) -> None:
+        super().__init__(_FILE.file(registry.state, key=_key(registry, program, version)), seen)
 
     def of_text(self, service: str, path: Path, shown: str) -> list[Finding] | None:
         """What was found in a file that is still the same and says everything itself."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from aegisdb.errors import Refused
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from aegisdb.output.blocks import Block, Cell
     from aegisdb.progress import Event
+
+_LINES = 500  # at a time: each flush is a system call, and lint has said 400,000 lines
 
 mask = Masker()
 """Learns every password of the registry; each line goes through it."""
@@ -63,8 +66,9 @@ def show(blocks: Iterable[Block], *, masked: bool = True) -> None:
     """Print blocks on stdout, as wide as its terminal is."""
     if _is_terminal(sys.stdout):  # nobody pipes it into a program
         blocks = (Text(block.text, verbatim=True) if isinstance(block, Script) else block for block in blocks)
-    for line in layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout)):
-        _write(sys.stdout, said(line) if masked else line)
+    lines = layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout))
+    while portion := [said(line) if masked else line for line in islice(lines, _LINES)]:
+        _write(sys.stdout, "\n".join(portion))
 
 
 def ask(prompt: str) -> str:

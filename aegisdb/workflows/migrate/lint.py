@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
 from aegisdb.lint import Context, Finding, check
 from aegisdb.lint.changed_files import Changes, changes
-from aegisdb.lint.squawk import squawk
+from aegisdb.lint.squawk import squawk, squawked
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings, locate
@@ -90,14 +90,15 @@ def _linted(ws: Workspace, service: str, since: str, *, every: bool, ask_target:
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
     context = _context(ws, histories, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
     chosen, scope = choose(context, changed, every=every)
-    unsafe, notes = squawk(context, chosen)
-    linted = check(context, chosen, unsafe)
+    unsafe: list[Finding] = []
+    notes: list[str] = []
+    linted = check(context, squawked(context, chosen, unsafe, notes), unsafe)
     return LintResult(
         findings=linted.findings,
         revisions=len(chosen),
         scope=scope,
         ignored=linted.ignored,
-        notes=notes,
+        notes=tuple(notes),
         seconds=time.monotonic() - began,
         problems=_problems(linted.findings),
     )
