@@ -171,3 +171,27 @@ def test_revisions_need_no_database_and_import_nothing_of_a_service() -> None:
         if name.startswith("aegisdb.revisions"):
             words = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(ast.parse(path.read_text()))}
             assert not words & importing, name
+
+
+KINDS = {"aegisdb.target_kinds", "aegisdb.seed_kinds"}
+
+
+def test_nobody_else_compares_with_the_name_of_a_kind() -> None:
+    """A new kind is one module: others ask an entry or its server a question."""
+    words = {name.rpartition(".")[2] for name in modules() if name.rpartition(".")[0] in KINDS}
+    assert {"embedded", "compose", "http", "sql"} <= words
+    found = {
+        f"{name}:{node.lineno}"
+        for name, path in modules().items()
+        if not name.startswith(tuple(KINDS))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Compare) and _asks_for_kind([node.left, *node.comparators], words)
+    }
+    assert found == set()
+
+
+def _asks_for_kind(operands: list[ast.expr], words: set[str]) -> bool:
+    asked = [node.func if isinstance(node, ast.Call) else node for node in operands]
+    return any(getattr(node, "attr", "") in {"kind", "server"} for node in asked) and any(
+        isinstance(node, ast.Constant) and node.value in words for one in operands for node in ast.walk(one)
+    )

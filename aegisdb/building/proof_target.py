@@ -2,8 +2,8 @@
 
 A database that others rely on gets none of ours beside it, and neither does a standby, a pooler, or a role that may
 make none. So it is the target that `proof:` names; else the target itself where it is disposable, or where `db.prepare`
-made its database and nobody else uses the server (`beside.py`); else the embedded server, where its PostgreSQL is
-installed.
+made its database and nobody else uses the server (`beside.py`); else a server of this project that can be started with
+what is installed, which is the embedded one.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _named(ws: Workspace) -> tuple[str, tuple[str, ...]]:
     room = _own_room(ws, protected=spec.protected)
     if room.by_default:
         ws.listen(Event(step="will make databases for proofs", subject=f"on target {ws.target}:", note=room.why))
-    return (ws.target, ()) if room.why else (_embedded(ws.registry), room.against)
+    return (ws.target, ()) if room.why else (_startable(ws.registry), room.against)
 
 
 def _own_room(ws: Workspace, *, protected: bool) -> Room:
@@ -118,18 +118,10 @@ def _own_room(ws: Workspace, *, protected: bool) -> Room:
         return room_beside(ws, conn)
 
 
-def _embedded(registry: Registry) -> str:
-    """The first embedded target that is not protected and whose programs are installed; empty for none."""
-    from aegisdb.servers.wheels import server_directory
-
-    for name, spec in registry.file.targets.items():
-        if (
-            spec.kind() == "embedded"
-            and not spec.protected
-            and (getattr(spec, "bindir", None) or server_directory() is not None)
-        ):
-            return name
-    return ""
+def _startable(registry: Registry) -> str:
+    """The first target that is not protected and whose server can be started here; empty for none."""
+    targets = registry.file.targets.items()
+    return next((name for name, spec in targets if spec.starts_here() and not spec.protected), "")
 
 
 def _major(conn: Connection) -> int:

@@ -44,6 +44,24 @@ def without_new_partitions(changes: Iterable[Change], expected: Fingerprint, liv
     return tuple(change for change in changes if not (change.kind == "added" and is_new(change.relation)))
 
 
+def without_inherited(changes: Iterable[Change], found: Fingerprint) -> tuple[Change, ...]:
+    """Without what changes in a partition because something of the same kind changes in the table above it."""
+    listed = tuple(changes)
+    changed = {(change.relation, _kind(change)) for change in listed}
+
+    def is_inherited(change: Change) -> bool:
+        parent = parent_of(change.relation, found)
+        return bool(parent) and (parent, _kind(change)) in changed
+
+    return tuple(change for change in listed if not is_inherited(change))
+
+
+def _kind(change: Change) -> str:
+    """The first word of an object; of a column all but its table."""
+    kind, _, rest = change.object.partition(" ")
+    return f"{kind} {rest.removeprefix(change.relation)}" if kind == "column" else kind
+
+
 def _is_new(relation: str, expected: Fingerprint, live: Fingerprint) -> bool:
     if not relation or any(f"{kind}{relation}" in expected.facts for kind in _KEYS):
         return False

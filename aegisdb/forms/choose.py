@@ -176,8 +176,18 @@ class _Chooser:
 
     def _value(self, relation: str, column: str, facts: str) -> str:
         default = fact(facts, "default ") or ""
-        self._unused.discard(f"{plain(relation)}.{column}")
-        return self._choice.values.get(f"{plain(relation)}.{column}", "" if "nextval(" in default else default)
+        named = {f"{table}.{column}" for table in self._names(relation)}
+        self._unused -= named
+        given = (value for name, value in self._choice.values.items() if name in named)
+        return next(given, "" if "nextval(" in default else default)
+
+    def _names(self, relation: str) -> Iterator[str]:
+        """What a person may call a table: with its schema, and without where no other has its name."""
+        yield plain(relation)
+        bare = relation_name(relation).name
+        tables = [key.removeprefix("table ") for key in self._models.facts if key.startswith("table ")]
+        if sum(relation_name(one).name == bare for one in tables) == 1:
+            yield bare
 
     def _constraint(self, change: Change) -> Iterator[tuple[int, Form]]:
         if change.kind == "removed":
@@ -191,9 +201,9 @@ class _Chooser:
             return
         form = unique(change.relation, name, was, now) or checked(change.relation, name, was, now)
         if form is None:
-            if now.startswith(("PRIMARY KEY", "EXCLUDE")):
+            if now.startswith(("PRIMARY KEY", "EXCLUDE", "UNIQUE")):
                 self._as_one.append(f"{plain(change.relation)}.{name}: no steps for {now.partition(' (')[0]}")
-        elif not (self._is_partitioned(change.relation) and not now.startswith("CHECK")):
+        elif now.startswith("CHECK") or not self._is_partitioned(change.relation):
             self._staged.take_back(change)
             self._staged.later("constraint", change.relation, unquoted(name))
             yield (1 if now.startswith("UNIQUE") else 2), form

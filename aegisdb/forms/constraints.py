@@ -11,10 +11,13 @@ from aegisdb.forms.step import Form, Sql, Step, beside, in_schema, plain, sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_COLUMNS = r"""\((?:"(?:[^"]|"")*"|[^()"])+\)"""
 _UNIQUE = re.compile(
-    r"UNIQUE (?P<nulls>NULLS NOT DISTINCT )?(?P<columns>\([^()]+\)(?: INCLUDE \([^()]+\))?)(?P<when>(?: DEFERRABLE.*)?)"
+    r"UNIQUE (?P<nulls>NULLS NOT DISTINCT )?"
+    rf"(?P<columns>{_COLUMNS}(?: INCLUDE {_COLUMNS})?)(?P<when>(?: DEFERRABLE.*)?)"
 )
 _COMES_BACK = "it comes back in the next statement"
+WITHOUT_OVERLAPS = " WITHOUT OVERLAPS"
 _SPARES_ROWS = re.compile(r" NOT (?:VALID|ENFORCED)\b")
 
 
@@ -49,16 +52,22 @@ def _not_valid_first(relation: str, name: str, was: str, now: str) -> Iterator[S
 
 
 def unique(relation: str, name: str, was: str, now: str) -> Form | None:
-    """A unique constraint by an index that is built beside readers and writers."""
-    new, old = _UNIQUE.fullmatch(now), _UNIQUE.fullmatch(was)
-    if new is None or (was and old is None):
+    """A unique constraint by an index that is built beside readers and writers; `was` may be of any kind."""
+    if not unique_index(relation, name, now):
         return None
     table = f"ALTER TABLE {relation}"
-    index = beside(name) if old else name
+    index = beside(name) if was else name
+    inside = in_schema(relation, index)
     gone = Sql(f"{table} DROP CONSTRAINT IF EXISTS {name}", _COMES_BACK)
 
-    def using(found: re.Match[str]) -> Sql:
-        return Sql(f"{table} ADD CONSTRAINT {name} UNIQUE USING INDEX {index}{found['when']}")
+    def build(definition: str) -> tuple[Sql, ...]:
+        statement = unique_index(relation, index, definition)
+        return built(inside, statement) if statement else ()
+
+    def using(definition: str) -> Sql:
+        found = _UNIQUE.fullmatch(definition)
+        given = f"UNIQUE USING INDEX {index}{found['when']}" if found and build(definition) else definition
+        return Sql(f"{table} ADD CONSTRAINT {name} {given}")
 
     step = Step(
         what=f"add {name} of {plain(relation)}",
@@ -66,15 +75,19 @@ def unique(relation: str, name: str, was: str, now: str) -> Form | None:
         "left is dropped first. Then the constraint takes it over, and no row is read. It fails where rows are "
         "not unique.",
         phase="contract",
-        alone_up=built(in_schema(relation, index), _index(relation, index, new)),
-        up=(*([gone] if old else []), using(new)),
-        alone_down=built(in_schema(relation, index), _index(relation, index, old)) if old else (),
-        down=(Sql(gone.text), *([using(old)] if old else [])),
+        alone_up=build(now),
+        up=(*([gone] if was else []), using(now)),
+        alone_down=build(was),
+        down=(Sql(gone.text), *([using(was)] if was else [])),
         repeatable=rebuilt(index),
     )
     return Form(change=f"{plain(relation)} gets UNIQUE {name}", steps=(step,))
 
 
-def _index(relation: str, index: str, found: re.Match[str]) -> str:
+def unique_index(relation: str, index: str, definition: str) -> str:
+    """The statement that makes the index of a unique constraint; empty for another one, or WITHOUT OVERLAPS."""
+    found = _UNIQUE.fullmatch(definition)
+    if found is None or WITHOUT_OVERLAPS in found["columns"]:
+        return ""
     nulls = " NULLS NOT DISTINCT" if found["nulls"] else ""
     return f"CREATE UNIQUE INDEX {index} ON {relation} USING btree {found['columns']}{nulls}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint.keys import column_name, parse
+from aegisdb.forms.constraints import WITHOUT_OVERLAPS
 from aegisdb.forms.indexes import guarded
 from aegisdb.forms.renames import renamed
 from aegisdb.forms.step import unquoted
@@ -45,7 +46,7 @@ class Pairs:
         of_table = [text for key, text in head.items() if self._staged.head.relations.get(key) == relation]
         if any(fact(text, "generated ") and mentions(text, column) for text in of_table):
             yield "a generated column is made of it"
-        if any(text.startswith(_NO_STEPS) and mentions(text, column) for _, text in self._hanging(relation, column)):
+        if any(text.startswith(_NO_STEPS) or WITHOUT_OVERLAPS in text for _, text in self._hanging(relation, column)):
             yield "it is in a primary key or an exclusion constraint"
         if any(mentions(pointed_at(text, relation), column) for text in head.values()):
             yield "a foreign key points at it"

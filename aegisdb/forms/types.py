@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aegisdb.forms.constraints import checked
+from aegisdb.forms.constraints import checked, unique_index
 from aegisdb.forms.indexes import built, dropped, guarded, rebuilt, renamed
 from aegisdb.forms.not_null import not_null
 from aegisdb.forms.step import Form, Sql, Step, beside, in_schema, plain, sql
@@ -79,14 +79,14 @@ def _hung(pair: Pair, hanging: Sequence[Hanging]) -> Iterator[Form]:
         name = beside(one.name)
         about = instead(one.definition, pair.old, pair.new)
         if one.is_index or one.definition.startswith("UNIQUE"):
-            definition = about if one.is_index else f"CREATE UNIQUE INDEX {name} ON {pair.relation} {_keys(about)}"
+            definition = renamed(about, name) if one.is_index else unique_index(pair.relation, name, about)
             inside = in_schema(pair.relation, name)
             step = Step(
                 what=f"build {one.name} for {pair.new} of {plain(pair.relation)}",
                 says="It is built while others read and write, outside of a transaction; what an interrupted build "
                 "left is dropped first.",
                 phase="expand",
-                alone_up=built(inside, renamed(definition, name)),
+                alone_up=built(inside, definition),
                 alone_down=dropped(inside),
                 repeatable=rebuilt(name),
             )
@@ -94,11 +94,6 @@ def _hung(pair: Pair, hanging: Sequence[Hanging]) -> Iterator[Form]:
         elif form := checked(pair.relation, name, "", about):
             # what is refused there, the old column's own constraint refuses already
             yield replace(form, steps=tuple(replace(step, phase="expand") for step in form.steps))
-
-
-def _keys(unique: str) -> str:
-    """The columns of a unique constraint, as an index has them."""
-    return unique.removeprefix("UNIQUE ").partition(" DEFERRABLE")[0]
 
 
 def _swapped(pair: Pair, was: str, now: str, hanging: Sequence[Hanging]) -> Form:
@@ -146,7 +141,7 @@ def _given_back(pair: Pair, one: Hanging) -> Iterator[str]:
         yield f"ALTER INDEX {in_schema(pair.relation, one.name)} RENAME TO {name}"
     elif one.definition.startswith("UNIQUE"):
         yield f"ALTER TABLE {pair.relation} DROP CONSTRAINT IF EXISTS {one.name}"
-        yield f"CREATE UNIQUE INDEX IF NOT EXISTS {name} ON {pair.relation} {_keys(one.definition)}"
+        yield guarded(unique_index(pair.relation, name, one.definition))
     else:
         yield f"ALTER TABLE {pair.relation} RENAME CONSTRAINT {one.name} TO {name}"
 

@@ -116,6 +116,10 @@ class Target(Entry):
         del name
         return ""
 
+    def starts_here(self) -> bool:
+        """Whether its server is one of this project that what is installed here can start at any time."""
+        return False
+
     def local_port(self) -> int | None:
         """The port on this machine that services.yaml gives it."""
         return None

@@ -61,6 +61,12 @@ class EmbeddedTarget(Target):
         """Have one drawn."""
         return f"set `draw_password: true` on target {name} in services.yaml, then invoke db.up"
 
+    def starts_here(self) -> bool:
+        """Whether there are programs to start, from the wheel or of `bindir`."""
+        from aegisdb.servers.wheels import server_directory
+
+        return bool(self.bindir) or server_directory() is not None
+
     def local_port(self) -> int:
         """The wished port."""
         return self.port

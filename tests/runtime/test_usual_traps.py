@@ -21,6 +21,7 @@ TRAPS = {
         'sa.Enum(..., name="a_mood").create(op.get_bind())',
     ),
     "no extension": ('op.execute("ALTER TABLE a_t ADD e vector(3)")', "CREATE EXTENSION IF NOT EXISTS vector"),
+    "extension without files": ('op.execute("CREATE EXTENSION pgcrypto")', "`bindir:` of a PostgreSQL that has it"),
     "empty search_path": (
         "op.execute(\"SELECT pg_catalog.set_config('search_path', '', false)\")",
         "search_path in which the version table is not found",

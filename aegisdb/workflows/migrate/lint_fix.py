@@ -12,6 +12,7 @@ from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted, UsageError
 from aegisdb.files import replace_file, shown
 from aegisdb.fingerprint import diff, read
+from aegisdb.fingerprint.partitions import without_inherited
 from aegisdb.forms.choose import choice
 from aegisdb.forms.in_steps import Fixed, InSteps
 from aegisdb.forms.rewritten import NotAlone, without
@@ -109,7 +110,8 @@ class _Fix:
             after = self._down(address)
             with connect(address) as conn:
                 before = read(conn)
-            put_off = self._steps.put_off(before, after, diff(before, after), ())
+            changes = without_inherited(diff(before, after), after)
+            put_off = self._steps.put_off(before, after, changes, ())
             if not self._steps.planned():
                 return replace(known, why="; ".join(self._steps.as_one) or "there are no steps for what it does")
             text = without(file, put_off.operations)
