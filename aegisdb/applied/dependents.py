@@ -21,7 +21,7 @@ WITH gone (relation, attribute) AS (
                 ELSE (SELECT attnum FROM pg_attribute WHERE attrelid = to_regclass(t.name) AND attname = t.col) END
     FROM unnest(%s::text[], %s::text[]) AS t (name, col) WHERE to_regclass(t.name) IS NOT NULL
 )
-SELECT DISTINCT n.nspname, r.relname, 'foreign key ' || c.conname, g.relation::regclass::text
+SELECT DISTINCT n.nspname, r.relname, 'foreign key ' || c.conname::text, g.relation::regclass::text
 FROM gone g JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = g.relation
      AND (g.attribute IS NULL OR g.attribute = ANY (c.confkey))
 JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace

@@ -101,6 +101,23 @@ def parse(flags: Mapping[str, Flag], given: Mapping[str, Any], *, command: str) 
     return {name: _value(flag, given.get(name), command) for name, flag in flags.items()}
 
 
+def refuse_empty(flags: Mapping[str, Flag], given: Mapping[str, Any]) -> None:
+    """Refuse a flag that was typed with an empty value: a variable of the shell that is not set is no "not given".
+
+    Raises:
+        UsageError: it names the flag.
+    """
+    for name, flag in flags.items():
+        if given.get(name) == "" or (flag.repeated and "" in (given.get(name) or ())):
+            from aegisdb.errors import UsageError
+
+            raise UsageError(
+                f"{flag.typed} needs a value, and what it was given is empty",
+                hint="leave the flag out, or see why the variable of the shell behind it is not set",
+                code="empty_value",
+            )
+
+
 def bound(
     flags: Mapping[str, Flag], words: tuple[Any, ...], given: Mapping[str, Any], *, command: str
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.cli import signals
-from aegisdb.cli.flags import FLEET, bound, describe, parse
+from aegisdb.cli.flags import FLEET, bound, describe, parse, refuse_empty
 from aegisdb.errors import AegisError, Failed, Interrupted, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.output import console, masking
@@ -64,6 +64,7 @@ def run_typed(command: Command, context: Context, given: dict[str, Any]) -> int:
     state: dict[str, Any] = {"target": "", "result": None, "problems": (), "exit_code": 0, "traceback": ""}
     with signals.as_exceptions() as signalled:
         try:
+            refuse_empty(command.flags, given)
             state["result"] = _call(command, context, given, form, state)
             state["problems"] = problems_of_result(state["result"])
             state["exit_code"] = state["result"].exit_code

@@ -119,7 +119,8 @@ all other objects."""
 
 def _all(catalog: str, more: str = "") -> str:
     # what initdb made by itself, as transaction 1, is as it was
-    return f"SELECT string_agg(oid || ' ' || xmin, ',' ORDER BY oid) FROM {catalog} WHERE xmin::text <> '1' {more}"
+    rows = "string_agg(oid::text || ' ' || xmin::text, ',' ORDER BY oid)"
+    return f"SELECT {rows} FROM {catalog} WHERE xmin::text <> '1' {more}"
 
 
 def _in_the_system(catalog: str, space: str) -> str:
@@ -127,9 +128,9 @@ def _in_the_system(catalog: str, space: str) -> str:
 
 
 EVERYTHING = MappingProxyType({
-    "names of roles": "SELECT string_agg(oid || ' ' || rolname, ',' ORDER BY oid) FROM pg_roles",
-    "names of tablespaces": "SELECT string_agg(oid || ' ' || spcname, ',' ORDER BY oid) FROM pg_tablespace",
-    "names of schemas": """SELECT string_agg(oid || ' ' || nspname, ',' ORDER BY oid) FROM pg_namespace
+    "names of roles": "SELECT string_agg(oid::text || ' ' || rolname::text, ',' ORDER BY oid) FROM pg_roles",
+    "names of tablespaces": "SELECT string_agg(oid::text || ' ' || spcname::text, ',' ORDER BY oid) FROM pg_tablespace",
+    "names of schemas": """SELECT string_agg(oid::text || ' ' || nspname::text, ',' ORDER BY oid) FROM pg_namespace
         WHERE left(nspname, 8) <> 'pg_temp_' AND left(nspname, 14) <> 'pg_toast_temp_'""",
     "members of extensions": """SELECT string_agg(objid::text, ',' ORDER BY objid) FROM pg_depend
         WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_class'::regclass""",
@@ -154,7 +155,7 @@ OTHERS = MappingProxyType({
     "system routines": _all("pg_proc", f"AND oid < {_OWN}"),
     "languages": _all("pg_language"),
     "foreign data wrappers": _all("pg_foreign_data_wrapper"),
-    "what belongs to extensions": """SELECT string_agg(classid || ' ' || objid, ',' ORDER BY classid, objid)
+    "what belongs to extensions": """SELECT string_agg(classid::text || ' ' || objid::text, ',' ORDER BY classid, objid)
         FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then what belongs to no relation is read

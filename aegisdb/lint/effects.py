@@ -36,6 +36,8 @@ class Act:
     temporary: bool = False
     value: str = ""
     """The new value of `ALTER TYPE ... ADD VALUE`."""
+    parent: str = ""
+    """Of a table that is created or attached as a partition, the table whose partition it is."""
 
 
 def acts_of_sql(sql: str) -> tuple[Act, ...]:
@@ -140,7 +142,8 @@ def _create(reader: _Reader) -> Iterator[Act]:
     if kind in _ON_A_TABLE:
         yield replace(act, name=name, table=_on(reader))
     else:
-        yield replace(act, name=name, table=name if kind == "table" else "")
+        parent = reader.name() if kind == "table" and reader.take("partition", "of") else ""
+        yield replace(act, name=name, table=name if kind == "table" else "", parent=parent)
 
 
 def _on(reader: _Reader) -> str:
@@ -182,7 +185,10 @@ def _alter(reader: _Reader) -> Iterator[Act]:
         yield Act(verb="alter", kind=kind, name=name, table=_on(reader), guarded=True)
         return
     yield Act(verb="alter", kind=kind, name=name, table=name if kind == "table" else "", guarded=True)
-    if kind == "table":
+    if kind == "table" and reader.take("attach", "partition"):
+        part = reader.name()
+        yield Act(verb="alter", kind=kind, name=part, table=part, guarded=True, parent=name)
+    elif kind == "table":
         yield from _parts(reader, name)
 
 

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING
 from aegisdb.lint import rules as _package
 from aegisdb.lint.finding_cache import Verdicts
 from aegisdb.lint.ignores import Ignore, ignores
-from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule
+from aegisdb.lint.rule import Context, Finding, RevisionFile, Rule, read_file
 from aegisdb.package_lookup import how_to_fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.revisions.parse import Revision
-
-
-_TREES = 300
-"""Files whose syntax trees are kept at a time; some more than squawk is asked about at once."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +71,6 @@ def judge(context: Context, chosen: Iterable[tuple[str, Revision]], ids: Sequenc
         for finding in _of_file(read_file(context, service, revision), context, wanted)
     ]
     return tuple(finding for finding in found if not _is_ignored(finding, comments, context))
-
-
-def read_file(context: Context, service: str, revision: Revision) -> RevisionFile:
-    """A revision with its syntax tree; it compiled when the history was read.
-
-    Several look at a file one after the other, and a tree is large: some hundred are kept.
-    """
-    key = service, revision.file
-    if key not in context.read:
-        if len(context.read) >= _TREES:
-            context.read.clear()
-        path = revision.path
-        source = path.read_text(encoding="utf-8", errors="replace")
-        context.read[key] = RevisionFile(service, revision, context.shown(path), source, ast.parse(source))
-    return context.read[key]
 
 
 def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None = None) -> Iterator[Finding]:

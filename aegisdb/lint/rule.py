@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from aegisdb.lint.steps import Step, steps, walk
 from aegisdb.revisions.downgrades import function_of
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+
+_TREES = 300
+"""Files whose syntax trees are kept at a time; some more than squawk is asked about at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +108,21 @@ class Context:
     def good(self) -> Mapping[str, History]:
         """Histories that can be read."""
         return {name: h for name, h in self.histories.items() if not isinstance(h, HistoryError)}
+
+
+def read_file(context: Context, service: str, revision: Revision) -> RevisionFile:
+    """A revision with its syntax tree; it compiled when the history was read.
+
+    Several look at a file one after the other, and a tree is large: some hundred are kept.
+    """
+    key = service, revision.file
+    if key not in context.read:
+        if len(context.read) >= _TREES:
+            context.read.clear()
+        path = revision.path
+        source = path.read_text(encoding="utf-8", errors="replace")
+        context.read[key] = RevisionFile(service, revision, context.shown(path), source, ast.parse(source))
+    return context.read[key]
 
 
 Complaint = tuple[int, str] | tuple[int, str, str]

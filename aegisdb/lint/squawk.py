@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import Failed
 from aegisdb.lint.effects import acts_of
-from aegisdb.lint.linter import read_file
 from aegisdb.lint.literal_sql import written_sql
 from aegisdb.lint.rendered_sql import Rendering
-from aegisdb.lint.rule import Finding
+from aegisdb.lint.rule import Finding, read_file
 from aegisdb.lint.rules.unsafe_ddl import RULE
 from aegisdb.lint.squawk_cache import Answers
 from aegisdb.lint.squawk_ghosts import is_ghost

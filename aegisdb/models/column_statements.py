@@ -73,11 +73,11 @@ def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
         yield f"{alter} DROP IDENTITY"
     default, old_default = fact(now, "default "), fact(was, "default ")
     # one that stays of the same type is replaced at once, which no insert in between notices
-    stays = default not in {None, OWN_SEQUENCE} and _kind(was) == _kind(now)
+    stays = default not in {None, OWN_SEQUENCE} and type_of(was) == type_of(now)
     if default != old_default and old_default is not None and not stays:
         yield f"{alter} DROP DEFAULT"
-    if _kind(was) != _kind(now):
-        yield f"{alter} TYPE {_kind(now)} USING {column}::{parts(now)[0]}"
+    if type_of(was) != type_of(now):
+        yield f"{alter} TYPE {type_of(now)} USING {column}::{parts(now)[0]}"
     if is_not_null(now) and not is_not_null(was):
         yield f"{alter} SET NOT NULL"
     yield from _identity(fact(was, "identity "), fact(now, "identity "), alter)
@@ -98,7 +98,8 @@ def _identity(was: str | None, now: str | None, alter: str) -> Iterator[str]:
         yield f"{alter} SET GENERATED {now.upper()}"
 
 
-def _kind(facts: str) -> str:
+def type_of(facts: str) -> str:
+    """A column's type, with its collation."""
     collation = fact(facts, "collate ")
     return parts(facts)[0] + (f" COLLATE {collation}" if collation else "")
 
@@ -123,4 +124,14 @@ def sequence_options(before: str, after: str, prefix: str = "") -> str:
     was, now = "cycle" in parts(before), "cycle" in parts(after)
     if was != now:
         words.append(f"{prefix}{'CYCLE' if now else 'NO CYCLE'}")
+    if before and _are_apart(before, after):
+        words.append("RESTART")  # no value that it may be at is one that it may take
     return " ".join(words)
+
+
+def _are_apart(before: str, after: str) -> bool:
+    ends = [fact(text, end) for text in (before, after) for end in ("min ", "max ")]
+    if None in ends:
+        return False
+    lowest, highest, low, high = (int(end or 0) for end in ends)
+    return high < lowest or highest < low

@@ -87,4 +87,4 @@ class _Copy:
             f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= {since}) FROM {catalog}"  # noqa: S608  our own words
             for catalog in _CATALOGS
         )
-        return str(self.conn.value(f"SELECT string_agg(a || '/' || b, ' ') FROM ({counts}) c (a, b)"))  # noqa: S608
+        return str(self.conn.value(f"SELECT string_agg(a::text || '/' || b::text, ' ') FROM ({counts}) c (a, b)"))  # noqa: S608

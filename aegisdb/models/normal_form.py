@@ -51,18 +51,20 @@ def differences(history: Fingerprint, models: Fingerprint, built: ModelsBuilt) -
     return tuple(
         change
         for change in diff(before, after)
-        if not change.is_remark and not _is_of_history_alone(change, before.facts)
+        if not change.is_remark and not _is_of_history_alone(change, before.facts, after.facts)
     )
 
 
-def _is_of_history_alone(change: Change, history: Mapping[str, str]) -> bool:
+def _is_of_history_alone(change: Change, history: Mapping[str, str], models: Mapping[str, str]) -> bool:
     if change.kind != "removed":
         return False
     if not change.object.startswith(_SAYABLE):
         return True
     # a partition follows its parent; a constraint of a domain that no model has goes with it
     relation = history.get(f"table {change.relation}")
-    return relation is None or is_partition(relation)
+    if relation is None:
+        return f"domain {change.relation}" not in models
+    return is_partition(relation)
 
 
 def _with_sequences_of_columns(found: Fingerprint) -> Fingerprint:

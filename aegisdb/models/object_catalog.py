@@ -23,7 +23,8 @@ WITH spaces AS (
     UNION ALL
     SELECT 'materialized view ' || r.id, 'MATERIALIZED VIEW ' || r.id, 'pg_class'::regclass, r.oid,
         ARRAY['CREATE MATERIALIZED VIEW ' || r.id || ' AS' || chr(10) || rtrim(pg_get_viewdef(r.oid), ';')]
-            || ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = r.oid ORDER BY 1)
+            OPERATOR(pg_catalog.||)
+            ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = r.oid ORDER BY 1)
       FROM relations r WHERE r.relkind = 'm'
     UNION ALL
     SELECT k.word || ' ' || s.name || '.' || quote_ident(p.proname) || k.arguments,
@@ -52,7 +53,7 @@ WITH spaces AS (
       FROM pg_policy p JOIN relations r ON r.oid = p.polrelid
 )
 SELECT f.key, f.named, f.class::bigint, f.oid::bigint,
-    to_json(f.made || CASE WHEN d.description IS NULL THEN ARRAY[]::text[]
+    to_json(f.made OPERATOR(pg_catalog.||) CASE WHEN d.description IS NULL THEN ARRAY[]::text[]
         ELSE ARRAY['COMMENT ON ' || f.named || ' IS ' || quote_literal(d.description)] END)
   FROM found f
   LEFT JOIN pg_description d ON d.classoid = f.class AND d.objoid = f.oid AND d.objsubid = 0

@@ -30,7 +30,7 @@ class Statement(NamedTuple):
 
 _USUAL = "start 1; increment 1; min 1; cache 1"
 _USUAL_ENDS = frozenset({"max 32767", "max 2147483647", "max 9223372036854775807"})
-DROP, TYPES, SEQUENCES, COLUMNS, ADD, REFER, INDEX, COMMENT, CLEAN = range(9)
+DROP, TYPES, SEQUENCES, COLUMNS, GENERATED, ADD, REFER, INDEX, COMMENT, CLEAN = range(10)
 
 
 def statements(before: Fingerprint, after: Fingerprint, changes: Iterable[Change]) -> list[Statement]:
@@ -64,8 +64,10 @@ def _own_sequence(change: Change) -> Iterator[Statement]:
 
 def _column(change: Change, _identity: str) -> Iterator[Statement]:
     column = change.object.removeprefix(f"column {change.relation}.")
+    # computed from columns that other statements give their types
+    rank = GENERATED if change.kind == "added" and fact(change.after, "generated ") else COLUMNS
     for sql, loses in column_statements(change, column):
-        yield Statement(COLUMNS, sql, loses)
+        yield Statement(rank, sql, loses)
 
 
 def _index(change: Change, identity: str) -> Iterator[Statement]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aegisdb.models.fact_parts import definition, fact, parts, writable
+from aegisdb.models.column_statements import defined
+from aegisdb.models.fact_parts import definition, parts, writable
+from aegisdb.models.generated_columns import GeneratedColumn, columns_of, generated_on, is_generated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +28,7 @@ def enum_statements(
         yield from ((sql, "") for sql in _added(name, was, values))
         return
     if gone := [value for value in was if value not in values]:
-        columns = _columns(name, before)
+        columns = columns_of(name, before)
         yield from ((_check(name, table, column, gone), "") for table, column, kind, _ in columns if kind == name)
     create = f"CREATE TYPE {name} AS ENUM ({', '.join(values)})"
     yield from ((sql, "") for sql in _rebuilt("TYPE", name, [create], before, after, through="text"))
@@ -66,11 +68,13 @@ def _rebuilt(
     space, _, bare = name.rpartition(".")
     former = bare[:-1] + _BEFORE + '"' if bare.endswith('"') else bare + _BEFORE
     users = [*_users(name, before, after)]
-    yield from (drop for drop, _ in users)
+    yield from (drop for drop, _ in users if drop)
     yield f"ALTER {what} {name} RENAME TO {former}"
     yield from create
-    wanted = {(table, column, kind): default for table, column, kind, default in _columns(name, after)}
-    for table, column, kind, default in _columns(name, before):
+    wanted = {(table, column, kind): default for table, column, kind, default in columns_of(name, after)}
+    for table, column, kind, default in columns_of(name, before):
+        if is_generated(before.facts[GeneratedColumn(table, column).key]):
+            continue
         alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
         if default is not None:
             yield f"{alter} DROP DEFAULT"
@@ -84,26 +88,53 @@ def _rebuilt(
 
 
 def _users(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[tuple[str, list[str]]]:
-    """What stays and compares with a value of the type (predicates, CHECK): how it goes, and how it comes back."""
+    """What stays and uses a value of the type (predicates, CHECK, what is computed): how it goes, how it comes back."""
+    computed = [*_computed(name, before, after)]
+    on_them = [*dict.fromkeys(key for one in computed for key in one.hanging(before))]
     cast = re.compile(rf'::{re.escape(name)}(?![\w"])')
-    for key, facts in before.facts.items():
-        if not key.startswith(("index ", "constraint ")) or after.facts.get(key) != facts or not cast.search(facts):
-            continue
-        kind, _, identity = key.partition(" ")
-        table = before.relations.get(key, "")
-        if f"domain {table}" in before.facts:
-            continue
-        if kind == "index":
-            drop, make, about = f"DROP INDEX {identity}", writable(facts), f"INDEX {identity}"
-        else:
-            bare = identity.removeprefix(f"{table}.")
-            drop = f"ALTER TABLE {table} DROP CONSTRAINT {bare}"
-            make, about = (
-                f"ALTER TABLE {table} ADD CONSTRAINT {bare} {writable(facts)}",
-                f"CONSTRAINT {bare} ON {table}",
-            )
-        comment = after.facts.get(f"comment on {key}")
-        yield drop, [make, *([f"COMMENT ON {about} IS {comment}"] if comment else [])]
+    stay = [key for key in before.facts if key.startswith(("index ", "constraint ")) and _stays(key, before, after)]
+    for key in stay:
+        if key not in on_them and cast.search(before.facts[key]):
+            drop, *makes = _index_or_constraint(key, before.relations.get(key, ""), after)
+            yield drop, makes
+    for one in computed:
+        yield one.drop, [f"ALTER TABLE {one.table} ADD COLUMN {one.column} {defined(after.facts[one.key])}"]
+    for key in (f"comment on {one.key}" for one in computed):
+        if comment := after.facts.get(key):
+            yield "", [f"COMMENT ON COLUMN {key.removeprefix('comment on column ')} IS {comment}"]
+    for key in on_them:
+        if key in stay:
+            _, *makes = _index_or_constraint(key, before.relations.get(key, ""), after)
+            yield "", makes
+
+
+def _computed(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[GeneratedColumn]:
+    """Generated columns that stay and are of the type, or are computed from a column of it."""
+    columns = [(table, column) for table, column, _, _ in columns_of(name, before)]
+    of_it = (one for place in columns if is_generated(before.facts[(one := GeneratedColumn(*place)).key]))
+    yield from (one for one in dict.fromkeys((*of_it, *generated_on(columns, before))) if one.key in after.facts)
+
+
+def _stays(key: str, before: Fingerprint, after: Fingerprint) -> bool:
+    of_domain = f"domain {before.relations.get(key, '')}" in before.facts
+    return after.facts.get(key) == before.facts[key] and not of_domain
+
+
+def _index_or_constraint(key: str, table: str, schema: Fingerprint) -> Iterator[str]:
+    """How it goes, how it comes back, and its comment."""
+    kind, _, identity = key.partition(" ")
+    made = writable(schema.facts[key])
+    if kind == "index":
+        yield f"DROP INDEX {identity}"
+        yield made
+        about = f"INDEX {identity}"
+    else:
+        bare = identity.removeprefix(f"{table}.")
+        yield f"ALTER TABLE {table} DROP CONSTRAINT {bare}"
+        yield f"ALTER TABLE {table} ADD CONSTRAINT {bare} {made}"
+        about = f"CONSTRAINT {bare} ON {table}"
+    if comment := schema.facts.get(f"comment on {key}"):
+        yield f"COMMENT ON {about} IS {comment}"
 
 
 def _added(name: str, was: Sequence[str], values: Sequence[str]) -> Iterator[str]:
@@ -119,14 +150,6 @@ def _added(name: str, was: Sequence[str], values: Sequence[str]) -> Iterator[str
             where = f" BEFORE {there[0]}"
         yield f"ALTER TYPE {name} ADD VALUE {value}{where}"
         there.insert(place, value)
-
-
-def _columns(name: str, schema: Fingerprint) -> Iterator[tuple[str, str, str, str | None]]:
-    """Table, column, type and default of the columns that have the type."""
-    for key, facts in schema.facts.items():
-        table = schema.relations.get(key, "")
-        if key.startswith("column ") and not key.startswith("column order ") and parts(facts)[0] in {name, f"{name}[]"}:
-            yield table, key.removeprefix(f"column {table}."), parts(facts)[0], fact(facts, "default ")
 
 
 def _check(name: str, table: str, column: str, gone: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TABLES = """
 SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_relation_filenode(c.oid)::bigint,
-       n.nspname || '.' || c.relname
+       n.nspname::text || '.' || c.relname::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND left(n.nspname, 3) <> 'pg_'
     AND n.nspname NOT IN ('information_schema', 'aegisdb')

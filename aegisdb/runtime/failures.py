@@ -64,7 +64,7 @@ def error_of(
     if kind == "environment" and failure.get("line"):
         where = f"{where}:{failure['line']}"
     lines = [f"{history.service}: env.py failed: {_first(message)}", *_last_lines(output)]
-    if kind == "template":
+    if kind in {"template", "draft"}:  # nothing that env.py did
         lines[0] = f"{history.service}: {message}"
     name = failure.get("error", "")
     if name and name not in {"CommandError", "Refusal"} and not failure.get("sqlstate"):

@@ -121,6 +121,9 @@ def test_a_result_that_cannot_be_printed_is_a_bug_without_the_secret(form: str) 
         (["echo", "x", "--count", "-3"], "--count needs a whole number, 0 or more, not '-3'"),
         (["echo", "x", "--ratio", "nan"], "--ratio needs a number, 0 or more, not 'nan'"),
         (["needs"], "demo.needs needs --service"),
+        (["needs", "--service", ""], "--service needs a value, and what it was given is empty"),
+        (["echo", "x", "--kind="], "--kind needs a value, and what it was given is empty"),
+        (["echo", "x", "--tag", "a", "--tag", ""], "--tag needs a value, and what it was given is empty"),
     ],
 )
 def test_a_value_that_a_flag_cannot_take_is_bad_usage(words: list[str], message: str) -> None:

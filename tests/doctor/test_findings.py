@@ -136,6 +136,9 @@ def test_what_a_person_must_decide_is_told_and_not_touched(healthy: Clinic) -> N
     assert "made by hand" in found["unowned"]["cause"]
     assert found["left_over"]["command"] == "unset ALEMBIC_CONFIG PGSERVICE"
     assert found["left_over"]["exit_code"] == 0
+    told = healthy.doctor(env={"DATABASE_URL": healthy.address.url(), "PGHOST": "elsewhere"})["result"]["findings"]
+    # the target `env` of this very run: nothing that commands of aegisdb do not obey
+    assert [f["command"] for f in told if f["check"] == "left_over"] == ["unset PGHOST"]
     assert envelope["result"]["fixed"] == []
     assert "price bigint" in file.read_text()
     healthy.type(found["tampered"]["command"])

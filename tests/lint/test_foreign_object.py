@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lint.judging import found, judge, rev
+from tests.monorepo import Rev
 
 RULE = "foreign-object"
 
@@ -44,6 +45,33 @@ def test_an_object_of_another_service(tmp_path: Path, up: str) -> None:
 def test_a_table_of_nobody(tmp_path: Path) -> None:
     (message,) = found(judge(tmp_path, rev('op.create_table("lost", sa.Column("id"))')), RULE)
     assert message == "it creates lost, which shop does not own"
+
+
+PARTED = rev(
+    'op.execute("CREATE TABLE IF NOT EXISTS shop_items (id int, at int) PARTITION BY RANGE (at)")\n'
+    'op.execute("CREATE TABLE first PARTITION OF shop_items FOR VALUES FROM (0) TO (9) PARTITION BY LIST (id)")\n'
+    "for number in (1, 2):\n"
+    '    op.execute(f"CREATE TABLE part_{number} PARTITION OF public.first FOR VALUES IN ({number})")'
+)
+
+
+def test_a_partition_is_its_parents(tmp_path: Path) -> None:
+    later = Rev(
+        id="s2",
+        message="attach another part",
+        up=(
+            'op.execute("CREATE TABLE part_3 (LIKE shop_items)")\n'
+            'op.execute("ALTER TABLE first ATTACH PARTITION part_3 FOR VALUES IN (3)")\n'
+            'op.execute("DROP TABLE IF EXISTS part_1")'
+        ),
+        down='op.execute("DROP TABLE IF EXISTS part_3")',
+    )
+    assert not found(judge(tmp_path, PARTED, later), RULE)
+
+
+def test_a_partition_of_anothers_table(tmp_path: Path) -> None:
+    theirs = 'op.execute("CREATE TABLE part_1 PARTITION OF crm_customers FOR VALUES IN (1)")'
+    assert found(judge(tmp_path, rev(theirs)), RULE) == ["it creates part_1, which crm owns"]
 
 
 def test_a_version_table(tmp_path: Path) -> None:

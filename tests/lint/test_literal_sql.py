@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aegisdb.lint.linter import read_file
 from aegisdb.lint.literal_sql import written_sql
 from aegisdb.lint.rendered_sql import Rendering
+from aegisdb.lint.rule import read_file
 from aegisdb.lint.statements import statements
 from tests.lint.judging import context_of
 from tests.monorepo import Rev, Svc, build_monorepo

@@ -41,6 +41,14 @@ def hung(
     return several(name, (lines[0], *also), (lines[1], *also), named)
 
 
+def computed(
+    name: str, before: str, after: str, was: tuple[str, ...], now: tuple[str, ...], *, names: str = ""
+) -> Edit:
+    """Another definition of column `c`, and what is computed from it."""
+    lines = [f"c: Mapped[int] = mapped_column({one})" for one in (before, after)]
+    return several(name, (lines[0], *was), (lines[1], *now), names or "column public.T_items.c")
+
+
 def tables(name: str, before: str, after: str, names: str) -> Edit:
     """Other code behind the class."""
     return Edit(name, PLAIN + before, PLAIN + after, names)
@@ -252,6 +260,14 @@ COLUMNS = (
         "sa.Integer, Identity(increment=5, minvalue=-9, maxvalue=99, cycle=True, cache=7)",
     )._replace(names="sequence of public.T_items.c"),
     column("a default with signs", "Text", 'Text, server_default="50% :x \\\\ it\'s"', kind="str"),
+    column("a default of a text with signs", "Text", "Text, server_default=text(\"'50%' || ':x'\")", kind="str"),
+    several(
+        "an index and a key of its own",
+        (),
+        ("c: Mapped[int | None] = mapped_column(unique=True, index=True)",),
+        "T_items.c",
+    ),
+    several("a key of its own", (), ("c: Mapped[int | None] = mapped_column(unique=True, comment='c')",), "T_items.c"),
     column("an empty default", "Text", "Text, server_default=''", kind="str"),
     column("a default with JSON", "pg.JSONB", "pg.JSONB, server_default='{\"a\": 1}'", kind="dict"),
     column("a default of a function", "sa.Uuid", "sa.Uuid, server_default=text('gen_random_uuid()')", kind="object"),
@@ -494,6 +510,12 @@ TABLES = (
         second("c: Mapped[int] = mapped_column(index=True)", table="T_My others"),
         "T_My others",
     ),
+    tables(
+        "a check with a per cent sign",
+        "",
+        second("c: Mapped[str]", args="CheckConstraint(\"c LIKE '5%'\")"),
+        "T_others",
+    ),
     tables("a name with a per cent sign", "", second("c: Mapped[int]", table="T_50% others"), "T_50% others"),
     tables(
         "a table that refers to itself",
@@ -562,7 +584,63 @@ TABLES = (
     ),
 )
 
+TWICE = "g: Mapped[int | None] = mapped_column(sa.BigInteger, Computed('c * 2', persisted=True), comment='twice')"
+ON_TWICE = (
+    "args Index('T_ix', 'g', 'id')",
+    "args CheckConstraint('g > -9', name='T_ck')",
+    "args UniqueConstraint('g', name='T_u')",
+)
+MAY = "mapped_column(pg.DOMAIN('T_small', sa.Integer, check='VALUE < 10'))"
+COMPUTED = (
+    computed("a type under what has a key", "sa.Integer", "sa.BigInteger", (TWICE, *ON_TWICE), (TWICE, *ON_TWICE)),
+    computed(
+        "a type, and what is computed of it", "sa.Integer", "sa.BigInteger", (TWICE,), (TWICE.replace("* 2", "* 3"),)
+    ),
+    computed("a type, and what is computed of it goes", "sa.Integer", "sa.BigInteger", (TWICE, *ON_TWICE), ()),
+    computed("a type, and something is computed of it", "sa.Integer", "sa.BigInteger", (), (TWICE, *ON_TWICE)),
+    computed(
+        "two types at once",
+        "sa.SmallInteger",
+        "sa.Integer",
+        (TWICE.replace("BigInteger", "Integer"), ON_TWICE[0]),
+        (TWICE, ON_TWICE[0].replace("'id'", "'c'")),
+    ),
+    computed(
+        "a type under a name that wants quotes",
+        "'My c', sa.Integer",
+        "'My c', sa.BigInteger",
+        (TWICE.replace("c *", '"My c" *').replace("'c ", "'"),),
+        (TWICE.replace("c *", '"My c" *').replace("'c ", "'"),),
+        names="My c",
+    ),
+    several(
+        "a domain under what is computed",
+        (f"c: Mapped[int] = {MAY}", TWICE, *ON_TWICE),
+        (f"c: Mapped[int] = {MAY.replace('sa.Integer', 'sa.SmallInteger')}", TWICE, *ON_TWICE),
+        "T_small",
+    ),
+    several(
+        "a computed enum",
+        (
+            _mood(("a", "b")),
+            "g: Mapped[str | None] = mapped_column(Enum('a', 'b', name='T_mood'), Computed('mood', persisted=True))",
+        ),
+        (
+            _mood(("a",)),
+            "g: Mapped[str | None] = mapped_column(Enum('a', name='T_mood'), Computed('mood', persisted=True))",
+        ),
+        "type public.T_mood",
+    ),
+    several(
+        "a value goes, and what is computed of it",
+        (_mood(("a", "b")), "g: Mapped[bool | None] = mapped_column(Computed(\"mood = 'a'\", persisted=True))"),
+        (_mood(("a",)),),
+        "type public.T_mood",
+    ),
+)
+
 KINDS = {
+    "computed": COMPUTED,
     "enums": ENUMS,
     "types": TYPES,
     "columns": COLUMNS,

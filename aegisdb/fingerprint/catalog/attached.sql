@@ -32,11 +32,11 @@ JOIN pg_policy p ON p.polrelid = r.oid
 UNION ALL
 SELECT 'sequence ' || r.id,
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(r.relowner),
+        'owner ' || pg_get_userbyid(r.relowner)::text,
         CASE r.relpersistence WHEN 'u' THEN 'unlogged' END,
         format_type(q.seqtypid, NULL),
-        'start ' || q.seqstart, 'increment ' || q.seqincrement, 'min ' || q.seqmin, 'max ' || q.seqmax,
-        'cache ' || q.seqcache, CASE WHEN q.seqcycle THEN 'cycle' END,
+        'start ' || q.seqstart::text, 'increment ' || q.seqincrement::text, 'min ' || q.seqmin::text, 'max ' || q.seqmax::text,
+        'cache ' || q.seqcache::text, CASE WHEN q.seqcycle THEN 'cycle' END,
         CASE d.deptype WHEN 'a' THEN 'owned by ' WHEN 'i' THEN 'identity of ' END || o.id || '.' || quote_ident(a.attname)),
     coalesce(o.id, '')
 FROM relations r
@@ -47,8 +47,8 @@ LEFT JOIN relations o ON o.oid = d.refobjid
 LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 UNION ALL
 SELECT 'statistics ' || s.name || '.' || quote_ident(x.stxname),
-    concat_ws('; ', 'owner ' || pg_get_userbyid(x.stxowner), pg_get_statisticsobjdef(x.oid),
-        'target ' || CASE WHEN x.stxstattarget >= 0 THEN x.stxstattarget END),
+    concat_ws('; ', 'owner ' || pg_get_userbyid(x.stxowner)::text, pg_get_statisticsobjdef(x.oid),
+        'target ' || CASE WHEN x.stxstattarget >= 0 THEN x.stxstattarget::text END),
     r.id
 FROM pg_statistic_ext x
 JOIN spaces s ON s.oid = x.stxnamespace

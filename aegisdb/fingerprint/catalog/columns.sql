@@ -1,10 +1,10 @@
 SELECT 'column ' || r.id || '.' || quote_ident(a.attname),
     concat_ws('; ',
         format_type(a.atttypid, a.atttypmod),
-        CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation END,
+        CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation::text END,
         CASE WHEN a.attnotnull THEN 'not null' END, -- before 18
         CASE WHEN a.attnotnull THEN concat_ws(' ', 'not null', -- from 18
-            'named ' || CASE WHEN nn.conname <> r.relname || '_' || a.attname || '_not_null' -- from 18
+            'named ' || CASE WHEN nn.conname <> r.relname::text || '_' || a.attname::text || '_not_null' -- from 18
                 THEN quote_ident(nn.conname) END, -- from 18
             CASE WHEN nn.connoinherit THEN 'no inherit' END, -- from 18
             CASE WHEN NOT nn.convalidated THEN 'not valid' END, -- from 18
@@ -15,7 +15,7 @@ SELECT 'column ' || r.id || '.' || quote_ident(a.attname),
         'storage ' || CASE WHEN a.attstorage <> t.typstorage THEN
             CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END,
         'compression ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
-        'statistics ' || CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
+        'statistics ' || CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::text END,
         'with ' || CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o
             WHERE NOT starts_with(o, 'pg_attver=')) END, -- 17.12 stamps each column for itself; pg_dump leaves it out
         'options ' || CASE WHEN a.attfdwoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attfdwoptions) o) END,

@@ -7,7 +7,7 @@ SELECT 'index ' || r.space || '.' || quote_ident(x.relname),
         'tablespace ' || quote_ident(ts.spcname),
         'attached to ' || quote_ident(pn.nspname) || '.' || quote_ident(p.relname),
         'statistics ' || (
-            SELECT string_agg(a.attnum || '=' || a.attstattarget, ', ' ORDER BY a.attnum)
+            SELECT string_agg(a.attnum::text || '=' || a.attstattarget::text, ', ' ORDER BY a.attnum)
             FROM pg_attribute a WHERE i.indexprs IS NOT NULL AND a.attrelid = x.oid AND a.attstattarget >= 0)),
     r.id
 FROM relations r

@@ -1,10 +1,10 @@
-SELECT 'operator ' || s.name || '.' || o.oprname || '(' ||
+SELECT 'operator ' || s.name || '.' || o.oprname::text || '(' ||
         CASE WHEN o.oprleft = 0 THEN 'none' ELSE format_type(o.oprleft, NULL) END || ', '
         || CASE WHEN o.oprright = 0 THEN 'none' ELSE format_type(o.oprright, NULL) END || ')',
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(o.oprowner), 'function ' || nullif(o.oprcode, 0)::regprocedure,
-        'commutator ' || nullif(o.oprcom, 0)::regoperator, 'negator ' || nullif(o.oprnegate, 0)::regoperator,
-        'restrict ' || nullif(o.oprrest, 0)::regprocedure, 'join ' || nullif(o.oprjoin, 0)::regprocedure,
+        'owner ' || pg_get_userbyid(o.oprowner)::text, 'function ' || nullif(o.oprcode, 0)::regprocedure::text,
+        'commutator ' || nullif(o.oprcom, 0)::regoperator::text, 'negator ' || nullif(o.oprnegate, 0)::regoperator::text,
+        'restrict ' || nullif(o.oprrest, 0)::regprocedure::text, 'join ' || nullif(o.oprjoin, 0)::regprocedure::text,
         CASE WHEN o.oprcanhash THEN 'hashes' END, CASE WHEN o.oprcanmerge THEN 'merges' END),
     ''
 FROM pg_operator o
@@ -13,7 +13,7 @@ WHERE o.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_operator'::reg
 UNION ALL
 SELECT 'operator class ' || s.name || '.' || quote_ident(o.opcname) || ' using ' || quote_ident(am.amname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(o.opcowner), 'for type ' || format_type(o.opcintype, NULL),
+        'owner ' || pg_get_userbyid(o.opcowner)::text, 'for type ' || format_type(o.opcintype, NULL),
         'family ' || quote_ident(fs.nspname) || '.' || quote_ident(f.opfname),
         CASE WHEN o.opcdefault THEN 'default' END, 'storage ' || format_type(nullif(o.opckeytype, 0), NULL),
         -- the members that belong to the class itself rather than to the family
@@ -29,7 +29,7 @@ WHERE o.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_opclass'::regc
 UNION ALL
 SELECT 'operator family ' || s.name || '.' || quote_ident(f.opfname) || ' using ' || quote_ident(am.amname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(f.opfowner),
+        'owner ' || pg_get_userbyid(f.opfowner)::text,
         'operators ' || (
             SELECT string_agg(concat_ws(' ', m.amopstrategy, m.amopopr::regoperator,
                     'order by ' || (SELECT quote_ident(sort.opfname) FROM pg_opfamily sort WHERE sort.oid = m.amopsortfamily)),
@@ -48,28 +48,28 @@ WHERE f.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_opfamily'::reg
 UNION ALL
 SELECT 'cast (' || format_type(k.castsource, NULL) || ' as ' || format_type(k.casttarget, NULL) || ')',
     concat_ws('; ',
-        CASE k.castmethod WHEN 'f' THEN 'function ' || k.castfunc::regprocedure WHEN 'i' THEN 'with inout' ELSE 'binary' END,
+        CASE k.castmethod WHEN 'f' THEN 'function ' || k.castfunc::regprocedure::text WHEN 'i' THEN 'with inout' ELSE 'binary' END,
         CASE k.castcontext WHEN 'a' THEN 'as assignment' WHEN 'i' THEN 'implicit' ELSE 'explicit' END),
     ''
 FROM pg_cast k
 WHERE k.oid >= 16384 AND k.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_cast'::regclass)
 UNION ALL
 SELECT 'access method ' || quote_ident(m.amname),
-    concat_ws('; ', CASE m.amtype WHEN 't' THEN 'table' ELSE 'index' END, 'handler ' || m.amhandler), ''
+    concat_ws('; ', CASE m.amtype WHEN 't' THEN 'table' ELSE 'index' END, 'handler ' || m.amhandler::text), ''
 FROM pg_am m
 WHERE m.oid >= 16384 AND m.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_am'::regclass)
 UNION ALL
 SELECT 'language ' || quote_ident(l.lanname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(l.lanowner), CASE WHEN l.lanpltrusted THEN 'trusted' END,
-        'handler ' || nullif(l.lanplcallfoid, 0)::regprocedure, 'inline ' || nullif(l.laninline, 0)::regprocedure,
-        'validator ' || nullif(l.lanvalidator, 0)::regprocedure),
+        'owner ' || pg_get_userbyid(l.lanowner)::text, CASE WHEN l.lanpltrusted THEN 'trusted' END,
+        'handler ' || nullif(l.lanplcallfoid, 0)::regprocedure::text, 'inline ' || nullif(l.laninline, 0)::regprocedure::text,
+        'validator ' || nullif(l.lanvalidator, 0)::regprocedure::text),
     ''
 FROM pg_language l
 WHERE l.lanispl AND l.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_language'::regclass)
 UNION ALL
 SELECT 'transform for ' || format_type(t.trftype, NULL) || ' language ' || quote_ident(l.lanname),
-    concat_ws('; ', 'from sql ' || nullif(t.trffromsql, 0)::regprocedure, 'to sql ' || nullif(t.trftosql, 0)::regprocedure),
+    concat_ws('; ', 'from sql ' || nullif(t.trffromsql, 0)::regprocedure::text, 'to sql ' || nullif(t.trftosql, 0)::regprocedure::text),
     ''
 FROM pg_transform t
 JOIN pg_language l ON l.oid = t.trflang

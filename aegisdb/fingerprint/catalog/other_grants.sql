@@ -35,14 +35,14 @@ FROM (
     WHERE v.srvacl IS NOT NULL
     UNION ALL
     -- the system's own objects and those of extensions, where somebody changed what they came with
-    SELECT 'relation ' || c.oid::regclass, c.relacl, p.initprivs, ''
+    SELECT 'relation ' || c.oid::regclass::text, c.relacl, p.initprivs, ''
     FROM pg_class c
     LEFT JOIN pg_init_privs p ON p.classoid = 'pg_class'::regclass AND p.objoid = c.oid AND p.objsubid = 0
     WHERE c.relacl IS NOT NULL
         AND c.relacl IS DISTINCT FROM p.initprivs
         AND (c.relnamespace = 'pg_catalog'::regnamespace OR c.oid IN (SELECT objid FROM members WHERE classid = 'pg_class'::regclass))
     UNION ALL
-    SELECT 'function ' || f.oid::regprocedure, f.proacl, p.initprivs, ''
+    SELECT 'function ' || f.oid::regprocedure::text, f.proacl, p.initprivs, ''
     FROM pg_proc f
     LEFT JOIN pg_init_privs p ON p.classoid = 'pg_proc'::regclass AND p.objoid = f.oid
     WHERE f.proacl IS NOT NULL AND f.proacl IS DISTINCT FROM p.initprivs

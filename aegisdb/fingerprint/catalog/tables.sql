@@ -1,6 +1,6 @@
 SELECT r.kind || r.id,
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(r.relowner),
+        'owner ' || pg_get_userbyid(r.relowner)::text,
         CASE r.relpersistence WHEN 'u' THEN 'unlogged' END,
         CASE WHEN r.relam <> 0 AND am.amname <> 'heap' THEN 'using ' || quote_ident(am.amname) END,
         'of type ' || format_type(nullif(r.reloftype, 0), NULL),
@@ -39,7 +39,7 @@ LEFT JOIN (
 ) parents ON parents.inhrelid = r.oid
 WHERE r.relkind <> 'S'
 UNION ALL
-SELECT 'schema ' || s.name, 'owner ' || pg_get_userbyid(n.nspowner), ''
+SELECT 'schema ' || s.name, 'owner ' || pg_get_userbyid(n.nspowner)::text, ''
 FROM spaces s
 JOIN pg_namespace n ON n.oid = s.oid
 WHERE s.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_namespace'::regclass)

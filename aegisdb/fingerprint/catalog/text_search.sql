@@ -1,7 +1,7 @@
 -- text search, collations and conversions
 SELECT 'text search configuration ' || s.name || '.' || quote_ident(c.cfgname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(c.cfgowner), 'parser ' || quote_ident(ps.nspname) || '.' || quote_ident(p.prsname),
+        'owner ' || pg_get_userbyid(c.cfgowner)::text, 'parser ' || quote_ident(ps.nspname) || '.' || quote_ident(p.prsname),
         (SELECT string_agg(t.alias || ' with ' || m.dictionaries, '; ' ORDER BY t.alias)
             FROM (SELECT maptokentype, string_agg(mapdict::regdictionary::text, ', ' ORDER BY mapseqno) AS dictionaries
                 FROM pg_ts_config_map WHERE mapcfg = c.oid GROUP BY maptokentype) m
@@ -15,7 +15,7 @@ WHERE c.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_ts_config'::re
 UNION ALL
 SELECT 'text search dictionary ' || s.name || '.' || quote_ident(d.dictname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(d.dictowner), 'template ' || quote_ident(ts.nspname) || '.' || quote_ident(t.tmplname),
+        'owner ' || pg_get_userbyid(d.dictowner)::text, 'template ' || quote_ident(ts.nspname) || '.' || quote_ident(t.tmplname),
         d.dictinitoption),
     ''
 FROM pg_ts_dict d
@@ -26,16 +26,16 @@ WHERE d.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_ts_dict'::regc
 UNION ALL
 SELECT 'text search parser ' || s.name || '.' || quote_ident(p.prsname),
     concat_ws('; ',
-        'start ' || p.prsstart::oid::regprocedure, 'gettoken ' || p.prstoken::oid::regprocedure,
-        'end ' || p.prsend::oid::regprocedure, 'lextypes ' || p.prslextype::oid::regprocedure,
-        'headline ' || nullif(p.prsheadline::oid, 0)::regprocedure),
+        'start ' || p.prsstart::oid::regprocedure::text, 'gettoken ' || p.prstoken::oid::regprocedure::text,
+        'end ' || p.prsend::oid::regprocedure::text, 'lextypes ' || p.prslextype::oid::regprocedure::text,
+        'headline ' || nullif(p.prsheadline::oid, 0)::regprocedure::text),
     ''
 FROM pg_ts_parser p
 JOIN spaces s ON s.oid = p.prsnamespace
 WHERE p.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_ts_parser'::regclass)
 UNION ALL
 SELECT 'text search template ' || s.name || '.' || quote_ident(t.tmplname),
-    concat_ws('; ', 'init ' || nullif(t.tmplinit::oid, 0)::regprocedure, 'lexize ' || t.tmpllexize::oid::regprocedure),
+    concat_ws('; ', 'init ' || nullif(t.tmplinit::oid, 0)::regprocedure::text, 'lexize ' || t.tmpllexize::oid::regprocedure::text),
     ''
 FROM pg_ts_template t
 JOIN spaces s ON s.oid = t.tmplnamespace
@@ -44,9 +44,9 @@ UNION ALL
 -- the version of a collation is a fact of the machine, not of the schema
 SELECT 'collation ' || s.name || '.' || quote_ident(c.collname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(c.collowner), 'provider ' || c.collprovider::text,
-        'encoding ' || nullif(c.collencoding, -1),
-        'collate ' || c.collcollate, 'ctype ' || c.collctype,
+        'owner ' || pg_get_userbyid(c.collowner)::text, 'provider ' || c.collprovider::text,
+        'encoding ' || nullif(c.collencoding, -1)::text,
+        'collate ' || c.collcollate::text, 'ctype ' || c.collctype::text,
         'locale ' || c.colliculocale, -- from 15 -- before 17
         'locale ' || c.colllocale, -- from 17
         'rules ' || c.collicurules, -- from 16
@@ -58,9 +58,9 @@ WHERE c.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_collation'::re
 UNION ALL
 SELECT 'conversion ' || s.name || '.' || quote_ident(c.conname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(c.conowner),
+        'owner ' || pg_get_userbyid(c.conowner)::text,
         'from ' || pg_encoding_to_char(c.conforencoding), 'to ' || pg_encoding_to_char(c.contoencoding),
-        'function ' || c.conproc::oid::regprocedure, CASE WHEN c.condefault THEN 'default' END),
+        'function ' || c.conproc::oid::regprocedure::text, CASE WHEN c.condefault THEN 'default' END),
     ''
 FROM pg_conversion c
 JOIN spaces s ON s.oid = c.connamespace

@@ -1,6 +1,6 @@
 SELECT CASE t.typtype WHEN 'd' THEN 'domain ' ELSE 'type ' END || s.name || '.' || quote_ident(t.typname),
     concat_ws('; ',
-        'owner ' || pg_get_userbyid(t.typowner),
+        'owner ' || pg_get_userbyid(t.typowner)::text,
         CASE t.typtype
             WHEN 'e' THEN 'enum (' || coalesce((
                 SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
@@ -8,22 +8,22 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain ' ELSE 'type ' END || s.name || '.' 
             WHEN 'c' THEN 'composite (' || coalesce((
                 SELECT string_agg(
                     concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-                        CASE WHEN a.attcollation <> at.typcollation THEN 'collate ' || a.attcollation::regcollation END),
+                        CASE WHEN a.attcollation <> at.typcollation THEN 'collate ' || a.attcollation::regcollation::text END),
                     ', ' ORDER BY a.attnum)
                 FROM pg_attribute a JOIN pg_type at ON at.oid = a.atttypid
                 WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '') || ')'
             WHEN 'd' THEN concat_ws('; ',
                 format_type(t.typbasetype, t.typtypmod),
-                CASE WHEN t.typcollation <> base.typcollation THEN 'collate ' || t.typcollation::regcollation END,
+                CASE WHEN t.typcollation <> base.typcollation THEN 'collate ' || t.typcollation::regcollation::text END,
                 CASE WHEN t.typnotnull THEN 'not null' END,
                 'default ' || pg_get_expr(t.typdefaultbin, 'pg_type'::regclass))
             WHEN 'r' THEN (
                 SELECT concat_ws('; ',
                     'range of ' || format_type(g.rngsubtype, NULL),
                     'operator class ' || quote_ident(ocn.nspname) || '.' || quote_ident(oc.opcname),
-                    CASE WHEN g.rngcollation <> sub.typcollation THEN 'collate ' || g.rngcollation::regcollation END,
-                    'canonical ' || nullif(g.rngcanonical, 0)::regproc,
-                    'difference ' || nullif(g.rngsubdiff, 0)::regproc,
+                    CASE WHEN g.rngcollation <> sub.typcollation THEN 'collate ' || g.rngcollation::regcollation::text END,
+                    'canonical ' || nullif(g.rngcanonical, 0)::regproc::text,
+                    'difference ' || nullif(g.rngsubdiff, 0)::regproc::text,
                     'multirange ' || format_type(g.rngmultitypid, NULL))
                 FROM pg_range g
                 JOIN pg_type sub ON sub.oid = g.rngsubtype
@@ -32,12 +32,12 @@ SELECT CASE t.typtype WHEN 'd' THEN 'domain ' ELSE 'type ' END || s.name || '.' 
                 WHERE g.rngtypid = t.oid)
             WHEN 'p' THEN 'shell'
             WHEN 'b' THEN concat_ws('; ',
-                'input ' || t.typinput::regproc, 'output ' || t.typoutput::regproc,
-                'receive ' || nullif(t.typreceive, 0)::regproc, 'send ' || nullif(t.typsend, 0)::regproc,
-                'typmod_in ' || nullif(t.typmodin, 0)::regproc, 'typmod_out ' || nullif(t.typmodout, 0)::regproc,
-                'analyze ' || nullif(t.typanalyze, 0)::regproc,
-                'subscript ' || nullif(t.typsubscript, 0)::regproc,
-                'length ' || t.typlen, CASE WHEN t.typbyval THEN 'by value' END,
+                'input ' || t.typinput::regproc::text, 'output ' || t.typoutput::regproc::text,
+                'receive ' || nullif(t.typreceive, 0)::regproc::text, 'send ' || nullif(t.typsend, 0)::regproc::text,
+                'typmod_in ' || nullif(t.typmodin, 0)::regproc::text, 'typmod_out ' || nullif(t.typmodout, 0)::regproc::text,
+                'analyze ' || nullif(t.typanalyze, 0)::regproc::text,
+                'subscript ' || nullif(t.typsubscript, 0)::regproc::text,
+                'length ' || t.typlen::text, CASE WHEN t.typbyval THEN 'by value' END,
                 'alignment ' || t.typalign::text, 'storage ' || t.typstorage::text,
                 'category ' || t.typcategory::text || CASE WHEN t.typispreferred THEN ' preferred' ELSE '' END,
                 'delimiter ' || t.typdelim::text, 'element ' || format_type(nullif(t.typelem, 0), NULL),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.literals import UNKNOWN
-from aegisdb.lint.rule import Rule
+from aegisdb.lint.rule import Rule, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +37,9 @@ def _complaint(file: RevisionFile, context: Context, act: Act) -> tuple[str, str
     name = act.table or (act.name if act.kind in _BY_NAME else "")
     if not name or UNKNOWN in name or act.temporary:
         return None
-    if name.rpartition(".")[2] in context.version_tables:
+    if _bare(name) in context.version_tables:
         return f"it writes into Alembic's version table {name}", "leave version tables to Alembic"
-    owner = _owner(context, file.service, name)
+    owner = _owner(context, file.service, name) or _owner_of_parent(file, context, name)
     if owner == file.service or (not owner and not act.table):
         return None
     verb = f"{act.verb}s" if act.kind == "table" and act.verb in {"create", "drop"} else _DOING[act.verb]
@@ -58,6 +58,26 @@ def _owner(context: Context, service: str, name: str) -> str:
     if name not in context.owners:
         context.owners[name] = context.registry.owners.of_table(name)
     return context.owners[name]
+
+
+def _owner_of_parent(file: RevisionFile, context: Context, name: str) -> str:
+    """The owner of the table whose partition it is: a partition that no entry names follows its parent."""
+    history = context.good().get(file.service)
+    revisions = (one for one in history.revisions.values() if "partition" in one.source.lower()) if history else ()
+    files = [file, *(read_file(context, file.service, one) for one in revisions)]
+    steps = (step for one in files for step in (*one.upgrade, *one.downgrade))
+    parents = {_bare(act.name): act.parent for step in steps for act in step.acts if act.parent}
+    seen: set[str] = set()
+    while (bare := _bare(name)) in parents and bare not in seen:
+        seen.add(bare)
+        name = parents[bare]
+        if owner := _owner(context, file.service, name):
+            return owner
+    return ""
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 RULE = Rule(

@@ -48,11 +48,13 @@ class Proposal:
             _invoke(migration, map(_operation, first))
             self._context.run_autogenerate(heads, migration)
             aside.rollback()  # what came first is for the comparison alone
+        _render_signs_once(migration.impl)
         for script in self._scripts():
             for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
                 _leave_out(container, self._is_unwanted)
                 for operation in revision_files.leaves(container):
                     _name(operation)
+                    _without_extras(operation)
                 _leave_out(container, self._is_later)
         found = [*self._leaves("upgrade_ops_list")]
         return {
@@ -185,6 +187,13 @@ def _compare_defaults_safely(migration: Any) -> None:
     migration.impl.compare_server_default = compared
 
 
+def _render_signs_once(impl: Any) -> None:
+    """Render `%` as the models have it: Alembic doubles it for the driver, and the file's text is doubled once more."""
+    render = impl.render_ddl_sql_expr
+    if impl.dialect.paramstyle in {"format", "pyformat"}:
+        impl.render_ddl_sql_expr = lambda *given, **more: render(*given, **more).replace("%%", "%")
+
+
 def _name(operation: Any) -> None:
     """Name a constraint that the models leave to the server as the server does: by its name it is dropped again."""
     if getattr(operation, "constraint_name", "named") is not None:
@@ -197,6 +206,14 @@ def _name(operation: Any) -> None:
     else:
         return
     operation.constraint_name = "_".join([table, *(str(getattr(one, "name", one)) for one in columns), end])
+
+
+def _without_extras(operation: Any) -> None:
+    """Add a column as the file will: its index and its key are operations of their own, which Alembic adds, too."""
+    column = operation.column if isinstance(operation, ops.AddColumnOp) else None
+    if column is not None and (column.index or column.unique):
+        operation.column = column._copy()  # noqa: SLF001  as Alembic does it
+        operation.column.index = operation.column.unique = None
 
 
 def _cast(container: Any, migration: Any) -> None:
@@ -216,8 +233,11 @@ def _cast(container: Any, migration: Any) -> None:
                 any(named_types(one, dialect)) for one in (operation.existing_type, operation.modify_type)
             )
             by = "::text" if both else ""
-            sql = f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind} USING {column}{by}::{kind}"
-            done.append(ops.ExecuteSQLOp(_COLON.sub(r"\\:", sql)))
+            alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
+            # a default is cast to the new type by itself or not at all; the engine misses it, and gives it back
+            drop = [f"{alter} DROP DEFAULT"] if operation.existing_server_default else []
+            texts = (*drop, f"{alter} TYPE {kind} USING {column}{by}::{kind}")
+            done += [ops.ExecuteSQLOp(_COLON.sub(r"\\:", sql)) for sql in texts]
             operation.modify_type = None
             if not operation.has_changes():
                 continue

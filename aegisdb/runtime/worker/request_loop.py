@@ -91,7 +91,8 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
 def _failure(side: Any, error: BaseException) -> Message:
     current = side.stepper.request
     if current is None or "revision" not in current:
-        return describe(error, kind="environment", path=side.script.env_py_location)
+        kind = "draft" if side.operation == "attempt" else "environment"
+        return describe(error, kind=kind, path=side.script.env_py_location)
     path = side.script.get_revision(current["revision"]).path
     if isinstance(error, SystemExit):
         error = Refusal(

@@ -34,7 +34,7 @@ WHERE c.conrelid = to_regclass({0})
 UNION ALL
 SELECT i.relname, pg_get_indexdef(i.oid), NULL, NULL,
     ARRAY(SELECT attname::text FROM pg_attribute a WHERE a.attrelid = x.indrelid AND a.attnum > 0
-        AND NOT a.attisdropped AND pg_get_indexdef(i.oid) ~ ('\\m' || a.attname || '\\M')), '{{}}'
+        AND NOT a.attisdropped AND pg_get_indexdef(i.oid) ~ ('\\m' || a.attname::text || '\\M')), '{{}}'
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 WHERE x.indrelid = to_regclass({0}) AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid)
 """

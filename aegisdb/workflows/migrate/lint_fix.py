@@ -17,7 +17,7 @@ from aegisdb.forms.choose import choice
 from aegisdb.forms.in_steps import Fixed, InSteps
 from aegisdb.forms.rewritten import NotAlone, without
 from aegisdb.lint import Context
-from aegisdb.lint.linter import read_file
+from aegisdb.lint.rule import read_file
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.revisions.folder_lock import folder_lock

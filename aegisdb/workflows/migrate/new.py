@@ -169,7 +169,7 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
     """The file is written unless it is a dry run or something would be lost."""
     from aegisdb.forms.choose import choice
     from aegisdb.forms.in_steps import InSteps
-    from aegisdb.models.drafting import drafting
+    from aegisdb.models.drafting import Unwritable, drafting
 
     service = history.service
     renames = [text for text in options.rename.split(",") if text.strip()]
@@ -178,6 +178,8 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
     steps, confirmed = InSteps(ws, service, wanted), lambda rename: asked and _is_meant(ws, rename)
     with drafting(ws, history, message, renames, confirmed=confirmed, putting_off=steps.put_off) as draft:
         if not (draft.operations or steps.planned()):
+            if problems := draft.unwritten(ws.registry):
+                raise Unwritable(problems)
             return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
         made = NewRevisionResult(service=service, untried=draft.around.failure, as_one=steps.as_one)
         if options.dry_run:
