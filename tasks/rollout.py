@@ -15,6 +15,9 @@ _SKIP = {
     "skip": "Leave out members that cannot be reached or migrated, instead of beginning nothing.",
     "accept": "Codes of findings that do not stop it, such as missing-downgrade.",
 }
+_ENGINE = {
+    "engine": "What takes the turns: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; otherwise threads."
+}
 _PHASE = {"phase": "expand: what old code bears; contracts wait in every member for another rollout."}
 
 
@@ -30,8 +33,10 @@ def plan(ws: Workspace, phase: str = "", accept: str = "", timeout: float = 0) -
     return workflow(ws, phase=phase, accept=accept, timeout=timeout)
 
 
-@task(help={**_SKIP, **_PHASE}, choices={"phase": ("expand",)}, writes=True, fleet=True)
-def start(ws: Workspace, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
+@task(help={**_SKIP, **_PHASE, **_ENGINE}, choices={"phase": ("expand",)}, writes=True, fleet=True)
+def start(
+    ws: Workspace, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
+) -> Result:
     """Apply what is pending to all members of a fleet, stage by stage, after a look at every one of them.
 
     Example:
@@ -41,11 +46,13 @@ def start(ws: Workspace, phase: str = "", accept: str = "", skip: bool = False, 
     """
     from aegisdb.workflows.rollout.start import start as workflow
 
-    return workflow(ws, phase=phase, accept=accept, skip=skip, dry_run=dry_run)
+    return workflow(ws, phase=phase, accept=accept, skip=skip, dry_run=dry_run, engine=engine)
 
 
-@task(positional=("id",), help={**_ID, **_SKIP}, writes=True, heading="")
-def resume(ws: Workspace, id: str, accept: str = "", skip: bool = False, dry_run: bool = False) -> Result:
+@task(positional=("id",), help={**_ID, **_SKIP, **_ENGINE}, writes=True, heading="")
+def resume(
+    ws: Workspace, id: str, accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
+) -> Result:
     """Go on with a rollout that stopped, waits, or died; members that are done are left alone.
 
     Example:
@@ -53,7 +60,7 @@ def resume(ws: Workspace, id: str, accept: str = "", skip: bool = False, dry_run
     """
     from aegisdb.workflows.rollout.start import resume as workflow
 
-    return workflow(ws, id, accept=accept, skip=skip, dry_run=dry_run)
+    return workflow(ws, id, accept=accept, skip=skip, dry_run=dry_run, engine=engine)
 
 
 @task(positional=("id",), help=_ID, heading="")

@@ -7,6 +7,7 @@ which is about exceptions only; and after three dead workers it fails as KilledW
 from __future__ import annotations
 
 import logging
+import signal
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -64,18 +65,26 @@ def cluster(name: str, address: str, workers: int) -> Iterator[Engine]:
 
 @contextmanager
 def _own(workers: int) -> Iterator[Any]:
-    """Workers of our own, which end with the block; only who has their certificates can talk to them."""
+    """Workers of our own, which end with the block; only who has their certificates can talk to them.
+
+    They do not hear the Ctrl-C of a terminal, which goes to all its processes: who has started them ends them.
+    """
     with tempfile.TemporaryDirectory(prefix="aegisdb-dask-") as folder:
-        made = _library().LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=0,
-            local_directory=folder,
-            security=True,
-            silence_logs=logging.CRITICAL,
-        )
+        library = _library()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:  # its threads and processes begin as this thread is
+            made = library.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                local_directory=folder,
+                security=True,
+                silence_logs=logging.CRITICAL,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with made:
             yield made
 

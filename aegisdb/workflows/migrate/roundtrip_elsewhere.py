@@ -6,21 +6,20 @@ hashes, and no secret. It proves nothing where its files, its aegisdb or its ser
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import socket
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aegisdb
 from aegisdb.building.content_hash import digest_chain, level_hashes
 from aegisdb.engines.calls import repeated
 from aegisdb.engines.choice import engine
+from aegisdb.engines.other_side import code_of_aegisdb, this_worker
 from aegisdb.errors import AegisError, Refused, Unreachable
 from aegisdb.postgres import databases
 from aegisdb.postgres.scratch import sweep
@@ -126,10 +125,10 @@ def _prover(place: Place) -> PartProver:
         histories = good_histories(ws.registry)
         seen = _sight(ws, histories)
     except AegisError as error:
-        raise error.amended(message=f"a worker on {socket.gethostname()}: {error.message}") from None
+        raise error.amended(message=f"{this_worker()}: {error.message}") from None
     for what, (other, hint) in _OTHERWISE.items():
         if getattr(seen, what) != getattr(place.sight, what):
-            told = f"a worker on {socket.gethostname()} (process {os.getpid()}) sees {other} than this run"
+            told = f"{this_worker()} sees {other} than this run"
             raise Refused(told, hint=hint, code="engine_differs")
     warm_process(ws.registry)
     return PartProver(ws, histories)
@@ -166,17 +165,7 @@ def _sight(ws: Workspace, histories: Mapping[str, History]) -> Sight:
     ordered = [histories[name] for name in service_order(ws.registry, histories)]
     tests = [content(str(path)) for one in ordered for path in files_of_tests(one, frozenset(one.revisions)).values()]
     files = memory.what(base, *digest_chain(ws.registry, base, ordered), *tests)
-    return Sight(_code(), files, server)
-
-
-@cache
-def _code() -> str:
-    """Hash the text of this package as this process found it when it first looked."""
-    home = Path(aegisdb.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(home.rglob("*.py")):
-        digest.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+    return Sight(code_of_aegisdb(), files, server)
 
 
 class _Teller:

@@ -6,6 +6,7 @@ Who takes the turns is a `concurrent.futures.Executor`: threads of this process,
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, ThreadPoolExecutor, wait
 from functools import partial
@@ -18,8 +19,9 @@ from aegisdb.workflows.rollout.result import ENDED, LEFT_OUT
 from aegisdb.workflows.rollout.turn import take_turn, turn_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from concurrent.futures import Executor, Future
+    from contextlib import AbstractContextManager
 
     from aegisdb.members.choice import Member
     from aegisdb.registry.fleets import Stage
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from aegisdb.workflows.rollout.result import MemberTurn
     from aegisdb.workspace import Workspace
 
+_LOOK = 2.0  # seconds between two looks at an engine of which nothing is heard
 _SETTLED = ENDED | {LEFT_OUT, DECIDE, REVERTED}
 """Turns that are not begun again: done, or for a person to decide."""
 
@@ -42,8 +45,14 @@ class Engine:
     A turn that was lost may have happened: the member says whether it has.
     """
 
-    executor: Callable[[int], Executor] = _threads
+    executor: Callable[[int], AbstractContextManager[Executor]] = _threads
     lost: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
+    turn: Callable[[str, Member], MemberTurn] | None = None
+    """What it calls with stage and member, where that is not this process's own `take_turn`."""
+    width: int = sys.maxsize
+    """How many it calls at once; no more are given to it, so that none waits there while the rollout stops."""
+    alive: Callable[[], bool] = lambda: True
+    """Whether a turn that it was given may still end."""
 
 
 class Run:
@@ -63,7 +72,7 @@ class Run:
         self.turns = turns
         self._servers = servers
         self._engine = engine or Engine()
-        self._turn = partial(take_turn, ws, record, accept)
+        self._turn = self._engine.turn or partial(take_turn, ws, record, accept)
         self._stop = ws.registry.state / "rollouts" / f"{record.id}.stop"
 
     def stages(self, stages: tuple[Stage, ...], members: Mapping[str, Member]) -> str:
@@ -84,18 +93,30 @@ class Run:
         limit, failed = limit_of(stage.stop_after, len(left)), 0
         running: dict[Future[MemberTurn], Member] = {}
         with self._engine.executor(stage.parallel) as pool:
-            while True:
-                while failed < limit and not self._stop.exists() and (member := self._next(stage, left, running)):
-                    running[pool.submit(self._turn, stage.name, member)] = member
-                if not running:
-                    break
-                for one in wait(running, return_when=FIRST_COMPLETED).done:
-                    failed += self._ended(stage, one, running.pop(one)).state not in ENDED
+            try:
+                while True:
+                    while failed < limit and not self._stop.exists() and (member := self._next(stage, left, running)):
+                        running[pool.submit(self._turn, stage.name, member)] = member
+                    if not running:
+                        break
+                    for one in self._done(running):
+                        failed += self._ended(stage, one, running.pop(one)).state not in ENDED
+            finally:
+                wait(running)
         return failed < limit and not left
+
+    def _done(self, running: Mapping[Future[MemberTurn], Member]) -> Collection[Future[MemberTurn]]:
+        """Turns that have ended, or all of them where nobody is left to take them."""
+        while not (done := wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED).done):
+            if not self._engine.alive():
+                for one in running:
+                    one.cancel()
+                return list(running)
+        return done
 
     def _next(self, stage: Stage, left: list[Member], running: Mapping[Future[MemberTurn], Member]) -> Member | None:
         """Take the first member on whose server there is room; None where none may begin now."""
-        if len(running) == stage.parallel:
+        if len(running) == min(stage.parallel, self._engine.width):
             return None
         busy = Counter(self._servers[member.name] for member in running.values())
         for place, member in enumerate(left):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aegisdb.engines.choice import require_engine
 from aegisdb.errors import BadInput, Interrupted, Problem, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fleets.answers import same_database
@@ -13,6 +14,7 @@ from aegisdb.plain_text import some_of
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.gate import accepted, stopping
 from aegisdb.workflows.rollout.claims import DECIDE, NOTHING, UNFIT, WAITS, Turn
+from aegisdb.workflows.rollout.elsewhere import turns_on
 from aegisdb.workflows.rollout.looking import found, look, opened, require_same_files
 from aegisdb.workflows.rollout.record import freeze, stages_of
 from aegisdb.workflows.rollout.result import LEFT_OUT, NOT_REACHED, REFUSED, MemberTurn, RolloutResult, told, turn
@@ -32,7 +34,7 @@ _BLOCKING = frozenset({REFUSED, NOT_REACHED, UNFIT, _TAMPERED})
 
 
 def start(
-    ws: Workspace, *, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False
+    ws: Workspace, *, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
 ) -> RolloutResult:
     """Apply what is pending to all chosen members; `dry_run` looks at them and stops there.
 
@@ -44,11 +46,17 @@ def start(
         BadInput: members in no stage, or two that are one database; Refused: the gate stops what is pending.
     """
     record = freeze(ws.registry, chosen(ws), phase)
-    return _Start(ws, record, accept, skip=skip, fresh=True).go(dry_run=dry_run)
+    return _Start(ws, record, accept, skip=skip, fresh=True, engine=engine).go(dry_run=dry_run)
 
 
 def resume(
-    ws: Workspace, identifier: str, *, accept: str = "", skip: bool = False, dry_run: bool = False
+    ws: Workspace,
+    identifier: str,
+    *,
+    accept: str = "",
+    skip: bool = False,
+    dry_run: bool = False,
+    engine: str = "",
 ) -> RolloutResult:
     """Go on with a rollout: members that are done are left alone, the others get a turn.
 
@@ -60,7 +68,7 @@ def resume(
     record = found(ws, identifier)
     require_same_files(ws, record)
     there, born, gone = opened(ws, record)
-    return _Start(there, record, accept, skip=skip, born=born, gone=gone).go(dry_run=dry_run)
+    return _Start(there, record, accept, skip=skip, born=born, gone=gone, engine=engine).go(dry_run=dry_run)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,10 @@ class _Start:
         fresh: bool = False,
         born: tuple[str, ...] = (),
         gone: tuple[str, ...] = (),
+        engine: str = "",
     ) -> None:
+        require_engine(engine)
+        self._engine = engine
         self._ws = ws
         self._record = record
         self._accept = accept
@@ -145,9 +156,11 @@ class _Start:
         self._record.keep(self._ws.registry.state)
         servers = {one.member.name: one.identity.system_identifier for one in asked if one.identity}
         members = {one.member.name: one.member for one in asked if one.identity}
-        run = Run(self._ws, self._record, turns, servers, self._accept)
+        databases = {one.member.name: one.identity.key for one in asked if one.identity}
         try:
-            state = run.stages(stages_of(chosen(self._ws)), members)
+            with turns_on(self._engine, self._ws, self._record, self._accept, databases) as engine:
+                run = Run(self._ws, self._record, turns, servers, self._accept, engine)
+                state = run.stages(stages_of(chosen(self._ws)), members)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted: turns that had begun have ended; invoke rollout.status {self._record.id} says how",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -117,7 +118,7 @@ def test_ctrl_c_ends_the_workers(place: tuple[Path, Address]) -> None:
     with running(root, *WORDS, "--engine", "dask:local:2", env={"THE_URL": address.url()}) as process:
         assert eventually(lambda: len(scratch(address)) > 1)
         ended = {one for worker in workers(process.pid) for one in (worker, *children(worker))}
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert not re.search(r"Traceback|distributed\.|Nanny", err), err
