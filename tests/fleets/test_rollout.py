@@ -150,7 +150,8 @@ def _kept_files_are_only_a_cache(fleet: Tenants, identifier: str) -> None:
     assert (asked.code, states(asked)) == (0, dict.fromkeys(NAMES, "done"))
     assert Record.kept(state, identifier) == before
     plain = json.loads(before.text())
-    for other in (plain | {"more": 1}, {"id": "x"}, plain | {"stages": [1]}, [], 3):
+    others: tuple[Any, ...] = (plain | {"more": 1}, {"id": "x"}, plain | {"stages": [1]}, [], 3)
+    for other in others:
         with pytest.raises(BadInput):
             Record.of(other)
 
