@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from aegisdb.postgres import databases
+from tests.postgres_server import TestServer
 from tests.running import eventually, nothing_left
-from tests.workflows.project import Project
+from tests.workflows.project import Project, project
 
 ROUNDS = int(os.environ.get("AEGISDB_ROUNDS") or (3 if os.environ.get("CI") else 1))
 WRITERS = (
@@ -39,6 +43,22 @@ pending, so a seed does not run."""
 @pytest.fixture
 def shop(shop: Project) -> Project:
     """A project that is at head, with a snapshot of that."""
+    return _prepared(shop)
+
+
+@pytest.fixture(scope="module")
+def shared(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Such a project for all pairs: each leaves it at head, whatever the one before had made."""
+    address = server.address.with_database(f"t_{uuid.uuid4().hex[:12]}")
+    with databases.maintenance(address) as conn:
+        databases.create(conn, address.database)
+    with project(tmp_path_factory.mktemp("pairs"), address) as made:
+        yield _prepared(made)
+    with databases.maintenance(address) as conn:
+        databases.drop(conn, address.database, force=True)
+
+
+def _prepared(shop: Project) -> Project:
     seed = shop.root / "services" / "shop" / "seed.sql"
     seed.write_text("INSERT INTO shop_items VALUES (1, 10), (2, 20) ON CONFLICT DO NOTHING;\n")
     assert (done := shop.invoke("db.prepare")).code == 0, done.err
@@ -49,7 +69,8 @@ def shop(shop: Project) -> Project:
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 120 * ROUNDS)
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_two_writers_at_once(shop: Project, one: str, other: str) -> None:
+def test_two_writers_at_once(shared: Project, one: str, other: str) -> None:
+    shop = shared
     for _ in range(ROUNDS):
         if f"{shop.address.database}__snap_kept" in shop.databases():  # that of the round before would be refused
             assert (done := shop.invoke("db.drop-snapshot", "kept")).code == DONE, done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.models.edits import EDITS, EQUAL, GHOSTS, Edit
 from tests.monorepo import Rev, Svc, build_monorepo, write
 
 _GROUP = 25
+_TOGETHER = 1 if os.environ.get("AEGIS_EACH_EDIT") == "1" else 3
+"""Edits that one new revision follows: each has tables of its own."""
 _MAKE = "import before\nbefore.Base.metadata.create_all(op.get_bind())"
 _DROP = "import before\nbefore.Base.metadata.drop_all(op.get_bind())"
 # the session's database takes some time, and each group makes two dozen of them
@@ -23,6 +26,50 @@ pytestmark = pytest.mark.timeout(600)
 
 def groups(edits: tuple[Edit, ...], size: int = _GROUP) -> list[tuple[Edit, ...]]:
     return [edits[place : place + size] for place in range(0, len(edits), size)]
+
+
+_MODULES = """\
+import sys
+import types
+
+
+class All(list):
+    def create_all(self, bind):
+        for metadata in self:
+            metadata.create_all(bind)
+
+    def drop_all(self, bind):
+        for metadata in self:
+            metadata.drop_all(bind)
+
+
+class Base:
+    metadata = All()
+
+
+for number, text in enumerate({texts!r}):
+    module = sys.modules[f"{{__name__}}_{{number}}"] = types.ModuleType(f"{{__name__}}_{{number}}")
+    exec(text, vars(module))
+    Base.metadata.append(module.Base.metadata)
+"""
+
+
+def together(edits: tuple[Edit, ...]) -> Edit:
+    """Several edits as one: modules of their own, whose MetaData env.py gives Alembic as a list."""
+    if len(edits) == 1:
+        return edits[0]
+
+    def merged(texts: list[str]) -> str:
+        return _MODULES.format(texts=[text.replace("T_", f"T_{number}_") for number, text in enumerate(texts)])
+
+    before, after = merged([edit.before for edit in edits]), merged([edit.after for edit in edits])
+    return Edit("; ".join(edit.name for edit in edits), before, after)
+
+
+def prefixes(service: str, edit: Edit) -> list[str]:
+    """How the tables of each edit begin."""
+    count = edit.name.count("; ") + 1
+    return [f"{service}_{number}_" for number in range(count)] if count > 1 else [f"{service}_"]
 
 
 class Shop:
@@ -89,11 +136,11 @@ def test_what_changes_nothing_is_not_told(tmp_path: Path, database: Address, edi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edits", groups(EDITS, 8), ids=lambda edits: edits[0].name)
+@pytest.mark.parametrize("edits", groups(EDITS, 8 * _TOGETHER), ids=lambda edits: edits[0].name)
 def test_new_follows_each_edit_and_its_proof_accepts_it(
     tmp_path: Path, database: Address, edits: tuple[Edit, ...]
 ) -> None:
-    shop = Shop(tmp_path, database, edits)
+    shop = Shop(tmp_path, database, tuple(together(some) for some in groups(edits, _TOGETHER)))
     shop.edit()
     # in this process, which keeps a warm one: each revision makes another template
     ws = open_workspace(cwd=shop.root)
@@ -102,6 +149,8 @@ def test_new_follows_each_edit_and_its_proof_accepts_it(
         made = new_revision(ws, service, "follow the models", NewOptions(allow_drop=True))
         if not made.proven:
             rejected[edit.name] = [*made.operations, made.why, *(problem.message for problem in made.problems)]
+        unlike = [prefix for prefix in prefixes(service, edit) if prefix not in " ".join(made.operations)]
+        assert unlike == [], (edit.name, made.operations)
     assert rejected == {}
     assert shop.invoke("migrate.apply").code == 0
     assert {name: told for name, told in shop.messages().items() if told} == {}
