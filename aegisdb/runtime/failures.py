@@ -114,9 +114,8 @@ def revision_error(
     if kind in {"reads_data", "unrendered"}:
         hint = failure["hint"] if not is_installed(revision.path) else f"run it with {_next(history, verb)}"
         return Failed(f"{named} {failure['message'].removeprefix('it ')}", hint=hint, where=where, code=kind)
-    if kind in {"unrecorded", "ended_transaction"}:
-        text = f"{named}: {verb} {failure['message'].removeprefix('it ')}"
-        return RevisionFailed(text, hint=failure.get("hint") or _next(history, verb), where=where, code=kind)
+    if kind in {"unrecorded", "ended_transaction", "names_database"}:
+        return _stopped(failure, f"{named}: {verb}", where, _next(history, verb))
     if failure.get("offline"):
         return Failed(
             f"{named} cannot be rendered offline: {_first(failure['message'])}{_error_name(failure)}",
@@ -136,6 +135,14 @@ def revision_error(
     kind_of_error = LockTimeout if sqlstate == "55P03" else RevisionFailed
     error = kind_of_error("\n".join(lines), hint=known or _fix(history, revision, verb), where=where)
     error.way_out = known
+    return error
+
+
+def _stopped(failure: dict[str, Any], verb: str, where: str, then: str) -> RevisionFailed:
+    """The error of a revision that the worker itself stopped, or missed."""
+    text, hint = f"{verb} {failure['message'].removeprefix('it ')}", failure.get("hint", "")
+    error = RevisionFailed(text, hint=hint or then, where=where, code=failure["kind"])
+    error.way_out = hint
     return error
 
 

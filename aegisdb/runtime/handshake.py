@@ -55,7 +55,7 @@ def opening(
         "url_setting": settings.url_setting,
         "x": [f"{name}={value}" for name, value in settings.x.items()],
         "socket": {"directory": address.socket, "port": address.port, "uid": os.geteuid()} if address.socket else None,
-        "identity": _identity(identity),
+        "identity": {**_identity(identity), "others": _other_databases(registry, address)},
         "application": f"{WORKERS} {history.service} {os.getpid()}"[:63],
         "lock_timeout": LOCK_TIMEOUT,
         "record": options.journal,
@@ -65,6 +65,12 @@ def opening(
         "fast": os.environ.get("AEGIS_PLAIN_WORKER") != "1",
         "who": _who(registry.root, options.command) if options.journal else {},
     }
+
+
+def _other_databases(registry: Registry, address: Address) -> list[str]:
+    """The target's own database, where this is a copy of it or one that will take its place."""
+    names = {registry.file.database.name, address.database.partition("__")[0]}
+    return sorted(names - {address.database})
 
 
 def _identity(identity: Identity | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aegisdb.runtime.step_options import StepOptions
 
 OPENING = 600.0  # seconds without --timeout: `uv run` and `poetry run` may install something first
-_OF_REVISION = {"revision", "unrecorded", "reads_data", "unrendered", "ended_transaction"}
+_OF_REVISION = {"revision", "unrecorded", "reads_data", "unrendered", "ended_transaction", "names_database"}
 """Kinds of failures whose cause is a revision's file."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import statements
@@ -9,10 +11,13 @@ from .error_report import Refusal
 from .schema_path import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .channel import Message
 
 _DEFAULT_SCHEMA = "public"
 _DEFAULT_VERSION_TABLE = "alembic_version"
+_GIVEN = r"(?:GRANT|REVOKE|LABEL)\b[^;]*\sON"
 _IDENTITY = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
        coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)::text
@@ -36,6 +41,36 @@ def prove(connection: Any, opening: Message, env_py: str) -> int:
         server = f"{row[4]}:{row[5]}" if row[4] else f"{url.host}:{url.port}"  # through a socket it does not say
         raise _elsewhere(env_py, f"database {row[2]} on the server at {server}", opening)
     return int(row[3])
+
+
+@contextmanager
+def elsewhere_alone(connection: Any, live: list[str]) -> Iterator[None]:
+    """Within this, no statement names one of these databases: it would change the live one out of a copy.
+
+    Raises:
+        Refusal: `names_database`: one does; it was not sent.
+    """
+    from sqlalchemy import event
+
+    names = "|".join(f'{re.escape(name)}(?![\\w$])|"{re.escape(name)}"' for name in live)
+    naming = re.compile(rf"\b(?:ALTER|DROP|IN|COMMENT\s+ON|{_GIVEN})\s+DATABASE\s+(?:{names})", re.IGNORECASE)
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if found := naming.search(statement):
+            raise Refusal(
+                "names_database",
+                f"it says {' '.join(found[0].split())}, but runs in another database first: in that of a proof or of a"
+                " reset; that statement was not run",
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I ...', current_database()); END $$;",
+            )
+
+    if live:
+        event.listen(connection, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        if live:
+            event.remove(connection, "before_cursor_execute", look)
 
 
 def require_connection(given: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import journal_rows, statements, version_rows
 from .error_report import Refusal
 from .fast import version_table
+from .guard import elsewhere_alone
 from .observer import Observer
 from .session_state import STATE, SessionState
 from .transactions import CURRENT, Transactions
@@ -130,7 +131,8 @@ class Stepper:
                 journal_rows.start(connection, self._facts(request)) if record else transactions.current()
             )
             self._session.begin(context)
-            with transactions.watched(), observer.observing() if observer else nullcontext():
+            guarded = elsewhere_alone(connection, self._opening["identity"]["others"])
+            with transactions.watched(), guarded, observer.observing() if observer else nullcontext():
                 migration(**kwargs)
             self._observed = observer.report() if observer else None
 
