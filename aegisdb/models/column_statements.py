@@ -99,9 +99,9 @@ def _identity(was: str | None, now: str | None, alter: str) -> Iterator[str]:
 
 
 def type_of(facts: str) -> str:
-    """A column's type, with its collation."""
+    """A column's type, with its collation; empty for none."""
     collation = fact(facts, "collate ")
-    return parts(facts)[0] + (f" COLLATE {collation}" if collation else "")
+    return next(iter(parts(facts)), "") + (f" COLLATE {collation}" if collation else "")
 
 
 def _counted(change: Change, alter: str, column: str) -> Iterator[str]:

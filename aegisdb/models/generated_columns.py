@@ -64,11 +64,16 @@ class InTheWay(NamedTuple):
 
 def in_the_way(head: Fingerprint, models: Fingerprint, changes: Iterable[Change]) -> InTheWay:
     """Find those that the changes from the histories to the models meet."""
+    changes = tuple(changes)
     changed = [change for change in changes if change.kind == "changed"]
+    # a column also comes and goes in no order that autogenerate knows of; a table takes its own along
+    tables = [change.object.removeprefix("table ") for change in changes if change.kind != "changed"]
     retyped = [
         (change.relation, change.object.removeprefix(f"{_COLUMN}{change.relation}."))
-        for change in changed
-        if change.object.startswith(_COLUMN) and type_of(change.before) != type_of(change.after)
+        for change in changes
+        if change.object.startswith(_COLUMN)
+        and change.relation not in tables
+        and type_of(change.before) != type_of(change.after)
     ]
     # a type that is made anew takes along those that stay
     kinds = [c.object.partition(" ")[2] for c in changed if c.object.startswith(("type ", "domain "))]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aegisdb.fingerprint import Fingerprint
 
 _BEFORE = "__before"
+_BARE = {"index": "DROP INDEX", "const": "DROP CONSTRAINT"}
 
 
 def enum_statements(
@@ -93,10 +94,13 @@ def _users(name: str, before: Fingerprint, after: Fingerprint) -> Iterator[tuple
     on_them = [*dict.fromkeys(key for one in computed for key in one.hanging(before))]
     cast = re.compile(rf'::{re.escape(name)}(?![\w"])')
     stay = [key for key in before.facts if key.startswith(("index ", "constraint ")) and _stays(key, before, after)]
-    for key in stay:
-        if key not in on_them and cast.search(before.facts[key]):
-            drop, *makes = _index_or_constraint(key, before.relations.get(key, ""), after)
-            yield drop, makes
+    for key in (key for key in before.facts if key.startswith(("index ", "constraint "))):
+        table = before.relations.get(key, "")
+        if key in on_them or f"domain {table}" in before.facts or not cast.search(before.facts[key]):
+            continue
+        drop, *makes = _index_or_constraint(key, table, before)
+        # what does not stay as it is may be gone by now, and comes by a statement of its own
+        yield (drop, makes) if key in stay else (drop.replace(_BARE[key[:5]], f"{_BARE[key[:5]]} IF EXISTS", 1), [])
     for one in computed:
         yield one.drop, [f"ALTER TABLE {one.table} ADD COLUMN {one.column} {defined(after.facts[one.key])}"]
     for key in (f"comment on {one.key}" for one in computed):
