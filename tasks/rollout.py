@@ -115,7 +115,8 @@ def report(ws: Workspace, id: str, output: str = "") -> Result:
     Example:
         invoke rollout.report 20261129-184500-1f2e --output rollout.xml
     """
+    from aegisdb.output import console
     from aegisdb.output.page import write_page
     from aegisdb.workflows.rollout_report import report as workflow
 
-    return workflow(ws, id, output=output, write_page=write_page)
+    return workflow(ws, id, output=output, write_page=write_page, mask=console.mask)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import WORKERS
 from aegisdb.errors import AegisError, Busy, Dirty, RevisionFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.side_schema import InFlight
@@ -53,11 +56,21 @@ def _lives(conn: Connection, row: InFlight) -> bool:
     return bool(conn.value(alive, (row.backend_pid, WORKERS)))
 
 
+def _answers(conn: Connection) -> bool:
+    try:
+        return not conn.closed and conn.value("SELECT 1") == 1
+    except AegisError:
+        return False  # the server has ended it, or is gone: a new session will say which
+
+
 class Backend:
     """Watches over the server process that a worker's connection has."""
 
-    def __init__(self, address: Address, application: str, *, online: bool = True) -> None:
+    def __init__(
+        self, address: Address, application: str, *, online: bool = True, idle: Connection | None = None
+    ) -> None:
         self._address = address
+        self._idle = idle
         self._online = online  # False where SQL is only rendered: there is nothing to look at
         self._application = application
         self._blockers: list[tuple[int, str, str, int]] = []
@@ -65,7 +78,7 @@ class Backend:
     def watch(self, pid: int) -> None:
         """Remember who blocks it now; called while a step takes long."""
         if pid:
-            with self._connect() as conn:
+            with self._session() as conn:
                 self._blockers = [(r[0], r[1], r[2], r[3]) for r in conn.rows(_BLOCKERS, (pid,))] or self._blockers
 
     def blockers_text(self) -> str:
@@ -83,11 +96,11 @@ class Backend:
         """
         if not pid:
             return
-        try:
-            conn = self._connect()
-        except AegisError:
-            return  # no server, no session
-        with conn:
+        with ExitStack() as stack:
+            try:
+                conn = stack.enter_context(self._session())
+            except AegisError:
+                return  # no server, no session
             conn.rows(_END, (pid, self._application))
             deadline = time.monotonic() + _GONE_WITHIN
             while conn.value(_MINE, (pid, self._application)):
@@ -108,7 +121,7 @@ class Backend:
         """
         from aegisdb.applied.version_tables import read_versions
 
-        with self._connect() as conn:
+        with self._session() as conn:
             rows = read_versions(conn, [history])[history.service]
         if history.unknown(rows) or history.topmost(rows) != history.topmost(expected):
             raise RevisionFailed(
@@ -126,7 +139,7 @@ class Backend:
         from aegisdb.postgres.side_schema import in_flight_rows
         from aegisdb.revisions.repeatable import goes_on, is_repeatable
 
-        with self._connect() as conn:
+        with self._session() as conn:
             left = [row for row in in_flight_rows(conn) if row.service == history.service and not _lives(conn, row)]
         if left and not (left[0].action == "upgrade" and goes_on(revision)):
             again = left[0].action == "upgrade" and is_repeatable(revision)
@@ -137,6 +150,15 @@ class Backend:
                 where=error.where,
                 code="half_applied",
             ) from None
+
+    @contextmanager
+    def _session(self) -> Iterator[Connection]:
+        """The idle session while it answers, so that looking costs none; else one of its own."""
+        if self._idle is not None and _answers(self._idle):
+            yield self._idle
+            return
+        with self._connect() as conn:
+            yield conn
 
     def _connect(self) -> Connection:
         from aegisdb.postgres.connection import connect

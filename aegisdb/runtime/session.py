@@ -280,7 +280,7 @@ class Session:
 
     def _look_at(self, address: Address, *, online: bool = True) -> None:
         """Look at this database when something goes wrong."""
-        self._backend = Backend(address, self._opening["application"], online=online)
+        self._backend = Backend(address, self._opening["application"], online=online, idle=self._options.idle)
         self._errors = StepErrors(self._registry, self.history, address, self._backend, self._options)
 
     def _prove(self) -> None:

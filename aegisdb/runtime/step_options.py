@@ -10,6 +10,7 @@ from aegisdb.progress import Listener, silent
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.locks import WriterLock
 
 
@@ -34,6 +35,8 @@ class StepOptions:
     """A directory, and another one whose files are imported instead of those below it."""
     lock: WriterLock | None = None
     """Proven before each step and while one takes long."""
+    idle: Connection | None = None
+    """A session on the same database that has nothing to do meanwhile, to look around with."""
 
 
 RECORDED = StepOptions()

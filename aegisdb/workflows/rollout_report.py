@@ -21,7 +21,7 @@ from aegisdb.workflows.rollout.status import status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aegisdb.workflows.rollout.result import RolloutResult
+    from aegisdb.workflows.rollout.result import MemberTurn, RolloutResult
     from aegisdb.workspace import Workspace
 
 _SUFFIXES = (".html", ".xml", ".json")
@@ -34,28 +34,45 @@ class RolloutReportResult(Result):
     file: str
 
 
-def report(ws: Workspace, identifier: str, *, output: str, write_page: Callable[[Gathered], Result]) -> Result:
-    """Ask every member and write what they say; the ending of `output` says as what.
+@dataclass(frozen=True, kw_only=True)
+class RolloutMembersResult(Result):
+    """Every member, for the page."""
+
+    members: tuple[MemberTurn, ...]
+
+
+def report(
+    ws: Workspace,
+    identifier: str,
+    *,
+    output: str,
+    write_page: Callable[[Gathered], Result],
+    mask: Callable[[str], str],
+) -> Result:
+    """Ask every member and write what they say; the ending of `output` says as what. `mask` takes passwords out.
 
     Raises:
-        UsageError: another ending, a file that is there already and not ours, or nobody knows the rollout.
+        UsageError: another ending, or nobody knows the rollout; Refused: a file is there already that is not ours.
     """
-    suffix = f".{output.rpartition('.')[2]}" if output else _SUFFIXES[0]
+    suffix = Path(output).suffix if output else _SUFFIXES[0]
     if suffix not in _SUFFIXES:
-        raise UsageError(f"--output {output}: what kind of file is that?", hint=f"one of {', '.join(_SUFFIXES)}")
+        hint = f"end the name with {', '.join(_SUFFIXES)}"
+        raise UsageError(f"cannot tell the format of {output!r}", hint=hint)
     found = status(ws, identifier)
     if suffix == ".html":
         return write_page(_gathered(ws, found, destination(ws, output, f"rollout-{identifier}.html", (suffix,))))
     path = Path(output)
     if suffix == ".xml":
-        write_report(path, junit(tuple(_stages(found))))
+        write_report(path, mask(junit(tuple(_stages(found)))))
     else:
-        write_report(path, json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")
+        write_report(path, mask(json.dumps(asdict(found), indent=2, ensure_ascii=False)) + "\n")
     return RolloutReportResult(file=str(path))
 
 
 def _gathered(ws: Workspace, found: RolloutResult, path: Path) -> Gathered:
-    stages = {stage.stage: dict(stage.counts) for stage in found.stages}
+    command = f"rollout.status {found.id}"
+    stages = {stage.stage: [one.state for one in found.members if one.stage == stage.stage] for stage in found.stages}
+    every = RolloutMembersResult(members=found.members)
     return Gathered(
         path=path,
         project=ws.registry.file.project,
@@ -64,27 +81,27 @@ def _gathered(ws: Workspace, found: RolloutResult, path: Path) -> Gathered:
         made=datetime.now(UTC),
         source="",
         sections=(
-            Section(title="Stages", command=f"rollout.status {found.id}", svg=picture(stages)),
             Section(
-                title="Members", command=f"rollout.status {found.id}", results=(found,), problems=tuple(found.problems)
+                title="Stages", command=command, results=(found,), problems=tuple(found.problems), svg=picture(stages)
             ),
+            Section(title="Members", command=command, results=(every,)),
         ),
     )
 
 
 def _stages(found: RolloutResult) -> Iterator[Stage]:
     for stage in found.stages:
-        members = [one for one in found.members if one.stage == stage.stage]
-        cases = tuple(
-            Case(name=one.name, problems=(f"{one.state}: {one.reason}",) if one.exit_code else ()) for one in members
-        )
-        failed = any(case.problems for case in cases)
-        summary = ", ".join(f"{count} {word}" for word, count in stage.counts.items())
+        cases = tuple(map(_case, (one for one in found.members if one.stage == stage.stage)))
         yield Stage(
             name=f"rollout.{stage.stage}",
-            state="failed" if failed else "ok",
-            summary=summary,
+            state="failed" if any(case.problems for case in cases) else "ok",
+            summary=", ".join(f"{count} {word}" for word, count in stage.counts.items()),
             cases=cases,
             problems=(),
-            seconds=0.0,
+            seconds=sum(case.seconds for case in cases),
         )
+
+
+def _case(one: MemberTurn) -> Case:
+    problems = (f"{one.state}: {one.reason}",) if one.exit_code else ()
+    return Case(name=one.name, problems=problems, seconds=one.seconds or 0.0)

@@ -20,7 +20,7 @@ from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
 from aegisdb.workflows.rollout.record import Record
 from tests.damages import DAMAGES, repair
-from tests.fleets.tenants import NAMES, Tenants, tenants
+from tests.fleets.tenants import NAMES, REGIONS, Tenants, tenants
 from tests.invoke import Ran, command, environment
 from tests.monorepo import Rev, Svc, table
 from tests.poolers.programs import pgbouncer
@@ -28,6 +28,7 @@ from tests.postgres_server import TestServer
 from tests.running import eventually
 
 SLOW = """\
+op.execute("LOCK TABLE shop_runs IN SHARE MODE")
 with op.get_context().autocommit_block():
     op.execute("INSERT INTO shop_runs SELECT 'a2' FROM pg_sleep(0.2)")
 op.execute("ALTER TABLE shop_items ADD price int")"""
@@ -134,6 +135,8 @@ def _reports(fleet: Tenants, identifier: str) -> None:
     text = Path(page.json["result"]["file"]).read_text()
     assert "<svg" in text
     assert "3 done" in text
+    assert [f">{name}</td>" in text for name in NAMES] == [True] * len(NAMES)
+    assert all(one["seconds"] > 0 and one["at"] == "shop a2" for one in written["members"])
 
 
 def _kept_files_are_only_a_cache(fleet: Tenants, identifier: str) -> None:
@@ -227,8 +230,30 @@ def test_a_member_behind_a_shared_pooler_stops_all_before_the_first(fleet: Tenan
     assert runs(fleet) == dict.fromkeys(NAMES, 0) | {"acme": 1, "stark": 1}
 
 
-@pytest.mark.parametrize(("after", "how"), [(2, "SIGKILL"), (1, "SIGINT"), (1, "rollout.stop")])
-def test_killed_and_resumed_each_member_is_migrated_once(fleet: Tenants, after: int, how: str) -> None:
+def test_what_is_in_the_way_stops_all_before_the_first_and_a_canary_that_fails_the_rest(fleet: Tenants) -> None:
+    listed = [{"name": name, "region": region} for name, region in zip(NAMES, REGIONS, strict=True)]
+    twice = {"SAME": fleet.database("stark").url()}
+    fleet.change(members={"list": [*listed, {"name": "again", "region": "us", "url_env": "SAME"}]})
+    one_database = fleet.invoke("rollout.start", "--fleet", "tenants", env=twice)
+    assert (one_database.code, "error[one_database] members stark, again are one" in one_database.last) == (2, True)
+    gone = {"GONE": fleet.database("nowhere").url()}
+    fleet.change(members={"list": [*listed, {"name": "nowhere", "region": "us", "url_env": "GONE"}]})
+    refused = fleet.invoke("rollout.start", "--fleet", "tenants", env=gone)
+    assert (refused.code, "leave them out: --skip" in refused.last) == (7, True)
+    assert not (fleet.root / ".aegisdb" / "rollouts").exists()
+    fleet.execute("acme", "ALTER TABLE shop_runs RENAME TO elsewhere")
+    ran = fleet.invoke("rollout.start", "--fleet", "tenants", "--skip", "--format", "json", env=gone)
+    fleet.execute("acme", "ALTER TABLE elsewhere RENAME TO shop_runs")
+    assert ran.code == 1, ran.err
+    assert states(ran) == dict.fromkeys(NAMES, "not begun") | {"acme": "failed", "nowhere": "left out"}
+    assert runs(fleet) == dict.fromkeys(NAMES, 0)
+    done = fleet.invoke("rollout.resume", ran.json["result"]["id"], "--skip", "--format", "json", env=gone)
+    assert (done.code, states(done)) == (0, dict.fromkeys(NAMES, "done") | {"nowhere": "left out"}), done.err
+    assert runs(fleet) == dict.fromkeys(NAMES, 1)
+
+
+@pytest.mark.parametrize(("after", "how"), [(1, "SIGINT"), (1, "rollout.stop")])
+def test_interrupted_or_stopped_and_resumed_each_member_is_migrated_once(fleet: Tenants, after: int, how: str) -> None:
     begun = subprocess.Popen(
         command("rollout.start", "--fleet", "tenants", "--format", "json"),
         cwd=fleet.root,

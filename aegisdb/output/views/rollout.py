@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.output.blocks import Block, Fields, Text, table
+from aegisdb.output.blocks import Block, Fields, Text, duration, table
 from aegisdb.output.views import plan as rehearsal
 from aegisdb.plain_text import some_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _STATES: dict[str, tuple[str, Style]] = {
     "done": ("every member that could be migrated is", "ok"),
+    "reverted": ("what it applied was reverted", "warn"),
     "planned": ("every member was looked at; nothing was begun", "ok"),
     "waiting": ("it waits after this stage", "warn"),
     "stopped": ("it stopped; members that were not begun are untouched", "bad"),
@@ -27,7 +28,8 @@ _STATES: dict[str, tuple[str, Style]] = {
 
 def rollout(result: Any) -> Iterator[Block]:
     """A line a stage, then what is next."""
-    yield Text(f"rollout {result.id} of fleet {result.fleet}", "heading")
+    named = "" if result.state in {"planned", "refused"} else f" {result.id}"  # nobody would know it
+    yield Text(f"rollout{named} of fleet {result.fleet}", "heading")
     words = list(dict.fromkeys(word for stage in result.stages for word in stage.counts))
     rows = [[stage.stage, *(str(stage.counts.get(word, 0) or "-") for word in words)] for stage in result.stages]
     yield table(["stage", *(f"{word}#" for word in words)], rows)
@@ -65,6 +67,15 @@ def planned(result: Any) -> Iterator[Block]:
         yield Text(f"{one.name}: {one.state}: {one.reason}", "bad")
 
 
+def members(result: Any) -> Iterator[Block]:
+    """A line a member, for the page: the terminal has groups."""
+    rows = [
+        [one.name, one.stage, one.state, one.at, "" if one.seconds is None else duration(one.seconds), one.reason]
+        for one in result.members
+    ]
+    yield table(["member", "stage", "state", "at", "time#", "reason"], rows)
+
+
 def reverted(result: Any) -> Iterator[Block]:
     """What is lost, then a line for members with the same end."""
     would = "would lose" if result.planned else "lost"
@@ -85,6 +96,7 @@ def stopped(result: Any) -> Iterator[Block]:
 
 
 VIEWS = {
+    "RolloutMembersResult": members,
     "RolloutRevertResult": reverted,
     "RolloutPlanResult": planned,
     "RolloutResult": rollout,

@@ -102,14 +102,15 @@ def _apply(
         if lay_ground(ws.registry, conn, [h for h, _ in plan.todo], bindir=ws.server.bindir(), listen=ws.listen):
             plan = plan.again(ws, conn)
         tally = Tally(list(plan.todo))
-        options = StepOptions(listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock)
+        options = StepOptions(
+            listen=ws.listen, timeout=timeout or None, command=command, strict=True, lock=lock, idle=conn
+        )
         sessions = Sessions(ws.registry, address, conn.identity(), options)
         with run_recorded(conn, command) as notes, reporting(tally, sessions), sessions:
             for step in sessions.upgrade(plan.todo):
                 tally.done.setdefault(step.service, []).append(step)
-        said = (*warnings, *again, *notes)
         ended = replace(tally.result(), at_head=plan.at_head, waiting=plan.waiting)
-        return replace(ended, problems=plan.problems, notes=said)
+        return replace(ended, problems=plan.problems, notes=(*warnings, *again, *notes))
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def _revert(
         wait_for_orphans(conn)  # first: what one of them commits counts
         job = _Job.prepare(ws, conn, service, steps=steps, to=to)
         job.require(only)
-        options = StepOptions(listen=ws.listen, command=command, strict=True, lock=lock)
+        options = StepOptions(listen=ws.listen, command=command, strict=True, lock=lock, idle=conn)
         with Session(ws.registry, job.history, ws.address(), conn.identity(), options) as session:
             losses = job.losses(ws, conn, session)
             if dry_run or not job.down:

@@ -7,6 +7,7 @@ written down is read from what the member has: its version tables, its rows in f
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Dirty
@@ -38,9 +39,10 @@ CREATE TABLE IF NOT EXISTS aegisdb.rollouts (
     PRIMARY KEY (id, attempt)
 )
 """
-_LAST = (
-    "SELECT attempt, outcome, coalesce(reason, '') FROM aegisdb.rollouts WHERE id = %s ORDER BY attempt DESC LIMIT 1"
-)
+_LAST = """
+SELECT outcome, coalesce(reason, ''), round(extract(epoch FROM finished - claimed), 3) FROM aegisdb.rollouts
+WHERE id = %s ORDER BY attempt DESC LIMIT 1
+"""
 _BEGIN = """
 INSERT INTO aegisdb.rollouts (id, attempt, member, record, claimed_by)
 SELECT %s, coalesce(max(attempt), 0) + 1, %s, %s::jsonb, %s FROM aegisdb.rollouts WHERE id = %s RETURNING attempt
@@ -68,6 +70,8 @@ class Turn:
 
     word: str
     reason: str = ""
+    seconds: float | None = None
+    """From the claim to its end, by the member's clock; None where it has not ended."""
 
 
 class Claim:
@@ -112,18 +116,19 @@ class Claim:
 def turn_of(conn: Connection, identifier: str, standings: Mapping[str, Standing], left: Left) -> Turn:
     """How far the database of `conn` is in this rollout, of which this is left to do here."""
     rows = conn.rows(_LAST, (identifier,)) if _is_there(conn) else []
-    _, outcome, reason = rows[0] if rows else (0, WAITS, "")
+    outcome, reason, seconds = rows[0] if rows else (WAITS, "", None)
+    took = None if seconds is None else float(seconds)
     if outcome in {DONE, REVERTED}:
-        return Turn(outcome)
+        return Turn(outcome, seconds=took)
     if outcome is None and (by := holder(conn.address, conn)) is not None:
         return Turn(RUNNING, str(by))
     if in_the_way := _in_the_way(standings):
-        return in_the_way
+        return replace(in_the_way, seconds=took)
     if not left.pending:
-        return Turn(DONE if rows else NOTHING)
+        return Turn(DONE if rows else NOTHING, seconds=took)
     if outcome in {None, DIED}:
         return Turn(DIED, "nothing is half-applied")
-    return Turn(FAILED if outcome == DECIDE else outcome, reason)  # somebody has decided since
+    return Turn(FAILED if outcome == DECIDE else outcome, reason, took)  # somebody has decided since
 
 
 def _in_the_way(standings: Mapping[str, Standing]) -> Turn | None:

@@ -38,5 +38,10 @@ def left_in(
     return Left(_ids(kept), tuple(f"{one.service} {one.revision}: {one.why}" for one in waiting))
 
 
+def standing_at(standings: Mapping[str, Standing]) -> str:
+    """The revisions at which the services stand, for people."""
+    return ", ".join(f"{name} {' '.join(one.applied) or 'empty'}" for name, one in standings.items())
+
+
 def _ids(todo: list[Steps]) -> Pending:
     return tuple((history.service, tuple(one.id for one in steps)) for history, steps in todo)

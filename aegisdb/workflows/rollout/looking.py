@@ -12,7 +12,7 @@ from aegisdb.members.choice import choose
 from aegisdb.postgres.route import require_own, require_primary
 from aegisdb.revisions.load import good_histories
 from aegisdb.workflows.rollout.claims import Turn, record_of, turn_of
-from aegisdb.workflows.rollout.left import left_in
+from aegisdb.workflows.rollout.left import left_in, standing_at
 from aegisdb.workflows.rollout.record import Record, digest_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Seen:
     left: Left
     edited: tuple[str, ...]
     """Applied revisions whose files do something else than what ran."""
+    at: str
+    """The revisions that are applied, by service."""
 
 
 def look(ws: Workspace, record: Record, *, writing: bool) -> tuple[Asked[Seen], ...]:
@@ -46,7 +48,7 @@ def look(ws: Workspace, record: Record, *, writing: bool) -> tuple[Asked[Seen], 
             left = left_in(ws.registry, histories, standings, record.phase)
             turn = turn_of(conn, record.id, standings, left)
         edited = tuple(f"{name} {revision}" for name, one in standings.items() for revision in one.edited)
-        return Seen(turn, left, edited)
+        return Seen(turn, left, edited, standing_at(standings))
 
     return ask(ws, question, "members")
 

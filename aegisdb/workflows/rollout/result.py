@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
@@ -14,10 +15,14 @@ from aegisdb.workflows.rollout.claims import DECIDE, DIED, DONE, FAILED, NOTHING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from aegisdb.errors import AegisError
     from aegisdb.workflows.rollout.claims import Turn
     from aegisdb.workflows.rollout.record import Record
 
 REFUSED, NOT_REACHED, LEFT_OUT = "refused", "not reached", "left out"
+PLANNED = "planned"
+NOTHING_BEGUN = frozenset({PLANNED, REFUSED})
+"""States of a rollout of which no member knows anything, unless an earlier run began it."""
 ENDED = frozenset({DONE, NOTHING})
 _CODES = {
     DECIDE: ("half_applied", 5),
@@ -28,6 +33,8 @@ _CODES = {
     REFUSED: ("rollout_refused", 3),
     NOT_REACHED: ("rollout_not_reached", 7),
 }
+_LATER = {4, 7}
+"""Exit codes that another try may not meet: it was busy, or could not be reached."""
 _ORDER = (5, 1, 6, 3, 7, 4)
 
 
@@ -41,7 +48,9 @@ class MemberTurn:
     reason: str = ""
     exit_code: int = 0
     seconds: float | None = None
-    """Of its turn in this run."""
+    """From its claim to its end, by the member's clock."""
+    at: str = ""
+    """The revisions that are applied, by service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +63,10 @@ class StageCount:
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutResult(Result):
-    """A rollout; `state` is "done", "waiting" (a stage says so), "stopped", "refused", or "begun"."""
+    """A rollout; `state` is "planned", "refused", "waiting" (a stage says so), "stopped", "interrupted" or "done".
+
+    What the members tell later is "running", "unfinished", "reverted" or "done".
+    """
 
     id: str
     fleet: str
@@ -85,7 +97,9 @@ def told(
         StageCount(stage=stage, counts=dict(Counter(turns[name].state for name in names if name in turns)))
         for stage, names in record.stages
     )
-    problems = sorted(_problems(record.id, every), key=lambda problem: _ORDER.index(problem.exit_code))
+    problems = sorted(
+        _problems(record, every, begun=state not in NOTHING_BEGUN), key=lambda problem: _ORDER.index(problem.exit_code)
+    )
     return RolloutResult(
         id=record.id,
         fleet=record.fleet,
@@ -99,13 +113,21 @@ def told(
     )
 
 
-def turn(name: str, stage: str, found: Turn, *, seconds: float | None = None) -> MemberTurn:
+def turn(name: str, stage: str, found: Turn, *, at: str = "") -> MemberTurn:
     """A member's turn as the member tells it."""
     code = _CODES.get(found.word, ("", 0))[1]
-    return MemberTurn(name=name, stage=stage, state=found.word, reason=found.reason, exit_code=code, seconds=seconds)
+    made = MemberTurn(name=name, stage=stage, state=found.word, reason=found.reason, exit_code=code)
+    return replace(made, seconds=found.seconds, at=at)
 
 
-def _problems(identifier: str, members: Iterable[MemberTurn]) -> Iterator[Problem]:
+def unasked(name: str, stage: str, error: AegisError) -> MemberTurn:
+    """A member that gave this error instead of an answer."""
+    state = NOT_REACHED if error.exit_code in _LATER else REFUSED
+    reason = f"{error.code}: {error.message}"
+    return MemberTurn(name=name, stage=stage, state=state, reason=reason, exit_code=error.exit_code)
+
+
+def _problems(record: Record, members: Iterable[MemberTurn], *, begun: bool) -> Iterator[Problem]:
     """One for each way in which members ended badly."""
     alike: defaultdict[tuple[str, int, str], list[MemberTurn]] = defaultdict(list)
     for one in members:
@@ -117,6 +139,15 @@ def _problems(identifier: str, members: Iterable[MemberTurn]) -> Iterator[Proble
         yield Problem(
             code=_CODES.get(state, (state.replace(" ", "_"), 0))[0],
             message=f"{count}: {state}: {same[0].reason}",
-            hint=f"invoke rollout.resume {identifier} goes on",
+            hint=_hint(record, same[0], begun=begun),
             exit_code=exit_code,
         )
+
+
+def _hint(record: Record, one: MemberTurn, *, begun: bool) -> str:
+    if one.state == DECIDE:
+        decide = (
+            f"invoke migrate.resolve --target {record.fleet}/{one.name} --service SERVICE --applied or --rolled-back"
+        )
+        return f"{decide}; then invoke rollout.resume {record.id}" if begun else decide
+    return f"invoke rollout.resume {record.id} goes on" if begun else "put that right first, or leave them out: --skip"

@@ -64,7 +64,11 @@ def revert(ws: Workspace, identifier: str, *, confirm: str = "", dry_run: bool =
     members = [one.member for one in asked if one.answer]
     lost = [_unasked(one.member, one.error) for one in asked if one.error is not None]
     costs = side_by_side(there, members, lambda mine, member: _cost(mine, steps[member.name]))
-    losses: Counter[str] = sum((cost for cost in costs if isinstance(cost, Counter)), Counter())
+    losses: Counter[str] = Counter()
+    for cost in costs:
+        losses.update(
+            cost if isinstance(cost, Counter) else {}
+        )  # a sum would forget what is empty, and goes all the same
     planned = [_planned(member, steps[member.name], cost) for member, cost in zip(members, costs, strict=True)]
     result = _result(identifier, losses, (*lost, *planned), planned=True)
     if dry_run or not members:

@@ -17,7 +17,18 @@ from aegisdb.workflows.rollout.claims import DECIDE, NOTHING, UNFIT, WAITS, Turn
 from aegisdb.workflows.rollout.elsewhere import turns_on
 from aegisdb.workflows.rollout.looking import found, look, opened, require_same_files
 from aegisdb.workflows.rollout.record import freeze, stages_of
-from aegisdb.workflows.rollout.result import LEFT_OUT, NOT_REACHED, REFUSED, MemberTurn, RolloutResult, told, turn
+from aegisdb.workflows.rollout.result import (
+    LEFT_OUT,
+    NOT_REACHED,
+    NOTHING_BEGUN,
+    PLANNED,
+    REFUSED,
+    MemberTurn,
+    RolloutResult,
+    told,
+    turn,
+    unasked,
+)
 from aegisdb.workflows.rollout.run import Run
 
 if TYPE_CHECKING:
@@ -148,7 +159,7 @@ class _Start:
         turns |= {one.name: _left_out(one) for one in blocked}
         self._require_gate(asked, turns)
         if dry_run:
-            return self._told(turns, "planned")
+            return self._told(turns, PLANNED)
         return self._run(asked, turns)
 
     def _run(self, asked: Sequence[Asked[Seen]], turns: dict[str, MemberTurn]) -> RolloutResult:
@@ -171,7 +182,7 @@ class _Start:
 
     def _told(self, turns: Mapping[str, MemberTurn], state: str) -> RolloutResult:
         born = self._born
-        if state not in {"planned", REFUSED}:  # who came while it ran
+        if state not in NOTHING_BEGUN:  # who came while it ran
             born = opened(self._ws, self._record)[1]
         on = f"invoke rollout.resume {self._record.id}" if state in {"waiting", "stopped"} else ""
         found = told(self._record, turns, state, born=born, gone=self._gone, next_=on)
@@ -210,14 +221,12 @@ def _turn(one: Asked[Seen], stage: str) -> MemberTurn:
     name = one.member.name
     if one.answer is None:
         assert one.error is not None  # noqa: S101  one of the two is there
-        state = NOT_REACHED if one.error.exit_code in {4, 7} else REFUSED
-        reason = f"{one.error.code}: {one.error.message}"
-        return MemberTurn(name=name, stage=stage, state=state, reason=reason, exit_code=one.error.exit_code)
+        return unasked(name, stage, one.error)
     if one.answer.edited and one.answer.turn.word == WAITS:
         reason = f"what ran is not what is there: {some_of(one.answer.edited)}"
-        return MemberTurn(name=name, stage=stage, state=_TAMPERED, reason=reason, exit_code=6)
-    return turn(name, stage, one.answer.turn)
+        return MemberTurn(name=name, stage=stage, state=_TAMPERED, reason=reason, exit_code=6, at=one.answer.at)
+    return turn(name, stage, one.answer.turn, at=one.answer.at)
 
 
 def _left_out(one: MemberTurn) -> MemberTurn:
-    return turn(one.name, one.stage, Turn(LEFT_OUT, f"{one.state}: {one.reason}"))
+    return turn(one.name, one.stage, Turn(LEFT_OUT, f"{one.state}: {one.reason}"), at=one.at)

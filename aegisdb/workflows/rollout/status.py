@@ -8,7 +8,7 @@ from aegisdb.fast_dataclass import dataclass
 from aegisdb.results import Result
 from aegisdb.workflows.rollout.claims import DIED, FAILED, REVERTED, RUNNING, WAITS
 from aegisdb.workflows.rollout.looking import found, look, opened
-from aegisdb.workflows.rollout.result import ENDED, NOT_REACHED, REFUSED, MemberTurn, RolloutResult, told, turn
+from aegisdb.workflows.rollout.result import ENDED, MemberTurn, RolloutResult, told, turn, unasked
 
 if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
@@ -35,16 +35,14 @@ def status(ws: Workspace, identifier: str) -> RolloutResult:
     for one in look(there, record, writing=False):
         name = one.member.name
         if one.answer is not None:
-            turns[name] = turn(name, stages[name], one.answer.turn)
+            turns[name] = turn(name, stages[name], one.answer.turn, at=one.answer.at)
         elif one.error is not None:
-            state = NOT_REACHED if one.error.exit_code in {4, 7} else REFUSED
-            reason = f"{one.error.code}: {one.error.message}"
-            turns[name] = MemberTurn(
-                name=name, stage=stages[name], state=state, reason=reason, exit_code=one.error.exit_code
-            )
+            turns[name] = unasked(name, stages[name], one.error)
     words = {one.state for one in turns.values()}
     left = words & {WAITS, FAILED, DIED}
-    state = "running" if RUNNING in words else "done" if words <= ENDED | {REVERTED} else "unfinished"
+    state = "running" if RUNNING in words else "done" if words <= ENDED else "unfinished"
+    if REVERTED in words and words <= ENDED | {REVERTED}:
+        state = "reverted"
     on = f"invoke rollout.resume {identifier}" if left and RUNNING not in words else ""
     return told(record, turns, state, born=born, gone=gone, next_=on)
 

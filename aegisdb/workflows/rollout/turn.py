@@ -13,7 +13,7 @@ from aegisdb.progress import silent
 from aegisdb.revisions.load import good_histories
 from aegisdb.workflows.migrate.apply import apply
 from aegisdb.workflows.rollout.claims import UNKNOWN, WAITS, Claim, Turn, command_of, turn_of
-from aegisdb.workflows.rollout.left import left_in
+from aegisdb.workflows.rollout.left import left_in, standing_at
 from aegisdb.workflows.rollout.result import NOT_REACHED, REFUSED, MemberTurn, turn
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ _TRIES = 3
 
 def take_turn(ws: Workspace, record: Record, accept: str, stage: str, member: Member) -> MemberTurn:
     """Migrate the member as the rollout wants it; what goes wrong there is how its turn ended."""
-    began = time.monotonic()
     mine = replace(ws.of_member(member), command=command_of(record.id), listen=silent)
-    found = _applied(mine, record, accept, member.name)
-    return turn(member.name, stage, found, seconds=round(time.monotonic() - began, 3))
+    found, at = _applied(mine, record, accept, member.name)
+    return turn(member.name, stage, found, at=at)
 
 
 def turn_lost(ws: Workspace, record: Record, stage: str, member: Member, why: str) -> MemberTurn:
     """How a turn ended of which only is known that whoever took it is gone: the member is asked."""
-    return turn(member.name, stage, _looked(ws.of_member(member), record, why))
+    found, at = _looked(ws.of_member(member), record, why)
+    return turn(member.name, stage, found, at=at)
 
 
-def _applied(ws: Workspace, record: Record, accept: str, member: str) -> Turn:
+def _applied(ws: Workspace, record: Record, accept: str, member: str) -> tuple[Turn, str]:
     claim = Claim(record, member)
     for left in range(_TRIES - 1, -1, -1):
         try:
@@ -46,7 +46,7 @@ def _applied(ws: Workspace, record: Record, accept: str, member: str) -> Turn:
             if claim.made:
                 return _looked(ws, record, _said(error))
             if not left:
-                return Turn(NOT_REACHED, _said(error))
+                return Turn(NOT_REACHED, _said(error)), ""
             time.sleep(random.uniform(0.2, 1.0))  # noqa: S311  jitter, no secret
         except AegisError as error:
             return _looked(ws, record, _said(error))
@@ -59,8 +59,8 @@ def _said(error: AegisError) -> str:
     return f"{error.code}: {error.message}"
 
 
-def _looked(ws: Workspace, record: Record, why: str) -> Turn:
-    """How the turn ended, from the member itself; `why` is what went wrong on this side."""
+def _looked(ws: Workspace, record: Record, why: str) -> tuple[Turn, str]:
+    """How the turn ended and where the member stands, from itself; `why` is what went wrong on this side."""
     histories = good_histories(ws.registry)
     for pause in (0.0, 0.5, 2.0):
         time.sleep(pause)
@@ -71,5 +71,6 @@ def _looked(ws: Workspace, record: Record, why: str) -> Turn:
                 found = turn_of(conn, record.id, standings, left)
         except (Busy, Unreachable):
             continue
-        return Turn(found.word if found.word != WAITS else REFUSED, found.reason or why)
-    return Turn(UNKNOWN, why)
+        word = found.word if found.word != WAITS else REFUSED
+        return replace(found, word=word, reason=found.reason or why), standing_at(standings)
+    return Turn(UNKNOWN, why), ""
