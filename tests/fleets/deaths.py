@@ -158,11 +158,20 @@ def _stopped(pid: int) -> Callable[[], None]:
 
 
 def _argv(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return _of_process(pid, "cmdline").split("\0")
 
 
 def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    fields = _of_process(pid, "stat").rpartition(")")[2].split()
+    return int(fields[1]) if fields else 0
+
+
+def _of_process(pid: int, what: str) -> str:
+    """Text of `/proc`; empty for a process that has ended since it was listed."""
+    try:
+        return Path(f"/proc/{pid}/{what}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def left_behind(fleet: Tenants) -> list[str]:
