@@ -18,6 +18,7 @@ _SKIP = {
 _ENGINE = {
     "engine": "What takes the turns: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; otherwise threads."
 }
+_EVENTS = {"events": "File, or pipe, that gets a JSON line for each turn and stage as it begins and ends."}
 _PHASE = {"phase": "expand: what old code bears; contracts wait in every member for another rollout."}
 
 
@@ -33,9 +34,15 @@ def plan(ws: Workspace, phase: str = "", accept: str = "", timeout: float = 0) -
     return workflow(ws, phase=phase, accept=accept, timeout=timeout)
 
 
-@task(help={**_SKIP, **_PHASE, **_ENGINE}, choices={"phase": ("expand",)}, writes=True, fleet=True)
+@task(help={**_SKIP, **_PHASE, **_ENGINE, **_EVENTS}, choices={"phase": ("expand",)}, writes=True, fleet=True)
 def start(
-    ws: Workspace, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
+    ws: Workspace,
+    phase: str = "",
+    accept: str = "",
+    skip: bool = False,
+    dry_run: bool = False,
+    engine: str = "",
+    events: str = "",
 ) -> Result:
     """Apply what is pending to all members of a fleet, stage by stage, after a look at every one of them.
 
@@ -43,15 +50,22 @@ def start(
         invoke rollout.start --fleet tenants --dry-run
         invoke rollout.start --fleet tenants
         invoke rollout.start --fleet tenants --phase expand
+        invoke rollout.start --fleet tenants --events rollout.jsonl
     """
     from aegisdb.workflows.rollout.start import start as workflow
 
-    return workflow(ws, phase=phase, accept=accept, skip=skip, dry_run=dry_run, engine=engine)
+    return workflow(ws, phase=phase, accept=accept, skip=skip, dry_run=dry_run, engine=engine, events=events)
 
 
-@task(positional=("id",), help={**_ID, **_SKIP, **_ENGINE}, writes=True, heading="")
+@task(positional=("id",), help={**_ID, **_SKIP, **_ENGINE, **_EVENTS}, writes=True, heading="")
 def resume(
-    ws: Workspace, id: str, accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
+    ws: Workspace,
+    id: str,
+    accept: str = "",
+    skip: bool = False,
+    dry_run: bool = False,
+    engine: str = "",
+    events: str = "",
 ) -> Result:
     """Go on with a rollout that stopped, waits, or died; members that are done are left alone.
 
@@ -60,7 +74,7 @@ def resume(
     """
     from aegisdb.workflows.rollout.start import resume as workflow
 
-    return workflow(ws, id, accept=accept, skip=skip, dry_run=dry_run, engine=engine)
+    return workflow(ws, id, accept=accept, skip=skip, dry_run=dry_run, engine=engine, events=events)
 
 
 @task(positional=("id",), help=_ID, heading="")

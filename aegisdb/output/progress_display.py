@@ -51,7 +51,8 @@ class ProgressDisplay:
                 self._running.pop(key, None)
                 self._told.discard(key)
             elif not event.step.startswith("will "):
-                self._running[key] = (event.note, time.monotonic())
+                began = self._running.get(key, ("", time.monotonic()))[1]  # of a step whose note changes as it goes
+                self._running[key] = (event.note, began)
             if event.seconds is not None or urgent:
                 self._kept.append(_line(event))
             if urgent or time.monotonic() - self._started > PATIENCE:

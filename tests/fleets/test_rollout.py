@@ -101,11 +101,13 @@ def test_every_member_once_with_few_sessions(fleet: Tenants) -> None:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        ran = fleet.invoke("rollout.start", "--fleet", "tenants", "--format", "json")
+        words = ("--events", "events.jsonl", "--format", "json")
+        ran = fleet.invoke("rollout.start", "--fleet", "tenants", *words)
     finally:
         over.set()
         watching.join()
     assert ran.code == 0, ran.err
+    _tells_every_turn(fleet, ran)
     assert states(ran) == dict.fromkeys(NAMES, "done")
     assert runs(fleet) == dict.fromkeys(NAMES, 1)
     assert 0 < max(most) <= 2 * 3
@@ -121,6 +123,20 @@ def test_every_member_once_with_few_sessions(fleet: Tenants) -> None:
     _reports(fleet, identifier)
     _kept_files_are_only_a_cache(fleet, identifier)
     _reverts(fleet, identifier)
+
+
+def _tells_every_turn(fleet: Tenants, ran: Ran) -> None:
+    """JSON lines in the order of what happened; in a log one line a stage, and none for a member that is done."""
+    events = [json.loads(line) for line in (fleet.root / "events.jsonl").read_text().splitlines()]
+    assert {one["rollout"] for one in events} == {ran.json["result"]["id"]}
+    of_stages = [(one["stage"], one["state"]) for one in events if one["event"] == "stage"]
+    assert of_stages == [("canary", "begun"), ("canary", "ended"), ("rest", "begun"), ("rest", "ended")]
+    for name in NAMES:
+        assert [one["state"] for one in events if one.get("member") == name] == ["begun", "done"]
+    assert (events[-1]["event"], events[-1]["state"]) == ("rollout", "done")
+    lines = [line.split() for line in ran.err.splitlines()]
+    assert [line[:2] for line in lines if line[:1] == ["stage"]] == [["stage", "canary"], ["stage", "rest"]]
+    assert not [line for line in lines if line[:1] == ["member"]]
 
 
 def _reports(fleet: Tenants, identifier: str) -> None:

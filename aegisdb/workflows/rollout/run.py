@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.progress import Event
 from aegisdb.workflows.rollout.claims import DECIDE, REVERTED
 from aegisdb.workflows.rollout.result import ENDED, LEFT_OUT
+from aegisdb.workflows.rollout.stage_progress import EventLog, StageProgress
 from aegisdb.workflows.rollout.turn import take_turn, turn_lost
 
 if TYPE_CHECKING:
@@ -66,17 +66,24 @@ class Run:
         servers: Mapping[str, int],
         accept: str,
         engine: Engine | None = None,
+        events: EventLog | None = None,
     ) -> None:
         self._ws = ws
         self._record = record
         self.turns = turns
         self._servers = servers
         self._engine = engine or Engine()
+        self._events = events or EventLog(record.id, None)
         self._turn = self._engine.turn or partial(take_turn, ws, record, accept)
         self._stop = ws.registry.state / "rollouts" / f"{record.id}.stop"
 
     def stages(self, stages: tuple[Stage, ...], members: Mapping[str, Member]) -> str:
         """Do what is left, and return "done", "stopped" or "waiting"."""
+        state = self._stages(stages, members)
+        self._events.tell("rollout", state=state)
+        return state
+
+    def _stages(self, stages: tuple[Stage, ...], members: Mapping[str, Member]) -> str:
         self._stop.unlink(missing_ok=True)
         for number, ((_, names), stage) in enumerate(zip(self._record.stages, stages, strict=True), start=1):
             left = [members[one] for one in names if one in members and self.turns[one].state not in _SETTLED]
@@ -92,17 +99,22 @@ class Run:
         """Whether the next stage may begin."""
         limit, failed = limit_of(stage.stop_after, len(left)), 0
         running: dict[Future[MemberTurn], Member] = {}
+        progress = StageProgress(self._ws.listen, self._events, stage.name, len(left))
         with self._engine.executor(stage.parallel) as pool:
             try:
                 while True:
                     while failed < limit and not self._stop.exists() and (member := self._next(stage, left, running)):
                         running[pool.submit(self._turn, stage.name, member)] = member
+                        progress.began(member.name, *self._busy(running))
                     if not running:
                         break
                     for one in self._done(running):
-                        failed += self._ended(stage, one, running.pop(one)).state not in ENDED
+                        made = self._ended(stage, one, running.pop(one))
+                        failed += made.state not in ENDED
+                        progress.ended(made, *self._busy(running))
             finally:
                 wait(running)
+                progress.over()
         return failed < limit and not left
 
     def _done(self, running: Mapping[Future[MemberTurn], Member]) -> Collection[Future[MemberTurn]]:
@@ -130,8 +142,12 @@ class Run:
         except self._engine.lost as error:
             made = turn_lost(self._ws, self._record, stage.name, member, f"its engine lost it: {error!r}")
         self.turns[member.name] = made
-        self._ws.listen(Event(step="member", subject=member.name, note=made.state, seconds=made.seconds))
         return made
+
+    def _busy(self, running: Mapping[Future[MemberTurn], Member]) -> tuple[int, int]:
+        """How many turns run, and how many of them on the server that has most."""
+        servers = Counter(self._servers[member.name] for member in running.values())
+        return len(running), max(servers.values(), default=0)
 
 
 def limit_of(stop_after: int | str, members: int) -> int:

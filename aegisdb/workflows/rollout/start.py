@@ -30,6 +30,7 @@ from aegisdb.workflows.rollout.result import (
     unasked,
 )
 from aegisdb.workflows.rollout.run import Run
+from aegisdb.workflows.rollout.stage_progress import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from aegisdb.workflows.rollout.left import Pending
     from aegisdb.workflows.rollout.looking import Seen
     from aegisdb.workflows.rollout.record import Record
+    from aegisdb.workflows.rollout.stage_progress import EventLog
     from aegisdb.workspace import Workspace
 
 _TAMPERED = "tampered"
@@ -45,7 +47,14 @@ _BLOCKING = frozenset({REFUSED, NOT_REACHED, UNFIT, _TAMPERED})
 
 
 def start(
-    ws: Workspace, *, phase: str = "", accept: str = "", skip: bool = False, dry_run: bool = False, engine: str = ""
+    ws: Workspace,
+    *,
+    phase: str = "",
+    accept: str = "",
+    skip: bool = False,
+    dry_run: bool = False,
+    engine: str = "",
+    events: str = "",
 ) -> RolloutResult:
     """Apply what is pending to all chosen members; `dry_run` looks at them and stops there.
 
@@ -57,7 +66,8 @@ def start(
         BadInput: members in no stage, or two that are one database; Refused: the gate stops what is pending.
     """
     record = freeze(ws.registry, chosen(ws), phase)
-    return _Start(ws, record, accept, skip=skip, fresh=True, engine=engine).go(dry_run=dry_run)
+    with event_log(record.id, events, ws.listen) as told_to:
+        return _Start(ws, record, accept, skip=skip, fresh=True, engine=engine).go(told_to, dry_run=dry_run)
 
 
 def resume(
@@ -68,6 +78,7 @@ def resume(
     skip: bool = False,
     dry_run: bool = False,
     engine: str = "",
+    events: str = "",
 ) -> RolloutResult:
     """Go on with a rollout: members that are done are left alone, the others get a turn.
 
@@ -79,7 +90,9 @@ def resume(
     record = found(ws, identifier)
     require_same_files(ws, record)
     there, born, gone = opened(ws, record)
-    return _Start(there, record, accept, skip=skip, born=born, gone=gone, engine=engine).go(dry_run=dry_run)
+    begun = _Start(there, record, accept, skip=skip, born=born, gone=gone, engine=engine)
+    with event_log(record.id, events, ws.listen) as told_to:
+        return begun.go(told_to, dry_run=dry_run)
 
 
 @dataclass(frozen=True)
@@ -150,7 +163,7 @@ class _Start:
         stages = {name: stage for stage, names in self._record.stages for name in names}
         return asked, {one.member.name: _turn(one, stages[one.member.name]) for one in asked}
 
-    def go(self, *, dry_run: bool) -> RolloutResult:
+    def go(self, events: EventLog, *, dry_run: bool) -> RolloutResult:
         """Look at everyone, and begin where nothing is in the way."""
         asked, turns = self._seen()
         blocked = [one for one in turns.values() if one.state in self._blocking]
@@ -160,9 +173,9 @@ class _Start:
         self._require_gate(asked, turns)
         if dry_run:
             return self._told(turns, PLANNED)
-        return self._run(asked, turns)
+        return self._run(asked, turns, events)
 
-    def _run(self, asked: Sequence[Asked[Seen]], turns: dict[str, MemberTurn]) -> RolloutResult:
+    def _run(self, asked: Sequence[Asked[Seen]], turns: dict[str, MemberTurn], events: EventLog) -> RolloutResult:
         warm_process(self._ws.registry)  # from the main thread: turns are threads that come and go
         self._record.keep(self._ws.registry.state)
         servers = {one.member.name: one.identity.system_identifier for one in asked if one.identity}
@@ -170,7 +183,7 @@ class _Start:
         databases = {one.member.name: one.identity.key for one in asked if one.identity}
         try:
             with turns_on(self._engine, self._ws, self._record, self._accept, databases) as engine:
-                run = Run(self._ws, self._record, turns, servers, self._accept, engine)
+                run = Run(self._ws, self._record, turns, servers, self._accept, engine, events)
                 state = run.stages(stages_of(chosen(self._ws)), members)
         except KeyboardInterrupt:
             raise Interrupted(
