@@ -64,6 +64,7 @@ LAYERS = (
     "aegisdb.files",
     "aegisdb.background",
     "aegisdb.engines",
+    "aegisdb.shards",
     "aegisdb.dry_run",
     "aegisdb.errors",
     "aegisdb.results",

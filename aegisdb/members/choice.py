@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from aegisdb.errors import BadInput, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.members.rows import rows_of
 from aegisdb.registry.fleets import filled
 from aegisdb.registry.kinds import TARGETS
+from aegisdb.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,11 +63,11 @@ def choose(registry: Registry, fleet: str, *, match: Iterable[str], shard: str) 
     """
     settings = registry.fleet(fleet)
     match = tuple(match)
-    wanted, part = _labels(match), _part(shard)
+    wanted, part = _labels(match), Shard.parse(shard)
     rows = rows_of(registry, fleet, settings.members)
     _require_labels(rows, wanted, fleet)
     matching = [row for row in rows if all(row.get(label) == value for label, value in wanted.items())]
-    left = [row for row in matching if part is None or crc32(row["name"].encode()) % part[1] == part[0]]
+    left = [row for row in matching if part.has(row["name"])]
     if not matching:
         told = "no member is listed" if not rows else f"none of {len(rows)} members has {_typed(wanted)}"
         raise UsageError(f"fleet {fleet}: {told}", hint="see where its members are listed", code="no_members")
@@ -141,16 +140,6 @@ def _require_labels(rows: Iterable[Row], wanted: Mapping[str, str], fleet: str) 
             raise UsageError(
                 f"no member of fleet {fleet} has a label {label!r}", hint=f"labels: {', '.join(known)}", code="match"
             )
-
-
-def _part(shard: str) -> tuple[int, int] | None:
-    if not shard:
-        return None
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", shard)
-    if not found or int(found[1]) >= int(found[2]):
-        hint = "I/N, I counted from 0: --shard 0/4 to --shard 3/4 are all of them"
-        raise UsageError(f"--shard does not know {shard!r}", hint=hint, code="shard")
-    return int(found[1]), int(found[2])
 
 
 def _typed(wanted: Mapping[str, str]) -> str:

@@ -66,6 +66,7 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
         "last": "The last N revisions of each service.",
         "with_data": "Also on the rows of the released state (the merge base, with its seeds), and count them.",
         "engine": "What proves them: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; otherwise threads.",
+        "shard": "Only the services of this part, as I/N, counted from 0; shards.merge puts the reports together.",
     },
     warm=True,
 )
@@ -77,6 +78,7 @@ def roundtrip(
     last: int = 0,
     with_data: bool = False,
     engine: str = "",
+    shard: str = "",
 ) -> Result:
     """Prove on scratch databases that revisions apply, revert without a trace, apply again, and touch only their own.
 
@@ -86,7 +88,8 @@ def roundtrip(
     """
     from aegisdb.workflows.migrate.roundtrip import roundtrip as workflow
 
-    return workflow(ws, service=service, pending=pending, all=all, last=last, with_data=with_data, engine=engine)
+    chosen = {"service": service, "engine": engine, "shard": shard}
+    return workflow(ws, pending=pending, all=all, last=last, with_data=with_data, only=None, again=True, **chosen)
 
 
 @task(

@@ -62,6 +62,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
         "fix": "Write new revisions with unsafe DDL that were never applied again, in safe steps.",
         "fill": "With --fix: as of migrate.new --safe.",
         "oldest": "With --fix: as of migrate.new --safe.",
+        "shard": "Only the services of this part, as I/N, counted from 0; shards.merge puts the reports together.",
     },
     choices={"report": ("sarif", "github")},
 )
@@ -75,6 +76,7 @@ def lint(  # noqa: PLR0913, PLR0917  each is a flag
     fix: bool = False,
     fill: str = "",
     oldest: int = 0,
+    shard: str = "",
 ) -> Result:
     """Judge new and changed revisions by the conventions, and look for unsafe DDL.
 
@@ -88,8 +90,9 @@ def lint(  # noqa: PLR0913, PLR0917  each is a flag
     if fix:
         from aegisdb.workflows.migrate.lint_fix import fixed as workflow_of_fix
 
-        return workflow_of_fix(ws, service, since, fill, oldest, alone=not (all or report or output))
-    return workflow(ws, service=service, all=all, since=since, report=report, output=output, ask_target=ws.named)
+        return workflow_of_fix(ws, service, since, fill, oldest, alone=not (all or report or output or shard))
+    chosen = {"service": service, "since": since, "report": report, "output": output, "shard": shard}
+    return workflow(ws, **chosen, all=all, ask_target=ws.named)
 
 
 @task()

@@ -16,6 +16,7 @@ from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings, locate
 from aegisdb.revisions.parse import scan_source
+from aegisdb.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,8 @@ class LintResult(Result):
     """How many files the rules looked into."""
     scope: str
     """The revisions that were looked at, and why these, in words."""
+    shard: str = ""
+    """The part of the services that was looked at; empty for all."""
     ignored: int
     """Findings that a comment with a reason hides."""
     notes: tuple[str, ...]
@@ -58,6 +61,7 @@ def lint(
     report: str = "",
     output: str = "",
     ask_target: bool = False,
+    shard: str = "",
 ) -> LintResult:
     """Judge revisions that are new or changed against the default branch, or every one; exit 6 on a finding.
 
@@ -70,6 +74,7 @@ def lint(
         since: a commit or branch to compare with instead of the default branch.
         report: "sarif" writes a file, "github" adds annotations.
         output: where that file goes.
+        shard: only the services of this part.
         ask_target: also look for revisions whose files were changed after they were applied there.
 
     Raises:
@@ -79,14 +84,15 @@ def lint(
         raise UsageError("--all and --since exclude each other")
     if output and report != "sarif":
         raise UsageError("--output needs --report sarif")
-    return _reported(ws, _linted(ws, service, since, every=all, ask_target=ask_target), report, output)
+    return _reported(ws, _linted(ws, service, since, shard, every=all, ask_target=ask_target), report, output)
 
 
-def _linted(ws: Workspace, service: str, since: str, *, every: bool, ask_target: bool) -> LintResult:
+def _linted(ws: Workspace, service: str, since: str, shard: str, *, every: bool, ask_target: bool) -> LintResult:
     began = time.monotonic()
     if service:
         alembic_settings(ws.registry, service)
-    histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n}}
+    mine = Shard.parse(shard)
+    histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n} and mine.has(n)}
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
     context = _context(ws, histories, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
     chosen, scope = choose(context, changed, every=every)
@@ -97,6 +103,7 @@ def _linted(ws: Workspace, service: str, since: str, *, every: bool, ask_target:
         findings=linted.findings,
         revisions=len(chosen),
         scope=scope,
+        shard=shard,
         ignored=linted.ignored,
         notes=tuple(notes),
         seconds=time.monotonic() - began,

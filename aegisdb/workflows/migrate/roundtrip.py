@@ -20,6 +20,7 @@ from aegisdb.revisions.load import good_histories, with_history
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.revisions.order import service_order
 from aegisdb.runtime.forkserver import warm_process
+from aegisdb.shards import Shard
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.remembered_proofs import ProvenBefore, RememberedProofs
 from aegisdb.workflows.migrate.roundtrip_parts import Part, PartProver, by_service, side_by_side
@@ -57,24 +58,24 @@ def roundtrip(  # noqa: PLR0913  choices of their own, all by keyword
     only: Mapping[str, frozenset[str]] | None = None,
     again: bool = True,
     engine: str = "",
+    shard: str = "",
 ) -> RoundtripResult:
     """Prove revisions on scratch databases: every one, the last of each service, pending ones, or `only` these.
 
     Without a choice: the pending revisions; where none is pending, the last one of each service, or all of `service`.
     Exit 6 when a revision is not clean. Without `again` those that were proven as they are now are not proven again.
-    With an `engine` its workers prove them (`--with-data` runs here all the same); the result is no other.
+    With an `engine` its workers prove them (`--with-data` runs here all the same); the result is no other. With a
+    `shard` only the services of that part are proven.
 
     Raises:
         HistoryError: `service`, or one that it needs, cannot be read; Unreachable; UsageError: there is no such engine.
     """
-    began, everything = time.monotonic(), ws
+    began, everything, mine = time.monotonic(), ws, Shard.parse(shard)
     require_engine(engine)
-    ws = _about(ws, service)
-    if again:
-        warm_process(ws.registry)
-    parts = Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
+    parts = _readable(ws, service, at_once=again)
     ws, histories = parts.ws, good_histories(parts.ws.registry)
     words, scope = _scope(ws, histories, only, service=service, pending=pending, every=all, last=last)
+    scope = {name: revisions for name, revisions in scope.items() if mine.has(name)}
     order = [name for name in service_order(ws.registry, histories) if scope.get(name)]
     run = _Run(proving(ws) if order else ws, histories, engine)
     remembered = RememberedProofs(run.ws, histories, run.steady(scope, order))
@@ -85,20 +86,29 @@ def roundtrip(  # noqa: PLR0913  choices of their own, all by keyword
     result = RoundtripResult(
         services=found,
         scope=words,
+        shard=shard,
         with_data=with_data,
         rows=rows,
         before=before,
         seconds=time.monotonic() - began,
-        problems=(*problems_of(found), *strays_of(histories, order), *seeds, *_unreadable(parts)),
+        problems=(*problems_of(found), *strays_of(histories, order), *seeds, *_unreadable(parts, mine)),
     )
     remembered.remember(found, run.loaded)
     _keep(ws, result)
     return result
 
 
-def _unreadable(parts: Buildable) -> Iterator[Problem]:
-    for error in parts.errors.values():
-        yield from error.problems
+def _readable(ws: Workspace, service: str, *, at_once: bool) -> Buildable:
+    ws = _about(ws, service)
+    if at_once:
+        warm_process(ws.registry)
+    return Buildable(needed_only(ws, service), {}) if service in with_history(ws.registry) else without_unreadable(ws)
+
+
+def _unreadable(parts: Buildable, mine: Shard) -> Iterator[Problem]:
+    for name, error in parts.errors.items():
+        if mine.has(name):
+            yield from error.problems
 
 
 def _about(ws: Workspace, service: str) -> Workspace:

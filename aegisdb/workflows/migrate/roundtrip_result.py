@@ -29,6 +29,8 @@ class RoundtripResult(Result):
     services: tuple[ServiceProof, ...]
     scope: str
     """The revisions that were proven, and why these, in words."""
+    shard: str = ""
+    """The part of the services that was proven; empty for all."""
     with_data: bool
     rows: str = ""
     """Whose rows the revisions were proven on, in words; only `--with-data` has them."""
