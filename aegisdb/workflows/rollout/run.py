@@ -113,7 +113,7 @@ class Run:
                         failed += made.state not in ENDED
                         progress.ended(made, *self._busy(running))
             finally:
-                wait(running)
+                self._settle(running)
                 progress.over()
         return failed < limit and not left
 
@@ -125,6 +125,14 @@ class Run:
                     one.cancel()
                 return list(running)
         return done
+
+    def _settle(self, running: Mapping[Future[MemberTurn], Member]) -> None:
+        """Wait for turns that have begun, as long as there is somebody to take them."""
+        while wait(running, timeout=_LOOK).not_done:
+            if not self._engine.alive():
+                for one in running:
+                    one.cancel()
+                return
 
     def _next(self, stage: Stage, left: list[Member], running: Mapping[Future[MemberTurn], Member]) -> Member | None:
         """Take the first member on whose server there is room; None where none may begin now."""
