@@ -11,6 +11,7 @@ import signal
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.engines.engine import Engine
@@ -71,6 +72,8 @@ def _own(workers: int) -> Iterator[Any]:
     """
     with tempfile.TemporaryDirectory(prefix="aegisdb-dask-") as folder:
         library = _library()
+        # who starts the tracker of multiprocessing has SIGINT unblocked by it (CPython 3.11 to 3.13): not our workers
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # its threads and processes begin as this thread is
             made = library.LocalCluster(
