@@ -141,7 +141,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="unowned_model",
         finds="a model that no `owns` names, or that env.py keeps from Alembic: no revision is ever written for it;"
-        " or one that PostgreSQL does not build (`not_compared`)",
+        " one that PostgreSQL does not build (`not_compared`); or one that is no table in the histories (`other_kind`)",
         look=model_differences.lost,
         needs="server",
     ),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _CAUSES = {
     "unowned_model": "autogenerate leaves out what the service does not own, and what env.py tells it to leave out",
+    "other_kind": "a table of that name could not be made, so autogenerate's CREATE TABLE would fail",
     "not_compared": "create_all was tried on a scratch database and the server refused it",
 }
 

@@ -9,7 +9,7 @@ from aegisdb.drift.expected_schema import base_schema, schema_at_head
 from aegisdb.fingerprint import Fingerprint, of_rows, read, statements_inside
 from aegisdb.fingerprint.keys import relation_name
 from aegisdb.models.own_parts import OwnParts
-from aegisdb.models.results import LostModel
+from aegisdb.models.results import LostModel, OtherKind
 from aegisdb.ownership import NOBODY, Owners
 from aegisdb.postgres.scratch import scratch
 from aegisdb.runtime.session import Session
@@ -44,7 +44,8 @@ class BothSides:
         """`head`: the schema of `source`, where that is no template."""
         self._ws = ws
         self._template = source
-        self._owners = Owners(knowing.registry, base_schema(ws))
+        self._base = base_schema(ws)
+        self._owners = Owners(knowing.registry, self._base)
         self.parts = OwnParts(ws.registry, self._owners, head or schema_at_head(ws))
 
     def of(self, history: History) -> Sides:
@@ -76,6 +77,10 @@ class BothSides:
         options = StepOptions(listen=self._ws.listen, journal=False)
         return Session(self._ws.registry, history, address, identity, options)
 
+    def is_of_base(self, key: str) -> bool:
+        """Whether the base schema has the object, whoever claims it: no revision made it."""
+        return key in self._base.facts
+
     def lost(self, service: str, built: ModelsBuilt) -> Iterator[LostModel]:
         """Models of which no history makes the table, and no other owner."""
         for table in built.hidden:
@@ -83,7 +88,14 @@ class BothSides:
             if table in self.parts.tables or owner not in {NOBODY, service}:
                 continue
             cls, file = built.classes.get(table, ("", ""))
-            yield LostModel(table=table, cls=cls, file=file, owner=owner)
+            yield LostModel(table=table, cls=cls, file=file, owner=owner, view=table in built.views)
+
+
+def other_kinds(built: ModelsBuilt) -> Iterator[OtherKind]:
+    """Models mapped onto what is no table, or views onto what is one."""
+    for table, kind in built.others.items():
+        cls, file = built.classes.get(table, ("", ""))
+        yield OtherKind(table=table, cls=cls, file=file, kind=kind)
 
 
 def _quoted(table: str) -> str:

@@ -19,7 +19,7 @@ from aegisdb.building import template
 from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fingerprint import without_parts
-from aegisdb.models.both_sides import BothSides
+from aegisdb.models.both_sides import BothSides, other_kinds
 from aegisdb.models.copies import Copies
 from aegisdb.models.kept import KeptComparisons, is_older
 from aegisdb.models.normal_form import differences
@@ -174,11 +174,13 @@ class _Comparison:
 
 def compared(both: BothSides, history: History, sides: Sides) -> ModelsCompared:
     """What the models of a service have otherwise than its histories."""
-    failed = set(sides.built.failed)
+    others = tuple(other_kinds(sides.built))
+    failed = {*sides.built.failed, *(other.table for other in others)}
     changes = differences(sides.head, sides.models, sides.built)
     return ModelsCompared(
         changes=without_parts(tuple(c for c in changes if c.relation.replace('"', "") not in failed)),
         lost=tuple(both.lost(history.service, sides.built)),
-        not_built=sides.built.failed,
-        tables=len(sides.built.tables),
+        others=others,
+        not_built={table: why for table, why in sides.built.failed.items() if table not in sides.built.others},
+        tables=len({*sides.built.tables} - {*sides.built.others}),
     )

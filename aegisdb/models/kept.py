@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Change
-from aegisdb.models.results import LostModel, ModelsCompared
+from aegisdb.models.results import LostModel, ModelsCompared, OtherKind
 from aegisdb.runtime.loaded_code import CodeHashes, changed_at, older
 from aegisdb.runtime.step_results import Loaded
 
@@ -47,6 +47,7 @@ class KeptComparisons:
         return ModelsCompared(
             changes=tuple(Change(**change) for change in found["changes"]),
             lost=tuple(LostModel(**model) for model in found["lost"]),
+            others=tuple(OtherKind(**model) for model in found["others"]),
             not_built=found["not_built"],
             tables=found["tables"],
         )

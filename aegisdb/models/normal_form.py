@@ -30,6 +30,8 @@ _UNSAID = {
     "sequence": ("owner ",),
     "type": ("owner ",),
     "domain": ("owner ",),
+    "view": ("owner ", "with "),
+    "materialized": ("owner ", "with ", "tablespace ", "not populated"),
 }
 """Facts, by their beginning, that models have no word for."""
 _OWN_SEQUENCE = "default nextval of its own sequence"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.fingerprint import Change
-    from aegisdb.models.results import LostModel, ModelsCompared
+    from aegisdb.models.results import LostModel, ModelsCompared, OtherKind
     from aegisdb.registry.types import Registry
 
 _NO_LITERAL = re.compile(
@@ -25,6 +25,7 @@ _DIFFER = "models and histories differ: "
 def models_problems(registry: Registry, service: str, found: ModelsCompared) -> Iterator[Problem]:
     """One problem for each difference, each model that is lost, and each that PostgreSQL does not take."""
     yield from (lost_problem(registry, service, model) for model in found.lost)
+    yield from (_other_kind_problem(registry, service, model) for model in found.others)
     for table, reason in found.not_built.items():
         yield Problem(
             code="not_compared",
@@ -56,10 +57,11 @@ def told(registry: Registry, service: str, found: ModelsCompared) -> tuple[str, 
 
 def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
     """The problem of one model that no revision can be written for."""
-    file = Path(model.file) if model.file else None
-    shown = str(file.relative_to(registry.root)) if file and file.is_relative_to(registry.root) else model.file
-    defined = f" (class {model.cls})" if model.cls else ""
-    if model.owner:
+    what = "view" if model.view else "table"
+    if model.view:
+        why = "no revision makes it"
+        hint = f'write CREATE VIEW by hand: invoke migrate.new --service {service} --empty -m "..."'
+    elif model.owner:
         why = "env.py keeps it from Alembic, and no revision makes it"
         hint = f"let include_object in env.py of {service} pass {model.name}"
     else:
@@ -67,10 +69,41 @@ def lost_problem(registry: Registry, service: str, model: LostModel) -> Problem:
         hint = f"add `{model.name}` to services.{service}.owns in {registry.path.name} (migrate.new --owns does)"
     return Problem(
         code="unowned_model",
-        message=f"{service}: {why}: table {model.table}{defined} of the models",
-        where=shown or model.table,
+        message=f"{service}: {why}: {what} {_named(model)} of the models",
+        where=_place(registry, model),
         hint=hint,
     )
+
+
+def _other_kind_problem(registry: Registry, service: str, model: OtherKind) -> Problem:
+    """The problem of a model under whose name the histories have something else."""
+    leave_out = f"let include_object in env.py of {service} leave it out"
+    if model.kind.startswith("table"):
+        hint = "take `is_view` out of its info, or make it a view in a revision"
+    elif model.kind.endswith("view"):
+        hint = f"""say so: `__table_args__ = {{"info": {{"is_view": True}}}}` (of a Table: `info=`), or {leave_out}"""
+    elif model.kind.startswith(("partition", "foreign")):
+        hint = leave_out
+    else:
+        hint = "give its table another name: PostgreSQL keeps one of that name for all kinds"
+    said = "view" if model.kind.startswith("table") else "table"
+    article = "an" if model.kind[0] in "ei" else "a"
+    return Problem(
+        code="other_kind",
+        message=f"{service}: {said} {_named(model)} of the models is {article} {model.kind} in the histories",
+        where=_place(registry, model),
+        hint=hint,
+    )
+
+
+def _named(model: LostModel | OtherKind) -> str:
+    return f"{model.table} (class {model.cls})" if model.cls else model.table
+
+
+def _place(registry: Registry, model: LostModel | OtherKind) -> str:
+    file = Path(model.file) if model.file else None
+    shown = str(file.relative_to(registry.root)) if file and file.is_relative_to(registry.root) else model.file
+    return shown or model.table
 
 
 def words(change: Change) -> str:

@@ -20,11 +20,24 @@ class LostModel:
     file: str
     owner: str
     """Empty: nobody; else the service itself, whose env.py keeps it from Alembic."""
+    view: bool = False
+    """Its `info` calls it a view."""
 
     @property
     def name(self) -> str:
         """The table's name without its schema."""
         return self.table.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherKind:
+    """A model mapped onto something that the histories have as another kind of object; nothing of it was compared."""
+
+    table: str
+    cls: str
+    file: str
+    kind: str
+    """What the histories have: "view", "partition of public.events"; "table" where `info` of the model says view."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +47,7 @@ class ModelsCompared:
     changes: tuple[Change, ...] = ()
     """Differences, from the histories to the models."""
     lost: tuple[LostModel, ...] = ()
+    others: tuple[OtherKind, ...] = ()
     not_built: Mapping[str, str] = field(default_factory=dict)
     """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""
     tables: int = 0

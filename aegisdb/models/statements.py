@@ -148,5 +148,32 @@ def _options(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
-_ALONE = {"column": _column, "index": _index, "sequence": _sequence, "table": _table}
+def is_view(key: str) -> bool:
+    """Whether this is the key of a view, of either kind."""
+    return key.startswith(("view ", "materialized view "))
+
+
+def drop_view(key: str) -> Statement:
+    """The statement that drops the view with this key, whether it is there or not."""
+    kind, _, name = key.partition("view ")
+    return Statement(DROP, f"DROP {kind.upper()}VIEW IF EXISTS {name}")
+
+
+def _view(change: Change, _identity: str) -> Iterator[Statement]:
+    """A view that the models make, by SQLAlchemy's CreateView or an event."""
+    if change.kind != "added":
+        yield drop_view(change.object)
+    if change.kind != "removed" and (query := fact(change.after, "as ")):
+        kind, _, name = change.object.partition("view ")
+        yield Statement(REFER, f"CREATE {kind.upper()}VIEW {name} AS {query.strip().removesuffix(';')}")
+
+
+_ALONE = {
+    "column": _column,
+    "index": _index,
+    "sequence": _sequence,
+    "table": _table,
+    "view": _view,
+    "materialized": _view,
+}
 """Kinds that are judged without the rest of the schema."""

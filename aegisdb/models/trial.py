@@ -11,7 +11,8 @@ from aegisdb.fingerprint.keys import parse
 from aegisdb.models.normal_form import differences
 from aegisdb.models.object_changes import ObjectChanges, object_changes, objects_on_tables
 from aegisdb.models.object_files import made_of_files
-from aegisdb.models.statements import CLEAN, DROP, Statement, statements
+from aegisdb.models.statements import CLEAN, DROP, Statement, drop_view, is_view, statements
+from aegisdb.models.types_that_go import types_that_go, types_without_model
 from aegisdb.postgres.connection import connect
 
 if TYPE_CHECKING:
@@ -69,8 +70,11 @@ class Trial:
             return Around(objects=self._objects())
         kinds = [change for change in changes if _is_type_to_make(change, draft)]
         drops, again = ([Statement(DROP, one.drop) for one in some] for some in (blocking.at_head, blocking.of_models))
-        first = (*drops, *statements(self._sides.head, self._sides.models, kinds))
-        known = Around(first, down_first=tuple(again))
+        # a view that the models make stands on tables that change: it goes first, and comes back behind them
+        views = [change for change in changes if is_view(change.object)]
+        gone = (drop_view(change.object) for change in views if change.kind == "changed")
+        first = (*gone, *drops, *statements(self._sides.head, self._sides.models, kinds))
+        known = Around(first, down_first=(*(drop_view(change.object) for change in views), *again))
         try:
             return self._tried(known, renames)
         except Interrupted:
@@ -99,21 +103,23 @@ class Trial:
         """Do and undo it; `gone` are objects that it drops and makes again."""
         session = self._session
         session.attempt("upgrade", first=[*(rename.step() for rename in renames), *steps(known.first)])
-        found = self._found()
+        found = self._part(self._whole())
         left = differences(found, self._sides.models, self._sides.built)
         up = tuple(statements(found, self._sides.models, left))
         if up:
             session.attempt("upgrade", then=steps(up), operations=False)
+        if drops := self._types_that_go():
+            session.attempt("upgrade", then=steps(drops), operations=False)
         objects = self._objects()
         back = [rename.step(back=True) for rename in reversed(renames)]
         session.attempt("downgrade", first=steps(known.down_first), then=back)
-        found = self._found()
+        found = self._part(self._whole())
         left = tuple(
             change
             for change in diff(found, self._sides.head)
             if change.kind != "reordered" and not any(_hangs_on(change, key) for key in gone)
         )
-        return replace(known, up=up, down=tuple(statements(found, self._sides.head, left)), objects=objects)
+        return replace(known, up=(*up, *drops), down=tuple(statements(found, self._sides.head, left)), objects=objects)
 
     def _objects(self) -> ObjectChanges:
         """What the service's files say otherwise than this database, which has the new tables."""
@@ -122,9 +128,18 @@ class Trial:
         with connect(self._address) as conn:
             return object_changes(conn, self._history.schema or "", self._units, made_of_files(self._history))
 
-    def _found(self) -> Fingerprint:
+    def _types_that_go(self) -> list[Statement]:
+        head, models = self._sides.head, self._sides.models
+        candidates = types_without_model(head, self._sides.built.types)
+        ours = [key for key in candidates if not self._both.is_of_base(key)]
+        return statements(head, models, types_that_go(ours, head, self._whole())) if ours else []
+
+    def _whole(self) -> Fingerprint:
         with connect(self._address) as conn:
-            return self._both.parts.part(self._history.service, self._sides.built, read(conn), self._sides.models)
+            return read(conn)
+
+    def _part(self, whole: Fingerprint) -> Fingerprint:
+        return self._both.parts.part(self._history.service, self._sides.built, whole, self._sides.models)
 
 
 def _hangs_on(change: Change, key: str) -> bool:

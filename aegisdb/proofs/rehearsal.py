@@ -75,6 +75,8 @@ class Touched:
     """The sessions that wait for it: "readers and writers", "writers" or nobody."""
     rewritten: bool
     """Its rows are in a new file: all were written again, or it was emptied."""
+    origin: str = ""
+    """Its name before the first of these revisions; empty where one of them made it."""
     dropped: bool = False
     rows_read: int = 0
     """Rows read by sequential scans, including checks of constraints and building of indexes."""
@@ -109,6 +111,7 @@ def rehearse(
     """
     lay_ground(ws.registry, conn, [h for h, _ in todo], bindir=ws.server.bindir(), listen=ws.listen)
     before = read_state(conn)
+    names = {relation: table.name for relation, table in before.tables.items()}
     rows = RowCounts(conn)
     rows.count(before, before.tables)
     with Sessions(
@@ -119,7 +122,7 @@ def rehearse(
     ) as sessions:
         for step in sessions.upgrade(todo):
             after = read_state(conn, before)
-            told = _Told(step, before, after, ignored)
+            told = _Told(step, before, after, ignored, names)
             yield told.rehearsal(rows)
             rows.count(after, [*told.touched, *(after.tables.keys() - before.tables.keys())])
             before = after
@@ -154,8 +157,12 @@ class RowCounts:
 class _Told:
     """Puts together what the worker saw and what the catalog says before and after."""
 
-    def __init__(self, step: StepDone, before: State, after: State, ignored: frozenset[str]) -> None:
+    def __init__(
+        self, step: StepDone, before: State, after: State, ignored: frozenset[str], names: Mapping[int, str]
+    ) -> None:
         self._step = step
+        self._names = names
+        """Of the tables before the first step, which is what the live database calls them."""
         self._before = before
         self._after = after
         observed = step.observed or {}
@@ -196,7 +203,10 @@ class _Told:
             statements=self._statements,
             tables=tuple(tables),
             constraints=tuple(
-                sorted(new_constraints(self._before, self._after, self._scanned), key=lambda c: (c.table, c.constraint))
+                sorted(
+                    new_constraints(self._before, self._after, self._scanned, self._names),
+                    key=lambda c: (c.table, c.constraint),
+                )
             ),
             invalid_indexes=tuple(sorted(self._after.invalid - self._before.invalid)),
             notes=("ends its transaction by itself: a failure after that leaves it half-applied",)
@@ -221,6 +231,7 @@ class _Told:
             lock=lock,
             stops=STOPS.get(lock, ""),
             rewritten=now is not None and now.file != was.file,
+            origin=self._names.get(relation, ""),
             dropped=now is None,
             rows_read=read,
             inserted=inserted,

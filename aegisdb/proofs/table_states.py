@@ -76,6 +76,8 @@ class NewConstraint:
     definition: str
     check: Check
     """What it costs, seen from the server: every row is read, none is, or an index is built over all."""
+    origin: str = ""
+    """The table's name before the first of these revisions; empty where one of them made it."""
 
 
 @dataclass(frozen=True)
@@ -127,19 +129,21 @@ def _rows(
     return {one[0]: make(*one[1:]) for one in conn.rows(query)}
 
 
-def new_constraints(before: State, after: State, scanned: Scanned) -> Iterator[NewConstraint]:
-    """Constraints that are new, or newly valid, on tables that were there before."""
+def new_constraints(before: State, after: State, scanned: Scanned, names: Mapping[int, str]) -> Iterator[NewConstraint]:
+    """Constraints that are new, or newly valid, on tables that were there before; `names` had tables at first."""
     for identifier, now in after.constraints.items():
         if now.table in before.tables and now.table in after.tables and _is_new(before, identifier, now):
             definition, enforced = after.definitions[identifier]
             check = _check(now, enforced=enforced, scanned=scanned(identifier, now.table, ""))
             table = after.tables[now.table].name
-            yield NewConstraint(table=table, constraint=now.name, definition=definition, check=check)
+            origin = names.get(now.table, "")
+            yield NewConstraint(table=table, constraint=now.name, definition=definition, check=check, origin=origin)
     for relation, column in sorted(after.not_null - before.not_null):
         if relation in before.tables and relation in after.tables:
             name, table = f"{column} NOT NULL", after.tables[relation].name
             check = _VALID[scanned(0, relation, column)]
-            yield NewConstraint(table=table, constraint=name, definition=name, check=check)
+            origin = names.get(relation, "")
+            yield NewConstraint(table=table, constraint=name, definition=name, check=check, origin=origin)
 
 
 def _is_new(before: State, identifier: int, now: _Constraint) -> bool:

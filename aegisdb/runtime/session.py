@@ -186,7 +186,7 @@ class Session:
         given = {kind: [*names] for kind, names in owned.items()}
         request: dict[str, Any] = {"op": "models", "owned": given, "reading": reading}
         while others := (answer := self._ask(request)).get("to_drop"):
-            request["drop"] = others
+            request |= {"drop": others, "before": answer["before"]}
         return models_built(answer)
 
     def try_old_code(self, *, first: bool) -> OldCodeTried:

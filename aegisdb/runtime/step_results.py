@@ -98,6 +98,8 @@ class ModelsBuilt:
     """Tables that were looked at: the service owns them, and env.py keeps none of them from Alembic."""
     hidden: tuple[str, ...]
     """Other tables of the metadata."""
+    types: frozenset[str]
+    """Enum types and domains that the metadata has, whoever owns them."""
     named: frozenset[tuple[str, str, str]]
     """Schema, table and name of constraints and indexes that have a name of their own."""
     left: frozenset[tuple[str, str, str]]
@@ -106,6 +108,10 @@ class ModelsBuilt:
     """Tables that could not be built, and why; "" where types could not."""
     classes: Mapping[str, tuple[str, str]]
     """The class of a table, and its module's file."""
+    views: frozenset[str]
+    """Tables of the metadata that `info` calls views: revisions make them, and create_all does not."""
+    others: Mapping[str, str]
+    """What the histories have under the name of a model and the models did not make so: "view", "partition of ..."."""
     loaded: Loaded
     found: Sequence[Sequence[str]] = ()
     """Rows of the statements that were to be run among them."""
@@ -116,10 +122,13 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
     return ModelsBuilt(
         tables=tuple(map(".".join, answer["tables"])),
         hidden=tuple(map(".".join, answer["hidden"])),
+        types=frozenset(map(".".join, answer["types"])),
         named=frozenset((schema, table, name) for schema, table, name in answer["named"]),
         left=frozenset((schema, table, column) for schema, table, column in answer["left"]),
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
+        views=frozenset(map(".".join, answer["views"])),
+        others={f"{schema}.{name}": kind for schema, name, kind in answer["others"]},
         loaded=files_loaded(answer["loaded"]),
         found=answer.get("found", ()),
     )

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from . import statements
+from .other_kinds import creates_view, is_declared_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_SCHEMA = "public"
 _PARTITIONS = """
-SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p')
 """
 _FOREIGN_SCHEMAS = ("aegisdb", "ag_catalog", "information_schema", "pg_catalog")
@@ -69,7 +71,7 @@ class Filter:
 
     def wants(self, table: Any) -> bool:
         """Whether autogenerate would look at this table of the models."""
-        if not self.owns(table.name, table.schema):
+        if is_declared_view(table) or not self.owns(table.name, table.schema):
             return False
         return self._own_object is None or bool(self._own_object(table, table.name, "table", False, None))  # noqa: FBT003  Alembic's call
 
@@ -111,10 +113,12 @@ class Filter:
         self._own_object = own
 
         def include_object(item: Any, name: str | None, type_: str, reflected: bool, other: Any) -> bool:  # noqa: FBT001  Alembic's signature
-            if type_ == "table":
-                if not self.owns(name or "", item.schema):
-                    return False
+            if type_ == "table" and (is_declared_view(item) or not self.owns(name or "", item.schema)):
+                return False
+            looked_at = own is None or bool(own(item, name, type_, reflected, other))
+            if type_ == "table" and looked_at:
                 self.compared += 1
-            return own is None or bool(own(item, name, type_, reflected, other))
+                return not creates_view(item)  # Alembic knows tables alone; the engine compares a view
+            return looked_at
 
         return include_object

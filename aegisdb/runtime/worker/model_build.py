@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, Enum, FetchedValue, Table
 from sqlalchemy.sql.elements import conv
+from sqlalchemy.types import SchemaType
 
 from .error_report import describe
+from .other_kinds import OtherKinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +43,8 @@ class ModelBuild:
         self._quote = connection.dialect.identifier_preparer.quote_identifier
         self._all = [table for metadata in filter_.collection for table in metadata.tables.values()]
         self._wanted = [table for table in self._all if filter_.wants(table)]
+        places = {table: self._place(table) for table in self._all}
+        self._other_kinds = OtherKinds(connection, filter_.owns, places, {*self._wanted}, request.get("before"))
         self._to_drop = [*request["drop"]] if "drop" in request else [*self._tables_to_drop()]
 
     def run(self) -> Message:
@@ -50,16 +55,21 @@ class ModelBuild:
         at_once = self._to_drop if self._reading else self._to_drop[:_AT_ONCE]
         self._drop("TABLE", at_once)
         if others := self._to_drop[len(at_once) :]:
-            return {"to_drop": others}
+            return {"to_drop": others, "before": self._other_kinds.before}
+        for word, places in self._other_kinds.to_drop().items():
+            self._drop(word, places)
         self._drop("TYPE", [*self._declared(self._types(), "types")])
         self._drop("SEQUENCE", [*self._declared(self._sequences(), "sequences")])
         failed = self._create()
         return {
             "tables": sorted(map(self._place, self._wanted)),
             "hidden": sorted(map(self._place, {*self._all} - {*self._wanted})),
+            "types": sorted({*map(self._place, chain(self._types_of(self._all), self._types_alone))}),
             "named": [*self._explicit_names()],
             "left": [*self._left_to_the_database()],
             "failed": failed,
+            "views": self._other_kinds.views,
+            "others": sorted(self._other_kinds.mapped_otherwise()),
             "classes": dict(self._classes()),
         }
 
@@ -86,10 +96,28 @@ class ModelBuild:
         return (place for place in dict.fromkeys(map(self._place, items)) if place in self._owned[kind])
 
     def _types(self) -> Iterator[Any]:
-        """Types with a name of the wanted tables, that PostgreSQL has objects for."""
-        for table in self._wanted:
+        """Types with a name that PostgreSQL has objects for: of the wanted tables, and those in no column."""
+        yield from self._types_of(self._wanted)
+        yield from self._types_alone
+
+    def _types_of(self, tables: Iterable[Any]) -> Iterator[Any]:
+        for table in tables:
             for column in table.columns:
                 yield from named_types(column.type, self._connection.dialect)
+
+    @cached_property
+    def _types_alone(self) -> list[Any]:
+        """Types that a metadata has by itself: `Enum(..., metadata=...)` that no column is of."""
+        of_columns = {*map(self._place, self._types_of(self._all))}
+        found: list[Any] = []
+        for metadata in self._filter.collection:
+            for listener in metadata.dispatch.before_create:
+                inner = getattr(listener, "func", listener)
+                # a bound method, or what SQLAlchemy 2.0 has in its place
+                kind = getattr(inner, "__self__", None) or getattr(inner, "target", None)
+                if isinstance(kind, SchemaType):
+                    found += named_types(kind, self._connection.dialect)
+        return [kind for kind in found if self._place(kind) not in of_columns]
 
     def _sequences(self) -> Iterator[Any]:
         for metadata in self._filter.collection:
@@ -101,7 +129,8 @@ class ModelBuild:
             with self._connection.begin_nested():
                 for metadata in self._filter.collection:
                     self._create_types()
-                    metadata.create_all(self._connection, checkfirst=True)
+                    made = [table for table in metadata.tables.values() if self._other_kinds.is_made(table)]
+                    metadata.create_all(self._connection, tables=made, checkfirst=True)
         except Exception:  # noqa: BLE001  types and events of a service may raise anything
             return [*self._create_each()]
         return []
@@ -124,7 +153,7 @@ class ModelBuild:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # tables that need each other in turn have no order
                 ordered = metadata.sorted_tables
-            for table in ordered:
+            for table in filter(self._other_kinds.is_made, ordered):
                 why = self._failure_of(metadata, table)
                 if why is not None:
                     # tables that refer to this one do not need its indexes
@@ -137,7 +166,8 @@ class ModelBuild:
         """Create a table, with those that it needs: tables that need each other in turn can only be made together."""
         try:
             with self._connection.begin_nested():
-                metadata.create_all(self._connection, tables=[*_needed(table)], checkfirst=True)
+                made = [*filter(self._other_kinds.is_made, _needed(table))]
+                metadata.create_all(self._connection, tables=made, checkfirst=True)
         except Exception as error:  # noqa: BLE001  see above
             return error
         return None

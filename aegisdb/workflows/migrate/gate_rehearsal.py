@@ -49,20 +49,20 @@ def _told(conn: Connection, result: PlanResult) -> Iterator[Problem]:
 
 def _findings(conn: Connection, revision: Rehearsal) -> Iterator[str]:
     for table in revision.tables:
-        if table.dropped and _has_rows(conn, table.table, 1):
+        if table.dropped and _has_rows(conn, table.origin, 1):
             yield f"drops {table.table}, which has rows"
-        elif table.rewritten and table.stops and _has_rows(conn, table.table, MANY):
+        elif table.rewritten and table.stops and _has_rows(conn, table.origin, MANY):
             yield f"rewrites {table.table} ({MANY} rows or more) while {table.stops} wait"
     for constraint in revision.constraints:
-        if constraint.check in _LONG and _has_rows(conn, constraint.table, MANY):
+        if constraint.check in _LONG and _has_rows(conn, constraint.origin, MANY):
             yield f"{constraint.check} {constraint.table} ({MANY} rows or more) for {constraint.constraint}"
     for index in revision.invalid_indexes:
         yield f"leaves index {index} INVALID"
 
 
 def _has_rows(conn: Connection, table: str, count: int) -> bool:
-    """Whether the live table has as many; one that an earlier pending revision makes has none."""
-    if conn.value("SELECT to_regclass(%s)", (table,)) is None:
+    """Whether the live table has as many; one that an earlier pending revision makes has none, nor a live name."""
+    if not table or conn.value("SELECT to_regclass(%s)", (table,)) is None:
         return False
     found = conn.value(f"SELECT count(*) FROM (SELECT FROM ONLY {table} LIMIT {count}) AS first")  # noqa: S608  quoted by the catalog
     return int(found) >= count

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _ORDER = (
     *("unknown_revision", "tampered", "foreign_key", "invalid_index", "drift", "base_schema"),
-    *("unowned_model", "not_compared", "models", "pending"),
+    *("unowned_model", "other_kind", "not_compared", "models", "pending"),
 )
 
 

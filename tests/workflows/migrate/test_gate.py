@@ -18,6 +18,7 @@ FIRST = Rev(id="a1", up=table("a_t"), down='op.drop_table("a_t")')
 COLUMN = 'op.add_column("a_t", sa.Column("n", sa.Integer))'
 CLEAN = Rev(id="a2", up=COLUMN, down='op.drop_column("a_t", "n")')
 ONE_WAY = Rev(id="a2", up=COLUMN)
+RENAME = 'op.rename_table("a_t", "a_u")'
 FOREIGN = Rev(id="a2", up=COLUMN.replace("a_t", "b_t"), down='op.drop_column("b_t", "n")')
 
 
@@ -167,3 +168,21 @@ def test_a_code_that_is_none_is_a_mistake_of_typing(database: Address, tmp_path:
     ran = apply(ready(tmp_path, database, CLEAN), "--accept", "everything")
     assert ran.code == 2
     assert "foreign-object, missing-downgrade, tampered, drift, roundtrip, plan" in ran.last
+
+
+def test_a_rehearsal_of_a_table_that_is_renamed_first(database: Address, tmp_path: Path) -> None:
+    """Its new name is none of the live database's, which has the rows under the old one."""
+    root = ready(tmp_path, database, Rev(id="a2", up=RENAME, down='op.rename_table("a_u", "a_t")'), "plan")
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("INSERT INTO a_t SELECT generate_series(1, 10000)")
+    retype = 'op.alter_column("a_u", "id", type_=sa.Numeric)'
+    check = 'op.create_check_constraint("c", "a_u", "id > 0")'
+    drop = 'op.drop_table("a_u")'
+    last = "a2"
+    for identifier, up in (("a3", check), ("a4", retype), ("a5", drop)):
+        write_revision(root / "services/a", Rev(id=identifier, up=up, down="op.execute('SELECT 1')"), last)
+        last = identifier
+    found = apply(root, "--dry-run").out
+    assert "a a3 scans the table public.a_u (10000 rows or more) for c" in found
+    assert "a a4 rewrites public.a_u (10000 rows or more)" in found
+    assert "a a5 drops public.a_u, which has rows" in found
