@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import aegis
 from benchmarks.measuring import Contender
-from benchmarks.project import ROOT, SETTLED, Project, run
-from benchmarks.registries import DATABASE, names
+from benchmarks.project import ROOT, Project, generate, running
+from benchmarks.registries import DATABASE
 from benchmarks.scenarios import BARE
 
 if TYPE_CHECKING:
@@ -50,11 +49,7 @@ def generated(folder: Path, other: Path, services: int, revisions: int) -> Itera
         made = []
         for name, build in (("this", ROOT), ("other", other)):
             root = folder / f"{name}-{services}x{revisions}"
-            # a process: a large monorepo would stay in our memory, and count as everybody's peak
-            argv = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
-            subprocess.run(argv, cwd=ROOT, check=True)
-            project = of_build(Project(root, names(services), ("sql/init.sql",), ()), build)
-            made.append(stack.enter_context(_running(project, "db.up")))
+            made.append(stack.enter_context(running(of_build(generate(root, services, revisions), build))))
             made[-1].anew(DATABASE)
         yield Pair(*made)
 
@@ -65,9 +60,9 @@ def of_aegis(folder: Path, other: Path) -> Iterator[Pair]:
     with ExitStack() as stack:
         made = []
         for name, build in (("this", ROOT), ("other", other)):
-            project = of_build(aegis.copy(folder / name, without=_NOT_THE_PROJECT), build)
-            _commit(project.root)
-            made.append(stack.enter_context(_running(project, "db.reset")))
+            copied = of_build(aegis.copy(folder / name, without=_NOT_THE_PROJECT), build)
+            _commit(copied.root)
+            made.append(stack.enter_context(running(copied, "db.reset")))
             made[-1].settle(spare=True)
         yield Pair(*made)
 
@@ -76,16 +71,6 @@ def of_build(project: Project, build: Path) -> Project:
     """The same project, in which another checkout's commands run in that checkout's environment."""
     python = sys.executable if build == ROOT else str(build / ".venv" / "bin" / "python")
     return replace(project, build=build, python=python)
-
-
-@contextmanager
-def _running(project: Project, begin: str) -> Iterator[Project]:
-    time.sleep(SETTLED)  # what is known of a file of the last two seconds is not kept
-    try:
-        run(project.invoke(begin))
-        yield project.reached()
-    finally:
-        run(project.invoke("db.down", "--volumes", "--yes"))
 
 
 def _commit(root: Path) -> None:

@@ -15,12 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.project import ROOT, Project, run
-from benchmarks.registries import DATABASE, names
+from benchmarks.project import generate, running
+from benchmarks.registries import DATABASE
 from tests.engines.workers import kill_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.project import Project
 
 ENGINES = ("", "dask:local:2")
 _TIMES = {"seconds", "up_seconds", "down_seconds"}
@@ -28,19 +30,14 @@ _TIMES = {"seconds", "up_seconds", "down_seconds"}
 
 def main(services: int, revisions: int) -> None:
     """Make the monorepo, and print a line an engine."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "engines"
-        made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
-        subprocess.run(made, cwd=ROOT, check=True)
-        project = Project(root, names(services), ("sql/init.sql",), ())
-        run(project.invoke("db.up"))
-        try:
-            project.reached().anew(DATABASE)
-            reports = [_proof(project, name) for name in ENGINES]
-            first = reports[0][1]
-            reports.append(_proof(project, ENGINES[1], lambda run: _kill_workers(run, services // 2)))
-        finally:
-            run(project.invoke("db.down", "--volumes", "--yes"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(generate(Path(folder) / "engines", services, revisions)) as project,
+    ):
+        project.anew(DATABASE)
+        reports = [_proof(project, name) for name in ENGINES]
+        first = reports[0][1]
+        reports.append(_proof(project, ENGINES[1], lambda run: _kill_workers(run, services // 2)))
     named = (*(name or "threads of this process" for name in ENGINES), f"{ENGINES[1]}, both workers killed half-way")
     for name, (seconds, report) in zip(named, reports, strict=True):
         print(f"{name}: {seconds:.1f} s, {'the same report' if report == first else 'ANOTHER report'}")

@@ -8,7 +8,6 @@ Members are template copies on one embedded server. The loop over targets is mea
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,13 +19,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from benchmarks.project import ROOT, Project, run
-from benchmarks.registries import DATABASE, names
+from benchmarks.project import generate, run, running
+from benchmarks.registries import DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.measuring import Command
+    from benchmarks.project import Project
 
 SIZES = (1, 10, 100, 200)
 DIFFERENT = 6
@@ -38,20 +38,14 @@ _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(datname, 't
 
 def main(services: int, revisions: int) -> None:
     """Make the tenants, and print a line a size."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "fleet"
-        made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
-        subprocess.run(made, cwd=ROOT, check=True)
-        project = Project(root, names(services), ("sql/init.sql",), ())
-        run(project.invoke("db.up"))
-        try:
-            project = project.reached()
-            project.anew(DATABASE)
-            run(project.invoke("migrate.apply"))
-            _tenants(project)
-            _measure(project)
-        finally:
-            run(project.invoke("db.down", "--volumes", "--yes"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(generate(Path(folder) / "fleet", services, revisions)) as project,
+    ):
+        project.anew(DATABASE)
+        run(project.invoke("migrate.apply"))
+        _tenants(project)
+        _measure(project)
 
 
 def _tenants(project: Project) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import ONCE, Contender, compare
-from benchmarks.project import ROOT, SETTLED, Project, run
-from benchmarks.registries import DATABASE, names
+from benchmarks.project import generate, running
+from benchmarks.registries import DATABASE
 from benchmarks.scenarios import BARE, OURS
 
 if TYPE_CHECKING:
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.measuring import Samples
+    from benchmarks.project import Project
 
 LINTED = 6
 """Exit code of lint: it finds something in generated statements."""
@@ -31,22 +29,12 @@ RUN = 2000
 def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]]]:
     """Each size in a project of its own, one after the other."""
     for services, revisions in SIZES:
-        root = folder / f"{services}x{revisions}"
-        # a process: a large monorepo would stay in our memory, and count as everybody's peak
-        made = [sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions)]
-        subprocess.run(made, cwd=ROOT, check=True)
-        time.sleep(SETTLED)
-        project = Project(root, names(services), ("sql/init.sql",), ())
-        run(project.invoke("db.up"))
-        try:
-            project = project.reached()
+        with running(generate(folder / f"{services}x{revisions}", services, revisions)) as project:
             project.anew(DATABASE)
             size = f"of {services} services x {revisions} revisions"
             yield from _commands(project, rounds, size)
             if services * revisions <= RUN:
                 yield from _rehearsals(project, size)
-        finally:
-            run(project.invoke("db.down", "--volumes", "--yes"))
 
 
 def _commands(project: Project, rounds: int, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:

@@ -7,14 +7,18 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.servers.wheels import server_directory
 from benchmarks.measuring import Command
+from benchmarks.registries import names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.tools import Tool
 
 ROOT = Path(__file__).parents[1]
@@ -142,6 +146,25 @@ class Project:
     def _python(self, service: str, module: str, *words: str) -> Command:
         environment = self.environment(DATABASE_URL=self.database(DOCUMENTED))
         return Command((sys.executable, "-m", module, *words), self.root / "services" / service, environment)
+
+
+def generate(root: Path, services: int, revisions: int) -> Project:
+    """Make a monorepo of that size with nothing but a base schema and histories."""
+    # a process: a large monorepo would stay in our memory, and count as everybody's peak
+    made = (sys.executable, "-m", "benchmarks.registries", str(root), str(services), str(revisions))
+    subprocess.run(made, cwd=ROOT, check=True)
+    return Project(root, names(services), ("sql/init.sql",), ())
+
+
+@contextmanager
+def running(project: Project, begin: str = "db.up") -> Iterator[Project]:
+    """Run the project's server, which this command starts and which goes with the block."""
+    time.sleep(SETTLED)
+    try:
+        run(project.invoke(begin))
+        yield project.reached()
+    finally:
+        run(project.invoke("db.down", "--volumes", "--yes"))
 
 
 def run(command: Command) -> str:

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 from aegisdb.results import Result
 from benchmarks import aegis, against, budgets, databases_of_tests, growth, registries, scenarios, tools
 from benchmarks.measuring import compare
-from benchmarks.project import DOCUMENTED, Project, program, run
+from benchmarks.project import DOCUMENTED, generate, program, run
 from benchmarks.scenarios import BARE, FROM_EMPTY, OURS, RESET, ROUNDTRIP, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.measuring import Contender, Samples
+    from benchmarks.project import Project
 
     Found = dict[str, dict[str, Samples]]
 
@@ -128,9 +129,8 @@ def _running(project: Project, *others: Project) -> Iterator[Project]:
 
 
 def _generated(root: Path, services: int, revisions: int) -> Project:
-    registries.make(root, services, revisions)
     seeds = tuple((registries.names(1)[0], module) for module in registries.SEEDS)
-    return Project(root, registries.names(services), ("sql/init.sql",), seeds)
+    return replace(generate(root, services, revisions), seeds=seeds)
 
 
 def _compared(comparisons: Mapping[str, tuple[Contender, ...]], rounds: int) -> Found:
