@@ -15,10 +15,13 @@ from aegisdb.servers.ports import answers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import psutil
+
 MARK = "AEGISDB_SEED_SERVER"
 """A variable in the environment of every server that a seed starts: such a server is gone in a moment, worth a wait."""
 
 _LISTEN = "0A"
+_LOCALHOST = {"0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"}  # noqa: S104  what answers there, too
 # as /proc/net/tcp and tcp6 write them: any address, 127.0.0.1, ::1, and 127.0.0.1 inside IPv6
 _ANSWER_LOCALHOST = {
     "0" * 8,
@@ -28,6 +31,7 @@ _ANSWER_LOCALHOST = {
     "0" * 16 + "FFFF00000100007F",
 }
 _LONGEST = 60
+_UNSEEN = "of another user or just ended"
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,17 @@ class Holder:
 
 def strangers(port: int) -> tuple[Holder, ...]:
     """List who listens on localhost's port, as far as this user may see it."""
-    sockets = _listening(port)
-    return tuple(_holder(pid) for pid in _pids() if sockets & _sockets(pid)) if sockets else ()
+    return _strangers_on_linux(port) if sys.platform == "linux" else _strangers_elsewhere(port)
 
 
 def who_listens(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
     """Tell who answers on localhost's port: `family` when it is only the process group or descendants of `leader`."""
     return _who_on_linux(leader, port) if sys.platform == "linux" else _who_elsewhere(leader, port)
+
+
+def _strangers_on_linux(port: int) -> tuple[Holder, ...]:
+    sockets = _listening(port)
+    return tuple(_holder(pid) for pid in _pids() if sockets & _sockets(pid)) if sockets else ()
 
 
 def _who_on_linux(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
@@ -69,7 +77,7 @@ def _listening(port: int) -> set[str]:
     for table in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        except FileNotFoundError:  # no IPv6, or no /proc
+        except FileNotFoundError:  # no IPv6
             continue
         for line in lines:
             fields = line.split()
@@ -127,8 +135,14 @@ def _holder(pid: int) -> Holder:
         words = (folder / "cmdline").read_text(errors="replace").split("\0")
         marked = f"\0{MARK}=" in "\0" + (folder / "environ").read_text(errors="replace")
     except OSError:
-        return Holder(pid, "of another user or just ended", is_seed_server=False)
+        return Holder(pid, _UNSEEN, is_seed_server=False)
     return Holder(pid, " ".join(words).strip()[:_LONGEST], is_seed_server=marked)
+
+
+def _strangers_elsewhere(port: int) -> tuple[Holder, ...]:
+    import psutil
+
+    return tuple(_holder_elsewhere(process) for process in psutil.process_iter() if _listens(process, port))
 
 
 def _who_elsewhere(leader: int, port: int) -> Literal["family", "stranger", "nobody"]:
@@ -137,13 +151,30 @@ def _who_elsewhere(leader: int, port: int) -> Literal["family", "stranger", "nob
     try:
         process = psutil.Process(leader)
         family = [process, *process.children(recursive=True)]
-        ours = any(
-            one.status == psutil.CONN_LISTEN and one.laddr.port == port
-            for member in family
-            for one in member.net_connections(kind="tcp")
-        )
-    except psutil.Error:
-        ours = False
-    if ours:
+    except psutil.Error:  # it has ended
+        family = []
+    if any(_listens(member, port) for member in family):
         return "family"
     return "stranger" if answers(port) else "nobody"
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    import psutil
+
+    try:
+        return any(
+            one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.laddr.ip in _LOCALHOST
+            for one in process.net_connections(kind="tcp")
+        )
+    except psutil.Error:  # of another user, or just ended
+        return False
+
+
+def _holder_elsewhere(process: psutil.Process) -> Holder:
+    import psutil
+
+    try:
+        words, marked = process.cmdline(), MARK in process.environ()
+    except psutil.Error:
+        return Holder(process.pid, _UNSEEN, is_seed_server=False)
+    return Holder(process.pid, " ".join(words).strip()[:_LONGEST], is_seed_server=marked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 from aegisdb.errors import Unreachable
@@ -16,6 +17,7 @@ from aegisdb.fast_dataclass import dataclass
 
 _NOBODY = 65534
 _CAP_DAC_READ_SEARCH = 2
+_INSTALL = "install util-linux, or " if sys.platform == "linux" else ""  # no other system has setpriv
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Account:
         if setpriv is None:
             raise Unreachable(
                 "PostgreSQL does not run as root, and setpriv, which starts it as another user, is not on this machine",
-                hint="install util-linux, or run the command as an ordinary user",
+                hint=f"{_INSTALL}run the command as an ordinary user",
                 code="root",
             )
         change = [setpriv, f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]

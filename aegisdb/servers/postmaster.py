@@ -11,10 +11,15 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.files import read_regular
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_Answer = TypeVar("_Answer")
 _PROGRAM = "postgres"
 _START_TOLERANCE = 60.0
 """Seconds between the pid file's start time and the kernel's; wall clocks are set now and then."""
@@ -109,16 +114,20 @@ def works_in(process: Process, data: Path, programs: Path | None = None) -> bool
     return _argument_names(process.argv, data) or any(word.startswith(f"{_PROGRAM}: ") for word in process.argv[:1])
 
 
-def processes_in(data: Path, programs: Path | None = None) -> tuple[int, ...]:
-    """Pids of every postgres that works in `data`, whoever started it."""
+def all_processes() -> Iterator[Process]:
+    """Every process of this machine that is alive."""
     if sys.platform == "linux":
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     else:
         import psutil
 
         pids = psutil.pids()
-    found = (find_process(pid) for pid in pids)
-    return tuple(process.pid for process in found if process is not None and works_in(process, data, programs))
+    yield from filter(None, map(find_process, pids))
+
+
+def processes_in(data: Path, programs: Path | None = None) -> tuple[int, ...]:
+    """Pids of every postgres that works in `data`, whoever started it."""
+    return tuple(process.pid for process in all_processes() if works_in(process, data, programs))
 
 
 def spawn(argv: list[str], log: Path, environment: dict[str, str]) -> int:
@@ -220,17 +229,27 @@ def _from_psutil(pid: int) -> Process | None:
 
     try:
         found = psutil.Process(pid)
-        if found.status() == psutil.STATUS_ZOMBIE:
-            return None
         with found.oneshot():
+            if found.status() == psutil.STATUS_ZOMBIE:
+                return None
             started = found.create_time()
-            uid, argv = found.uids().effective, tuple(found.cmdline())
-            program, directory = Path(found.exe()), Path(found.cwd())
+            parent, uid = found.ppid(), found.uids().effective
+            argv = tuple(_unless_denied(found.cmdline) or ())
+            program, directory = _unless_denied(found.exe), _unless_denied(found.cwd)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    found_program, found_directory = (Path(program), Path(directory)) if program and directory else (None, None)
+    return Process(pid, parent, uid, started, int(started * 100), found_program, found_directory, argv)
+
+
+def _unless_denied(question: Callable[[], _Answer]) -> _Answer | None:
+    """Ask what only a process's owner may ask."""
+    import psutil
+
+    try:
+        return question()
     except psutil.AccessDenied:
         return None
-    except psutil.NoSuchProcess:
-        return None
-    return Process(pid, found.ppid(), uid, started, int(started * 100), program, directory, argv)
 
 
 def _argument_names(argv: tuple[str, ...], data: Path) -> bool:

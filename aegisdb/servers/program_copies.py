@@ -12,13 +12,13 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Unreachable
 from aegisdb.servers import wheels
+from aegisdb.servers.postmaster import all_processes
 
 if TYPE_CHECKING:
     from aegisdb.servers.account import Account
@@ -101,8 +101,5 @@ def _forget_environments_that_are_gone(cache: Path) -> None:
 
 
 def _runs(directory: Path) -> bool:
-    for link in Path("/proc").glob("[0-9]*/exe"):
-        with suppress(OSError):  # it has just ended
-            if link.readlink().is_relative_to(directory):
-                return True
-    return False
+    programs = (process.program for process in all_processes())
+    return any(program is not None and program.is_relative_to(directory) for program in programs)

@@ -11,6 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import psutil  # noqa: F401  as what it is here, before a test says that this is another system
 import pytest
 
 from aegisdb.postgres.address import Address
@@ -188,21 +189,36 @@ def test_a_port_that_is_taken_is_changed_by_a_variable(tmp_path: Path, database:
     assert set(seen) == {"GET /health"}
 
 
-def test_a_port_belongs_to_the_family_that_listens() -> None:
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_port_belongs_to_the_family_that_listens(
+    monkeypatch: pytest.MonkeyPatch, platform: str, *, marked: bool
+) -> None:
+    """On Linux by /proc, elsewhere by psutil, which answers here as well."""
     port = free_port()
     program = f"import socket; s = socket.create_server(('127.0.0.1', {port})); print(flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
-    ) as child:
+    named = {port_holders.MARK: "1"} if marked else {}
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+            env=os.environ | named,
+        ) as child,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other,
+    ):
         assert child.stdout
         child.stdout.readline()
+        monkeypatch.setattr(sys, "platform", platform)
         assert port_holders.who_listens(child.pid, port) == "family"
         assert port_holders.who_listens(os.getpid(), port) == "family"  # a descendant
-        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-            assert port_holders.who_listens(other.pid, port) == "stranger"
+        assert port_holders.who_listens(other.pid, port) == "stranger"
         (found,) = port_holders.strangers(port)
-        assert (found.pid, found.is_seed_server) == (child.pid, False)
-        child.communicate(b"\n")
+        assert (found.pid, found.is_seed_server) == (child.pid, marked)
+        assert found.command.startswith(sys.executable[:20])
+        for process in (child, other):
+            process.communicate(b"\n")
     assert port_holders.who_listens(os.getpid(), port) == "nobody"
 
 

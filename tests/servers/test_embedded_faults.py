@@ -20,7 +20,7 @@ from aegisdb.servers import postmaster
 from aegisdb.servers.embedded import EmbeddedServer
 from tests.invoke import invoke
 from tests.postgres_server import BIN, TestServer, free_port
-from tests.servers.projects import START, data_of, embedded, home_of, python, write_registry
+from tests.servers.projects import START, as_ordinary_user, data_of, embedded, home_of, python, write_registry
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +283,22 @@ def test_proc_and_psutil_tell_the_same(made: EmbeddedServer, tmp_path: Path) -> 
         assert own is not None
         assert not postmaster.works_in(own, data_of(tmp_path))
     assert postmaster._from_psutil(2**22 - 1) is postmaster._from_proc(2**22 - 1) is None  # noqa: SLF001
+
+
+_ABOUT = """
+from aegisdb.servers.postmaster import _from_proc, _from_psutil
+for find in (_from_proc, _from_psutil):
+    found = find(int(sys.argv[1]))
+    print(found and (found.parent, found.uid, found.program, found.directory))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a process of another user")
+def test_a_process_of_another_user_is_alive_though_nobody_may_look_inside() -> None:
+    done = as_ordinary_user(python(_ABOUT, str(os.getpid())))
+    if "ModuleNotFoundError" in done.stderr or "PermissionError" in done.stderr:
+        pytest.skip("an ordinary user cannot run this Python")
+    assert done.stdout.splitlines() == [str((os.getppid(), 0, None, None))] * 2, done.stderr
 
 
 def test_up_and_down_as_typed(tmp_path: Path) -> None:
