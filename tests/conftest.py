@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aegisdb.cli.interpreter import byte_code_kept
 from aegisdb.postgres import databases
 from aegisdb.postgres.address import Address
 from tests import quick
@@ -31,6 +32,13 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 _GUARD = quick.Guard()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the byte code of tests whatever PYTHONDONTWRITEBYTECODE says: making it is half of collecting them."""
+    with byte_code_kept():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from tests.invoke import ROOT
-from tests.test_layers import LAYERS, modules
+from tests.sources import sources
+from tests.test_layers import LAYERS
 
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 RUNTIME = ROOT / "aegisdb/runtime"
@@ -24,7 +25,7 @@ def test_the_table_of_layers_is_that_of_the_tree() -> None:
 
 
 def test_every_module_and_package_of_the_top_is_in_a_layer() -> None:
-    tops = {".".join(name.split(".")[:2]) for name in modules() if name.startswith("aegisdb.")}
+    tops = {".".join(name.split(".")[:2]) for name in sources() if name.startswith("aegisdb.")}
     assert tops - set(LAYERS) == set()
 
 
@@ -43,15 +44,11 @@ def test_every_request_and_event_is_told() -> None:
 
 def _said(key: str) -> Iterator[str]:
     """Literal values of a key in the messages that the code makes."""
-    for path in RUNTIME.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Dict):
-                pairs = zip(node.keys, node.values, strict=True)
-                yield from (
-                    value.value
-                    for name, value in pairs
-                    if _text(name) == key and isinstance(value, ast.Constant) and isinstance(value.value, str)
-                )
+    runtime = (source for name, source in sources().items() if name.startswith("aegisdb.runtime"))
+    for node in (node for source in runtime for node in source.nodes(ast.Dict)):
+        for name, value in zip(node.keys, node.values, strict=True):
+            if _text(name) == key and _text(value):
+                yield _text(value)
 
 
 def _text(node: ast.expr | None) -> str:

@@ -6,6 +6,8 @@ import ast
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from invoke.parser.context import ParserContext
 import tasks
 from aegisdb.cli.docs import generated
 from tests.invoke import ROOT, invoke
+from tests.sources import Source, of_engine, sources
 
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -78,8 +81,10 @@ def _anchor(title: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_documentation_exist_with_their_flags(page: Path) -> None:
     for line in commands(page):
-        parser = Parser(contexts=tasks.ns.to_contexts(), initial=ParserContext(args=[]))
         words = [word for word in shlex.split(line) if not word.startswith("[")]
+        # those that the line names: the parser copies all that it gets
+        contexts = [one for one in _contexts() if {one.name, *one.aliases} & set(words)]
+        parser = Parser(contexts=contexts, initial=ParserContext(args=[]))
         if words[0].startswith("-") or words[0].rstrip(".") in tasks.ns.collections:  # --list; `migrate.*`
             continue
         try:
@@ -90,31 +95,33 @@ def test_commands_in_the_documentation_exist_with_their_flags(page: Path) -> Non
             pytest.fail(f"{page.name}: invoke {line}: {error}")
 
 
+@cache
+def _contexts() -> list[ParserContext]:
+    return list(tasks.ns.to_contexts())
+
+
 _NOT_YET: set[str] = set()
 """Tasks that hints name and that are still to be made; take a name out as soon as its task is there."""
 
 
 def test_every_task_that_a_hint_names_exists() -> None:
-    named = set()
-    for file in (ROOT / "aegisdb").rglob("*.py"):
-        named |= set(re.findall(r"\binvoke ((?:db|migrate|seed|deploy|service|dev)\.[a-z-]+)", file.read_text("utf-8")))
+    asked = re.compile(rf"\binvoke ((?:{'|'.join(tasks.ns.collections)})\.[a-z-]+)")
+    named = {name for source in of_engine() for name in asked.findall(source.text)}
     assert named - set(tasks.ns.task_names) <= _NOT_YET
 
 
 def codes_in_source() -> set[str]:
     """Every literal `code=` and `default_code` of the engine and of the tasks."""
-    found: set[str] = set()
-    for file in [*(ROOT / "aegisdb").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]:
-        found.update(filter(None, map(_code, ast.walk(ast.parse(file.read_text("utf-8"))))))
+    found = {code for source in sources().values() for code in _codes(source)}
     return {code for code in found if re.fullmatch(r"[a-z][a-z_]+", code)}
 
 
-def _code(node: ast.AST) -> str:
-    named = (isinstance(node, ast.keyword) and node.arg == "code") or (
-        isinstance(node, ast.Assign | ast.AnnAssign) and "default_code" in ast.unparse(node).partition("=")[0]
-    )
-    value = getattr(node, "value", None)
-    return str(value.value) if named and isinstance(value, ast.Constant) else ""
+def _codes(source: Source) -> Iterator[str]:
+    named: list[ast.expr | None] = [node.value for node in source.nodes(ast.keyword) if node.arg == "code"]
+    for node in source.nodes(ast.Assign, ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        named += [node.value for target in targets if "default_code" in ast.unparse(target)]
+    yield from (str(value.value) for value in named if isinstance(value, ast.Constant))
 
 
 def test_every_error_code_is_explained_once() -> None:
@@ -125,8 +132,7 @@ def test_every_error_code_is_explained_once() -> None:
 
 
 def test_every_explained_code_exists() -> None:
-    source = "".join(file.read_text("utf-8") for file in (ROOT / "aegisdb").rglob("*.py"))
-    source += "".join(file.read_text("utf-8") for file in (ROOT / "tasks").rglob("*.py"))
+    written = "".join(source.text for source in sources().values())
     explained = re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
     made = {"unknown_target", "unknown_service", "unknown_fleet"}  # f"unknown_{kind}"
-    assert [code for code in explained if f'"{code}"' not in source and code not in made] == []
+    assert [code for code in explained if f'"{code}"' not in written and code not in made] == []

@@ -7,6 +7,7 @@ import importlib
 import os
 import stat
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ import pytest
 import aegisdb
 from aegisdb.file_cache import Kind
 from tests.damages import DAMAGES
-from tests.invoke import ROOT
 from tests.servers.projects import NOBODY, as_ordinary_user, python
+from tests.sources import Source, of_engine
 
 
+@cache
 def kinds() -> dict[str, Kind]:
     """Every kind that any module declares."""
     package = Path(aegisdb.__path__[0])
@@ -91,16 +93,13 @@ MAY_WRITE = {
 
 
 def test_no_other_module_writes_or_renames_files() -> None:
-    package = ROOT / "aegisdb"
-    writing = {
-        path.relative_to(package).as_posix() for path in package.rglob("*.py") if _writes(ast.parse(path.read_bytes()))
-    }
+    writing = {source.place.removeprefix("aegisdb/") for source in of_engine() if _writes(source)}
     assert writing == set(MAY_WRITE)
 
 
-def _writes(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+def _writes(source: Source) -> bool:
+    for node in source.nodes(ast.Call):
+        if isinstance(node.func, ast.Attribute):
             one_argument = len(node.args) == 1 and not node.keywords
             if node.func.attr in {"write_text", "write_bytes"} or (
                 node.func.attr in {"replace", "rename"} and one_argument

@@ -8,11 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from tests.invoke import ROOT
+from tests.sources import Source, sources
 
 LAYERS = (
     "tasks",
@@ -75,33 +74,21 @@ LAYERS = (
 ABOVE = "aegisdb"  # the package itself: a version and nothing else
 
 
-def modules() -> dict[str, Path]:
-    """Every module of the two packages, by its dotted name."""
-    files = (path for top in ("aegisdb", "tasks") for path in (ROOT / top).rglob("*.py"))
-    return {_dotted(path): path for path in files}
-
-
-def _dotted(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
 @cache
 def imports() -> dict[str, frozenset[str]]:
     """What each module imports of the two packages."""
-    known = modules()
-    return {name: frozenset(_imported(name, path, known)) - {name} for name, path in known.items()}
+    return {name: frozenset(_imported(name, source)) - {name} for name, source in sources().items()}
 
 
-def _imported(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, package)
-            named = [f"{source}.{alias.name}" for alias in node.names]
-            yield from (one if one in known else source for one in named if one in known or source in known)
+def _imported(name: str, source: Source) -> Iterator[str]:
+    known = sources()
+    package = name if source.path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in source.nodes(ast.Import):
+        yield from (alias.name for alias in node.names if alias.name in known)
+    for found in source.nodes(ast.ImportFrom):
+        origin = _absolute(found, package)
+        named = [f"{origin}.{alias.name}" for alias in found.names]
+        yield from (one if one in known else origin for one in named if one in known or origin in known)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
@@ -152,7 +139,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_layer_has_modules(layer: str) -> None:
-    assert any(name == layer or name.startswith(f"{layer}.") for name in modules())
+    assert any(name == layer or name.startswith(f"{layer}.") for name in sources())
 
 
 PURE = ("aegisdb.postgres", "aegisdb.servers", "aegisdb.runtime", "aegisdb.applied", "aegisdb.workspace")
@@ -168,9 +155,9 @@ def test_revisions_need_no_database_and_import_nothing_of_a_service() -> None:
     }
     assert wrong == set()
     importing = {"import_module", "__import__", "spec_from_file_location", "exec_module", "exec", "eval", "run_path"}
-    for name, path in modules().items():
+    for name, source in sources().items():
         if name.startswith("aegisdb.revisions"):
-            words = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(ast.parse(path.read_text()))}
+            words = {node.attr for node in source.nodes(ast.Attribute)} | {node.id for node in source.nodes(ast.Name)}
             assert not words & importing, name
 
 
@@ -179,14 +166,14 @@ KINDS = {"aegisdb.target_kinds", "aegisdb.seed_kinds"}
 
 def test_nobody_else_compares_with_the_name_of_a_kind() -> None:
     """A new kind is one module: others ask an entry or its server a question."""
-    words = {name.rpartition(".")[2] for name in modules() if name.rpartition(".")[0] in KINDS}
+    words = {name.rpartition(".")[2] for name in sources() if name.rpartition(".")[0] in KINDS}
     assert {"embedded", "compose", "http", "sql"} <= words
     found = {
         f"{name}:{node.lineno}"
-        for name, path in modules().items()
+        for name, source in sources().items()
         if not name.startswith(tuple(KINDS))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Compare) and _asks_for_kind([node.left, *node.comparators], words)
+        for node in source.nodes(ast.Compare)
+        if _asks_for_kind([node.left, *node.comparators], words)
     }
     assert found == set()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 import pytest
 
 from tests.faults.features import MUTATIONS
 from tests.faults.mutants import Change, Mutation, answers, argument, call, instead, never, swap, text
 from tests.faults.test_table import functions_of, named
-from tests.invoke import ROOT
+from tests.sources import of_engine
 
 FAULTS = range(18, 32)
 
@@ -20,12 +21,18 @@ def test_each_fault_has_a_feature_that_can_be_taken_out() -> None:
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation.fault} {mutation.feature}")
 def test_its_place_is_there_once_and_tests_of_the_row_must_fail(mutation: Mutation) -> None:
-    whole = (ROOT / "aegisdb" / mutation.file).read_text("utf-8")
-    assert ast.dump(ast.parse(mutation.applied(whole))) != ast.dump(ast.parse(whole))
+    text, tree = _whole(mutation.file)
+    assert ast.dump(ast.parse(mutation.applied(text))) != tree
     tests = [test.partition("[")[0] for test in mutation.tests]
     assert tests
     assert set(tests) <= set(named()[mutation.fault])
     assert [test for test in tests if test.partition("::")[2] not in functions_of(test.partition("::")[0])] == []
+
+
+@cache
+def _whole(file: str) -> tuple[str, str]:
+    (source,) = (source for source in of_engine() if source.place == f"aegisdb/{file}")
+    return source.text, ast.dump(source.tree)
 
 
 _TEXT = """

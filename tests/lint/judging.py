@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from aegisdb.lint import Context, Finding, check
 from aegisdb.registry import load
+from aegisdb.registry.types import Registry
 from aegisdb.revisions.load import read_histories
 from tests.monorepo import Rev, Svc, build_monorepo
 
@@ -15,8 +17,19 @@ CRM = Svc(revisions=(Rev(id="c1", message="create customers of the crm"),), owns
 
 def context_of(root: Path) -> Context:
     """The monorepo at `root` as rules see it, without git and without a database."""
-    registry = load(root / "services.yaml", {})
+    path = root / "services.yaml"
+    registry = replace(_read_once(path.read_text(), root), path=path)
     return Context(registry=registry, histories=read_histories(registry))
+
+
+_read: dict[str, Registry] = {}
+
+
+def _read_once(text: str, root: Path) -> Registry:
+    """Most tests of rules have one and the same registry, and reading it is most of what they do."""
+    if text not in _read:
+        _read[text] = load(root / "services.yaml", {})
+    return _read[text]
 
 
 def judge(root: Path, *revisions: Rev, schema: str | None = None) -> tuple[Finding, ...]:

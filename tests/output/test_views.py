@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 
-import aegisdb
 from aegisdb.output import views
 from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
@@ -20,6 +18,7 @@ from aegisdb.workflows.db.cache import Cached, CacheResult
 from aegisdb.workflows.db.prepare import PrepareResult
 from aegisdb.workflows.db.status import DbStatusResult
 from aegisdb.workflows.service.owners import OwnersResult
+from tests.sources import of_engine
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,7 @@ def test_seeds_of_a_failed_reset_look_as_those_of_seed_run() -> None:
 
 
 def test_every_view_belongs_to_a_result() -> None:
-    results = set()
-    for file in Path(aegisdb.__path__[0]).rglob("*.py"):
-        results |= {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)}
+    results = {node.name for source in of_engine() for node in source.nodes(ast.ClassDef)}
     for module in iter_modules(views.__path__):
         if module.name != "generic":
             assert set(import_module(f"{views.__name__}.{module.name}").VIEWS) <= results

@@ -20,6 +20,7 @@ from aegisdb.postgres.route import require, require_own, require_primary, requir
 from tests.invoke import ROOT, invoke
 from tests.poolers.conftest import nothing_held, rows
 from tests.poolers.test_pgbouncer import READERS, codes
+from tests.sources import of_engine
 
 _REFUSE = """
     CREATE FUNCTION no_tables() RETURNS event_trigger LANGUAGE plpgsql
@@ -52,8 +53,7 @@ def test_the_docs_have_the_table() -> None:
 
 def test_the_engine_sets_no_name_of_its_own() -> None:
     sets = re.compile(r"(?:set_config\('|SET (?:LOCAL |SESSION )?)(\w+\.\w+)")
-    sources = {file.name: file.read_text("utf-8") for file in (ROOT / "aegisdb").rglob("*.py")}
-    found = {(name, found) for name, text in sources.items() for found in sets.findall(text)}
+    found = {(source.path.name, found) for source in of_engine() for found in sets.findall(source.text)}
     assert found == {("safety.py", "aegisdb.environment")}  # what a person types, in a docstring
 
 

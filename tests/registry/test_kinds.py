@@ -19,7 +19,7 @@ from aegisdb.seeds import seed_digest
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.run import SeedRun
 from aegisdb.servers import server_for
-from tests.invoke import ROOT
+from tests.sources import Source, of_engine
 
 LINES = '''
 from aegisdb.fast_dataclass import dataclass
@@ -162,16 +162,15 @@ def test_their_faults(registry: Path, old: str, new: str, told: str) -> None:
 def test_nobody_asks_which_kind_it_is() -> None:
     classes = {kind.__name__ for kinds in (SEEDS, TARGETS) for kind in kinds.all().values()}
     asked: list[str] = []
-    for path in sorted((ROOT / "aegisdb").rglob("*.py")):
-        if path.parent.name not in {"target_kinds", "seed_kinds"}:
-            asked += [f"{path.name}: {what}" for what in _asked(ast.parse(path.read_text("utf-8")), classes)]
+    for source in of_engine():
+        if source.path.parent.name not in {"target_kinds", "seed_kinds"}:
+            asked += [f"{source.place}: {what}" for what in _asked(source, classes)]
     assert asked == []
 
 
-def _asked(tree: ast.Module, classes: set[str]) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.alias) and node.name in classes:
-            yield node.name
-        for side in (node.left, *node.comparators) if isinstance(node, ast.Compare) else ():
+def _asked(source: Source, classes: set[str]) -> Iterator[str]:
+    yield from (node.name for node in source.nodes(ast.alias) if node.name in classes)
+    for node in source.nodes(ast.Compare):
+        for side in (node.left, *node.comparators):
             if isinstance(side, ast.Attribute) and side.attr == "kind" and "server" in ast.unparse(side.value):
                 yield ast.unparse(node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from aegisdb import runners
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
-from aegisdb.runtime.worker import HOME
 from tests.invoke import Ran, invoke
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 
@@ -97,8 +95,3 @@ def test_env_py_that_wants_an_ini_file_gets_one(tmp_path: Path, database: Addres
     wants += "logging.config.fileConfig(context.config.config_file_name)\n"
     ran = apply(tmp_path, database, env=wants + SYNC, alembic={"config": None, "script_location": "alembic"})
     assert ran.code == 0, ran.err
-
-
-def test_the_worker_runs_on_python_3_9() -> None:
-    for path in HOME.rglob("*.py"):
-        ast.parse(path.read_text(), feature_version=(3, 9))
