@@ -1,4 +1,4 @@
-"""What a person types: every module is a collection, or a root task of the module's own name.
+"""What a person types: every module is a collection, or a root task of the module's own name, or both.
 
 Another repository imports this package as `aegisdb.tasks`: `from aegisdb.tasks import ns` is a whole `tasks.py`, and
 `ns.add_collection(aegisdb.tasks.db)` adds one collection to others.
@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from invoke.collection import Collection
 from invoke.tasks import Task
 
+from aegisdb.cli.beside import add_beside
 from aegisdb.cli.interpreter import byte_code_kept
 
 _NO_COLLECTION = {"__main__"} if __name__ == "tasks" else {"__main__", "dev"}
@@ -25,7 +26,10 @@ def collect() -> Collection:
     for name in MODULES:
         module = import_module(f"{__name__}.{name}")
         same_name = getattr(module, name, None)
-        if isinstance(same_name, Task):
+        others = [one for one in vars(module).values() if isinstance(one, Task) and one is not same_name]
+        if isinstance(same_name, Task) and others:
+            add_beside(made, same_name, others)
+        elif isinstance(same_name, Task):
             made.add_task(same_name)
         else:
             made.add_collection(Collection.from_module(module))

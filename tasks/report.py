@@ -1,12 +1,15 @@
-"""One HTML page about the database."""
+"""One HTML page about the database; and reports of parts (`--shard I/N`), put together."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.cli.task import task
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from aegisdb.results import Result
     from aegisdb.workspace import Workspace
 
@@ -22,3 +25,23 @@ def report(ws: Workspace, output: str = "") -> Result:
     from aegisdb.workflows.report import gather
 
     return write_page(gather(ws, output=output))
+
+
+@task(
+    workspace=False,
+    lists=("files",),
+    help={
+        "files": "A report, or a folder of them (*.json, with --output *.xml); may be given more than once.",
+        "output": "File (.xml) that JUnit reports of rollout.report are put together into; otherwise they are JSON.",
+    },
+)
+def merge(c: Context, files: tuple[str, ...] = (), output: str = "") -> Result:
+    """Put the reports of all parts of one command together, and tell which part is missing or there twice.
+
+    Example:
+        invoke report.merge --files reports
+        invoke report.merge --files reports --output rollout.xml
+    """
+    from aegisdb.workflows.report_merge import merge as workflow
+
+    return workflow(files, Path.cwd(), output=output)

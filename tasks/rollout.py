@@ -91,11 +91,11 @@ def status(ws: Workspace, id: str) -> Result:
 
 @task(
     positional=("id",),
-    help={**_ID, "confirm": "The id once more: what is shown as lost may be lost."},
+    help={**_ID, "confirm": "The id once more: what is shown as lost may be lost.", **_EVENTS},
     writes=True,
     heading="",
 )
-def revert(ws: Workspace, id: str, confirm: str = "", dry_run: bool = False) -> Result:
+def revert(ws: Workspace, id: str, confirm: str = "", dry_run: bool = False, events: str = "") -> Result:
     """Revert exactly what a rollout applied, on the members where it did, the newest revision first.
 
     Example:
@@ -103,17 +103,17 @@ def revert(ws: Workspace, id: str, confirm: str = "", dry_run: bool = False) -> 
     """
     from aegisdb.workflows.rollout.revert import revert as workflow
 
-    return workflow(ws, id, confirm=confirm, dry_run=dry_run)
+    return workflow(ws, id, confirm=confirm, dry_run=dry_run, events=events)
 
 
 @task(positional=("id",), help=_ID, heading="")
 def stop(ws: Workspace, id: str) -> Result:
-    """Let the rollout that runs in this checkout begin with no other member; those that have begun end.
+    """Let a rollout begin with no other member, whoever works on it, on whatever machine; those that have begun end.
 
     Example:
         invoke rollout.stop 20261129-184500-1f2e
     """
-    from aegisdb.workflows.rollout.status import stop as workflow
+    from aegisdb.workflows.rollout.stop import stop as workflow
 
     return workflow(ws, id)
 

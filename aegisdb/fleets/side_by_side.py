@@ -9,7 +9,7 @@ from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fleets.asking import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aegisdb.members.choice import Member
     from aegisdb.workspace import Workspace
@@ -19,8 +19,11 @@ T = TypeVar("T")
 
 def side_by_side(
     ws: Workspace, members: Sequence[Member], work: Callable[[Workspace, Member], T]
-) -> list[T | AegisError]:
-    """What the work gave for each member, or why it failed there; at most `per_server` of the fleet at once."""
+) -> Iterator[T | AegisError]:
+    """What the work gave for each member, or why it failed there; at most `per_server` of the fleet at once.
+
+    Whoever interrupts it waits for members that have begun, and no other begins.
+    """
 
     def done(member: Member) -> T | AegisError:
         try:
@@ -31,4 +34,8 @@ def side_by_side(
             return error
 
     with ThreadPoolExecutor(chosen(ws).settings.per_server, thread_name_prefix="member") as pool:
-        return list(pool.map(done, members))
+        try:
+            yield from pool.map(done, members)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

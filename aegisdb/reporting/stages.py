@@ -19,7 +19,10 @@ class Case:
     name: str
     problems: tuple[str, ...] = ()
     """What was found; empty when it is fine."""
-    seconds: float = 0.0
+    seconds: float | None = None
+    """None where nobody has measured it."""
+    skipped: str = ""
+    """Why nothing is known of it, which is neither good nor bad."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,8 +56,8 @@ class _Found:
     """The outcome of a stage, before it is told."""
 
     summary: str
-    names: Mapping[str, float]
-    """What it looked at, with seconds."""
+    names: Mapping[str, float | None]
+    """What it looked at, with seconds where these were measured."""
     problems: tuple[Problem, ...]
     marks: tuple[Mark, ...] | None = None
     """Places in files, where the stage knows them better than its problems do."""
@@ -157,7 +157,7 @@ def _cases(found: _Found) -> tuple[Case, ...]:
     for problem in found.problems:
         named = [name for name in found.names if name in problem.message]
         said[max(named, key=len, default=problem.code)].append(f"{problem.where} {problem.message}".strip())
-    names = {**found.names, **{name: 0.0 for name in said if name not in found.names}}
+    names = {**found.names, **dict.fromkeys(name for name in said if name not in found.names)}
     return tuple(Case(name=name, problems=tuple(said[name]), seconds=seconds) for name, seconds in names.items())
 
 
@@ -175,9 +175,7 @@ def _lint(ws: Workspace, since: str) -> _Found:
         Problem(code="lint", message=f"{f.rule}: {f.message}", where=f.where, hint=f.fix) for f in result.findings
     )
     summary = "; ".join((f"{result.revisions} revisions: {result.scope}", *result.notes))
-    return _Found(
-        summary=summary, names=dict.fromkeys(rules(), 0.0), problems=problems, marks=marks_of(result.findings)
-    )
+    return _Found(summary=summary, names=dict.fromkeys(rules()), problems=problems, marks=marks_of(result.findings))
 
 
 def _counted(things: Sized, one: str, many: str = "") -> str:
@@ -194,7 +192,7 @@ def _heads(ws: Workspace) -> _Found:
             problems.append(problem)
     return _Found(
         summary=_counted(histories, "history", "histories"),
-        names=dict.fromkeys(histories, 0.0),
+        names=dict.fromkeys(histories),
         problems=tuple(problems),
     )
 
@@ -205,9 +203,10 @@ def _roundtrip(ws: Workspace, since: str, *, again: bool) -> _Found:
 
     new = new_revisions(ws, since=since)
     result = roundtrip(ws, only=new, again=again) if new else roundtrip(ws, last=1, again=again)
-    names = {f"{p.service} {p.revision}": 0.0 for service in result.services for p in service.revisions}
+    proofs = [proof for service in result.services for proof in service.revisions]
+    names: dict[str, float | None] = {f"{p.service} {p.revision}": p.up_seconds + p.down_seconds for p in proofs}
     before = {f"{one.service} {one.revision}": one.made for one in result.before}
-    names |= dict.fromkeys(before, 0.0)
+    names |= dict.fromkeys(before)
     scope = result.scope if new else "no revision is new: the last one of each service"
     told = _before(min(before.values()), "" if len(before) == len(names) else f"{len(before)} ") if before else ""
     return _Found(summary=f"{_counted(names, 'revision')}: {scope}{told}", names=names, problems=result.problems)
@@ -235,7 +234,7 @@ def _compat(ws: Workspace, since: str) -> _Found:
     untold = [f"{one.service}: {one.error}" for one in result.services if one.error]
     undecided = sum(len(one.unsettled) for one in result.services) + len(result.raw_sql)
     told = f"{_counted(result.services, 'service')} at {result.against}; {undecided} not decided (migrate.compat)"
-    names = dict.fromkeys((one.service for one in result.services if not one.error), 0.0)
+    names = dict.fromkeys(one.service for one in result.services if not one.error)
     return _Found(summary="; ".join([told, *untold]), names=names, problems=result.problems)
 
 
@@ -243,12 +242,12 @@ def _verify(ws: Workspace) -> _Found:
     from aegisdb.workflows.migrate.verify import verify
 
     result = verify(ws)
-    names = {service.service: 0.0 for service in result.services}
+    names = dict.fromkeys(service.service for service in result.services)
     without = result.without_models
     untold = f"; no models to compare: {some_of(without)}" if without else ""
     return _Found(
         summary=f"{_counted(names, 'service')} against {ws.target}{untold}",
-        names={**names, "database": 0.0},
+        names={**names, "database": None},
         problems=result.problems,
     )
 
@@ -259,9 +258,7 @@ def _seeds(ws: Workspace, *, again: bool) -> _Found:
     if not any(service.seeds for service in ws.registry.services.values()):
         return _Found(summary="no service has seeds", names={}, problems=())
     result = seed_prove(ws, again=again)
-    names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds} | dict.fromkeys(
-        result.unchanged, 0.0
-    )
+    names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds} | dict.fromkeys(result.unchanged)
     told = _before(result.before) if result.before else ", each run twice"
     return _Found(summary=f"{_counted(names, 'seed')}{told}", names=names, problems=result.problems)
 
@@ -272,7 +269,7 @@ def _deploy(ws: Workspace, *, again: bool) -> _Found:
     if not ws.registry.file.database.deploy:
         return _Found(summary="there are no deploy files", names={}, problems=())
     result = deploy_prove(ws, again=again)
-    names = {file.file: file.seconds for file in result.files} | dict.fromkeys(result.unchanged, 0.0)
+    names = {file.file: file.seconds for file in result.files} | dict.fromkeys(result.unchanged)
     told = _before(result.before) if result.before else ", each run twice"
     return _Found(summary=f"{_counted(names, 'file')}{told}", names=names, problems=result.problems)
 

@@ -16,6 +16,7 @@ from aegisdb.reporting.stages import Case, Stage
 from aegisdb.results import Result
 from aegisdb.workflows.pictures import destination
 from aegisdb.workflows.report import Gathered, Section
+from aegisdb.workflows.rollout.result import ENDED
 from aegisdb.workflows.rollout.status import status
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def report(
         return write_page(_gathered(ws, found, destination(ws, output, f"rollout-{identifier}.html", (suffix,))))
     path = Path(output)
     if suffix == ".xml":
-        write_report(path, mask(junit(tuple(_stages(found)))))
+        write_report(path, mask(junit(tuple(_stages(found)), _properties(found))))
     else:
         write_report(path, mask(json.dumps(asdict(found), indent=2, ensure_ascii=False)) + "\n")
     return RolloutReportResult(file=str(path))
@@ -98,10 +99,17 @@ def _stages(found: RolloutResult) -> Iterator[Stage]:
             summary=", ".join(f"{count} {word}" for word, count in stage.counts.items()),
             cases=cases,
             problems=(),
-            seconds=sum(case.seconds for case in cases),
+            seconds=sum(case.seconds or 0.0 for case in cases),
         )
 
 
 def _case(one: MemberTurn) -> Case:
-    problems = (f"{one.state}: {one.reason}",) if one.exit_code else ()
-    return Case(name=one.name, problems=problems, seconds=one.seconds or 0.0)
+    if one.exit_code:
+        return Case(name=one.name, problems=(f"{one.state}: {one.reason}",), seconds=one.seconds)
+    return Case(name=one.name, seconds=one.seconds, skipped="" if one.state in ENDED else one.state)
+
+
+def _properties(found: RolloutResult) -> dict[str, str]:
+    """What `report.merge` has to know; nothing where it is no part."""
+    told = {"command": "rollout.report", "target": found.fleet, "shard": found.shard, "rollout": found.id}
+    return told if found.shard else {}

@@ -66,7 +66,7 @@ def status(ws: Workspace, service: str = "", check: bool = False) -> Result:
         "last": "The last N revisions of each service.",
         "with_data": "Also on the rows of the released state (the merge base, with its seeds), and count them.",
         "engine": "What proves them: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; otherwise threads.",
-        "shard": "Only the services of this part, as I/N, counted from 0; shards.merge puts the reports together.",
+        "shard": "Only the services of this part, as I/N, counted from 0; report.merge puts the reports together.",
     },
     warm=True,
 )

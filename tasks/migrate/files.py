@@ -62,7 +62,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
         "fix": "Write new revisions with unsafe DDL that were never applied again, in safe steps.",
         "fill": "With --fix: as of migrate.new --safe.",
         "oldest": "With --fix: as of migrate.new --safe.",
-        "shard": "Only the services of this part, as I/N, counted from 0; shards.merge puts the reports together.",
+        "shard": "Only the services of this part, as I/N, counted from 0; report.merge puts the reports together.",
     },
     choices={"report": ("sarif", "github")},
 )

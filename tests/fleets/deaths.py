@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from aegisdb.postgres import databases
 from tests.fleets.tenants import NAMES, Tenants
 from tests.monorepo import Rev, Svc, table
-from tests.postgres_server import TestServer
 from tests.running import children, eventually
 
 IN_BLOCK, AFTER_BLOCK, ALTERED = "in the block", "after the block", "altered"
@@ -70,6 +70,16 @@ DEATHS = (
 )
 
 
+class Mortal(Protocol):
+    """A server that can be killed, and started again."""
+
+    def halt(self, how: str) -> None:
+        """End it; "kill" is as the kernel does it."""
+
+    def resume(self) -> None:
+        """Start it again where it was."""
+
+
 def reached(fleet: Tenants, moment: str) -> bool:
     """Whether some member is at this moment now."""
     if moment == LOOKING:
@@ -79,7 +89,7 @@ def reached(fleet: Tenants, moment: str) -> bool:
     return bool(sessions(fleet, moment))
 
 
-def strike(fleet: Tenants, server: TestServer, death: Death, coordinator: int) -> Callable[[], None]:
+def strike(fleet: Tenants, server: Mortal, death: Death, coordinator: int) -> Callable[[], None]:
     """Do it, and return what wakes who was only stopped."""
     match death.victim:
         case "server":
@@ -183,7 +193,7 @@ def left_behind(fleet: Tenants) -> list[str]:
             "SELECT d.datname FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
             " WHERE l.locktype = 'advisory' AND starts_with(d.datname, %s)"
         )
-        own = {f"{fleet.prefix}_{name}" for name in (*NAMES, "template")}
+        own = {f"{fleet.prefix}_{name}" for name in (*fleet.names, "template")}
         with databases.maintenance(fleet.maintenance, application="the test looks") as conn:
             held = [f"lock on {name}" for (name,) in conn.rows(locks, (fleet.prefix,))]
             every = conn.rows("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (fleet.prefix,))

@@ -42,6 +42,7 @@ class Tenants:
     maintenance: Address
     prefix: str
     env: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = NAMES
 
     def invoke(self, *words: str, env: dict[str, str] | None = None, timeout: float = 120) -> Ran:
         """Run a task of the project."""

@@ -38,6 +38,17 @@ def test_junit_counts_what_it_holds() -> None:
     assert "second: 100%" in str(failure.text)
 
 
+def test_what_is_not_known_is_skipped_and_what_was_not_measured_has_no_time() -> None:
+    cases = (Case(name="a", seconds=0.5), Case(name="b"), Case(name="c", skipped="not begun"))
+    stage = Stage(name="rollout.eu", state="ok", summary="", cases=cases, problems=(), seconds=0.5)
+    empty = Stage(name="rollout.us", state="ok", summary="", cases=(), problems=(), seconds=0)
+    root = ET.fromstring(junit((stage, empty), {"shard": "0/2"}))  # noqa: S314  our own text
+    assert (root.get("tests"), root[0].get("skipped"), root[1].get("tests")) == ("3", "1", "0")
+    assert [case.get("time") for case in root.iter("testcase")] == ["0.500", None, None]
+    assert [case.get("message") for case in root.iter("skipped")] == ["not begun"]
+    assert [(one.get("name"), one.get("value")) for one in root.iter("property")] == [("shard", "0/2")] * 2
+
+
 def test_a_stage_that_failed_as_a_whole_has_a_failed_case() -> None:
     stage = Stage(name="verify", state="failed", summary="x", cases=(), problems=(PROBLEM,), seconds=0)
     assert ET.fromstring(junit((stage,))).get("failures") == "1"  # noqa: S314  our own text

@@ -1,8 +1,8 @@
-"""Text view of `report`."""
+"""Text views of `report` and `report.merge`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Text, size
 
@@ -19,4 +19,17 @@ def report(result: ReportResult) -> Iterator[Block]:
         yield Text(f"{title}: {count} finding{'s' if count > 1 else ''}", "warn")
 
 
-VIEWS = {"ReportResult": report}
+def merge(result: Any) -> Iterator[Block]:
+    """Count what the parts looked at."""
+    counts = [f"{len(result.services)} services"] if result.services else []
+    lists = {key: value for key, value in result.report.items() if isinstance(value, list) and value}
+    counts += [f"{len(value)} {key}" for key, value in lists.items()]
+    if "file" in result.report:
+        counts = [f"{result.report[name]} {name}" for name in ("tests", "failures", "skipped")]
+    told = ", ".join(counts) or "nothing in them"
+    yield Text(f"{result.merged}, all {result.shards} parts: {told}", "warn" if result.problems else "ok")
+    if "file" in result.report:
+        yield Text(f"written: {result.report['file']}", "dim")
+
+
+VIEWS = {"MergeResult": merge, "ReportResult": report}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _STATES: dict[str, tuple[str, Style]] = {
     "done": ("every member that could be migrated is", "ok"),
     "reverted": ("what it applied was reverted", "warn"),
+    "partly reverted": ("what it applied was reverted in some members, and stands in others", "warn"),
     "planned": ("every member was looked at; nothing was begun", "ok"),
     "waiting": ("it waits after this stage", "warn"),
     "stopped": ("it stopped; members that were not begun are untouched", "bad"),
@@ -91,8 +92,13 @@ def reverted(result: Any) -> Iterator[Block]:
 
 
 def stopped(result: Any) -> Iterator[Block]:
-    """What happens now."""
-    yield Text(f"rollout {result.id}: the coordinator in this checkout begins with no other member", "ok")
+    """Count the members that say so to whoever works on it."""
+    told = f"members that say so: {len(result.told)}; ended before: {len(result.ended)}"
+    if result.not_told:
+        told += f"; not told: {len(result.not_told)}"
+    which = "the next member that was told" if result.not_told else "the next member"
+    yield Text(f"rollout {result.id}: whoever works on it now stops before {which}", "ok")
+    yield Text(told, "dim")
 
 
 VIEWS = {

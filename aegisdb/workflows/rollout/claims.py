@@ -16,9 +16,10 @@ from aegisdb.postgres.lock_holder import holder
 from aegisdb.postgres.markers import who
 from aegisdb.postgres.side_schema import SETUP_KEY, ensure
 from aegisdb.workflows.rollout.record import Record
+from aegisdb.workflows.rollout.stops import require_wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from aegisdb.applied.status import Standing
     from aegisdb.postgres.connection import Connection
@@ -40,14 +41,16 @@ CREATE TABLE IF NOT EXISTS aegisdb.rollouts (
 )
 """
 _LAST = """
-SELECT outcome, coalesce(reason, ''), round(extract(epoch FROM finished - claimed), 3) FROM aegisdb.rollouts
-WHERE id = %s ORDER BY attempt DESC LIMIT 1
+SELECT outcome, coalesce(reason, ''), round(extract(epoch FROM finished - claimed), 3),
+       round(extract(epoch FROM clock_timestamp() - claimed), 3)
+FROM aegisdb.rollouts WHERE id = %s ORDER BY attempt DESC LIMIT 1
 """
 _BEGIN = """
 INSERT INTO aegisdb.rollouts (id, attempt, member, record, claimed_by)
 SELECT %s, coalesce(max(attempt), 0) + 1, %s, %s::jsonb, %s FROM aegisdb.rollouts WHERE id = %s RETURNING attempt
 """
-_DIED = "UPDATE aegisdb.rollouts SET outcome = 'died', finished = clock_timestamp() WHERE id = %s AND outcome IS NULL"
+_DIED = "UPDATE aegisdb.rollouts SET outcome = 'died' WHERE id = %s AND outcome IS NULL"
+"""Nobody knows when it ended."""
 _END = """
 UPDATE aegisdb.rollouts SET outcome = %s, reason = %s, finished = clock_timestamp() WHERE id = %s AND attempt = %s
 """
@@ -71,15 +74,16 @@ class Turn:
     word: str
     reason: str = ""
     seconds: float | None = None
-    """From the claim to its end, by the member's clock; None where it has not ended."""
+    """From the claim to its end, or to now while it runs, by the member's clock; None where nobody knows."""
 
 
 class Claim:
-    """The claim of one turn; `made` is whether it is in the member."""
+    """The claim of one turn; `made` is whether it is in the member, `heard` names wishes to stop that are older."""
 
-    def __init__(self, record: Record, member: str) -> None:
+    def __init__(self, record: Record, member: str, heard: Collection[str]) -> None:
         self._record = record
         self._member = member
+        self._heard = heard
         self.made = False
 
     @contextmanager
@@ -87,9 +91,13 @@ class Claim:
         """Claim the member around what is done to it; the caller holds the writer lock.
 
         An earlier claim that was never ended is one of a run that died: it held this lock.
+
+        Raises:
+            StopWished: somebody wants the rollout to stop.
         """
         identifier = self._record.id
         ensure(conn)
+        require_wanted(conn, identifier, self._heard)
         with conn.transaction():
             conn.value("SELECT pg_advisory_xact_lock(%s)::text", (SETUP_KEY,))
             conn.execute(_SQL)
@@ -116,12 +124,12 @@ class Claim:
 def turn_of(conn: Connection, identifier: str, standings: Mapping[str, Standing], left: Left) -> Turn:
     """How far the database of `conn` is in this rollout, of which this is left to do here."""
     rows = conn.rows(_LAST, (identifier,)) if _is_there(conn) else []
-    outcome, reason, seconds = rows[0] if rows else (WAITS, "", None)
+    outcome, reason, seconds, so_far = rows[0] if rows else (WAITS, "", None, None)
     took = None if seconds is None else float(seconds)
     if outcome in {DONE, REVERTED}:
         return Turn(outcome, seconds=took)
     if outcome is None and (by := holder(conn.address, conn)) is not None:
-        return Turn(RUNNING, str(by))
+        return Turn(RUNNING, str(by), float(so_far))
     if in_the_way := _in_the_way(standings):
         return replace(in_the_way, seconds=took)
     if not left.pending:
@@ -137,6 +145,12 @@ def _in_the_way(standings: Mapping[str, Standing]) -> Turn | None:
     if half:
         return Turn(DECIDE, "; ".join(half))
     return Turn(UNFIT, "; ".join(unfit)) if unfit else None
+
+
+def has_ended(conn: Connection, identifier: str) -> bool:
+    """Whether the rollout has nothing more to do in the database of `conn`, since its turn there ended well."""
+    rows = conn.rows(_LAST, (identifier,)) if _is_there(conn) else []
+    return bool(rows) and rows[0][0] in {DONE, REVERTED}
 
 
 def applied_by(conn: Connection, identifier: str) -> tuple[tuple[str, str], ...]:

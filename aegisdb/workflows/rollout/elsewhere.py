@@ -50,7 +50,12 @@ class Place:
 
 @contextmanager
 def turns_on(
-    name: str, ws: Workspace, record: Record, accept: str, databases: Mapping[str, tuple[int, int]]
+    name: str,
+    ws: Workspace,
+    record: Record,
+    accept: str,
+    databases: Mapping[str, tuple[int, int]],
+    heard: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Engine]:
     """The engine of this name; threads of this process without one.
 
@@ -65,13 +70,15 @@ def turns_on(
         yield Engine(
             lambda _: nullcontext(there.executor),
             lost=(Exception,),
-            turn=partial(take_turn_there, place, dict(databases)),
+            turn=partial(take_turn_there, place, dict(databases), dict(heard)),
             width=there.width,
             alive=there.alive,
         )
 
 
-def take_turn_there(place: Place, databases: Databases, stage: str, member: Member) -> MemberTurn:
+def take_turn_there(
+    place: Place, databases: Databases, heard: dict[str, tuple[str, ...]], stage: str, member: Member
+) -> MemberTurn:
     """Take a member's turn in a worker's process; where it may not, that is how the turn ended."""
     try:
         ws = _opened(place)
@@ -85,7 +92,7 @@ def take_turn_there(place: Place, databases: Databases, stage: str, member: Memb
         return turn(member.name, stage, Turn(NOT_REACHED, f"{error.code}: {error.message}"))
     except AegisError as error:
         return turn(member.name, stage, Turn(REFUSED, f"{error.code}: {error.message}"))
-    return take_turn(ws, place.record, place.accept, stage, mine)
+    return take_turn(ws, place.record, place.accept, heard.get(member.name, ()), stage, mine)
 
 
 @lru_cache(maxsize=1)

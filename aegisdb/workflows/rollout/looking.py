@@ -14,6 +14,7 @@ from aegisdb.revisions.load import good_histories
 from aegisdb.workflows.rollout.claims import Turn, record_of, turn_of
 from aegisdb.workflows.rollout.left import left_in, standing_at
 from aegisdb.workflows.rollout.record import Record, digest_of
+from aegisdb.workflows.rollout.stops import wishes
 
 if TYPE_CHECKING:
     from aegisdb.fleets.asking import Asked
@@ -32,6 +33,8 @@ class Seen:
     """Applied revisions whose files do something else than what ran."""
     at: str
     """The revisions that are applied, by service."""
+    heard: tuple[str, ...]
+    """Wishes to stop that were there."""
 
 
 def look(ws: Workspace, record: Record, *, writing: bool) -> tuple[Asked[Seen], ...]:
@@ -47,8 +50,9 @@ def look(ws: Workspace, record: Record, *, writing: bool) -> tuple[Asked[Seen], 
             standings = read_standings(conn, histories)
             left = left_in(ws.registry, histories, standings, record.phase)
             turn = turn_of(conn, record.id, standings, left)
+            heard = tuple(wishes(conn, record.id))
         edited = tuple(f"{name} {revision}" for name, one in standings.items() for revision in one.edited)
-        return Seen(turn, left, edited, standing_at(standings))
+        return Seen(turn, left, edited, standing_at(standings), heard)
 
     return ask(ws, question, "members")
 

@@ -50,6 +50,7 @@ class RolloutPlanResult(Result):
     """What a rollout would do now."""
 
     fleet: str
+    shard: str
     stages: tuple[StagePlan, ...]
     groups: tuple[GroupPlan, ...]
     nothing_to_do: tuple[str, ...]
@@ -82,6 +83,7 @@ def plan(ws: Workspace, *, phase: str = "", accept: str = "", timeout: float = 0
     )
     return RolloutPlanResult(
         fleet=chosen(ws).fleet,
+        shard=chosen(ws).shard,
         stages=tuple(_stages(ws, seen.servers)),
         groups=groups,
         nothing_to_do=seen.nothing_to_do,

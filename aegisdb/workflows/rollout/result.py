@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import Problem
+from aegisdb.errors import Busy, Problem
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.plain_text import some_of
 from aegisdb.results import Result
-from aegisdb.workflows.rollout.claims import DECIDE, DIED, DONE, FAILED, NOTHING, RUNNING, UNFIT, UNKNOWN, WAITS
+from aegisdb.workflows.rollout.claims import DECIDE, DIED, DONE, FAILED, NOTHING, REVERTED, RUNNING, UNFIT, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from aegisdb.errors import AegisError
     from aegisdb.workflows.rollout.claims import Turn
@@ -30,6 +30,7 @@ _CODES = {
     UNKNOWN: ("rollout_unknown", 1),
     UNFIT: ("rollout_unfit", 6),
     DIED: ("rollout_died", 1),
+    RUNNING: ("rollout_running", 0),
     REFUSED: ("rollout_refused", 3),
     NOT_REACHED: ("rollout_not_reached", 7),
 }
@@ -48,7 +49,7 @@ class MemberTurn:
     reason: str = ""
     exit_code: int = 0
     seconds: float | None = None
-    """From its claim to its end, by the member's clock."""
+    """From its claim to its end, or to now while it runs, by the member's clock; null where nobody knows."""
     at: str = ""
     """The revisions that are applied, by service."""
 
@@ -65,11 +66,13 @@ class StageCount:
 class RolloutResult(Result):
     """A rollout; `state` is "planned", "refused", "waiting" (a stage says so), "stopped", "interrupted" or "done".
 
-    What the members tell later is "running", "unfinished", "reverted" or "done".
+    What the members tell later is "running", "unfinished", "reverted", "partly reverted" or "done".
     """
 
     id: str
     fleet: str
+    shard: str
+    """The part of the members that it is about (`--shard`); empty for all."""
     state: str
     next: str = ""
     """What to type to go on."""
@@ -103,6 +106,7 @@ def told(
     return RolloutResult(
         id=record.id,
         fleet=record.fleet,
+        shard=record.shard,
         state=state,
         next=next_,
         stages=counts,
@@ -113,11 +117,25 @@ def told(
     )
 
 
+def state_of(words: Collection[str], otherwise: str) -> str:
+    """The state of a rollout whose members are so far; `otherwise` where nobody works on it or has reverted it."""
+    if RUNNING in words:
+        return "running"
+    if REVERTED in words and set(words) <= ENDED | {REVERTED, LEFT_OUT}:
+        return "partly reverted" if DONE in words else "reverted"
+    return otherwise
+
+
 def turn(name: str, stage: str, found: Turn, *, at: str = "") -> MemberTurn:
     """A member's turn as the member tells it."""
     code = _CODES.get(found.word, ("", 0))[1]
     made = MemberTurn(name=name, stage=stage, state=found.word, reason=found.reason, exit_code=code)
     return replace(made, seconds=found.seconds, at=at)
+
+
+def still_running(made: MemberTurn) -> MemberTurn:
+    """The same, and a turn that somebody else has not ended is what the command ends with: it was busy."""
+    return replace(made, exit_code=Busy.exit_code) if made.state == RUNNING else made
 
 
 def unasked(name: str, stage: str, error: AegisError) -> MemberTurn:
@@ -131,7 +149,7 @@ def _problems(record: Record, members: Iterable[MemberTurn], *, begun: bool) -> 
     """One for each way in which members ended badly."""
     alike: defaultdict[tuple[str, int, str], list[MemberTurn]] = defaultdict(list)
     for one in members:
-        if one.exit_code and one.state not in {WAITS, RUNNING}:
+        if one.exit_code:
             alike[one.state, one.exit_code, one.reason.partition(":")[0]].append(one)
     for (state, exit_code, _), same in alike.items():
         names = [one.name for one in same]
@@ -150,4 +168,6 @@ def _hint(record: Record, one: MemberTurn, *, begun: bool) -> str:
             f"invoke migrate.resolve --target {record.fleet}/{one.name} --service SERVICE --applied or --rolled-back"
         )
         return f"{decide}; then invoke rollout.resume {record.id}" if begun else decide
+    if one.state == RUNNING:
+        return f"invoke rollout.status {record.id} says when it has ended; then invoke rollout.resume {record.id}"
     return f"invoke rollout.resume {record.id} goes on" if begun else "put that right first, or leave them out: --skip"

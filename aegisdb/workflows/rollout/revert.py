@@ -10,17 +10,20 @@ from aegisdb.errors import AegisError, Interrupted, Problem, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fleets.asking import ask
 from aegisdb.fleets.side_by_side import side_by_side
-from aegisdb.progress import silent
+from aegisdb.progress import counted, silent
 from aegisdb.results import Result
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate.rollback import rollback
-from aegisdb.workflows.rollout.claims import applied_by, mark_reverted
+from aegisdb.workflows.rollout.claims import REVERTED, applied_by, mark_reverted
 from aegisdb.workflows.rollout.looking import found, opened, require_same_files
+from aegisdb.workflows.rollout.result import PLANNED
+from aegisdb.workflows.rollout.stage_progress import StageProgress, TurnsInThreads, event_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aegisdb.members.choice import Member
+    from aegisdb.workflows.rollout.stage_progress import EventLog
     from aegisdb.workspace import Workspace
 
     Steps = tuple[tuple[str, str], ...]
@@ -49,7 +52,9 @@ class RolloutRevertResult(Result):
     members: tuple[MemberReverted, ...]
 
 
-def revert(ws: Workspace, identifier: str, *, confirm: str = "", dry_run: bool = False) -> RolloutRevertResult:
+def revert(
+    ws: Workspace, identifier: str, *, confirm: str = "", dry_run: bool = False, events: str = ""
+) -> RolloutRevertResult:
     """Revert what the rollout applied and nobody has reverted since; what it costs is found out on every member first.
 
     Raises:
@@ -59,26 +64,62 @@ def revert(ws: Workspace, identifier: str, *, confirm: str = "", dry_run: bool =
     record = found(ws, identifier)
     require_same_files(ws, record)
     there, _, _ = opened(ws, record)
-    asked = ask(there, lambda _, conn: applied_by(conn, identifier), "members")
-    steps = {one.member.name: one.answer for one in asked if one.answer}
-    members = [one.member for one in asked if one.answer]
-    lost = [_unasked(one.member, one.error) for one in asked if one.error is not None]
-    costs = side_by_side(there, members, lambda mine, member: _cost(mine, steps[member.name]))
-    losses: Counter[str] = Counter()
-    for cost in costs:
-        losses.update(
-            cost if isinstance(cost, Counter) else {}
-        )  # a sum would forget what is empty, and goes all the same
-    planned = [_planned(member, steps[member.name], cost) for member, cost in zip(members, costs, strict=True)]
-    result = _result(identifier, losses, (*lost, *planned), planned=True)
-    if dry_run or not members:
-        return result
-    _require_consent(ws, identifier, confirm, result)
-    fit = [member for member, one in zip(members, planned, strict=True) if one.state == "planned"]
-    done = side_by_side(there, fit, lambda mine, member: _reverted(mine, member, identifier, steps[member.name]))
-    refused = [one for one in planned if one.state != "planned"]
-    made = [one if isinstance(one, MemberReverted) else _unasked(m, one) for m, one in zip(fit, done, strict=True)]
-    return _result(identifier, losses, (*lost, *refused, *made), planned=False)
+    with event_log(identifier, events, ws.listen) as told_to:
+        return _Revert(there, identifier).go(confirm, told_to, dry_run=dry_run)
+
+
+class _Revert:
+    """A revert before its first member."""
+
+    def __init__(self, ws: Workspace, identifier: str) -> None:
+        self._ws = ws
+        self._id = identifier
+        asked = ask(ws, lambda _, conn: applied_by(conn, identifier), "members")
+        self._steps = {one.member.name: one.answer for one in asked if one.answer}
+        self._members = [one.member for one in asked if one.answer]
+        self._lost = [_unasked(one.member, one.error) for one in asked if one.error is not None]
+        self._servers = {one.member.name: one.identity.system_identifier for one in asked if one.identity}
+
+    def go(self, confirm: str, events: EventLog, *, dry_run: bool) -> RolloutRevertResult:
+        """Find out what it costs, have that confirmed, and do it."""
+        working = side_by_side(self._ws, self._members, lambda mine, one: _cost(mine, self._steps[one.name]))
+        costs = list(counted(self._ws.listen, "losses", working, len(self._members), of="members"))
+        losses: Counter[str] = Counter()
+        for cost in costs:  # a sum would forget what is empty, and goes all the same
+            losses.update(cost if isinstance(cost, Counter) else {})
+        found = zip(self._members, costs, strict=True)
+        planned = [_planned(member, self._steps[member.name], cost) for member, cost in found]
+        result = _result(self._id, losses, (*self._lost, *planned), planned=True)
+        if dry_run or not self._members:
+            return result
+        _require_consent(self._ws, self._id, confirm, result)
+        fit = [member for member, one in zip(self._members, planned, strict=True) if one.state == PLANNED]
+        refused = [one for one in planned if one.state != PLANNED]
+        return _result(self._id, losses, (*self._lost, *refused, *self._done(fit, events)), planned=False)
+
+    def _done(self, members: list[Member], events: EventLog) -> list[MemberReverted]:
+        progress = TurnsInThreads(StageProgress(self._ws.listen, events, "revert", len(members)), self._servers)
+
+        def work(ws: Workspace, member: Member) -> MemberReverted:
+            with progress.turn(member.name) as ended:
+                made = _reverted(ws, member, self._id, self._steps[member.name])
+                ended(made.state)
+            return made
+
+        try:
+            done = list(side_by_side(self._ws, members, work))
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted: members that had begun have ended; invoke rollout.status {self._id} says how all are",
+                hint=f"invoke rollout.revert {self._id} goes on with what is left",
+            ) from None
+        finally:
+            progress.over()
+        made = [
+            one if isinstance(one, MemberReverted) else _unasked(m, one) for m, one in zip(members, done, strict=True)
+        ]
+        events.tell("rollout", state=REVERTED if all(one.state == REVERTED for one in made) else "partly reverted")
+        return made
 
 
 def _cost(ws: Workspace, steps: Steps) -> Counter[str]:
@@ -106,13 +147,13 @@ def _reverted(ws: Workspace, member: Member, identifier: str, steps: Steps) -> M
     except AegisError as error:
         reason = f"{done} of {len(steps)} reverted; {error.code}: {error.message}"
         return _member(member, "failed", steps, reason, error.exit_code)
-    return _member(member, "reverted", steps)
+    return _member(member, REVERTED, steps)
 
 
 def _planned(member: Member, steps: Steps, cost: Counter[str] | AegisError) -> MemberReverted:
     if isinstance(cost, AegisError):
         return _member(member, "refused", steps, f"{cost.code}: {cost.message}", cost.exit_code)
-    return _member(member, "planned", steps)
+    return _member(member, PLANNED, steps)
 
 
 def _unasked(member: Member, error: AegisError) -> MemberReverted:
@@ -143,13 +184,18 @@ def _result(
 
 
 def _require_consent(ws: Workspace, identifier: str, confirm: str, result: RolloutRevertResult) -> None:
-    count = sum(one.state == "planned" for one in result.members)
-    lost = ", ".join(f"{rows} rows of {what}" for what, rows in result.losses.items()) or "no rows"
-    said = confirm or ws.ask(f"{lost} would be lost on {count} members; the id of the rollout reverts it: ")
+    count = sum(one.state == PLANNED for one in result.members)
+    lost = ", ".join(f"{what} with {rows} rows" for what, rows in result.losses.items()) or "no table and no column"
+    told = f"{count} member{'' if count == 1 else 's'} would be reverted; lost in all of them together: {lost}"
+    refused = Refused(
+        f"{told}; it was not confirmed, and nothing was touched",
+        hint=f"--confirm {identifier}",
+        code="not_confirmed",
+        result=result,
+    )
+    try:
+        said = confirm or ws.ask(f"{told}; the id of the rollout reverts it: ")
+    except Refused:  # there is nobody to ask
+        raise refused from None
     if said.strip() != identifier:
-        raise Refused(
-            f"{lost} would be lost on {count} members, and it was not confirmed; nothing was touched",
-            hint=f"--confirm {identifier}",
-            code="not_confirmed",
-            result=result,
-        )
+        raise refused

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aegisdb.fast_dataclass import dataclass
-from aegisdb.workflows.rollout.claims import DECIDE, REVERTED
+from aegisdb.progress import Event
+from aegisdb.workflows.rollout.claims import DECIDE, REVERTED, WAITS
 from aegisdb.workflows.rollout.result import ENDED, LEFT_OUT
 from aegisdb.workflows.rollout.stage_progress import EventLog, StageProgress
 from aegisdb.workflows.rollout.turn import take_turn, turn_lost
@@ -56,7 +57,10 @@ class Engine:
 
 
 class Run:
-    """One coordinator at work; `turns` is how far everyone is, `servers` the server of each member."""
+    """One coordinator at work; `turns` is how far everyone is, `servers` the server of each member.
+
+    `heard` names wishes to stop, by member, that are older than this run.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Run:
         turns: dict[str, MemberTurn],
         servers: Mapping[str, int],
         accept: str,
+        heard: Mapping[str, Collection[str]],
         engine: Engine | None = None,
         events: EventLog | None = None,
     ) -> None:
@@ -74,8 +79,13 @@ class Run:
         self._servers = servers
         self._engine = engine or Engine()
         self._events = events or EventLog(record.id, None)
-        self._turn = self._engine.turn or partial(take_turn, ws, record, accept)
-        self._stop = ws.registry.state / "rollouts" / f"{record.id}.stop"
+        self._turn = self._engine.turn or partial(self._taken, accept, heard)
+        self._stopped = False
+        self._asked: set[Future[MemberTurn]] = set()
+        """Questions to members whose turn was lost."""
+
+    def _taken(self, accept: str, heard: Mapping[str, Collection[str]], stage: str, member: Member) -> MemberTurn:
+        return take_turn(self._ws, self._record, accept, heard.get(member.name, ()), stage, member)
 
     def stages(self, stages: tuple[Stage, ...], members: Mapping[str, Member]) -> str:
         """Do what is left, and return "done", "stopped" or "waiting"."""
@@ -84,7 +94,6 @@ class Run:
         return state
 
     def _stages(self, stages: tuple[Stage, ...], members: Mapping[str, Member]) -> str:
-        self._stop.unlink(missing_ok=True)
         for number, ((_, names), stage) in enumerate(zip(self._record.stages, stages, strict=True), start=1):
             left = [members[one] for one in names if one in members and self.turns[one].state not in _SETTLED]
             began = bool(left)
@@ -100,28 +109,32 @@ class Run:
         limit, failed = limit_of(stage.stop_after, len(left)), 0
         running: dict[Future[MemberTurn], Member] = {}
         progress = StageProgress(self._ws.listen, self._events, stage.name, len(left))
-        with self._engine.executor(stage.parallel) as pool:
+        with self._engine.executor(stage.parallel) as pool, _threads(stage.parallel) as asking:
             try:
                 while True:
-                    while failed < limit and not self._stop.exists() and (member := self._next(stage, left, running)):
+                    while failed < limit and not self._stopped and (member := self._next(stage, left, running)):
                         running[pool.submit(self._turn, stage.name, member)] = member
                         progress.began(member.name, *self._busy(running))
                     if not running:
                         break
                     for one in self._done(running):
-                        made = self._ended(stage, one, running.pop(one))
+                        member = running.pop(one)
+                        if lost := self._lost(one):
+                            running[self._ask(asking, stage, member, lost)] = member
+                            continue
+                        made = self._ended(one.result())
                         failed += made.state not in ENDED
-                        progress.ended(made, *self._busy(running))
+                        progress.ended(made.name, made.state, made.seconds, *self._busy(running))
             finally:
                 self._settle(running)
                 progress.over()
-        return failed < limit and not left
+        return failed < limit and not left and not self._stopped
 
     def _done(self, running: Mapping[Future[MemberTurn], Member]) -> Collection[Future[MemberTurn]]:
         """Turns that have ended, or all of them where nobody is left to take them."""
         while not (done := wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED).done):
             if not self._engine.alive():
-                for one in running:
+                for one in running.keys() - self._asked:
                     one.cancel()
                 return list(running)
         return done
@@ -130,7 +143,7 @@ class Run:
         """Wait for turns that have begun, as long as there is somebody to take them."""
         while wait(running, timeout=_LOOK).not_done:
             if not self._engine.alive():
-                for one in running:
+                for one in running.keys() - self._asked:
                     one.cancel()
                 return
 
@@ -144,12 +157,29 @@ class Run:
                 return left.pop(place)
         return None
 
-    def _ended(self, stage: Stage, future: Future[MemberTurn], member: Member) -> MemberTurn:
+    def _lost(self, future: Future[MemberTurn]) -> str:
+        """Why the engine does not know how the turn ended; empty where it does."""
+        if future in self._asked:
+            return ""
         try:
-            made = future.result()
-        except self._engine.lost as error:
-            made = turn_lost(self._ws, self._record, stage.name, member, f"its engine lost it: {error!r}")
-        self.turns[member.name] = made
+            error = future.exception()
+        except CancelledError as cancelled:
+            error = cancelled
+        return f"its engine lost it: {error!r}" if isinstance(error, self._engine.lost) else ""
+
+    def _ask(self, asking: Executor, stage: Stage, member: Member, why: str) -> Future[MemberTurn]:
+        """Ask the member beside the other turns: what was lost may still be at work there, with its sessions."""
+        asked = asking.submit(turn_lost, self._ws, self._record, stage.name, member, why)
+        self._asked.add(asked)
+        return asked
+
+    def _ended(self, made: MemberTurn) -> MemberTurn:
+        """Keep how the turn ended; a member that was not begun, since somebody wants that, is as it was."""
+        if made.state == WAITS and not self._stopped:
+            self._stopped = True
+            self._ws.listen(Event(step="rollout", subject=self._record.id, note=f"stopped by {made.reason}", seconds=0))
+        if made.state != WAITS:
+            self.turns[made.name] = made
         return made
 
     def _busy(self, running: Mapping[Future[MemberTurn], Member]) -> tuple[int, int]:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from collections import Counter
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from aegisdb.errors import UsageError
 from aegisdb.progress import OFTEN, Event, silent
+from aegisdb.workflows.rollout.claims import REVERTED, WAITS
 from aegisdb.workflows.rollout.result import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from aegisdb.progress import Listener
-    from aegisdb.workflows.rollout.result import MemberTurn
 
 SESSIONS = 3
 """What one member's turn may have on its server."""
 _MINUTE = 60
+_WELL = ENDED | {REVERTED}
 
 
 class EventLog:
@@ -74,6 +77,39 @@ def event_log(rollout: str, path: str, listen: Listener) -> Iterator[EventLog]:
             file.close()
 
 
+class TurnsInThreads:
+    """Progress of turns that are taken by threads, each on a server."""
+
+    def __init__(self, progress: StageProgress, servers: Mapping[str, int]) -> None:
+        self._progress = progress
+        self._servers = servers
+        self._running: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def turn(self, member: str) -> Iterator[Callable[[str], None]]:
+        """A member's turn; the block tells its state when it has ended."""
+        server, began = self._servers[member], time.monotonic()
+        with self._lock:
+            self._running[server] += 1
+            self._progress.began(member, *self._busy())
+
+        def ended(state: str) -> None:
+            seconds = round(time.monotonic() - began, 3)
+            with self._lock:
+                self._running[server] -= 1
+                self._progress.ended(member, state, seconds, *self._busy())
+
+        yield ended
+
+    def _busy(self) -> tuple[int, int]:
+        return self._running.total(), max(self._running.values(), default=0)
+
+    def over(self) -> None:
+        """Tell how all of it has ended."""
+        self._progress.over()
+
+
 class StageProgress:
     """Progress of one stage of so many members."""
 
@@ -93,14 +129,14 @@ class StageProgress:
         self._events.tell("member", stage=self._stage, member=member, state="begun")
         self._show(running, busiest)
 
-    def ended(self, made: MemberTurn, running: int, busiest: int) -> None:
+    def ended(self, member: str, state: str, seconds: float | None, running: int, busiest: int) -> None:
         """Tell of a turn that has ended; one that did not go well has a line of its own."""
-        self._events.tell("member", stage=self._stage, member=made.name, state=made.state, seconds=made.seconds)
-        if made.state in ENDED:
+        self._events.tell("member", stage=self._stage, member=member, state=state, seconds=seconds)
+        if state in _WELL:
             self._done += 1
-        else:
+        elif state != WAITS:  # else somebody wants the rollout to stop
             self._failed += 1
-            self._listen(Event(step="member", subject=made.name, note=made.state, seconds=made.seconds or 0.0))
+            self._listen(Event(step="member", subject=member, note=state, seconds=seconds or 0.0))
         self._show(running, busiest)
 
     def over(self) -> None:

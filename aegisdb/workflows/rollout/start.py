@@ -25,6 +25,7 @@ from aegisdb.workflows.rollout.result import (
     REFUSED,
     MemberTurn,
     RolloutResult,
+    state_of,
     told,
     turn,
     unasked,
@@ -181,9 +182,10 @@ class _Start:
         servers = {one.member.name: one.identity.system_identifier for one in asked if one.identity}
         members = {one.member.name: one.member for one in asked if one.identity}
         databases = {one.member.name: one.identity.key for one in asked if one.identity}
+        heard = {one.member.name: one.answer.heard for one in asked if one.answer and one.answer.heard}
         try:
-            with turns_on(self._engine, self._ws, self._record, self._accept, databases) as engine:
-                run = Run(self._ws, self._record, turns, servers, self._accept, engine, events)
+            with turns_on(self._engine, self._ws, self._record, self._accept, databases, heard) as engine:
+                run = Run(self._ws, self._record, turns, servers, self._accept, heard, engine, events)
                 state = run.stages(stages_of(chosen(self._ws)), members)
         except KeyboardInterrupt:
             raise Interrupted(
@@ -197,6 +199,8 @@ class _Start:
         born = self._born
         if state not in NOTHING_BEGUN:  # who came while it ran
             born = opened(self._ws, self._record)[1]
+        if state == "done":
+            state = state_of({one.state for one in turns.values()}, state)
         on = f"invoke rollout.resume {self._record.id}" if state in {"waiting", "stopped"} else ""
         found = told(self._record, turns, state, born=born, gone=self._gone, next_=on)
         return replace(found, waiting=self._waiting)

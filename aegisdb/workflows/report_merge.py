@@ -1,4 +1,4 @@
-"""`shards.merge`: the JSON reports of all parts of one command, put together; a part that is missing is told."""
+"""`report.merge`: the reports of all parts of one command, put together; a part that is missing is told."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import BadInput, Problem
+from aegisdb.errors import BadInput, Problem, UsageError
+from aegisdb.reporting.junit_parts import counts_of, joined, read_junit, text_of
+from aegisdb.reporting.report_file import write_report
 from aegisdb.results import Result
 from aegisdb.shards import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _GRAVITY = (2, 5, 1, 6, 3, 7, 4)
 _SAME = frozenset({"of"})
 """Numbers that are of all parts together in each report."""
 _HINT = "keep what each of them prints with --shard I/N --format json, and run what is missing"
+XML = ".xml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +36,17 @@ class MergeResult(Result):
     """What stands under `result` in each of them: lists joined, numbers added, of seconds the longest."""
 
 
-def merge(files: Sequence[str], here: Path) -> MergeResult:
+def merge(files: Sequence[str], here: Path, *, output: str = "") -> MergeResult:
     """Put the reports together; the exit code is the gravest of theirs.
+
+    With `output` they are JUnit reports, and what is put together is written there. They have no exit codes.
 
     Raises:
         BadInput: a file is no report of a part; parts of several commands; a part that is missing or there twice.
     """
-    reports = sorted((_read(path) for path in _files(files, here)), key=lambda one: one.shard.number)
-    _require_all(reports)
+    if output:
+        return _junit(files, here, output)
+    reports = _read_all(_read, files, here, ".json")
     documents = [one.document for one in reports]
     services = [service for one in documents for service in one.get("services", ())]
     return MergeResult(
@@ -53,6 +59,22 @@ def merge(files: Sequence[str], here: Path) -> MergeResult:
     )
 
 
+def _junit(files: Sequence[str], here: Path, output: str) -> MergeResult:
+    if not output.endswith(XML):
+        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {XML}: JUnit reports")
+    reports = _read_all(_read_junit, files, here, XML)
+    suites = joined([one.document["suites"] for one in reports])
+    write_report(here / output, text_of(suites))
+    first = reports[0].document
+    return MergeResult(
+        services=(),
+        merged=first["command"],
+        target=first["target"],
+        shards=len(reports),
+        report={"file": output, **counts_of(suites)},
+    )
+
+
 @dataclass(frozen=True)
 class _Report:
     path: Path
@@ -60,16 +82,22 @@ class _Report:
     shard: Shard
 
 
-def _files(named: Sequence[str], here: Path) -> list[Path]:
-    every = (path for name in named for path in _below(here / name))
+def _read_all(read: Callable[[Path], _Report], files: Sequence[str], here: Path, suffix: str) -> list[_Report]:
+    reports = sorted((read(path) for path in _files(files, here, suffix)), key=lambda one: one.shard.number)
+    _require_all(reports)
+    return reports
+
+
+def _files(named: Sequence[str], here: Path, suffix: str) -> list[Path]:
+    every = (path for name in named for path in _below(here / name, suffix))
     found = list(dict.fromkeys(every))
     if not found:
         raise BadInput("no report is named", hint="--files FOLDER, or --files FILE for each", code="shards")
     return found
 
 
-def _below(path: Path) -> list[Path]:
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+def _below(path: Path, suffix: str) -> list[Path]:
+    return sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path]
 
 
 def _read(path: Path) -> _Report:
@@ -87,6 +115,16 @@ def _read(path: Path) -> _Report:
     return _Report(path, document, Shard.parse(str(shard)))
 
 
+def _read_junit(path: Path) -> _Report:
+    try:
+        found = read_junit(path)
+    except OSError as error:
+        raise BadInput(f"cannot read a report: {error.strerror}", where=str(path), hint=_HINT, code="shards") from None
+    except ValueError:
+        raise _no_report(path) from None
+    return _Report(path, vars(found), Shard.parse(found.shard))
+
+
 def _no_report(path: Path) -> BadInput:
     return BadInput("this is no report of a part that came to its end", where=str(path), hint=_HINT, code="shards")
 
@@ -96,7 +134,7 @@ def _require_all(reports: Sequence[_Report]) -> None:
     for one in reports:
         for key in ("command", "target"):
             if one.document[key] != first.document[key]:
-                told = f"{first.path} is of {first.document[key]}, {one.path} of {one.document[key]}"
+                told = f"{first.path} is of {first.document[key]}, {one.path} is of {one.document[key]}"
                 raise BadInput(told, hint="merge reports of one command on one target", code="shards")
         if one.shard.of != first.shard.of:
             told = f"{first.path} is one of {first.shard.of} parts, {one.path} one of {one.shard.of}"
@@ -131,7 +169,8 @@ def _value(key: str, values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, list):
         every = [item for value in values for item in value]
-        return _groups(every) if key == "groups" else every
+        made = {"groups": _groups, "stages": _stages}.get(key)
+        return made(every) if made else every
     if isinstance(first, dict):
         return {name: item for value in values for name, item in value.items()}
     if isinstance(first, str):
@@ -145,6 +184,25 @@ def _groups(every: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Groups of members with the same answer, the largest first."""
     found: dict[str, dict[str, Any]] = {}
     for one in every:
-        known = found.setdefault(one["answer"], {**one, "members": []})
+        same = one["answer"] if "answer" in one else json.dumps(one["pending"], sort_keys=True)
+        known = found.setdefault(same, {**one, "members": []})
         known["members"] = [*known["members"], *one["members"]]
     return sorted(found.values(), key=lambda one: -len(one["members"]))
+
+
+def _stages(every: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stages of a rollout, or of several that are its parts, each once: what they count is added."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for one in every:
+        found.setdefault(one["stage"], []).append(one)
+    return [{"stage": name, **_added([_numbers(one) for one in same])} for name, same in found.items()]
+
+
+def _numbers(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in stage.items() if key != "stage"}
+
+
+def _added(counts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    keys = dict.fromkeys(key for one in counts for key in one)
+    values = {key: [one[key] for one in counts if key in one] for key in keys}
+    return {key: _added(found) if isinstance(found[0], dict) else sum(found) for key, found in values.items()}

@@ -39,13 +39,13 @@ def parts(tmp_path: Path, database: Address) -> Path:
 
 
 def test_all_parts_are_the_whole(parts: Path) -> None:
-    merged = invoke("shards.merge", "--files", "parts", "--format", "json", cwd=parts)
+    merged = invoke("report.merge", "--files", "parts", "--format", "json", cwd=parts)
     expected = json.loads((parts / "whole.json").read_text())
     assert (merged.code, expected["exit_code"]) == (6, 6)
     assert merged.json["errors"] == expected["errors"]
     assert whole(merged) == {one["service"]: [p["status"] for p in one["revisions"]] for one in expected["services"]}
     assert (merged.json["result"]["merged"], merged.json["result"]["shards"]) == ("migrate.roundtrip", 3)
-    assert "all 3 parts: 5 services" in invoke("shards.merge", "--files", "parts", cwd=parts).out
+    assert "all 3 parts: 5 services" in invoke("report.merge", "--files", "parts", cwd=parts).out
     _what_is_missing_is_told(parts)
 
 
@@ -59,13 +59,13 @@ def _what_is_missing_is_told(parts: Path) -> None:
         two: "part 2/3 is missing",
         (*two, third, "four.json"): "one of 4",
         (*two, third, "copy.json"): "part 0/3 is there twice",
-        (*two, "lint.json"): "lint.json of migrate.lint",
+        (*two, "lint.json"): "lint.json is of migrate.lint",
         (*two, "broken.json"): "no report of a part",
         (*two, "whole.json"): "no report of a part",
         (*two, "nowhere.json"): "cannot read a report",
         (): "no report is named",
     }.items():
-        ran = invoke("shards.merge", *(word for name in names for word in ("--files", name)), cwd=parts)
+        ran = invoke("report.merge", *(word for name in names for word in ("--files", name)), cwd=parts)
         assert (ran.code, "error[shards]" in ran.last) == (2, True), ran.err
         assert told in ran.last
 
@@ -76,7 +76,7 @@ def test_lint_in_parts_finds_what_it_finds_at_once(tmp_path: Path) -> None:
     for number in range(3):
         words = ("migrate.lint", "--all", "--shard", f"{number}/3", "--format", "json")
         (tmp_path / "parts" / f"part{number}.json").write_text(invoke(*words, cwd=tmp_path).out)
-    merged = invoke("shards.merge", "--files", "parts", "--format", "json", cwd=tmp_path)
+    merged = invoke("report.merge", "--files", "parts", "--format", "json", cwd=tmp_path)
     at_once = invoke("migrate.lint", "--all", "--format", "json", cwd=tmp_path)
     report, expected = merged.json["result"]["report"], at_once.json["result"]
     assert (merged.code, report["revisions"]) == (at_once.code, expected["revisions"])
