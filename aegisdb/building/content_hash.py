@@ -79,6 +79,14 @@ def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -
         yield below[:_LENGTH]
 
 
+def chained(first: str, parts: Iterable[str]) -> Iterator[str]:
+    """One hash for each of these parts: of it, all before it, and `first`."""
+    below = first
+    for part in parts:
+        below = _digest([below.encode(), part.encode()])
+        yield below[:_LENGTH]
+
+
 def surroundings(registry: Registry, history: History) -> str:
     """One hash of what decides about a history besides its revisions: its keys, env.py, what they import or read."""
     return _digest([_settings(registry, history), *_beside(history)])

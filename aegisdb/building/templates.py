@@ -102,11 +102,8 @@ def has_template(ws: Workspace, upto: Level) -> bool:
 
 def newest_template(ws: Workspace, conn: Connection) -> str:
     """The template with all levels that was built last, whatever went into it; empty without one."""
-    found = read_markers(conn, f"{_prefix(ws)}{_last_level(ws)}_")
-    made = {
-        name: marker.made for name, marker in found.items() if marker and marker.valid and marker.kind == "template"
-    }
-    return max(made, key=made.__getitem__, default="")
+    found = _finished(conn, f"{_prefix(ws)}{_last_level(ws)}_")
+    return max(found, key=lambda name: found[name].made, default="")
 
 
 def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int], ...]:
@@ -154,15 +151,26 @@ def spare_names(ws: Workspace, conn: Connection) -> dict[str, int]:
 def drop_templates(ws: Workspace, conn: Connection, *, keep: int = 0) -> tuple[str, ...]:
     """Drop the templates of this project but the `keep` newest, and with `keep` 0 the grounds as well; their names."""
     names = [name for name, _, _ in template_names(ws, conn)]
-    grounds = [name for name in names if name.startswith(_ground_prefix(ws))]
-    levels = [name for name in names if name not in grounds]
-    return _drop(conn, levels[keep:] + ([] if keep else grounds))
+    kept = [name for name in names if name.startswith(_ground_prefix(ws))]
+    levels = [name for name in names if name not in kept]
+    return _drop(conn, levels[keep:] + ([] if keep else kept))
+
+
+def grounds(ws: Workspace, conn: Connection) -> dict[str, Mapping[str, str]]:
+    """By name, what the makers of grounds that are there noted."""
+    return {name: marker.facts for name, marker in _finished(conn, _ground_prefix(ws)).items()}
+
+
+def _finished(conn: Connection, prefix: str) -> dict[str, Marker]:
+    """The markers of the finished templates whose names begin so."""
+    found = {name: marker for name, marker in read_markers(conn, prefix).items() if marker and marker.valid}
+    return {name: marker for name, marker in found.items() if marker.kind == "template"}
 
 
 def keep_grounds(ws: Workspace, conn: Connection) -> None:
     """Drop the oldest grounds: as many as there are services may be in use by one run, so these and some more stay."""
-    grounds = [name for name, _, _ in template_names(ws, conn) if name.startswith(_ground_prefix(ws))]
-    _drop(conn, grounds[len(ws.registry.services) + KEPT :])
+    names = [name for name, _, _ in template_names(ws, conn) if name.startswith(_ground_prefix(ws))]
+    _drop(conn, names[len(ws.registry.services) + KEPT :])
 
 
 def ground_name(ws: Workspace, digest: str) -> str:
@@ -199,11 +207,11 @@ def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level)
     drop_templates(ws, conn, keep=KEPT * (1 + _other_checkouts(ws, conn)))
 
 
-def promote_template(conn: Connection, scratch_name: str, name: str, level: str) -> None:
-    """Make a finished scratch database the template `name`; nobody may connect to it from then on."""
+def promote_template(conn: Connection, scratch_name: str, name: str, level: str, **facts: str) -> None:
+    """Make a finished scratch database the template `name`, with `facts`; nobody may connect to it from then on."""
     databases.wait_until_free(conn, scratch_name)
     conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} ALLOW_CONNECTIONS false")
-    promote(conn, scratch_name, name, "template", {"level": level})
+    promote(conn, scratch_name, name, "template", {"level": level, **facts})
 
 
 def holds(conn: Connection, name: str) -> bool:

@@ -23,10 +23,14 @@ def _rows(catalog: str, relation: str, table: str = "", identifier: str = "oid")
 
 
 CHANGING = MappingProxyType({
+    # looked up for what changed only, where a join would be made for each row; a TOAST table depends on its own table
     "relations": f"""
-        SELECT c.oid::int8, coalesce(i.indrelid, t.oid, c.oid)::int8, 'pg_class'::regclass::oid, c.oid, c.xmin
-        FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
-        LEFT JOIN pg_class t ON c.relkind = 't' AND t.reltoastrelid = c.oid WHERE c.oid >= {_OWN}""",
+        SELECT c.oid::int8, coalesce(CASE
+            WHEN c.relkind IN ('i', 'I') THEN (SELECT indrelid FROM pg_index WHERE indexrelid = c.oid)
+            WHEN c.relkind = 't' THEN (SELECT refobjid FROM pg_depend WHERE classid = 'pg_class'::regclass
+                AND objid = c.oid AND refclassid = 'pg_class'::regclass AND deptype = 'i')
+            END, c.oid)::int8, 'pg_class'::regclass::oid, c.oid, c.xmin
+        FROM pg_class c WHERE c.oid >= {_OWN}""",
     "indexes": _rows("pg_class", "indrelid", "pg_index", "indexrelid"),
     "constraints": _rows("pg_constraint", "conrelid"),
     "triggers": _rows("pg_trigger", "tgrelid"),
@@ -120,7 +124,7 @@ all other objects."""
 def _all(catalog: str, more: str = "") -> str:
     # what initdb made by itself, as transaction 1, is as it was
     rows = "string_agg(oid::text || ' ' || xmin::text, ',' ORDER BY oid)"
-    return f"SELECT {rows} FROM {catalog} WHERE xmin::text <> '1' {more}"
+    return f"SELECT {rows} FROM {catalog} WHERE xmin <> '1'::xid {more}"
 
 
 def _in_the_system(catalog: str, space: str) -> str:

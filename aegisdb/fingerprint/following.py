@@ -1,7 +1,8 @@
 """Reads one database again and again: only what changed since the last reading, and what depends on it.
 
 The whole catalog is searched for rows that were written since, which costs little; only what they reach is written out.
-Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_FINGERPRINT=1` always does that.
+Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_FINGERPRINT=1` always does that, and
+`AEGIS_FULL_FINGERPRINT=check` does both each time and compares them.
 """
 
 from __future__ import annotations
@@ -109,19 +110,27 @@ class Follower:
     def __init__(self, conn: Connection, beside: Connection | None = None) -> None:
         self._conn = conn
         self._beside = beside
-        self._always_full = os.environ.get(_SWITCH) == "1" or not conn.prepares
+        switch = os.environ.get(_SWITCH)
+        self._always_full = switch == "1" or not conn.prepares
+        self._check = switch == "check"
         self._known: _Known | None = None
         self.quick = 0
         """The number of quick readings."""
 
     def read(self) -> Fingerprint:
-        """Read the fingerprint as it is now; neither session may be in a transaction."""
+        """Read the fingerprint as it is now; neither session may be in a transaction.
+
+        Raises:
+            QuickReadingWrong: each quick reading is to be compared with a full one, and they differ.
+        """
         if self._always_full:
             return read(self._conn, self._beside)
         found = None if self._known is None else self._read_changes(self._known)
         if found is None:
             return self._read_everything()
         self.quick += 1
+        if self._check:
+            self._compare(found)
         return found
 
     def confirm(self) -> None:
@@ -130,9 +139,11 @@ class Follower:
         Raises:
             QuickReadingWrong: the two fingerprints differ.
         """
-        if not self.quick:
-            return
-        quick, full = self.read(), read(self._conn, self._beside)
+        if self.quick:
+            self._compare(self.read())
+
+    def _compare(self, quick: Fingerprint) -> None:
+        full = read(self._conn, self._beside)
         if (quick.facts, quick.relations) != (full.facts, full.relations):
             told = "; ".join(map(str, diff(full, quick)[:3]))
             msg = f"the quick reading of the schema is wrong: {told} ({_SWITCH}=1 goes without it)"

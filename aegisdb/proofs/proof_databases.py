@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from aegisdb.building.beginnings import Beginning, beginning
 from aegisdb.errors import Failed, Interrupted
 from aegisdb.fingerprint.following import Follower
 from aegisdb.postgres.connection import connect
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection, Identity
     from aegisdb.revisions.history import History
+    from aegisdb.revisions.parse import Revision
     from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
@@ -70,6 +72,7 @@ class Ground:
         self._history = history
         self._needs = needs
         self._template = template
+        self._beginning: Beginning | None = None
         self._watch = watch
         self._made_by_hand = ws.registry.services[history.service].base is not None
         self._stages = 0
@@ -88,6 +91,19 @@ class Ground:
     def __exit__(self, *error: object) -> None:
         self._cleanup.__exit__(*error)  # type: ignore[arg-type]
 
+    @property
+    def begun(self) -> int:
+        """How many of the history's first revisions each database has from the start."""
+        return self._beginning.revisions if self._beginning else 0
+
+    def begin(self, revisions: Sequence[Revision]) -> None:
+        """Give each database from now on those of these first revisions that a template has.
+
+        Not where a database needs more than its template before its first revision.
+        """
+        if not (self._needs or self._made_by_hand):
+            self._beginning = beginning(self._ws, self._history, self._template, revisions, self._watch)
+
     @contextmanager
     def stage(self) -> Iterator[Stage]:
         """A database with everything below the service's first revision (or at its `stamp`).
@@ -103,15 +119,19 @@ class Ground:
             # a full reading is made by two processes of the server, where there is a processor for the second
             follower = Follower(conn, beside)
             yield Stage(session, conn, follower)
-            self.loaded = session.release()
+            loaded = session.release()
+            self.loaded = loaded.and_of(self._beginning.loaded) if loaded and self._beginning else loaded
             follower.confirm()
 
     def renew(self) -> bool:
-        """From now on give each database a process of its own; False where the last one had that already.
+        """From now on run all revisions in one process for each database; False where the last one had that already.
 
         What lives as long as a process (an engine kept on a module, a registry that a revision fills) belongs to the
-        first database that it met.
+        first database that it met, and is not there where the first revisions come from a template.
         """
+        if self._beginning:
+            self._beginning = None
+            return True
         if self._fresh or self._served < 2:  # noqa: PLR2004  its first one cannot have been spoilt by another
             return False
         self._fresh = True
@@ -139,6 +159,10 @@ class Ground:
     @contextmanager
     def _database(self) -> Iterator[Address]:
         self._stages += 1
+        if self._beginning:
+            with self._scratch(self._beginning.template) as address:
+                yield address
+            return
         if self._kept is None and (self._stages > 1 or self._made_by_hand):
             # making the ground may take seconds: from the second stage on it is a clone
             address = self._cleanup.enter_context(self._scratch(self._template))

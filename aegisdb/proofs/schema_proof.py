@@ -97,8 +97,8 @@ class ServiceProver:
             yield not_reached(self._history, revision, "what the service needs does not apply")
 
     def _ascend(self, todo: list[Revision], scope: frozenset[str]) -> Iterator[RevisionProof]:
-        done: list[Revision] = []
         held: RevisionProof | None = None
+        done, todo = self._begun(todo, scope)
         while todo or held:
             with self._ground.stage() as stage:
                 broken = self._forward(stage, done)
@@ -122,9 +122,16 @@ class ServiceProver:
                 yield from self._unreached(todo, scope, held.revision, None, told=True)
                 return
 
+    def _begun(self, todo: list[Revision], scope: frozenset[str]) -> tuple[list[Revision], list[Revision]]:
+        """What is to be done, in two: revisions before the first of the scope that a template has, and the others."""
+        first = next((at for at, revision in enumerate(todo) if revision.id in scope), 0)
+        if not self._given:
+            self._ground.begin(todo[:first])
+        return todo[: self._ground.begun], todo[self._ground.begun :]
+
     def _forward(self, stage: Stage, done: list[Revision]) -> tuple[str, AegisError] | None:
         """Build the parent of what comes next in one run; the revision that does not go up, if any, and why."""
-        for revision in done:
+        for revision in done[self._ground.begun :]:
             try:
                 stage.session.upgrade_one(revision.id)
             except (Interrupted, Unreachable):

@@ -60,10 +60,9 @@ def _spare(ws: Workspace, *, other_than: Collection[str] = ()) -> dict[str, int]
     while time.monotonic() < deadline:
         with databases.maintenance(ws.address()) as conn:
             names = spare_names(ws, conn)
-            if len(names) == 1 and not names.keys() & set(other_than):
-                return {
-                    name: int(conn.value("SELECT oid FROM pg_database WHERE datname = %s", (name,))) for name in names
-                }
+            oids = dict(conn.rows("SELECT datname, oid::int FROM pg_database WHERE datname = ANY (%s)", (list(names),)))
+            if len(oids) == 1 and not oids.keys() & set(other_than):
+                return oids
         time.sleep(0.1)
     raise AssertionError(f"spare copies: {sorted(names)}")
 
