@@ -72,7 +72,8 @@ def _own(workers: int) -> Iterator[Any]:
     """
     with tempfile.TemporaryDirectory(prefix="aegisdb-dask-") as folder:
         library = _library()
-        # who starts the tracker of multiprocessing has SIGINT unblocked by it (CPython 3.11 to 3.13): not our workers
+        # who starts the tracker of multiprocessing has SIGINT unblocked by it (CPython 3.11 to 3.13): not our workers,
+        # see findings/dask-first-cluster-hears-ctrl-c.sh
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # its threads and processes begin as this thread is
