@@ -35,6 +35,10 @@ EVERY = (
 )
 
 
+AT_A_SERVER = pytest.mark.parametrize("secure", ["server"], indirect=True)
+"""For what clients here find out before anybody is asked, or decide the same whoever answers."""
+
+
 def typed(trio: Path, address: Address, query: str, *words: str, **env: str) -> Ran:
     joined = f"{address.url()}{'&' if address.parameters else '?'}{query}" if query else address.url()
     return invoke(*words, cwd=trio, env={"DATABASE_URL": joined, **env})
@@ -76,6 +80,7 @@ def test_a_name_that_the_certificate_has_not_is_no_trust(
     assert typed(trio, elsewhere, query + "verify-ca", "migrate.status").code == 0
 
 
+@AT_A_SERVER
 def test_the_systems_certificates(trio: Path, secure: Address, certificates: Certificates) -> None:
     known = {"SSL_CERT_FILE": str(certificates.authority)}
     for words in (("migrate.apply",), ("deploy.apply",), ("seed.run",)):
@@ -141,6 +146,7 @@ def test_a_url_without_tls_says_what_the_server_wants(trio: Path, secure: Addres
     assert "sslmode" in ran.last
 
 
+@AT_A_SERVER
 @pytest.mark.skipif(sys.platform != "linux", reason="a library takes another's place on Linux only")
 def test_the_wheels_psql_borrows_tls_where_there_is_no_other(
     trio: Path, secure: Address, certificates: Certificates, tmp_path: Path
@@ -168,6 +174,7 @@ def test_db_shell_is_a_psql_that_speaks_tls(trio: Path, secure: Address, certifi
     assert "certificate verify failed" in ran.err
 
 
+@AT_A_SERVER
 @pytest.mark.parametrize("name", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
 def test_a_file_that_is_not_there_is_bad_input(trio: Path, secure: Address, name: str) -> None:
     ran = typed(trio, secure, f"sslmode=require&{name}=nowhere.pem", "migrate.status")
@@ -175,6 +182,7 @@ def test_a_file_that_is_not_there_is_bad_input(trio: Path, secure: Address, name
     assert str(trio / "nowhere.pem") in ran.last
 
 
+@AT_A_SERVER
 def test_a_relative_path_begins_at_the_registry(trio: Path, secure: Address, certificates: Certificates) -> None:
     (trio / "ca.pem").write_bytes(certificates.authority.read_bytes())
     for words in (("migrate.apply",), ("deploy.apply",)):

@@ -383,17 +383,3 @@ def test_faults_5_and_6_a_signal_rolls_back_and_says_what_is_left(
     assert "2 done, a a3 rolled back, 3 not started" in err.strip().splitlines()[-1]
     assert "a3" in out
     assert versions(database, "a") == ["a2"]
-
-
-def test_fault_14_a_blocked_revision_gives_up_and_names_the_blocker(tmp_path: Path, database: Address) -> None:
-    services = {"a": Svc(revisions=five('op.execute("ALTER TABLE a_1 ADD n int")'))}
-    build_monorepo(tmp_path, services, url=database.url())
-    assert invoke("migrate.apply", "--service", "a", "--to", "a2", cwd=tmp_path).code == 0
-    with psycopg.connect(database.url(), application_name="forgotten report") as blocker:
-        blocker.execute("SELECT * FROM a_1")
-        ran = invoke("migrate.apply", cwd=tmp_path)
-        assert ran.code == 4, ran.err
-        assert "forgotten report" in ran.last
-        assert f"pid {blocker.info.backend_pid}" in ran.last
-    assert versions(database, "a") == ["a2"]
-    assert nothing_left(database)
