@@ -68,8 +68,13 @@ def invoke(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, 
 
 def anew(*words: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
     """The same in a Python that is started for it, for tests of the command line itself."""
+    return started(command(*words), cwd, env, timeout)
+
+
+def started(argv: list[str], cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
+    """Any program, without a terminal and with nothing to read; no canary password may show."""
     done = subprocess.run(
-        command(*words),
+        argv,
         cwd=cwd,
         env=environment(env),
         stdin=subprocess.DEVNULL,

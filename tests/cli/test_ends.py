@@ -13,21 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.demo import SECRET
-from tests.invoke import ROOT, Ran, environment
+from tests.invoke import ROOT, Ran, environment, started
 
 
 def demo(*words: str, env: dict[str, str] | None = None) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cli.demo", *words],
-        cwd=ROOT,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return started([sys.executable, "-m", "tests.cli.demo", *words], ROOT, env)
 
 
 def test_a_result_is_text_on_stdout_and_its_time_on_stderr() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.invoke import Ran, environment
+from tests.invoke import Ran, started
 
 COMPOSE = """
 services:
@@ -44,17 +44,7 @@ def downgrade():
 
 
 def aegisdb(root: Path, *words: str, **env: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "aegisdb.tasks", *words],
-        cwd=root,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return started([sys.executable, "-m", "aegisdb.tasks", *words], root, env)
 
 
 def history(home: Path, template: str = "generic") -> Path:

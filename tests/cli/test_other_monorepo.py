@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.invoke import Ran, environment
+from tests.invoke import Ran, environment, started
 from tests.monorepo import Rev, Svc, build_monorepo, table
 
 OWN = '''"""Tasks of a shop."""
@@ -84,17 +84,7 @@ ns.add_collection(aegisdb.tasks.ns, name="aegis")
 
 
 def run(root: Path, *words: str, **env: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "invoke", *words],
-        cwd=root,
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return started([sys.executable, "-m", "invoke", *words], root, env)
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from aegisdb.postgres.connection import connect
 from aegisdb.postgres.databases import maintenance
 from tests.postgres_server import PASSWORD
 from tests.production import state
+from tests.relay import relay
 from tests.workflows.project import Project, project
 
 SHOP = ("--service", "shop")
@@ -54,39 +52,6 @@ def half_applied(production: Project, words: tuple[str, ...]) -> Iterator[None]:
         conn.execute("DELETE FROM aegisdb.in_flight")
 
 
-@contextmanager
-def tunnel(port: int) -> Iterator[int]:
-    """A port on localhost that leads to another one."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    opened: list[socket.socket] = []
-
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:  # the other direction has ended both
-            return
-
-    def serve() -> None:
-        while True:
-            try:
-                near = listener.accept()[0]
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", port))
-            opened.extend((near, far))
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=carry, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        for each in (listener, *opened):
-            each.close()
-
-
 def refused(production: Project, words: tuple[str, ...], env: dict[str, str], *flags: str) -> None:
     """The task ends with 3, names the server that it really reached, and changes nothing."""
     before = state(production)
@@ -117,7 +82,7 @@ def test_a_protected_target(production: Project, words: tuple[str, ...]) -> None
 @pytest.mark.usefixtures("half_applied")
 @pytest.mark.parametrize("words", DESTRUCTIVE, ids=" ".join)
 def test_a_tunnel_on_localhost(production: Project, words: tuple[str, ...]) -> None:
-    with tunnel(port_of(production)) as port:
+    with relay(port_of(production)) as port:
         url = production.address.url().replace(f"@127.0.0.1:{port_of(production)}/", f"@localhost:{port}/")
         refused(production, words, {"DATABASE_URL": url})
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +17,7 @@ from aegisdb.postgres.lock_holder import Holder, holder
 from tests.invoke import invoke
 from tests.poolers.conftest import nothing_held, rows
 from tests.poolers.test_pgbouncer import codes, typed
+from tests.relay import relay
 from tests.running import eventually
 
 _HOLD = """
@@ -34,41 +33,9 @@ with writer_lock(Address.from_url(sys.argv[1]), wait=5, command="migrate.apply")
 
 
 @contextmanager
-def deaf_relay(port: int) -> Iterator[int]:
-    """A port that leads to another one, and goes on holding the far end when the near one has gone."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    opened: list[socket.socket] = []
-
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            return
-
-    def serve() -> None:
-        while True:
-            try:
-                near = listener.accept()[0]
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", port))
-            opened.extend((near, far))
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=carry, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        for each in (listener, *opened):
-            each.close()
-
-
-@contextmanager
 def killed_writer(pooler: Address) -> Iterator[None]:
     """The lock of a writer that was killed behind a relay, in front of a pooler."""
-    with deaf_relay(pooler.port) as port:
+    with relay(pooler.port, deaf=True) as port:
         argv = [sys.executable, "-c", _HOLD, replace(pooler, port=port).url()]
         with subprocess.Popen(argv, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
