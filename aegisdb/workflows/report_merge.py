@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 _GRAVITY = (2, 5, 1, 6, 3, 7, 4)
 _SAME = frozenset({"of"})
 """Numbers that are of all parts together in each report."""
-_HINT = "keep what each of them prints with --shard I/N --format json, and run what is missing"
-XML = ".xml"
+_JSON, _XML = ".json", ".xml"
+_HINTS = {
+    _JSON: "keep what each of them prints with --shard I/N --format json, and run what is missing; of JUnit reports"
+    " --output FILE.xml makes one",
+    _XML: "invoke rollout.report ID --output FILE.xml for the rollout of each part (--shard I/N)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,7 @@ def merge(files: Sequence[str], here: Path, *, output: str = "") -> MergeResult:
     """
     if output:
         return _junit(files, here, output)
-    reports = _read_all(_read, files, here, ".json")
+    reports = _read_all(_read, files, here, _JSON)
     documents = [one.document for one in reports]
     services = [service for one in documents for service in one.get("services", ())]
     return MergeResult(
@@ -60,9 +64,9 @@ def merge(files: Sequence[str], here: Path, *, output: str = "") -> MergeResult:
 
 
 def _junit(files: Sequence[str], here: Path, output: str) -> MergeResult:
-    if not output.endswith(XML):
-        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {XML}: JUnit reports")
-    reports = _read_all(_read_junit, files, here, XML)
+    if not output.endswith(_XML):
+        raise UsageError(f"cannot tell the format of {output!r}", hint=f"end the name with {_XML}: JUnit reports")
+    reports = _read_all(_read_junit, files, here, _XML)
     suites = joined([one.document["suites"] for one in reports])
     write_report(here / output, text_of(suites))
     first = reports[0].document
@@ -84,7 +88,7 @@ class _Report:
 
 def _read_all(read: Callable[[Path], _Report], files: Sequence[str], here: Path, suffix: str) -> list[_Report]:
     reports = sorted((read(path) for path in _files(files, here, suffix)), key=lambda one: one.shard.number)
-    _require_all(reports)
+    _require_all(reports, _HINTS[suffix])
     return reports
 
 
@@ -107,11 +111,13 @@ def _read(path: Path) -> _Report:
         known = bool(shard) and isinstance(document["errors"], list)
         exit_code, command = int(document["exit_code"]), str(document["command"])
     except OSError as error:
-        raise BadInput(f"cannot read a report: {error.strerror}", where=str(path), hint=_HINT, code="shards") from None
+        raise BadInput(
+            f"cannot read a report: {error.strerror}", where=str(path), hint=_HINTS[_JSON], code="shards"
+        ) from None
     except (ValueError, KeyError, TypeError):
-        raise _no_report(path) from None
+        raise _no_report(path, _JSON) from None
     if not known or exit_code not in {0, *_GRAVITY} or not command:
-        raise _no_report(path)
+        raise _no_report(path, _JSON)
     return _Report(path, document, Shard.parse(str(shard)))
 
 
@@ -119,17 +125,21 @@ def _read_junit(path: Path) -> _Report:
     try:
         found = read_junit(path)
     except OSError as error:
-        raise BadInput(f"cannot read a report: {error.strerror}", where=str(path), hint=_HINT, code="shards") from None
+        raise BadInput(
+            f"cannot read a report: {error.strerror}", where=str(path), hint=_HINTS[_XML], code="shards"
+        ) from None
     except ValueError:
-        raise _no_report(path) from None
+        raise _no_report(path, _XML) from None
     return _Report(path, vars(found), Shard.parse(found.shard))
 
 
-def _no_report(path: Path) -> BadInput:
-    return BadInput("this is no report of a part that came to its end", where=str(path), hint=_HINT, code="shards")
+def _no_report(path: Path, suffix: str) -> BadInput:
+    return BadInput(
+        "this is no report of a part that came to its end", where=str(path), hint=_HINTS[suffix], code="shards"
+    )
 
 
-def _require_all(reports: Sequence[_Report]) -> None:
+def _require_all(reports: Sequence[_Report], hint: str) -> None:
     first = reports[0]
     for one in reports:
         for key in ("command", "target"):
@@ -138,14 +148,14 @@ def _require_all(reports: Sequence[_Report]) -> None:
                 raise BadInput(told, hint="merge reports of one command on one target", code="shards")
         if one.shard.of != first.shard.of:
             told = f"{first.path} is one of {first.shard.of} parts, {one.path} one of {one.shard.of}"
-            raise BadInput(told, hint=_HINT, code="shards")
+            raise BadInput(told, hint=hint, code="shards")
     for number in range(first.shard.of):
         there = [one.path for one in reports if one.shard.number == number]
         if not there:
-            raise BadInput(f"part {number}/{first.shard.of} is missing", hint=_HINT, code="shards")
+            raise BadInput(f"part {number}/{first.shard.of} is missing", hint=hint, code="shards")
         if len(there) > 1:
             told = f"part {number}/{first.shard.of} is there twice: {there[0]} and {there[1]}"
-            raise BadInput(told, hint=_HINT, code="shards")
+            raise BadInput(told, hint=hint, code="shards")
 
 
 def _problems(documents: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:

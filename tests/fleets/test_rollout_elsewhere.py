@@ -80,3 +80,11 @@ def test_ctrl_c_waits_for_turns_that_have_begun(fleet: Tenants) -> None:
     assert set(found.values()) <= {"done", "not begun"}
     migrated = {name for name, count in runs(fleet).items() if count}
     assert {name for name, state in found.items() if state == "done"} == migrated
+    # a wish that was there before is none about the run that goes on; workers are told so
+    (kept,) = (fleet.root / ".aegisdb" / "rollouts").glob("*.json")
+    assert fleet.invoke("rollout.stop", kept.stem).code == 0
+    with running(fleet.root, "rollout.resume", kept.stem, *WORDS[3:], env=fleet.env) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert {one["state"] for one in json.loads(out)["result"]["members"]} == {"done"}
+    assert runs(fleet) == dict.fromkeys(NAMES, 1)
