@@ -33,7 +33,7 @@ def branch_before(root: Path) -> str:
 
 
 def in_main_worktree(path: Path) -> Path | None:
-    """The same path in the main worktree, where `path` is in a linked one; it need not exist."""
+    """Find the path in the main worktree, where `path` is in a linked one; it need not exist."""
     top = next((directory for directory in path.parents if (directory / ".git").exists()), None)
     worktree = linked_worktree(top) if top else None
     return main_of(worktree) / path.relative_to(top) if top and worktree else None

@@ -84,7 +84,7 @@ class Owners:
         return owner
 
     def owner_of_name(self, name: Name) -> str:
-        """The same for a name that is known in its parts, as far as names tell."""
+        """Find the owner of a name that is known in its parts, as far as names tell."""
         owner = self._known.get(name)
         if owner is None:
             owner = self._known[name] = self._by_name(name)

@@ -102,13 +102,13 @@ class Workspace:
         return self.address().with_database(database) if database else self.address()
 
     def of_fleet(self, registry: Registry, members: Chosen) -> Workspace:
-        """The same for these members, each a target of `registry`."""
+        """Return this workspace for these members, each a target of `registry`."""
         self.learn(registry)
         target = members.members[0].target if members.members else self.target
         return replace(self, registry=registry, target=target, fleet=members)
 
     def of_member(self, member: Member) -> Workspace:
-        """The same for one member of the fleet.
+        """Return this workspace for one member of the fleet.
 
         Raises:
             BadInput: its URL cannot be read; Refused: it names a service.
@@ -120,7 +120,7 @@ class Workspace:
         return replace(self, target=member.target, server=server, client=client_of(server), named=True, fleet=None)
 
     def without(self, services: Iterable[str]) -> Workspace:
-        """The same for a registry without these services."""
+        """Return this workspace without these services."""
         return replace(self, registry=self.registry.without(services))
 
     def let_in(self, connecting: Callable[[], Connection], address: Address) -> Connection:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 from tests.sources import Source, sources
 
-VAGUE = re.compile(r"(It|Both|Who|Whoever|They|That|Those|There|He|She|What somebody)\b")
+VAGUE = re.compile(
+    r"(It|Both|Who|Whoever|They|That|Those|There|He|She|What somebody"
+    r"|The same|The one that|How it|Everyone|Of|Without)\b"
+)
 """Words that name nothing."""
 
 

@@ -34,7 +34,7 @@ class Dropped:
     column: str = ""
 
     def within(self, schema: str | None) -> Dropped:
-        """The same, with the schema in which a service's unqualified names stand."""
+        """Put the schema in which a service's unqualified names stand before the name."""
         if not schema or "." in _QUOTED.sub("", self.table):
             return self
         return Dropped(f"{quote_ident(schema)}.{self.table}", self.column)
@@ -58,7 +58,7 @@ def dropped_by_sql(sql: str, schema: str | None) -> tuple[Dropped, ...]:
 
 
 def dropped_by_source(revisions: Iterable[Revision], schema: str | None) -> tuple[Dropped, ...]:
-    """The same from the text of `downgrade()`; sees only names that are written out."""
+    """Find what the text of `downgrade()` drops; sees only names that are written out."""
     functions = (function_of(ast.parse(revision.source), "downgrade") for revision in revisions)
     found = (dropped for function in functions if function is not None for dropped in _in_tree(function))
     return tuple(dict.fromkeys(dropped.within(schema) for dropped in found))

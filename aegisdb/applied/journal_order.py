@@ -57,7 +57,7 @@ def _journal(live: Address) -> list[tuple[str, str, str]]:
 def _shared(
     registry: Registry, histories: Sequence[History], late: tuple[int, Revision], ran: Sequence[tuple[int, Revision]]
 ) -> list[Step]:
-    """Of each later service the last revision that ran before and shares a name."""
+    """Find for each later service the last revision that ran before and shares a name."""
     found: dict[int, Step] = {}
     mine = (histories[late[0]].service, late[1])
     for place, revision in reversed(ran):

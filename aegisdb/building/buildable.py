@@ -143,7 +143,7 @@ def _without_broken(ws: Workspace, found: Mapping[str, History | HistoryError], 
 
 
 def _probed(ws: Workspace, histories: Mapping[str, History]) -> Errors:
-    """Of these services, those whose env.py does not run on a database with the base schema."""
+    """Find the services whose env.py does not run on a database with the base schema."""
     with scratch(ws.address(), template=template(ws, "base"), label="env.py of every service") as address:
         with connect(address) as conn:
             identity = conn.identity()

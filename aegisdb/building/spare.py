@@ -45,7 +45,7 @@ class Look:
 
     def __init__(self, template: str = "", name: str = "") -> None:
         self.name = name
-        """Of the copy, once there is one."""
+        """Name of the copy, once there is one."""
         self.spoiled = ""
         """The name of a spare copy that lacks something which the registry promises."""
         self._template = template

@@ -61,7 +61,7 @@ class OldCodeTrial:
         after: Collection[Step] | None = None,
         services: Collection[str] | None = None,
     ) -> None:
-        """Without more, all new revisions are judged, and all services of that commit.
+        """Judge all new revisions without more, and all services of that commit.
 
         `before` are revisions that are applied first and not judged, `after` all that are applied in the end.
         """

@@ -77,7 +77,7 @@ def _kept(registry: Registry, history: History, config: Path) -> KeptFile:
 
 
 def _digest(home: Path, config: Path, script: Path) -> str:
-    """Of everything that the answer depends on: the service's code, its configuration, what is installed here."""
+    """Hash everything that the answer depends on: the service's code, its configuration, what is installed here."""
     installed = Path(sysconfig.get_path("purelib"))
     digest = hashlib.sha256(f"{sys.prefix} {home} {installed.stat().st_mtime_ns}".encode())
     for path in dict.fromkeys((config, script / "env.py", *sources(home), *sources(script))):

@@ -41,17 +41,17 @@ class _Member(Patient):
 
     @cached_property
     def histories(self) -> Mapping[str, History | HistoryError]:
-        """The same for all members."""
+        """Histories of the project, the same for all members."""
         return self.project.histories
 
     @cached_property
     def built(self) -> Buildable:
-        """The same for all members."""
+        """Databases that the project builds, the same for all members."""
         return self.project.built
 
     @cached_property
     def owners(self) -> Owners:
-        """The same for all members."""
+        """Owners of the project, the same for all members."""
         return self.project.owners
 
 

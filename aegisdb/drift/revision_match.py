@@ -116,7 +116,7 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
 def _states_in_turn(
     ws: Workspace, history: History, every: Mapping[str, History], applied: Mapping[str, tuple[str, ...]]
 ) -> dict[tuple[str, ...], Fingerprint]:
-    """The same where its revisions rest on those of others and theirs on its own: in the order of an apply."""
+    """Build the states where its revisions rest on those of others and theirs on its own: in the order of an apply."""
     done = {name: other.ancestors(applied[name]) for name, other in every.items()}
     todo = [(other, tuple(r for r in other.ordered() if r.id in done[name])) for name, other in every.items()]
     states = {}

@@ -38,7 +38,7 @@ class AegisError(Exception):
         """Whose history could not be built, where that is what failed."""
 
     def amended(self, *, message: str = "", hint: str = "", result: Result | None = None) -> Self:
-        """The same error with another message, hint or result, to be raised in its place; what is left out stays."""
+        """Make the same error with another message, hint or result, to raise in its place; what is left out stays."""
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         other.message = message or self.message
@@ -55,7 +55,7 @@ class AegisError(Exception):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The same facts as data; one problem unless a subclass collects several."""
+        """Tell the facts as data; one problem unless a subclass collects several."""
         problem = Problem(
             code=self.code, message=self.message, hint=self.hint, where=self.where, exit_code=self.exit_code
         )

@@ -52,7 +52,7 @@ def _reordered(key: str, old: str | None, new: str | None, relation: str) -> Cha
 
 
 def without_parts(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Without the columns, indexes and so on of a relation that came or went as a whole."""
+    """Leave out the columns, indexes and so on of a relation that came or went as a whole."""
     whole = {(c.kind, c.relation) for c in changes if c.relation and c.kind in {"added", "removed"} and _is_relation(c)}
     return tuple(c for c in changes if (c.kind, c.relation) not in whole or _is_relation(c))
 

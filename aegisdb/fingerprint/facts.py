@@ -40,7 +40,7 @@ class Fingerprint:
         return Fingerprint({key: facts for key, facts in self.facts.items() if wanted(key)}, self.relations)
 
     def built_by(self, other: str, *, instead_of: str) -> Fingerprint:
-        """The same schema as the role `other` would have built it, which owns and grants where `instead_of` did."""
+        """Tell the schema as the role `other` would have built it, which owns and grants where `instead_of` did."""
         if other == instead_of:
             return self
         names = _Renaming(instead_of, other)

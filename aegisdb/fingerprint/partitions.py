@@ -30,7 +30,7 @@ def parent_of(relation: str, *fingerprints: Fingerprint) -> str:
 
 
 def without_new_partitions(changes: Iterable[Change], expected: Fingerprint, live: Fingerprint) -> tuple[Change, ...]:
-    """Without partitions that were made at run time, by whoever fills the table: they follow their parent.
+    """Leave out partitions that were made at run time, by whoever fills the table: they follow their parent.
 
     A partition that the histories make counts as any table does; so does a parent that they do not have.
     """
@@ -45,7 +45,7 @@ def without_new_partitions(changes: Iterable[Change], expected: Fingerprint, liv
 
 
 def without_inherited(changes: Iterable[Change], found: Fingerprint) -> tuple[Change, ...]:
-    """Without what changes in a partition because something of the same kind changes in the table above it."""
+    """Leave out what changes in a partition because something of the same kind changes in the table above it."""
     listed = tuple(changes)
     changed = {(change.relation, _kind(change)) for change in listed}
 

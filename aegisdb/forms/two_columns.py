@@ -24,7 +24,7 @@ class Pair:
     both_ways: bool
     """Whether somebody writes the new one before the old one is gone."""
     comments: tuple[str, str]
-    """Of the old one and of the new one, as literals; empty for none."""
+    """Values of the old one and of the new one, as literals; empty for none."""
 
     @property
     def where(self) -> str:

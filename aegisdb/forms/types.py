@@ -135,7 +135,7 @@ def _taken(pair: Pair, one: Hanging) -> str:
 
 
 def _given_back(pair: Pair, one: Hanging) -> Iterator[str]:
-    """The same back, while the column still has its name."""
+    """Give it back while the column still has its name."""
     name = beside(one.name)
     if one.is_index:
         yield f"ALTER INDEX {in_schema(pair.relation, one.name)} RENAME TO {name}"

@@ -37,7 +37,7 @@ class Act:
     value: str = ""
     """The new value of `ALTER TYPE ... ADD VALUE`."""
     parent: str = ""
-    """Of a table that is created or attached as a partition, the table whose partition it is."""
+    """Parent of a table that is created or attached as a partition."""
 
 
 def acts_of_sql(sql: str) -> tuple[Act, ...]:

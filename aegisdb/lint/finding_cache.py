@@ -68,7 +68,7 @@ def rules_key(registry: Registry) -> list[str]:
 
 
 def _key(registry: Registry) -> str:
-    """The same with what rules ask the registry for: owners, version tables."""
+    """Hash what every finding depends on, and what rules ask the registry for: owners, version tables."""
     found = rules_key(registry)
     for name, service in registry.services.items():
         table = service.alembic.version_table if service.alembic else ""

@@ -198,7 +198,7 @@ def _acts_of_operation(call: ast.Call, name: str, env: Env) -> Iterator[Act]:
 
 
 def _is_op(function: ast.expr) -> bool:
-    """Of `op` itself: what a batch does is told by its `op.batch_alter_table`."""
+    """Whether it is a function of `op` itself: what a batch does is told by its `op.batch_alter_table`."""
     base = getattr(function, "value", None)
     return "op" in {getattr(base, "id", ""), getattr(base, "attr", "")}
 

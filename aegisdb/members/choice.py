@@ -48,7 +48,7 @@ class Chosen:
     settings: Fleet
 
     def only(self, members: tuple[Member, ...]) -> Chosen:
-        """The same for some of the members."""
+        """Choose some of the members."""
         return replace(self, members=members)
 
 

@@ -61,7 +61,7 @@ class BothSides:
             return Sides(*self.parts.both(service, built, read(conn)), built)
 
     def tried(self, history: History, copies: Copies) -> Sides:
-        """The same in a copy of the histories at head that others get afterwards.
+        """Build and read both sides in a copy of the histories at head that others get afterwards.
 
         Raises:
             AegisError: it is not possible there, or a table cannot be built.

@@ -65,7 +65,7 @@ def expect(ws: Workspace, histories: Iterable[History]) -> None:
 
 
 def comparing(ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None) -> Comparing:
-    """The same, begun: what was found out before is known, the rest is compared while the block does something else."""
+    """Begin to compare: what was found out before is known, the rest is compared beside what the block does."""
     return Comparing(proving(ws), whole or ws, histories)
 
 

@@ -42,7 +42,7 @@ class Unit:
 
     @property
     def replacing(self) -> tuple[str, ...]:
-        """The same, each in the place of what is there, where the kind has words for that."""
+        """The statements, each in the place of what is there, where the kind has words for that."""
         return tuple(_REPLACEABLE.sub("CREATE OR REPLACE ", one) for one in self.statements)
 
     def makes(self, key: str) -> bool:

@@ -50,7 +50,7 @@ def _way_to_build(reason: str) -> str:
 
 
 def told(registry: Registry, service: str, found: ModelsCompared) -> tuple[str, ...]:
-    """The same in words, one line each, without the service's name and without what to do."""
+    """Tell the differences in words, one line each, without the service's name and without what to do."""
     lines = [problem.message.removeprefix(f"{service}: ") for problem in models_problems(registry, service, found)]
     return tuple(line.removeprefix(_DIFFER) for line in lines)
 

@@ -125,7 +125,7 @@ def _stays(key: str, before: Fingerprint, after: Fingerprint) -> bool:
 
 
 def _index_or_constraint(key: str, table: str, schema: Fingerprint) -> Iterator[str]:
-    """How it goes, how it comes back, and its comment."""
+    """Statements with which it goes and comes back, and its comment."""
     kind, _, identity = key.partition(" ")
     made = writable(schema.facts[key])
     if kind == "index":

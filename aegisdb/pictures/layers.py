@@ -30,7 +30,7 @@ class Box:
     height: float
 
     def moved(self, dx: float, dy: float) -> Box:
-        """The same box elsewhere."""
+        """Move the box."""
         return Box(self.x + dx, self.y + dy, self.width, self.height)
 
 

@@ -1,4 +1,4 @@
-"""The same pictures as Mermaid text, which Markdown viewers draw."""
+"""Pictures as Mermaid text, which Markdown viewers draw."""
 
 from __future__ import annotations
 

@@ -142,16 +142,16 @@ class Address:
         return ((self.host, self.port), *self.others)
 
     def settled(self, host: str, port: int) -> Address:
-        """The one of several hosts that was reached, which answers `target_session_attrs` from now on."""
+        """Return the one of several hosts that was reached; it answers `target_session_attrs` from now on."""
         kept = tuple((name, value) for name, value in self.parameters if name not in _OF_SEVERAL)
         return replace(self, host=host, port=port, others=(), parameters=kept)
 
     def with_database(self, name: str) -> Address:
-        """The same login on the same server, another database."""
+        """Return the same login on the same server for another database."""
         return replace(self, database=name)
 
     def by_password(self) -> Address:
-        """The same, reached with the password in any case."""
+        """Return the same address, reached with the password in any case."""
         return replace(self, socket="")
 
     def url(self, *, driver: str = "") -> str:

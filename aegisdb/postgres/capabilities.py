@@ -23,7 +23,7 @@ class Capability:
     name: str
     needed_by: str
     asked: str
-    """How it is found out."""
+    """The question, in words."""
     code: str = "capability"
     """The error code of the refusal, which ends with exit code 3."""
     sql: str = ""

@@ -241,7 +241,7 @@ def open_session(address: Address, *, bindir: Path | None, application: str, tim
 
 
 def begin_session(address: Address, *, bindir: Path | None, application: str, timeout: float) -> PipedConnection:
-    """The same without waiting until it is connected: `settle` does, and raises what connecting raises.
+    """Open a session without waiting until it is connected: `settle` does, and raises what connecting raises.
 
     For systems where `psql.keeps_password_in_memory`.
     """

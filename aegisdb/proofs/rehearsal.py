@@ -162,7 +162,7 @@ class _Told:
     ) -> None:
         self._step = step
         self._names = names
-        """Of the tables before the first step, which is what the live database calls them."""
+        """Names of the tables before the first step, which is what the live database calls them."""
         self._before = before
         self._after = after
         observed = step.observed or {}

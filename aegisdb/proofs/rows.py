@@ -123,7 +123,7 @@ def _unmatched(wanted: Sequence[Plain], there: list[Plain]) -> tuple[list[Plain]
 
 
 def _changed(extra: list[Plain], others: list[Plain]) -> list[Plain]:
-    """Without the rows that were there before the test's own and are the same in the columns that are left."""
+    """Leave out the rows that were there before the test's own and are the same in the columns that are left."""
     left, found = list(others), []
     for row in extra:
         same = next((other for other in left if all(row[k] == v for k, v in other.items() if k in row)), None)

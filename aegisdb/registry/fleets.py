@@ -80,7 +80,7 @@ class Stage:
     parallel: int = 1
     """Members that are migrated at once."""
     per_server: int = 1
-    """Of these on one server at most; each has up to three sessions."""
+    """Members of these on one server at most; each has up to three sessions."""
     stop_after: Limit = 1
     """Failed members, or a part of the stage such as `"1%"`, after which no other member begins."""
     wait: bool = False
@@ -98,7 +98,7 @@ class Fleet:
     url: str = field(default="", repr=False)
     """URL of a member; `{name}` and `{LABEL}` are replaced. A label `url_env` names a variable with the URL instead."""
     direct_url: str = field(default="", repr=False)
-    """The same past a pooler; a label `direct_url_env` names a variable instead."""
+    """URL of a member past a pooler; a label `direct_url_env` names a variable instead."""
     proof: str = ""
     """Target on whose server the references are built; the first embedded target without it."""
     deployed: Deployed | None = None
@@ -106,7 +106,7 @@ class Fleet:
     parallel: int = 8
     """Members that are asked at once."""
     per_server: int = 4
-    """Of these on one server at most, counted by its system identifier, not by its host name."""
+    """Members of these on one server at most, counted by its system identifier, not by its host name."""
     stages: tuple[Stage, ...] = ()
     """Stages of a rollout, in order; one stage with all members without it."""
 

@@ -48,7 +48,7 @@ class Interpolation:
         self.unset: list[tuple[Key, str]] = []
 
     def fill(self, value: Any, key: Key = ()) -> Any:
-        """The same data with every text interpolated; a text with an unset variable stays as written."""
+        """Interpolate every text of the data; a text with an unset variable stays as written."""
         if isinstance(value, dict):
             return {name: self.fill(child, (*key, name)) for name, child in value.items()}
         if isinstance(value, list):

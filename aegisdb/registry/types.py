@@ -218,7 +218,7 @@ class Registry:
         return Owners(self.services)
 
     def without(self, names: Iterable[str]) -> Registry:
-        """The same without these services, also where others come `after` them."""
+        """Return the same file without these services, also where others come `after` them."""
         gone = frozenset(names)
         if not gone:
             return self

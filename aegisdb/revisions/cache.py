@@ -81,7 +81,7 @@ class Listing:
         return _encoded(self.paths, self._now, self.read, [_identity(path, None) for path in self.read])
 
     def kept(self, known: int) -> bytes:
-        """The same of the first `known` files, with no identity for one that may change without a trace."""
+        """Identify the first `known` files, with no identity for one that may change without a trace."""
         kept = [_UNSETTLED if place in self._unsettled else now for place, now in enumerate(self._now[:known])]
         return _encoded(self.paths[:known], kept, self.read, [_identity(path, self._settled) for path in self.read])
 

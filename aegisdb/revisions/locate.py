@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb.errors import HistoryError, UsageError
@@ -53,7 +54,7 @@ def locate(registry: Registry, name: str, remembered: Remembered | None = None) 
 def located(
     name: str, home: Path, service: Service, settings: AlembicSettings, remembered: Remembered | None = None
 ) -> Locations:
-    """The same for a service that no registry has yet."""
+    """Locate the scripts of a service that no registry has yet."""
     ini, pyproject = _files(home, settings)
     told = _told(home, ini, pyproject, remembered)
     script = _script(home, service, settings.script_location or told.script, ini)
@@ -61,7 +62,10 @@ def located(
     versions = tuple(_resolve(home, service, location) for location in listed) or (script / "versions",)
     for directory in (script, *versions):
         if not directory.is_dir():
-            raise HistoryError(f"{name}: there is no directory {directory}", where=str(ini or pyproject or home))
+            # git keeps no empty directory, so a clone of a history without revisions lacks it
+            hint = f"mkdir {quote(str(directory))}, if there is no revision yet" if script.is_dir() else ""
+            told_by = str(ini or pyproject or home)
+            raise HistoryError(f"{name}: there is no directory {directory}", hint=hint, where=told_by)
     recursive = settings.recursive_version_locations or told.recursive
     return Locations(home, ini, pyproject, script, versions, recursive)
 

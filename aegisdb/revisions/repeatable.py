@@ -21,7 +21,7 @@ def is_repeatable(revision: Revision) -> bool:
 
 
 def repeatable(tree: ast.Module) -> bool:
-    """The same, of a file that is read already."""
+    """Whether a file that is read already says that its upgrade may be run again."""
     return _says_so(tree) or only_backfills(tree)
 
 

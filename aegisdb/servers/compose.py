@@ -127,7 +127,7 @@ class ComposeServer:
         return self._found
 
     def client_address(self) -> Address:
-        """The same address."""
+        """Return the server's own address."""
         return self.address()
 
     def require_one_database(self) -> None:

@@ -166,7 +166,7 @@ class EmbeddedServer:
         return address
 
     def client_address(self) -> Address:
-        """The same address."""
+        """Return the server's own address."""
         return self.address()
 
     def require_one_database(self) -> None:

@@ -32,7 +32,7 @@ _READABLE = stat.S_IROTH
 
 
 def passable(binaries: Binaries, account: Account, *, cache: Path = CACHE) -> Binaries:
-    """The same programs, from a place whose every directory the account may enter.
+    """Find the programs at a place whose every directory the account may enter.
 
     Raises:
         Unreachable: they are not the wheel's, so nobody knows what belongs to them, or the copy cannot be made.

@@ -26,7 +26,7 @@ class UrlTarget(Target):
     url: str = field(repr=False)
     """postgresql://user:password@host:port/database, usually from `${VAR}`."""
     direct_url: str = field(default="", repr=False)
-    """The same database past a pooler: all sessions of the suite go there, `url` is what `db.url` prints."""
+    """URL of the same database past a pooler: all sessions of the suite go there, `url` is what `db.url` prints."""
     bindir: str | None = None
     """Directory of a psql to use first, where it does what the URL asks (TLS)."""
 

@@ -61,8 +61,14 @@ def test_alembic_ini_with_several_version_locations(tmp_path: Path) -> None:
     write(home / "alembic.ini", text.replace("s/one ", "s/one:") + "path_separator = :\n")
     assert list(read_history(found, "a").revisions) == ["x1", "x2"]
     write(home / "alembic.ini", text.replace("s/two", "s/three"))
-    with pytest.raises(HistoryError, match="three"):
+    with pytest.raises(HistoryError, match="three") as raised:
         read_history(found, "a")
+    # as in a clone of a history without revisions: git keeps no empty directory
+    assert raised.value.hint == f"mkdir {home / 'three'}, if there is no revision yet"
+    (home / "alembic").rename(home / "elsewhere")
+    with pytest.raises(HistoryError, match="no directory") as raised:
+        read_history(found, "a")
+    assert raised.value.hint == ""
 
 
 def test_pyproject_toml_as_configuration(tmp_path: Path) -> None:

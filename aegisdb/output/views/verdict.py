@@ -28,8 +28,10 @@ def verify(result: Any) -> Iterator[Block]:
             yield Text("\n".join(lines + _more(len(service.models))), verbatim=True)
     if not result.problems:
         without = result.without_models
-        models = "" if len(without) == len(result.services) else "models, "
-        yield Text(f"{models}histories and the live schema are one", "ok")
+        others = [service.service for service in result.services if service.service not in without]
+        models = "" if without else "models, "
+        of_some = f", and so are the models of {some_of(others)}" if without and others else ""
+        yield Text(f"{models}histories and the live schema are one{of_some}", "ok")
         if without:
             told = f"models were not compared: env.py gives Alembic no target_metadata: {some_of(without)}"
             yield Text(f"{told}; invoke doctor proposes the lines", "warn")

@@ -24,7 +24,7 @@ def start(connection: Any, facts: Message) -> str:
 
 
 def start_again(connection: Any, facts: Message) -> None:
-    """The same where the revision may have rolled the row back, or committed it."""
+    """Start once more where the revision may have rolled the row back, or committed it."""
     statements.command(connection, f"{_start(facts)} ON CONFLICT (service) DO NOTHING")
 
 

@@ -42,7 +42,7 @@ class Transactions:
         self._context = context
         self._observer = observer
         self.begun = ""
-        """The one that it is in, as far as it was given."""
+        """Transaction that it is in, as far as it was given."""
         self.ended = False
         """Whether the revision has ended it by itself."""
 

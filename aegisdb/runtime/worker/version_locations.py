@@ -56,7 +56,7 @@ def _told(script: Any) -> tuple[list[str], bool]:
 
 
 def _directory(location: str) -> Path | None:
-    """Of the package in `package:directory`."""
+    """Find the directory of the package in `package:directory`."""
     spec = find_spec(location.partition(":")[0]) if ":" in location else None
     return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
 

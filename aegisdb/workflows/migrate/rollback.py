@@ -210,7 +210,7 @@ class _Job:
 
     @property
     def edited(self) -> frozenset[str]:
-        """Of what is to be reverted, that whose file does something else than what ran here."""
+        """Revisions to be reverted whose file does something else than what ran here."""
         return frozenset(self.standings[self.history.service].edited)
 
     def tell_edited(self, ws: Workspace) -> None:

@@ -204,7 +204,7 @@ class _Run:
         return [frozenset(listed[max(at - 1, 0) : at + size]) for at in range(0, len(listed), size)]
 
     def data(self, scope: Scope) -> OnRows:
-        """The same on rows, and whose rows they are."""
+        """Prove the revisions on rows, and say whose rows they are."""
         kept: list[Session] = []
         return prove_with_data(self.ws, self._histories, scope, kept.append)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 SESSIONS = 3
-"""Of a member while it is migrated: the lock's, ours, and that of the service's worker."""
+"""Sessions of a member while it is migrated: the lock's, ours, and that of the service's worker."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,11 +45,11 @@ class Record:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Everyone, in the order of the stages."""
+        """Names of all members, in the order of the stages."""
         return tuple(name for _, names in self.stages for name in names)
 
     def text(self) -> str:
-        """The same as JSON."""
+        """Write the record as JSON."""
         return json.dumps(vars(self))
 
     @classmethod
@@ -75,7 +75,7 @@ class Record:
 
     @classmethod
     def kept(cls, state: Path, identifier: str) -> Self | None:
-        """The one that was kept here; None without it, or where it cannot be read: the members have it, too."""
+        """Read the record that was kept here; None where none can be read: the members have it, too."""
         known = _KEPT.file(state, identifier).read_json()
         try:
             return None if known is None else cls.of(known)

@@ -134,7 +134,7 @@ def turn(name: str, stage: str, found: Turn, *, at: str = "") -> MemberTurn:
 
 
 def still_running(made: MemberTurn) -> MemberTurn:
-    """The same, and a turn that somebody else has not ended is what the command ends with: it was busy."""
+    """Return the same turn; one that somebody else has not ended is what the command ends with: it was busy."""
     return replace(made, exit_code=Busy.exit_code) if made.state == RUNNING else made
 
 

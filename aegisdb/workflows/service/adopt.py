@@ -130,7 +130,7 @@ class Examined:
     notes: tuple[str, ...]
 
     def in_schema(self, schema: str) -> Examined:
-        """The same for a service with a schema of its own: all in it is its own."""
+        """Examine a service with a schema of its own: all in it is its own."""
         entry = {**self.entry, "schema": schema}
         del entry["owns"]
         return replace(self, entry=entry)
