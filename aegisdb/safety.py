@@ -55,7 +55,7 @@ _PRODUCTION_ROW = """
 _SERVER_SIGNALS = """
     SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_replication_slots),
            (SELECT count(*) FROM pg_stat_replication),
-           (SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname = ANY (%s))"""
+           (SELECT pg_catalog.string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname = ANY (%s))"""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _LAST = """SELECT DISTINCT ON (service, revision) service, revision, action, digest, id FROM aegisdb.journal
      WHERE service = ANY (%s::text[]) AND action IN ('upgrade', 'downgrade') AND outcome IN ('done', 'resolved')
      ORDER BY service, revision, id DESC"""
-_COUNTS = f"""SELECT service, count(*), md5(string_agg(revision || ' ' || digest, ',' ORDER BY revision COLLATE "C"))
+_COUNTS = f"""SELECT service, count(*),
+    md5(pg_catalog.string_agg(revision || ' ' || digest, ',' ORDER BY revision COLLATE "C"))
       FROM ({_LAST}) AS last WHERE action = 'upgrade' GROUP BY service"""  # noqa: S608  ours
 _STAMPED = "SELECT coalesce(max(id), 0) FROM aegisdb.journal WHERE service = %s AND action = 'stamp'"
 _SOURCES = """SELECT DISTINCT ON (revision) revision, source FROM aegisdb.journal

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WORKERS = "aegisdb worker:"
 """How the application names of sessions begin in which revisions run."""
 _ALIVE = """
-SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pg_catalog.starts_with(application_name, %s)
 """
 State = Literal[
     "at head", "pending", "ahead", "unknown", "several heads", "half-applied", "broken", "version rows", "never ran"

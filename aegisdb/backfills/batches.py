@@ -131,7 +131,8 @@ class Batches:
         """Hold a transaction with settings of its own: a pooler may give the next one another session of the server."""
         command(self._connection, "BEGIN")
         try:
-            calls = ", ".join(f"set_config('{name}', {literal(value)}, true)" for name, value in settings.items())
+            call = "pg_catalog.set_config('{name}', {value}, true)"
+            calls = ", ".join(call.format(name=name, value=literal(value)) for name, value in settings.items())
             rows(self._connection, f"SELECT {calls}")
             yield
         except BaseException:
@@ -255,5 +256,5 @@ def _first_line(error: BaseException) -> str:
 
 
 def _milliseconds(connection: Any, setting: str) -> float:
-    found = rows(connection, f"SELECT CAST(setting AS float8) FROM pg_settings WHERE name = '{setting}'")  # noqa: S608  ours
-    return float(found[0][0])
+    sql = f"SELECT CAST(setting AS float8) FROM pg_catalog.pg_settings WHERE name = '{setting}'"  # noqa: S608  ours
+    return float(rows(connection, sql)[0][0])

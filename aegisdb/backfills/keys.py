@@ -17,15 +17,17 @@ Key = tuple[str, ...]
 
 _TABLE = """
 SELECT CAST(CAST(c.oid AS regclass) AS text), CAST(c.relkind AS text), CAST(greatest(c.reltuples, 0) AS bigint)
-FROM pg_class c WHERE c.oid = to_regclass({})
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({})
 """
 _KEYS = """
-SELECT i.indisprimary, json_agg(json_build_array(quote_ident(a.attname), format_type(a.atttypid, a.atttypmod))
+SELECT i.indisprimary, pg_catalog.json_agg(pg_catalog.json_build_array(
+        pg_catalog.quote_ident(a.attname), pg_catalog.format_type(a.atttypid, a.atttypmod))
     ORDER BY k.place)
-FROM pg_index i
-CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
-JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = to_regclass({}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+    AND i.indexprs IS NULL
     AND k.place <= i.indnkeyatts
 GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull)
 ORDER BY i.indisprimary DESC, i.indexrelid

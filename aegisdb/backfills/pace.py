@@ -17,9 +17,10 @@ _FIRST = 500
 _MOST = 50_000
 _LOOK = 1.0  # seconds between two looks at the standbys
 _STANDBYS = """
-SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'),
-    min(pg_wal_lsn_diff(coalesce(replay_lsn, flush_lsn), '0/0')) FILTER (WHERE state IN ('streaming', 'catchup'))
-FROM pg_stat_replication
+SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0'),
+    pg_catalog.min(pg_catalog.pg_wal_lsn_diff(coalesce(replay_lsn, flush_lsn), '0/0'))
+    FILTER (WHERE state IN ('streaming', 'catchup'))
+FROM pg_catalog.pg_stat_replication
 """
 
 

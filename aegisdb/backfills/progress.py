@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from aegisdb.backfills.keys import Key, Table
     from aegisdb.backfills.wanted import Wanted
 
-_XID = "CAST(pg_current_xact_id() AS text)"
+_XID = "CAST(pg_catalog.pg_current_xact_id() AS text)"
 _FORGET = "DELETE FROM aegisdb.backfills WHERE {place} AND landed <> {xid}"
 _KEEP = "UPDATE aegisdb.backfills SET landed = NULL WHERE {place} AND landed = {xid}"
 _LAND = "UPDATE aegisdb.backfills SET landed = {xid} WHERE {place} AND finished IS NOT NULL"
-_MINE = "SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_MINE = "SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()"
 _CLAIM = """
 INSERT INTO aegisdb.backfills AS b
     (version_schema, version_table, revision, digest, relation, run, total, backend_start)
@@ -30,8 +30,8 @@ ON CONFLICT (version_schema, version_table, revision, digest) DO UPDATE
     SET run = EXCLUDED.run, backend_pid = EXCLUDED.backend_pid, backend_start = EXCLUDED.backend_start,
         moved = clock_timestamp(), total = greatest(b.total, EXCLUDED.total)
     WHERE NOT (b.moved > clock_timestamp() - interval '30 s' AND EXISTS (
-        SELECT FROM pg_stat_activity a
-        WHERE a.pid = b.backend_pid AND a.backend_start = b.backend_start AND a.pid <> pg_backend_pid()))
+        SELECT FROM pg_catalog.pg_stat_activity a
+        WHERE a.pid = b.backend_pid AND a.backend_start = b.backend_start AND a.pid <> pg_catalog.pg_backend_pid()))
 RETURNING key, walked, total, changed, seconds, finished IS NOT NULL
 """
 _HOLDER = "SELECT backend_pid FROM aegisdb.backfills WHERE {one}"
@@ -120,8 +120,8 @@ class Recorded(Unrecorded):
         Raises:
             BackfillStopped: another session runs this backfill.
         """
-        if rows(connection, f"SELECT to_regclass({literal(BACKFILLS)}) IS NULL")[0][0]:
-            rows(connection, f"SELECT CAST(pg_advisory_xact_lock({SETUP_KEY}) AS text)")
+        if rows(connection, f"SELECT pg_catalog.to_regclass({literal(BACKFILLS)}) IS NULL")[0][0]:
+            rows(connection, f"SELECT CAST(pg_catalog.pg_advisory_xact_lock({SETUP_KEY}) AS text)")
             for statement in BACKFILLS_SQL.split(";"):
                 command(connection, statement)
         # what an earlier upgrade has landed was reverted since; what this transaction has is of the same upgrade

@@ -89,7 +89,7 @@ def _unprepared(connection: Any) -> Iterator[None]:
 def _settings(connection: Any, wanted: Wanted) -> dict[str, str]:
     """The settings of each batch."""
     settings = {**_SETTINGS, "lock_timeout": f"{wanted.lock_timeout * 1000:.0f}ms"}
-    if not rows(connection, "SELECT current_setting('synchronous_standby_names')")[0][0]:
+    if not rows(connection, "SELECT pg_catalog.current_setting('synchronous_standby_names')")[0][0]:
         settings["synchronous_commit"] = "off"  # a batch that a crash takes back is done again: its key goes with it
     return settings
 

@@ -18,27 +18,29 @@ _BODY = """
 DECLARE
     relation regclass := {name}; key text; bound text; reverse text; behind text; reached text; rest bigint;
 BEGIN
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place),
-        string_agg(format('quote_literal(CAST(%I AS text)) || %L', a.attname,
-            '::' || format_type(a.atttypid, a.atttypmod)), ' || '', '' || ' ORDER BY k.place),
-        string_agg(quote_ident(a.attname) || ' DESC', ', ' ORDER BY k.place)
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.place),
+        pg_catalog.string_agg(pg_catalog.format('pg_catalog.quote_literal(CAST(%I AS text)) || %L', a.attname,
+            '::' || pg_catalog.format_type(a.atttypid, a.atttypmod)), ' || '', '' || ' ORDER BY k.place),
+        pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' DESC', ', ' ORDER BY k.place)
     INTO key, bound, reverse
-    FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE i.indrelid = relation AND i.indisprimary AND k.place <= i.indnkeyatts;
     IF key IS NULL THEN
         RAISE EXCEPTION '% has no primary key to go along', relation;
     END IF;
     LOOP
-        EXECUTE format('SELECT %s FROM (SELECT %s FROM %s %s ORDER BY %s LIMIT {size}) AS batch ORDER BY %s LIMIT 1',
+        EXECUTE pg_catalog.format(
+            'SELECT %s FROM (SELECT %s FROM %s %s ORDER BY %s LIMIT {size}) AS batch ORDER BY %s LIMIT 1',
             bound, key, relation, behind, key, reverse) INTO reached;
         EXIT WHEN reached IS NULL;
-        EXECUTE format('UPDATE %s SET %s WHERE (%s) <= (%s) AND (%s\n) %s', relation, {set}, key, reached, {where},
-            'AND ' || substr(behind, 7));
+        EXECUTE pg_catalog.format(
+            'UPDATE %s SET %s WHERE (%s) <= (%s) AND (%s\n) %s', relation, {set}, key, reached, {where},
+            'AND ' || pg_catalog.substr(behind, 7));
         COMMIT;
-        behind := format('WHERE (%s) > (%s)', key, reached);
+        behind := pg_catalog.format('WHERE (%s) > (%s)', key, reached);
     END LOOP;
-    EXECUTE format('SELECT count(*) FROM %s WHERE (%s\n)', relation, {where}) INTO rest;
+    EXECUTE pg_catalog.format('SELECT count(*) FROM %s WHERE (%s\n)', relation, {where}) INTO rest;
     IF rest > 0 THEN
         RAISE EXCEPTION '%: % rows are left: run it again', relation, rest;
     END IF;

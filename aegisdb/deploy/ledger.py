@@ -53,7 +53,8 @@ def compare_with_ledger(conn: Connection, files: tuple[Path, ...]) -> tuple[Depl
     rows = []
     if side_schema.exists(conn):
         rows = conn.rows(
-            "SELECT file, digest, finished, concat_ws('@', os_user, host) FROM aegisdb.deploy_ledger ORDER BY file"
+            "SELECT file, digest, finished, pg_catalog.concat_ws('@', os_user, host)"
+            " FROM aegisdb.deploy_ledger ORDER BY file"
         )
     ran = {file: (digest, finished, by) for file, digest, finished, by in rows}
     there = tuple(_state(path, ran.pop(path.name, None)) for path in files)

@@ -19,7 +19,7 @@ _DATABASES = """
      WHERE datname IN (current_database(), 'template1')
        AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) AND datcollversion IS NOT NULL"""
 _COLLATIONS = """
-    SELECT collnamespace::regnamespace::text || '.' || quote_ident(collname), collversion,
+    SELECT collnamespace::regnamespace::text || '.' || pg_catalog.quote_ident(collname), collversion,
            pg_collation_actual_version(oid)
       FROM pg_collation c WHERE collprovider NOT IN ('b', 'd') AND collversion <> pg_collation_actual_version(oid)
        AND EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_collation'::regclass AND d.refobjid = c.oid)

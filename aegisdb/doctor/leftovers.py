@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WORKING = """
 SELECT pid, application_name, state, extract(epoch FROM clock_timestamp() - state_change)::int
   FROM pg_stat_activity
- WHERE (datname = %s OR starts_with(datname, %s)) AND starts_with(application_name, 'aegisdb')
+ WHERE (datname = %s OR pg_catalog.starts_with(datname, %s)) AND pg_catalog.starts_with(application_name, 'aegisdb')
    AND pid <> ALL (%s::int[]) AND application_name NOT LIKE %s
  ORDER BY pid
 """

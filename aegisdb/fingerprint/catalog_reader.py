@@ -32,16 +32,16 @@ _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
 SETTINGS = """
-SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
-    set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),
-    set_config('intervalstyle', 'postgres', true), set_config('extra_float_digits', '1', true),
-    set_config('bytea_output', 'hex', true), set_config('xmlbinary', 'base64', true),
+SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('quote_all_identifiers', 'off', true),
+    pg_catalog.set_config('timezone', 'UTC', true), pg_catalog.set_config('datestyle', 'ISO, YMD', true),
+    pg_catalog.set_config('intervalstyle', 'postgres', true), pg_catalog.set_config('extra_float_digits', '1', true),
+    pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('xmlbinary', 'base64', true),
     -- the planner knows little about the catalog and would look up each of a thousand rows by itself
-    set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
-    set_config('jit', 'off', true),
-    ARRAY(SELECT name FROM pg_prepared_statements),
-    current_setting('server_version_num')::int / 10000,
-    EXISTS (SELECT FROM pg_extension WHERE extname = 'age')
+    pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true),
+    pg_catalog.set_config('jit', 'off', true),
+    ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements),
+    pg_catalog.current_setting('server_version_num')::int / 10000,
+    EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'age')
 """
 _CHANGED_HERE = """,
 touched AS MATERIALIZED ( -- by this transaction: a new part of a relation depends on it

@@ -10,43 +10,47 @@ if TYPE_CHECKING:
 
 _QUERY = """
 WITH spaces AS (
-    SELECT oid, quote_ident(nspname) AS name FROM pg_namespace
+    SELECT oid, pg_catalog.quote_ident(nspname) AS name FROM pg_namespace
      WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'aegisdb', 'ag_catalog')
 ), relations AS (
-    SELECT c.*, s.name || '.' || quote_ident(c.relname) AS id FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+    SELECT c.*, s.name || '.' || pg_catalog.quote_ident(c.relname) AS id
+      FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
 ), found AS (
     SELECT 'view ' || r.id AS key, 'VIEW ' || r.id AS named, 'pg_class'::regclass::oid AS class, r.oid,
         ARRAY['CREATE OR REPLACE VIEW ' || r.id
             || coalesce(' WITH (' || array_to_string(r.reloptions, ', ') || ')', '')
-            || ' AS' || chr(10) || rtrim(pg_get_viewdef(r.oid), ';')] AS made
+            || ' AS' || chr(10) || pg_catalog.rtrim(pg_get_viewdef(r.oid), ';')] AS made
       FROM relations r WHERE r.relkind = 'v'
     UNION ALL
     SELECT 'materialized view ' || r.id, 'MATERIALIZED VIEW ' || r.id, 'pg_class'::regclass, r.oid,
-        ARRAY['CREATE MATERIALIZED VIEW ' || r.id || ' AS' || chr(10) || rtrim(pg_get_viewdef(r.oid), ';')]
+        ARRAY['CREATE MATERIALIZED VIEW ' || r.id || ' AS' || chr(10) || pg_catalog.rtrim(pg_get_viewdef(r.oid), ';')]
             OPERATOR(pg_catalog.||)
             ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = r.oid ORDER BY 1)
       FROM relations r WHERE r.relkind = 'm'
     UNION ALL
-    SELECT k.word || ' ' || s.name || '.' || quote_ident(p.proname) || k.arguments,
-        upper(k.word) || ' ' || s.name || '.' || quote_ident(p.proname) || k.arguments,
-        'pg_proc'::regclass, p.oid, ARRAY[rtrim(pg_get_functiondef(p.oid), chr(10))]
+    SELECT k.word || ' ' || s.name || '.' || pg_catalog.quote_ident(p.proname) || k.arguments,
+        pg_catalog.upper(k.word) || ' ' || s.name || '.' || pg_catalog.quote_ident(p.proname) || k.arguments,
+        'pg_proc'::regclass, p.oid, ARRAY[pg_catalog.rtrim(pg_get_functiondef(p.oid), chr(10))]
       FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace,
         LATERAL (SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS word,
                         '(' || pg_get_function_identity_arguments(p.oid) || ')' AS arguments) k
      WHERE p.prokind IN ('f', 'p', 'w')
     UNION ALL
-    SELECT 'trigger ' || r.id || '.' || quote_ident(g.tgname), 'TRIGGER ' || quote_ident(g.tgname) || ' ON ' || r.id,
+    SELECT 'trigger ' || r.id || '.' || pg_catalog.quote_ident(g.tgname),
+        'TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || r.id,
         'pg_trigger'::regclass, g.oid,
         ARRAY[regexp_replace(pg_get_triggerdef(g.oid), '^CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER')]
       FROM pg_trigger g JOIN relations r ON r.oid = g.tgrelid WHERE NOT g.tgisinternal AND g.tgparentid = 0
     UNION ALL
-    SELECT 'policy ' || r.id || '.' || quote_ident(p.polname), 'POLICY ' || quote_ident(p.polname) || ' ON ' || r.id,
+    SELECT 'policy ' || r.id || '.' || pg_catalog.quote_ident(p.polname),
+        'POLICY ' || pg_catalog.quote_ident(p.polname) || ' ON ' || r.id,
         'pg_policy'::regclass, p.oid,
-        ARRAY['CREATE POLICY ' || quote_ident(p.polname) || ' ON ' || r.id
+        ARRAY['CREATE POLICY ' || pg_catalog.quote_ident(p.polname) || ' ON ' || r.id
             || CASE WHEN p.polpermissive THEN '' ELSE ' AS RESTRICTIVE' END
             || ' FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
                 WHEN 'd' THEN 'DELETE' ELSE 'ALL' END
-            || ' TO ' || (SELECT string_agg(CASE o WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(o)) END, ', ')
+            || ' TO ' || (SELECT pg_catalog.string_agg(CASE o WHEN 0 THEN 'PUBLIC'
+                ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o)) END, ', ')
                 FROM unnest(p.polroles) o)
             || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
             || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')]

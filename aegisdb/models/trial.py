@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted
-from aegisdb.fingerprint import diff, read
+from aegisdb.fingerprint import Change, diff, read
 from aegisdb.fingerprint.keys import parse
 from aegisdb.models.normal_form import differences
 from aegisdb.models.object_changes import ObjectChanges, object_changes, objects_on_tables
 from aegisdb.models.object_files import made_of_files
 from aegisdb.models.statements import CLEAN, DROP, Statement, drop_view, is_view, statements
-from aegisdb.models.types_that_go import types_that_go, types_without_model
+from aegisdb.models.types_that_go import of_table_that_goes, types_that_go, types_without_model
 from aegisdb.postgres.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aegisdb.fingerprint import Change, Fingerprint
+    from aegisdb.fingerprint import Fingerprint
     from aegisdb.models.both_sides import BothSides, Sides
     from aegisdb.models.generated_columns import InTheWay
     from aegisdb.models.object_files import Unit
@@ -108,8 +108,10 @@ class Trial:
         up = tuple(statements(found, self._sides.models, left))
         if up:
             session.attempt("upgrade", then=steps(up), operations=False)
-        if drops := self._types_that_go():
+        drops, again = self._types_that_go()
+        if drops:
             session.attempt("upgrade", then=steps(drops), operations=False)
+            known = replace(known, down_first=(*again, *known.down_first))
         objects = self._objects()
         back = [rename.step(back=True) for rename in reversed(renames)]
         session.attempt("downgrade", first=steps(known.down_first), then=back)
@@ -128,11 +130,18 @@ class Trial:
         with connect(self._address) as conn:
             return object_changes(conn, self._history.schema or "", self._units, made_of_files(self._history))
 
-    def _types_that_go(self) -> list[Statement]:
+    def _types_that_go(self) -> tuple[list[Statement], list[Statement]]:
+        """The drops of types that nothing has any more, and what makes those again that come back with no table."""
         head, models = self._sides.head, self._sides.models
         candidates = types_without_model(head, self._sides.built.types)
         ours = [key for key in candidates if not self._both.is_of_base(key)]
-        return statements(head, models, types_that_go(ours, head, self._whole())) if ours else []
+        if not ours:
+            return [], []
+        whole = self._whole()
+        gone = [*types_that_go(ours, head, whole)]
+        alone = (change for change in gone if not of_table_that_goes(change.object, head, whole))
+        again = (Change(kind="added", object=change.object, after=change.before) for change in alone)
+        return statements(head, models, gone), statements(models, head, again)
 
     def _whole(self) -> Fingerprint:
         with connect(self._address) as conn:

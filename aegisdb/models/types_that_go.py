@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint import Change
 from aegisdb.fingerprint.keys import parse
+from aegisdb.models.generated_columns import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -36,6 +37,12 @@ def types_that_go(candidates: Iterable[str], own: Fingerprint, after: Fingerprin
         used = any(_names(named, bare, *one) for one in _others(key, identity, after))
         if key in after.facts and not used and any(map(named.search, gone)):
             yield Change(kind="removed", object=key, before=own.facts[key])
+
+
+def of_table_that_goes(key: str, own: Fingerprint, after: Fingerprint) -> bool:
+    """Whether a table that goes has the type: Alembic makes the type again with it, but not with a column alone."""
+    tables = (table for table, *_ in columns_of(key.partition(" ")[2], own))
+    return any(f"table {table}" not in after.facts for table in tables)
 
 
 def _others(key: str, identity: str, schema: Fingerprint) -> Iterator[tuple[str, str]]:

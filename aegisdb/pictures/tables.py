@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 _TABLES = """
-    SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, obj_description(c.oid, 'pg_class')
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, obj_description(c.oid, 'pg_class')
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
        AND n.nspname NOT IN ('information_schema', 'ag_catalog', 'aegisdb')
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"""
 _COLUMNS = """
-    SELECT format('%I.%I', n.nspname, c.relname), a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname, format_type(a.atttypid, a.atttypmod),
+           a.attnotnull,
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
            EXISTS (SELECT FROM pg_constraint k
                     WHERE k.conrelid = c.oid AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
@@ -28,7 +29,8 @@ _COLUMNS = """
      WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
        AND n.nspname NOT IN ('information_schema', 'ag_catalog', 'aegisdb') ORDER BY c.oid, a.attnum"""
 _KEYS = """
-    SELECT format('%I.%I', n.nspname, c.relname), format('%I.%I', m.nspname, d.relname), k.conname,
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.format('%I.%I', m.nspname, d.relname),
+           k.conname,
            (SELECT array_agg(a.attname ORDER BY p) FROM unnest(k.conkey) WITH ORDINALITY AS u (num, p)
               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num)
       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -110,6 +112,6 @@ def _labels(conn: Connection, owners: Owners, graphs: tuple[str, ...]) -> Iterat
     if not graphs:
         return
     for graph, label, kind in conn.rows(_LABELS):
-        key = str(conn.value("SELECT format('%%I.%%I', %s::text, %s::text)", (graph, label)))
+        key = str(conn.value("SELECT pg_catalog.format('%%I.%%I', %s::text, %s::text)", (graph, label)))
         note = "vertex" if kind == "v" else "edge"
         yield Table(key, label, owners.owner_of(f"label {key}"), note=note, graph=graph)

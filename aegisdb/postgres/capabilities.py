@@ -118,5 +118,5 @@ CAPABILITIES = (
     OWN_DATABASES,
 )
 _ASKED = (f"CASE WHEN {one.sql} THEN NULL ELSE '{one.name}' END" for one in CAPABILITIES if one.sql)
-LACKING = f"concat_ws(', ', {', '.join(_ASKED)})"
+LACKING = f"pg_catalog.concat_ws(', ', {', '.join(_ASKED)})"
 """SQL for the names of what is told by SQL and is not there."""

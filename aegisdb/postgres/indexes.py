@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 _INVALID = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relname, i.indrelid::regclass::text,
+SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), c.relname,
+       i.indrelid::regclass::text,
        pg_get_indexdef(i.indexrelid),
        EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aegisdb import processes
 from aegisdb.postgres import psql, server_errors
 from aegisdb.postgres.quoting import filled
-from aegisdb.postgres.session import Connection
+from aegisdb.postgres.session import CATALOG_FIRST, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -263,6 +263,7 @@ def _started(address: Address, *, bindir: Path | None, application: str, timeout
         session = PipedConnection(address, process, application)
         try:
             session.execute_soon(_ONLY_ERRORS)
+            session.execute_soon(CATALOG_FIRST.format(only=""))
             yield session
         except BaseException:
             session.close()

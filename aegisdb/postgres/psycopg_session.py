@@ -25,7 +25,7 @@ except ImportError as error:
 
 from aegisdb.postgres import server_errors
 from aegisdb.postgres.capabilities import ENOUGH_SESSIONS
-from aegisdb.postgres.session import IDENTITY, Connection, begin_looking
+from aegisdb.postgres.session import CATALOG_FIRST, IDENTITY, Connection, begin_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,8 +213,13 @@ def open_session(address: Address, *, application: str, timeout: float) -> Drive
     began = time.monotonic()
     raw = _connected(address, parameters)
     conn = DriverConnection(address, raw)
+    # not in a session that a pooler has between us and the server, which others get after us
+    first = CATALOG_FIRST.format(only=f"AND pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) {raw.info.backend_pid}")
     if not (address.ours or address.socket):
-        _require_answer(conn, max(1.0, timeout - (time.monotonic() - began)))
+        _require_answer(conn, first, max(1.0, timeout - (time.monotonic() - began)))
+    else:
+        with conn.kept():
+            conn.execute(first)
     return conn
 
 
@@ -236,11 +241,11 @@ def _connected(address: Address, parameters: dict[str, Any]) -> psycopg.Connecti
         time.sleep(_POLL)
 
 
-def _require_answer(conn: DriverConnection, seconds: float) -> None:
+def _require_answer(conn: DriverConnection, sql: str, seconds: float) -> None:
     """Ask the server itself: a pooler lets clients in by itself, and lets them wait for a server that is gone."""
     with conn.kept():
         try:
-            conn.value_within("SELECT 1", seconds)
+            conn.value_within(sql, seconds)
         except TimeoutError:
             raise server_errors.behind_pooler(conn.address) from None
         except Unreachable as error:

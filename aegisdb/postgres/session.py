@@ -29,6 +29,17 @@ IDENTITY = f"""
            pg_is_in_recovery(), pg_backend_pid(), inet_client_port(), {LACKING}
       FROM pg_database d WHERE d.datname = current_database()"""  # noqa: S608  constants of ours
 
+CATALOG_FIRST = """
+SELECT CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.~) ',[[:space:]]*"?pg_catalog[[:>:]]'
+        {only}
+    THEN pg_catalog.length(pg_catalog.set_config('search_path', pg_catalog.regexp_replace(
+        pg_catalog.current_setting('search_path'), ',[[:space:]]*"?pg_catalog[[:>:]]"?', '', 'g'), false))
+    ELSE 1 END"""
+"""Lets the server look for a name in its own catalog first, as it does unless a search_path says otherwise.
+
+With a search_path of `public, pg_catalog` anybody's table `public.pg_class` would answer our questions.
+"""
+
 Between = Literal["direct", "pooler", "proxy"]
 """What stands between a session and its server."""
 _LOOK_TIMEOUT = "3s"

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 _TABLES = """
 SELECT n.nspname, c.relname,
-    (SELECT coalesce(json_agg(json_build_array(a.attname, a.attnum) ORDER BY a.attnum), '[]')
+    (SELECT coalesce(json_agg(pg_catalog.json_build_array(a.attname, a.attnum) ORDER BY a.attnum), '[]')
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND left(n.nspname, 3) <> 'pg_' AND n.nspname NOT IN ('information_schema', 'aegisdb')
+WHERE c.relkind = 'r' AND pg_catalog.left(n.nspname, 3) <> 'pg_' AND n.nspname NOT IN ('information_schema', 'aegisdb')
     AND NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, 2

@@ -21,7 +21,7 @@ VERBS: tuple[Verb, ...] = ("UPDATE", "DELETE", "TRUNCATE")
 _PATIENCE = "SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = '10s'"
 # tgtype: 8 DELETE, 16 UPDATE, 32 TRUNCATE
 _GUARDED = """
-    SELECT format('%I.%I', n.nspname, c.relname), bool_or(t.tgtype & 16 > 0), bool_or(t.tgtype & 8 > 0),
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), bool_or(t.tgtype & 16 > 0), bool_or(t.tgtype & 8 > 0),
            bool_or(t.tgtype & 32 > 0)
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE NOT t.tgisinternal AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
@@ -31,10 +31,11 @@ _COLUMNS = """
        AND attgenerated = '' AND attidentity <> 'a' ORDER BY attnum"""
 # what stands in the way of a row of defaults; a primary key keeps its columns
 _RELAX = """
-    SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) FROM pg_constraint
+    SELECT pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) FROM pg_constraint
      WHERE conrelid = %s::regclass AND contype IN ('c', 'f')
     UNION ALL
-    SELECT format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL', attrelid::regclass, attname) FROM pg_attribute a
+    SELECT pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I DROP NOT NULL', attrelid::regclass, attname)
+      FROM pg_attribute a
      WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull AND attidentity = ''
        AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey))"""
 _IN_THE_WAY = """

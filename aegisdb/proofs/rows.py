@@ -75,7 +75,7 @@ def insert(conn: Connection, rows: Rows) -> None:
 def read_rows(conn: Connection, tables: Iterable[str]) -> dict[str, list[Plain]]:
     """Every row of the tables that are there."""
     return {
-        written: [json.loads(row) for (row,) in conn.rows(f"SELECT to_jsonb(t)::text FROM {written} t")]  # noqa: S608  to_regclass reads it as a name
+        written: [json.loads(row) for (row,) in conn.rows(f"SELECT pg_catalog.to_jsonb(t)::text FROM {written} t")]  # noqa: S608  to_regclass reads it as a name
         for written in tables
         if conn.value("SELECT to_regclass(%s)", (written,)) is not None
     }
@@ -106,7 +106,7 @@ def _typed(conn: Connection, table: Table, row: Row) -> Plain:
     if not row:
         return {}
     _, record = table.record(row)
-    found: Plain = json.loads(str(conn.value(f"SELECT to_jsonb(r)::text FROM {record}", (json.dumps(row),))))  # noqa: S608  quoted
+    found: Plain = json.loads(str(conn.value(f"SELECT pg_catalog.to_jsonb(r)::text FROM {record}", (json.dumps(row),))))  # noqa: S608  quoted
     return found
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TABLES = """
-SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_relation_filenode(c.oid)::bigint,
+SELECT c.oid::bigint, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+       pg_relation_filenode(c.oid)::bigint,
        n.nspname::text || '.' || c.relname::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND left(n.nspname, 3) <> 'pg_'
+WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND pg_catalog.left(n.nspname, 3) <> 'pg_'
     AND n.nspname NOT IN ('information_schema', 'aegisdb')
 """
 _CONSTRAINTS = """
@@ -26,12 +27,12 @@ SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated
 FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
 """
 _DEFINITIONS = """
-SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(to_jsonb(o) ->> 'conenforced', 'true')::boolean
+SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(pg_catalog.to_jsonb(o) ->> 'conenforced', 'true')::boolean
 FROM pg_constraint o WHERE o.oid = ANY (%s::oid[])
 """
 _SINCE = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text,
-    (SELECT string_agg(concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
 """
 _CHANGED = " AND age({row}.xmin) <= age(%s::xid)"
 _NOT_NULL = """

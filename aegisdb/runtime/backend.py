@@ -27,7 +27,7 @@ _MINE = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND application_na
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
 _ORPHANS = """
 SELECT pid, query, extract(epoch FROM clock_timestamp() - query_start)::int FROM pg_stat_activity
-WHERE datname = current_database() AND starts_with(application_name, %s)
+WHERE datname = current_database() AND pg_catalog.starts_with(application_name, %s)
 """
 _GONE_WITHIN = 10.0  # seconds
 
@@ -52,7 +52,7 @@ def wait_for_orphans(conn: Connection) -> None:
 
 def _lives(conn: Connection, row: InFlight) -> bool:
     """Whether the worker whose row this is still works: then it is another run's, and not half-applied."""
-    alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND starts_with(application_name, %s)"
+    alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND pg_catalog.starts_with(application_name, %s)"
     return bool(conn.value(alive, (row.backend_pid, WORKERS)))
 
 

@@ -41,7 +41,7 @@ def find_table(conn: Connection, name: str, schema: str | None = None) -> str | 
         candidates = [f"{quote_ident(schema)}.{name}", f"{quote_ident(schema)}.{exact}", *candidates]
     for candidate in candidates:
         found = conn.value(
-            "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
+            "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
             " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)",
             (candidate,),
         )

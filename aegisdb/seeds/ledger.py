@@ -57,6 +57,6 @@ def read(conn: Connection) -> dict[tuple[str, str], LedgerRow]:
         return {}
     rows = conn.rows(
         "SELECT service, seed, digest, coalesce(rows, '{}'), coalesce(seconds, 0), finished,"
-        " concat_ws('@', os_user, host) FROM aegisdb.seed_ledger"
+        " pg_catalog.concat_ws('@', os_user, host) FROM aegisdb.seed_ledger"
     )
     return {(service, seed): LedgerRow(*facts) for service, seed, *facts in rows}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 _TABLES = """
-    SELECT format('%I.%I', n.nspname, c.relname)
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'aegisdb')
        AND NOT EXISTS (SELECT FROM pg_depend d

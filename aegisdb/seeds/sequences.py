@@ -15,7 +15,8 @@ WITH used (sequence, relation, attribute) AS (
     SELECT d.refobjid, f.adrelid, f.adnum FROM pg_attrdef f
     JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
 )
-SELECT format('%I.%I', sn.nspname, s.relname), format('%I.%I', n.nspname, t.relname), quote_ident(a.attname),
+SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname),
+       pg_catalog.format('%I.%I', n.nspname, t.relname), pg_catalog.quote_ident(a.attname),
        q.seqincrement::bigint
 FROM used u
 JOIN pg_class s ON s.oid = u.sequence AND s.relkind = 'S' JOIN pg_namespace sn ON sn.oid = s.relnamespace
@@ -23,7 +24,7 @@ JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0 AND NOT q.seqcyc
 JOIN pg_class t ON t.oid = u.relation AND t.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = u.attribute
      AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
-WHERE n.nspname NOT IN ('aegisdb', 'information_schema') AND left(n.nspname, 3) <> 'pg_'
+WHERE n.nspname NOT IN ('aegisdb', 'information_schema') AND pg_catalog.left(n.nspname, 3) <> 'pg_'
 ORDER BY 1, 2
 """
 

@@ -505,6 +505,15 @@ TABLES = (
         "T_others",
     ),
     tables(
+        "a table with a list of an enum goes",
+        second(
+            "a: Mapped[list[str]] = mapped_column(pg.ARRAY(Enum('a', name='T_mood')))",
+            "b: Mapped[str] = mapped_column(Enum('a', name='T_mood'))",
+        ),
+        "",
+        "T_others",
+    ),
+    tables(
         "a name that wants quotes",
         "",
         second("c: Mapped[int] = mapped_column(index=True)", table="T_My others"),

@@ -19,9 +19,10 @@ _DEFAULT_SCHEMA = "public"
 _DEFAULT_VERSION_TABLE = "alembic_version"
 _GIVEN = r"(?:GRANT|REVOKE|LABEL)\b[^;]*\sON"
 _IDENTITY = """
-SELECT (SELECT system_identifier::text FROM pg_control_system()), oid::text, datname::text, pg_backend_pid()::text,
-       coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)::text
-FROM pg_database WHERE datname = current_database()
+SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), oid::text, datname::text,
+       pg_catalog.pg_backend_pid()::text, coalesce(pg_catalog.host(pg_catalog.inet_server_addr()), ''),
+       coalesce(pg_catalog.inet_server_port(), 0)::text
+FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 """
 
 
@@ -132,5 +133,5 @@ def settle(connection: Any, opening: Message) -> None:
         settings["search_path"] = quoted(opening["schema"])
         # the recipe of Alembic's cookbook for one schema per tenant
         connection.dialect.default_schema_name = opening["schema"]
-    calls = (f"set_config('{name}', {statements.literal(value)}, false)" for name, value in settings.items())
+    calls = (f"pg_catalog.set_config('{name}', {statements.literal(value)}, false)" for name, value in settings.items())
     statements.texts(connection, f"SELECT {', '.join(calls)}")

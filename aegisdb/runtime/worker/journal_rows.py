@@ -20,7 +20,7 @@ def start(connection: Any, facts: Message) -> str:
 
     Returns the transaction in which it stands.
     """
-    return statements.texts(connection, f"{_start(facts)} RETURNING CAST(pg_current_xact_id() AS text)")[0]
+    return statements.texts(connection, f"{_start(facts)} RETURNING CAST(pg_catalog.pg_current_xact_id() AS text)")[0]
 
 
 def start_again(connection: Any, facts: Message) -> None:
@@ -47,7 +47,7 @@ def notes(facts: Message, seconds: float, *, given: str) -> tuple[str, ...]:
     """
     names, values = ", ".join(_JOURNAL_NAMES), ", ".join(statements.literal(facts.get(name)) for name in _JOURNAL_NAMES)
     began = f"clock_timestamp() - make_interval(secs => {seconds:.6f})"
-    unbroken = f"SELECT WHERE {statements.literal(given)} IN ('', CAST(pg_current_xact_id() AS text))"
+    unbroken = f"SELECT WHERE {statements.literal(given)} IN ('', CAST(pg_catalog.pg_current_xact_id() AS text))"
     of_service = f"service = {statements.literal(facts['service'])}"
     landed = f"DELETE FROM aegisdb.in_flight WHERE {of_service} AND EXISTS (TABLE unbroken)"  # noqa: S608  literals
     noted = (

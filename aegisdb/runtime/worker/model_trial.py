@@ -50,7 +50,7 @@ def taken_back(connection: Any) -> Iterator[None]:
 
 
 def _transaction(connection: Any) -> Any:
-    return statements.rows(connection, "SELECT pg_current_xact_id()::text")[0][0]
+    return statements.rows(connection, "SELECT pg_catalog.pg_current_xact_id()::text")[0][0]
 
 
 def _found(connection: Any, reading: Message) -> list[list[str]]:

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from .channel import Message
 
 _LOCKS = """
-SELECT relation::bigint, mode FROM pg_locks
-WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+SELECT relation::bigint, mode FROM pg_catalog.pg_locks
+WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 """
 _WORK = """
 SELECT relid::bigint, seq_scan::bigint, seq_tup_read::bigint, n_tup_ins::bigint, n_tup_upd::bigint, n_tup_del::bigint,
     coalesce(idx_scan, 0)::bigint
-FROM pg_stat_xact_all_tables
+FROM pg_catalog.pg_stat_xact_all_tables
 """
 _SCANS = (0, 5)
 """Places of its scans among the counters of a table."""
 _CONSTRAINTS = """
-SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_constraint WHERE conrelid >= 16384
+SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_catalog.pg_constraint WHERE conrelid >= 16384
 UNION ALL
-SELECT 0, attrelid::bigint, attname, true FROM pg_attribute
-WHERE current_setting('server_version_num')::int < 180000
+SELECT 0, attrelid::bigint, attname, true FROM pg_catalog.pg_attribute
+WHERE pg_catalog.current_setting('server_version_num')::int < 180000
     AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
 """
 """NOT NULL is a constraint since PostgreSQL 18; before, it is a property of the column."""

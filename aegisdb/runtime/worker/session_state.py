@@ -30,10 +30,10 @@ _UNSEEN = re.compile(
     re.IGNORECASE,
 )
 """What no catalog shows, by the words of the file: libraries, locks of the session, settings of an application."""
-STATE = "md5(concat_ws('|', {}, pg_my_temp_schema(), {}, {}))".format(
-    ", ".join(f"current_setting('{name}', true)" for name in _SETTINGS),
-    "(SELECT count(*) FROM pg_prepared_statements WHERE from_sql)",
-    "(SELECT count(*) FROM pg_cursors WHERE is_holdable)",
+STATE = "pg_catalog.md5(pg_catalog.concat_ws('|', {}, pg_catalog.pg_my_temp_schema(), {}, {}))".format(
+    ", ".join(f"pg_catalog.current_setting('{name}', true)" for name in _SETTINGS),
+    "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements WHERE from_sql)",
+    "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_cursors WHERE is_holdable)",
 )
 """SQL for the state of the session, as one text."""
 

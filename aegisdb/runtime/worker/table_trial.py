@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _READ = 1000  # rows of a table
 _WRITTEN = 20  # rows of a table that are written again
 _DELETED = 5
-_LABELS = "SELECT enumlabel::text FROM pg_enum WHERE enumtypid = to_regtype({0}) ORDER BY enumsortorder"
+_LABELS = """SELECT enumlabel::text FROM pg_catalog.pg_enum
+WHERE enumtypid = pg_catalog.to_regtype({0}) ORDER BY enumsortorder"""
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -229,7 +230,7 @@ class TableTrial:
 
     def _is_there(self) -> bool:
         row = statements.rows(
-            self._connection, f"SELECT to_regclass({statements.literal(self._maker.quoted(self._table))})"
+            self._connection, f"SELECT pg_catalog.to_regclass({statements.literal(self._maker.quoted(self._table))})"
         )
         return row[0][0] is not None
 

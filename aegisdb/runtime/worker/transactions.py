@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .observer import Observer
 
-CURRENT = "CAST(pg_current_xact_id() AS text)"
+CURRENT = "CAST(pg_catalog.pg_current_xact_id() AS text)"
 """SQL for the transaction that a statement is in."""
 
 

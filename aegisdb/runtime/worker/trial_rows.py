@@ -24,19 +24,21 @@ _TURNS = 6
 _PARENTS = 20  # rows of another table that a foreign key is tried with
 _DEEP = 4  # tables that are filled one for another
 _CONSTRAINTS = """
-SELECT c.conname, pg_get_constraintdef(c.oid), f.nspname, p.relname,
-    ARRAY(SELECT attname::text FROM unnest(c.conkey) WITH ORDINALITY k (n, i)
-        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
-    ARRAY(SELECT attname::text FROM unnest(c.confkey) WITH ORDINALITY k (n, i)
-        JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i)
-FROM pg_constraint c LEFT JOIN pg_class p ON p.oid = c.confrelid LEFT JOIN pg_namespace f ON f.oid = p.relnamespace
-WHERE c.conrelid = to_regclass({0})
+SELECT c.conname, pg_catalog.pg_get_constraintdef(c.oid), f.nspname, p.relname,
+    ARRAY(SELECT attname::text FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY k (n, i)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
+    ARRAY(SELECT attname::text FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY k (n, i)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i)
+FROM pg_catalog.pg_constraint c LEFT JOIN pg_catalog.pg_class p ON p.oid = c.confrelid
+    LEFT JOIN pg_catalog.pg_namespace f ON f.oid = p.relnamespace
+WHERE c.conrelid = pg_catalog.to_regclass({0})
 UNION ALL
-SELECT i.relname, pg_get_indexdef(i.oid), NULL, NULL,
-    ARRAY(SELECT attname::text FROM pg_attribute a WHERE a.attrelid = x.indrelid AND a.attnum > 0
-        AND NOT a.attisdropped AND pg_get_indexdef(i.oid) ~ ('\\m' || a.attname::text || '\\M')), '{{}}'
-FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-WHERE x.indrelid = to_regclass({0}) AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid)
+SELECT i.relname, pg_catalog.pg_get_indexdef(i.oid), NULL, NULL,
+    ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.indrelid AND a.attnum > 0
+        AND NOT a.attisdropped AND pg_catalog.pg_get_indexdef(i.oid) ~ ('\\m' || a.attname::text || '\\M')), '{{}}'
+FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+WHERE x.indrelid = pg_catalog.to_regclass({0})
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conindid = i.oid)
 """
 _LITERAL = re.compile(r"'((?:[^']|'')*)'|(?<![\w.])(-?\d+)(?![\w.])")
 

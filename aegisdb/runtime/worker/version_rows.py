@@ -50,6 +50,6 @@ def read(context: Any) -> tuple[str, ...]:
     connection = context.connection
     with nullcontext() if connection.in_transaction() else connection.begin():
         named = statements.literal(table(context))
-        if not statements.texts(connection, f"SELECT coalesce(CAST(to_regclass({named}) AS text), '')")[0]:
+        if not statements.texts(connection, f"SELECT coalesce(CAST(pg_catalog.to_regclass({named}) AS text), '')")[0]:
             return ()
         return tuple(json.loads(statements.texts(connection, f"SELECT {versions(context)}")[0]))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = "10s"
 _TRIGGERS = """
-    SELECT format('%s.%s: %s', n.nspname, c.relname, t.tgname), t.tgenabled::text
+    SELECT pg_catalog.format('%s.%s: %s', n.nspname, c.relname, t.tgname), t.tgenabled::text
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE NOT t.tgisinternal AND n.nspname NOT IN ('ag_catalog', 'aegisdb') ORDER BY 1"""
 _DISABLED = "D"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DEFAULT_LAST = 30
 _ROWS = """
 SELECT id, started, coalesce(service, ''), coalesce(revision, ''), action, outcome,
-       concat_ws('@', os_user, host), coalesce(database_user, ''), seconds, coalesce(left(git_commit, 12), ''),
+       pg_catalog.concat_ws('@', os_user, host), coalesce(database_user, ''), seconds,
+       coalesce(pg_catalog.left(git_commit, 12), ''),
        coalesce(command, ''), coalesce(note, '')
   FROM aegisdb.journal
  WHERE (%s OR action <> 'run' OR outcome = 'died') AND (%s = '' OR service = %s)
@@ -27,7 +28,7 @@ SELECT id, started, coalesce(service, ''), coalesce(revision, ''), action, outco
 """
 _SOURCES = """
 SELECT DISTINCT ON (service, revision) service, revision, source, action, started
-  FROM aegisdb.journal WHERE source IS NOT NULL AND starts_with(revision, %s) AND (%s = '' OR service = %s)
+  FROM aegisdb.journal WHERE source IS NOT NULL AND pg_catalog.starts_with(revision, %s) AND (%s = '' OR service = %s)
  ORDER BY service, revision, id DESC
 """
 
