@@ -50,7 +50,7 @@ _NOT_OURS = (
 _OLDEST = "14.0"  # the oldest PostgreSQL that a target may have
 _PATIENCE = 120.0  # seconds
 _PORTION = 250  # revisions asked about at once
-_ABSENT = "unsafe DDL was not looked for: squawk is not installed (pip install squawk-cli)"
+_ABSENT = "unsafe DDL was not looked for: squawk is not installed (pip install 'aegisdb[lint]')"
 
 
 def squawk(context: Context, chosen: Iterable[tuple[str, Revision]]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:

@@ -174,7 +174,7 @@ def _lint(ws: Workspace, since: str) -> _Found:
     problems = tuple(
         Problem(code="lint", message=f"{f.rule}: {f.message}", where=f.where, hint=f.fix) for f in result.findings
     )
-    summary = "; ".join((f"{result.revisions} revisions: {result.scope}", *result.notes))
+    summary = "; ".join((f"{_counted(range(result.revisions), 'revision')}: {result.scope}", *result.notes))
     return _Found(summary=summary, names=dict.fromkeys(rules()), problems=problems, marks=marks_of(result.findings))
 
 

@@ -94,4 +94,4 @@ def test_without_squawk_one_line_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     context = context_of(tmp_path)
     found, notes = squawk.squawk(context, [("shop", context.good()["shop"].revisions["s1"])])
     assert found == ()
-    assert notes == ("unsafe DDL was not looked for: squawk is not installed (pip install squawk-cli)",)
+    assert notes == ("unsafe DDL was not looked for: squawk is not installed (pip install 'aegisdb[lint]')",)
