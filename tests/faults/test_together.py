@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -128,8 +129,13 @@ def test_17_a_locked_version_table_is_busy(tmp_path: Path, database: Address) ->
     assert invoke("migrate.apply", cwd=tmp_path).code == 0
     with psycopg.connect(database.url(), application_name="a forgotten transaction") as other:
         other.execute("LOCK TABLE alembic_version_a IN ACCESS EXCLUSIVE MODE")
-        for words in (("migrate.status",), ("migrate.verify",), ("migrate.apply",)):
-            ran = invoke(*words, cwd=tmp_path)
+        with ThreadPoolExecutor() as at_once:  # each waits for the lock for a while
+            all_ran = list(
+                at_once.map(
+                    lambda words: invoke(words, cwd=tmp_path), ("migrate.status", "migrate.verify", "migrate.apply")
+                )
+            )
+        for ran in all_ran:
             assert ran.code == 4, ran.err
             assert len(ran.err.strip().splitlines()) <= 2  # how long it waited, and why
             assert f'"alembic_version_a" by pid {other.info.backend_pid} (a forgotten transaction' in ran.last
