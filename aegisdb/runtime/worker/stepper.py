@@ -17,6 +17,7 @@ from . import journal_rows, statements, version_rows
 from .error_report import Refusal
 from .fast import version_table
 from .guard import elsewhere_alone
+from .made_types import forget_dropped
 from .observer import Observer
 from .session_state import STATE, SessionState
 from .transactions import CURRENT, Transactions
@@ -125,6 +126,7 @@ class Stepper:
         @functools.wraps(migration)
         def run(**kwargs: Any) -> None:
             connection, record = context.connection, self._opening["record"]
+            forget_dropped(context.impl, connection)
             observer = Observer(connection) if self._opening["observe"] else None
             self._transactions = transactions = Transactions(context, observer)
             transactions.given(

@@ -383,3 +383,16 @@ def test_faults_5_and_6_a_signal_rolls_back_and_says_what_is_left(
     assert "2 done, a a3 rolled back, 3 not started" in err.strip().splitlines()[-1]
     assert "a3" in out
     assert versions(database, "a") == ["a2"]
+
+
+def test_an_enum_that_is_made_dropped_and_made_again_in_one_run(tmp_path: Path, database: Address) -> None:
+    """Alembic remembers the type as made; one that two revisions make without a drop is made once, as before."""
+    columns = "sa.Column('id', sa.Integer, primary_key=True), sa.Column('row', sa.Enum('a', name='shop_row'))"
+    make, more = (f"op.create_table('{name}', {columns})" for name in ("shop_seats", "shop_more"))
+    drop = "op.drop_table('shop_seats')\nop.execute('DROP TYPE shop_row')"
+    steps = ((make, drop), (drop, make), (make, drop), (more, "op.drop_table('shop_more')"))
+    revisions = tuple(Rev(id=f"s{number}", up=up, down=down) for number, (up, down) in enumerate(steps, 1))
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=revisions)}, url=database.url())
+    ran = invoke("migrate.apply", cwd=root)
+    assert ran.code == 0, ran.err
+    assert "shop     s4        s4       applied" in ran.out
