@@ -210,8 +210,8 @@ def _state(stat: str) -> list[str]:
 def _look_inside(proc: Path) -> tuple[Path | None, Path | None]:
     try:
         (proc / "cwd").stat()
-        program = (proc / "exe").readlink()
-        return program.with_name(program.name.removesuffix(" (deleted)")), proc / "cwd"
+        # "/" alone for a program of a mount that is gone, as runc's is while a container starts
+        return Path(str((proc / "exe").readlink()).removesuffix(" (deleted)")), proc / "cwd"
     except OSError:
         return None, None
 
