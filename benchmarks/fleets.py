@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ import psycopg
 
 from benchmarks.project import generate, run, running
 from benchmarks.registries import DATABASE
+from tests.running import looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,21 +90,15 @@ def _seconds(project: Project, command: Command) -> tuple[float, int]:
 @contextmanager
 def _watched(project: Project) -> Iterator[list[int]]:
     """The sessions on tenants, looked at every 20 ms."""
-    most, over = [0], threading.Event()
+    most = [0]
+    with psycopg.connect(project.url, autocommit=True) as conn:
 
-    def watch() -> None:
-        with psycopg.connect(project.url, autocommit=True) as conn:
-            while not over.wait(0.02):
-                row = conn.execute(_SESSIONS).fetchone()
-                most.append(row[0] if row else 0)
+        def look() -> None:
+            row = conn.execute(_SESSIONS).fetchone()
+            most.append(row[0] if row else 0)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        thread.join()
+        with looking(look):
+            yield most
 
 
 if __name__ == "__main__":

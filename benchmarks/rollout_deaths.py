@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ from tests.fleets.deaths import (
     strike,
 )
 from tests.monorepo import Rev, write_revision
-from tests.running import eventually, rows, running, versions
+from tests.running import eventually, looking, rows, running, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,23 +208,17 @@ def _require_each_once(fleet: Fleet, identifier: str, number: int) -> None:
 @contextmanager
 def _watched(fleet: Fleet) -> Iterator[list[int]]:
     """The most sessions on members, by server, looked at all the while."""
-    over, most = threading.Event(), [0] * len(fleet.parts)
+    most = [0] * len(fleet.parts)
 
-    def watch() -> None:
-        while not over.wait(0.02):
-            for place, part in enumerate(fleet.parts):
-                try:
-                    most[place] = max(most[place], len(named_sessions(part)))
-                except Exception:  # noqa: BLE001, S112  the server is down: then there are none
-                    continue
+    def look() -> None:
+        for place, part in enumerate(fleet.parts):
+            try:
+                most[place] = max(most[place], len(named_sessions(part)))
+            except Exception:  # noqa: BLE001, S112  the server is down: then there are none
+                continue
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
+    with looking(look):
         yield most
-    finally:
-        over.set()
-        watching.join()
 
 
 if __name__ == "__main__":

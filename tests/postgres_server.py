@@ -10,9 +10,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.servers.account import Account
@@ -70,6 +73,21 @@ class TestServer:
         """Stop it and delete its data."""
         self.halt("immediate")
         shutil.rmtree(self.data.parent, ignore_errors=True)
+
+    @contextmanager
+    def own_database(self, name: str) -> Iterator[Address]:
+        """A new database; it and all others whose names begin so are dropped afterwards, templates too."""
+        with psycopg.connect(self.address.url(), autocommit=True) as conn:
+            conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+            conn.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield self.address.with_database(name)
+        finally:
+            with psycopg.connect(self.address.url(), autocommit=True) as conn:
+                found = conn.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (name,))
+                for (made,) in found.fetchall():
+                    conn.execute(f'ALTER DATABASE "{made}" WITH IS_TEMPLATE false'.encode())
+                    conn.execute(f'DROP DATABASE "{made}" WITH (FORCE)'.encode())
 
     def halt(self, how: str) -> None:
         """Stop it: "fast" or "immediate" as pg_ctl does, or "kill" as the kernel does when memory runs out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -90,6 +91,24 @@ def running(root: Path, *words: str, env: Mapping[str, str] | None = None) -> It
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def looking(look: Callable[[], object]) -> Iterator[None]:
+    """Call `look` every 20 ms beside the block, in a thread."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(0.02):
+            look()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def contents(directory: Path) -> Iterator[tuple[Path, bytes]]:

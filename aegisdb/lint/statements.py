@@ -92,6 +92,12 @@ def _token(kind: str, text: str) -> Token:
     return Token(kind, text)
 
 
+def body_value(token: Token) -> str:
+    """The text between the dollar signs of a body token."""
+    around = token.text.index("$", 1) + 1
+    return token.text[around:-around]
+
+
 def string_value(token: Token) -> str:
     """The value of a string token."""
     return token.text[token.text.index("'") + 1 : -1].replace("''", "'")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +31,7 @@ from tests.fleets.deaths import (
 )
 from tests.fleets.tenants import NAMES, Tenants, tenants
 from tests.postgres_server import TestServer, start_server
-from tests.running import children, eventually, gone, rows, running, versions
+from tests.running import children, eventually, gone, looking, rows, running, versions
 
 SAMPLE = (Death("coordinator", AFTER_BLOCK), Death("worker", IN_BLOCK), Death("server", ALTERED))
 CHOSEN = DEATHS if os.environ.get("AEGIS_ALL_DEATHS") == "1" else SAMPLE
@@ -63,23 +62,16 @@ def fleet(project: Tenants) -> Tenants:
 @contextmanager
 def watched(fleet: Tenants) -> Iterator[list[list[str]]]:
     """How many sessions there were on members, looked at all the while."""
-    over = threading.Event()
     seen: list[list[str]] = [[]]
 
-    def watch() -> None:
-        while not over.wait(0.02):
-            try:
-                seen.append(named_sessions(fleet))
-            except Exception:  # noqa: BLE001  the server is down: then there are none
-                seen.append([])
+    def look() -> None:
+        try:
+            seen.append(named_sessions(fleet))
+        except Exception:  # noqa: BLE001  the server is down: then there are none
+            seen.append([])
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
+    with looking(look):
         yield seen
-    finally:
-        over.set()
-        watching.join()
 
 
 def identifier_of(fleet: Tenants) -> str:

@@ -10,19 +10,11 @@ import pytest
 
 from tests.fleets.tenants import NAMES, Tenants, tenants
 from tests.invoke import Ran
-from tests.monorepo import Rev, Svc, table
+from tests.monorepo import Svc
 from tests.postgres_server import TestServer
+from tests.workflows import project
 
-SHOP = Svc(
-    revisions=(
-        Rev(id="a1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),
-        Rev(
-            id="a2",
-            up='op.execute("ALTER TABLE shop_items ADD price int")',
-            down='op.execute("ALTER TABLE shop_items DROP price")',
-        ),
-    )
-)
+SHOP = Svc(revisions=project.SHOP.revisions)
 STAGES = [{"name": "eu", "match": {"region": "eu"}}, {"name": "rest"}]
 PARTS = ("0/3", "1/3", "2/3")
 

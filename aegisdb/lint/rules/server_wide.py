@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.rule import Rule
-from aegisdb.lint.statements import statements
+from aegisdb.lint.statements import body_value, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +43,7 @@ def _with_bodies(statement: Statement) -> Iterator[Statement]:
     if statement.verb == "do":
         for token in statement.tokens:
             if token.kind == "body":
-                yield from statements(
-                    token.text.partition("$")[2].partition("$")[2].rpartition("$")[0].rpartition("$")[0]
-                )
+                yield from statements(body_value(token))
 
 
 def _server_wide(statement: Statement) -> str:

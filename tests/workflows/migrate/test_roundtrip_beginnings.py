@@ -58,16 +58,8 @@ def upgraded(ran: Ran) -> list[str]:
 
 @pytest.fixture(scope="module")
 def mono(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mono]:
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        conn.execute(f"CREATE DATABASE {NAME}")
-    made = Mono(tmp_path_factory.mktemp("beginnings"), server.address.with_database(NAME))
-    yield made
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        found = conn.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (NAME,)).fetchall()
-        for (name,) in found:
-            conn.execute(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE false')
-            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with server.own_database(NAME) as address:
+        yield Mono(tmp_path_factory.mktemp("beginnings"), address)
 
 
 def report(ran: Ran) -> Any:

@@ -48,18 +48,10 @@ SERVICES = {
 
 @pytest.fixture(scope="module")
 def place(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Address]]:
-    name = "roundtrip_elsewhere"
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        conn.execute(f"CREATE DATABASE {name}")
-    address, root = server.address.with_database(name), tmp_path_factory.mktemp("elsewhere")
+    name, root = "roundtrip_elsewhere", tmp_path_factory.mktemp("elsewhere")
     build_monorepo(root, SERVICES, url="${THE_URL}", extra={"project": name})
-    yield root, address
-    with psycopg.connect(server.address.url(), autocommit=True) as conn:
-        found = conn.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (name,)).fetchall()
-        for (made,) in found:
-            conn.execute(f'ALTER DATABASE "{made}" WITH IS_TEMPLATE false')
-            conn.execute(f'DROP DATABASE "{made}" WITH (FORCE)')
+    with server.own_database(name) as address:
+        yield root, address
 
 
 def timeless(document: Any) -> Any:
