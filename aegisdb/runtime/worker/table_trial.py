@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import ARRAY, Enum, false, literal_column, select, type_coerce, 
 from . import statements, trial_errors
 from .model_build import named_types, place_of
 from .trial_errors import attempt
-from .trial_rows import RowMaker
+from .trial_rows import Constraint, RowMaker
 from .trial_values import EDGES, declared, fresh, kind_of, ordinary
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Memory:
         self.values: dict[str, dict[str, Any]] = {}
         """The row that was made, with the columns that had to have a value in `filled`."""
         self.filled: dict[str, set[str]] = {}
+        self.met: defaultdict[str, dict[str, Constraint]] = defaultdict(dict)
 
 
 class TableTrial:
@@ -201,9 +203,9 @@ class TableTrial:
         if error is None:
             if self._first:
                 memory.values[self._name] = given
-                memory.filled[self._name] = tries | {
-                    n for n, v in given.items() if v is not None and values.get(n) is None
-                }
+                memory.met[self._name] = self._maker.constraints(self._table)
+                had = {name for name, value in given.items() if value is not None and values.get(name) is None}
+                memory.filled[self._name] = tries | had
             self._note_changed(values, given)
             return self._look_at(result, given)
         if not self._is_there():
@@ -222,9 +224,7 @@ class TableTrial:
     def _note_changed(self, values: dict[str, Any], given: dict[str, Any]) -> None:
         """Note which values of the row before were refused, so that others were taken."""
         changed = [] if self._first else [name for name, value in given.items() if value != values.get(name)]
-        refused = None
-        if changed:
-            _, refused = attempt(self._connection, lambda: self._maker.insert(self._table, values))
+        refused = self._maker.refused(self._table, values, given, self._memory.met[self._name]) if changed else None
         for name in given:
             self._note("inserts", name, "what it inserted before", refused if name in changed else None, sure=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,29 @@ class RowMaker:
                 for row in rows
             }
         return self._known[name]
+
+    def refused(
+        self, table: Any, values: dict[str, Any], given: dict[str, Any], known: dict[str, Constraint]
+    ) -> Message | None:
+        """Why a row with these values is refused; `known` are constraints that it met, `given` the row that was taken.
+
+        A row that one of its foreign keys leads to was made anew since, with another key: that is no refusal, and no
+        unique constraint of before refuses it either, but for the row that was taken.
+        """
+        alike = {name for name, one in self.constraints(table).items() if known.get(name) == one}
+        anew: dict[str, Any] = {}
+        while {**given, **values, **anew} != given:
+            _, error = attempt(self._connection, partial(self.insert, table, {**values, **anew}))
+            if error is None or error["constraint"] not in alike:
+                return error
+            if anew and error["sqlstate"] == trial_errors.UNIQUE:
+                return None
+            columns = known[error["constraint"]].columns
+            more = {name: given[name] for name in columns if name in given and values.get(name) != given[name]}
+            if error["sqlstate"] != trial_errors.FOREIGN_KEY or more.items() <= anew.items():
+                return error
+            anew |= more
+        return None
 
     def make(
         self, table: Any, values: dict[str, Any], free: Iterable[str], *, learning: bool = True, deep: int = 0
