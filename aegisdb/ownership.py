@@ -19,7 +19,7 @@ from aegisdb.fingerprint.partitions import parent_of
 from aegisdb.registry.patterns import Patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.registry.types import Registry
@@ -103,13 +103,18 @@ class Owners:
             _follow_what_they_are_about(found, found)
         return found
 
+    def owners_of(self, keys: Iterable[str], *fingerprints: Fingerprint) -> Mapping[str, str]:
+        """As `owners`, of these objects at least: the others matter only to an object that no name gives an owner."""
+        named = {key: self._named(key, fingerprints) for key in keys}
+        return self.owners(*fingerprints) if NOBODY in named.values() else named
+
+    def _named(self, key: str, fingerprints: Iterable[Fingerprint]) -> str:
+        *_, last = (each for each in fingerprints if key in each.facts)
+        return self.owner_of(key, last.relations.get(key, ""))
+
     def by_name(self, *fingerprints: Fingerprint) -> dict[str, str]:
         """The owner of every object, as far as names tell; a partition follows its parent."""
-        found = {
-            key: self.owner_of(key, fingerprint.relations.get(key, ""))
-            for fingerprint in fingerprints
-            for key in fingerprint.facts
-        }
+        found = {key: self.owner_of(key, each.relations.get(key, "")) for each in fingerprints for key in each.facts}
         self._follow_parents(found, fingerprints)
         return found
 
@@ -264,7 +269,7 @@ def _users(
     pattern = re.compile("(?:" + "|".join(map(re.escape, mentions)) + r")(?!\w)")
     for fingerprint in fingerprints:
         for key, facts in fingerprint.facts.items():
-            for text in _mentioned(pattern, facts):
+            for text in pattern.findall(facts):
                 if mentions[text] != key:
                     users[mentions[text]].add(owners[key])
     return users
@@ -289,9 +294,4 @@ def _about(key: str) -> str:
 
 def _mention(key: str) -> str:
     """How the facts of others spell it: `public.touch` of a function, `public.mood` of a type."""
-    identity = key[len(parse(key).kind) + 1 :]
-    return identity.partition("(")[0]
-
-
-def _mentioned(pattern: re.Pattern[str], facts: str) -> Iterator[str]:
-    return (found[0] for found in pattern.finditer(facts))
+    return key[len(parse(key).kind) + 1 :].partition("(")[0]

@@ -37,8 +37,8 @@ SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('qu
     pg_catalog.set_config('intervalstyle', 'postgres', true), pg_catalog.set_config('extra_float_digits', '1', true),
     pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('xmlbinary', 'base64', true),
     -- the planner knows little about the catalog and would look up each of a thousand rows by itself
-    pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true),
-    pg_catalog.set_config('jit', 'off', true),
+    pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_hashjoin', 'on', true),
+    pg_catalog.set_config('enable_mergejoin', 'off', true), pg_catalog.set_config('jit', 'off', true),
     ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements),
     pg_catalog.current_setting('server_version_num')::int / 10000,
     EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'age')

@@ -46,11 +46,12 @@ CHANGING = MappingProxyType({
     "comments": f"""
         SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0::int8, classoid, objoid, xmin
         FROM pg_description WHERE objoid >= {_OWN} OR classoid = 'pg_namespace'::regclass""",
-    # the type of a table's rows and arrays depend on what they come with
+    # the type of a table's rows goes with the table, and an array with what it is made of
     "types": f"""
-        SELECT t.oid::int8, 0::int8, 'pg_type'::regclass::oid, t.oid, t.xmin FROM pg_type t
-        LEFT JOIN pg_class c ON c.oid = t.typrelid
-        WHERE t.oid >= {_OWN} AND t.typcategory <> 'A' AND coalesce(c.relkind, 'c') = 'c'""",
+        SELECT t.oid::int8, CASE WHEN t.typtype = 'c' THEN
+            coalesce((SELECT c.oid FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'), 0) ELSE 0 END::int8,
+            'pg_type'::regclass::oid, t.oid, t.xmin
+        FROM pg_type t WHERE t.oid >= {_OWN} AND t.typcategory <> 'A'""",
     "values of enums": f"""
         SELECT oid::int8, 0::int8, 'pg_type'::regclass::oid, enumtypid, xmin FROM pg_enum WHERE oid >= {_OWN}""",
     "routines": _rows("pg_proc", "0"),
@@ -154,8 +155,9 @@ EVERYTHING = MappingProxyType({
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),
-    "system relations": _all("pg_class", f"""AND (oid < {_OWN} OR oid IN (
-        SELECT objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'))"""),
+    "system relations": _all("pg_class", f"AND oid < {_OWN}"),
+    "relations of extensions": _all("pg_class", """AND oid = ANY (ARRAY(SELECT objid FROM pg_depend
+        WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_class'::regclass))"""),
     "system routines": _all("pg_proc", f"AND oid < {_OWN}"),
     "languages": _all("pg_language"),
     "foreign data wrappers": _all("pg_foreign_data_wrapper"),

@@ -161,32 +161,30 @@ class Follower:
     def _read_changes(self, known: _Known) -> Fingerprint | None:
         """Read the next fingerprint; None where everything has to be read."""
         with QuickReader(self._conn) as reader:
+            found = reader.rows(dependencies.CHANGING, known.since)
             if reader.mark != known.mark:
                 return None
-            changes = _changes(reader, known)
+            changes = _changes(reader, known, found)
             touched = {row[1] for row in changes.rows}
             reached = reader.reached(sorted({(row[2], row[3]) for row in changes.rows}), sorted(touched))
             if len(reached) > max(_FEW, len(known.names) // _ONE_IN):
                 return None
             seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.mark_of_others
-            found = reader.texts(sorted(reached), seldom=seldom)
+            texts = reader.texts(sorted(reached), seldom=seldom)
         reached.pop(0, None)
         known.forget(touched | reached.keys(), seldom=seldom)
         known.names |= reached
         known.since, known.mark_of_others = reader.since, reader.mark_of_others
         changes.to(known.rows)
-        return known.take(found)
+        return known.take(texts)
 
 
-def _changes(reader: QuickReader, known: _Known) -> _Changes:
-    """Return what changed in the catalogs; all rows of a catalog are read where there are fewer than expected."""
-    found = reader.rows(dependencies.CHANGING, known.since)
+def _changes(reader: QuickReader, known: _Known, found: Mapping[str, tuple[int, list[Row]]]) -> _Changes:
+    """Return what changed in the catalogs; all of a catalog are listed where there are fewer than expected."""
     new = {kind: rows for kind, (_, rows) in found.items()}
-    expected = {kind: len(known.rows[kind].keys() | {row[0] for row in new[kind]}) for kind in known.rows}
+    expected = {kind: len(rows) + sum(row[0] not in rows for row in new[kind]) for kind, rows in known.rows.items()}
     short = [kind for kind, number in expected.items() if found[kind][0] != number]
-    gone = {
-        kind: known.rows[kind].keys() - {row[0] for row in rows} for kind, (_, rows) in reader.rows(short, EVER).items()
-    }
+    gone = {kind: known.rows[kind].keys() - numbers for kind, numbers in reader.numbers(short).items()}
     was = [known.rows[kind][row] for kind, rows in gone.items() for row in rows]
     was += [rows[row[0]] for kind, rows in known.rows.items() for row in new[kind] if row[0] in rows]
     return _Changes(new, gone, was)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from aegisdb.fingerprint import dependencies
@@ -21,10 +22,18 @@ PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", 
 SELDOM = ("types", "routines", "other_grants")
 """Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
 _SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
+# the age of the transaction in a query of its own is asked once, not for each row
 _ROWS = """
 SELECT count(*)::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8])
-    FILTER (WHERE age(written) <= age($1)), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)
+    FILTER (WHERE age(written) <= (SELECT age($1))), '{{}}')
+FROM ({rows}) changing (id, relation, class, object, written)
 """
+_CHANGED = """
+SELECT NULL::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8]), '{{}}')
+FROM ({rows}) changing (id, relation, class, object, written) WHERE age(written) <= (SELECT age($1))
+"""
+_NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)"
+_SELDOM = "-- seldom"
 _OF_RELATIONS = re.compile(r"\b(FROM|JOIN) relations r\b")
 _WANTED = ",\nwanted AS NOT MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
 # few relations are looked up by their indexes, and planning would take longer than that
@@ -45,21 +54,19 @@ class QuickReader:
         self._known: Sequence[str] = ()
         self._major = 0
         self._with_age = False
+        self._families: set[str] = set()
         self.since = ""
         """Transactions before this one have ended; what a later one writes is not in this snapshot."""
         self.mark = ""
-        """A text that differs where it is not known how far a change reaches."""
+        """A text that differs where it is not known how far a change reaches; known with the rows."""
         self.mark_of_others = ""
-        """A text that differs where something changed that texts of SELDOM are about."""
+        """A text that differs where something changed that texts of SELDOM are about; known with the rows."""
 
     def __enter__(self) -> Self:
         try:
             settings, since = self._conn.results([BEGIN, SETTINGS, _SINCE])[1:]
             *_, self._known, self._major, self._with_age = settings[0]
             self.since = since[0][0]
-            marks = (_mark(dependencies.EVERYTHING), _mark(dependencies.OTHERS))
-            mark = self._execute("marks", "", f"SELECT {', '.join(marks)}")
-            ((self.mark, self.mark_of_others),) = self._conn.results([_FOR_MANY, mark])[1]
         except BaseException:
             self.__exit__()
             raise
@@ -70,13 +77,23 @@ class QuickReader:
             self._conn.execute("ROLLBACK")
 
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
-        """Return, by kind, how many rows there are and which were written since."""
+        """Return, by kind, how many rows there are, where that matters, and which were written since."""
+        marks = (_mark(dependencies.EVERYTHING), _mark(dependencies.OTHERS))
+        statements = [self._execute("marks", "", f"SELECT {', '.join(marks)}")]
+        for kind in kinds:
+            changed = _CHANGED if kind in dependencies.ONLY_CHANGE else _ROWS
+            sql = changed.format(rows=dependencies.CHANGING[kind])
+            statements.append(self._execute(f"changed {kind}", "xid", sql, f"'{since}'"))
+        ((self.mark, self.mark_of_others),), *found = self._conn.results(statements)
+        return {kind: (each[0][0], each[0][1]) for kind, each in zip(kinds, found, strict=True)}
+
+    def numbers(self, kinds: Sequence[str]) -> dict[str, set[int]]:
+        """Return, by kind, the numbers of all rows."""
         statements = [
-            self._execute(f"changed {kind}", "xid", _ROWS.format(rows=dependencies.CHANGING[kind]), f"'{since}'")
-            for kind in kinds
+            self._execute(f"numbers {kind}", "", _NUMBERS.format(rows=dependencies.CHANGING[kind])) for kind in kinds
         ]
         found = self._conn.results(statements) if statements else []
-        return {kind: (each[0][0], each[0][1]) for kind, each in zip(kinds, found, strict=True)}
+        return {kind: set(each[0][0]) for kind, each in zip(kinds, found, strict=True)}
 
     def names(self) -> dict[int, str]:
         """Return the name of each relation, by oid."""
@@ -86,33 +103,47 @@ class QuickReader:
         """Name, by oid, these relations and each whose texts name one of the objects; 0 stands for all else."""
         found = "\nUNION ".join(dependencies.REACHED.values())
         given = list(objects)
+        census = [line for line in query("census", self._major).splitlines() if not line.endswith(_SELDOM)]
+        families = self._execute("census of a quick reading", "", "\n".join(census))
         classes, oids = _array(one for one, _ in given), _array(oid for _, oid in given)
         statement = self._execute(
             "reached", "oid[], oid[], oid[]", dependencies.REACH.format(found=found), classes, oids, _array(relations)
         )
-        return dict(self._conn.results([_FOR_FEW, statement])[1])
+        known, _, relations_found = self._conn.results([families, _FOR_FEW, statement])
+        self._families = {family for (family,) in known}
+        return dict(relations_found)
 
     def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
-        """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all."""
-        wanted = _array(relations)
-        parts = [self._execute(f"part {kind}", "oid[]", self._part(kind), wanted) for kind in PARTS]
-        census = self._conn.results([prepared(self._conn, "census", self._major, self._known)])[0]
-        left_out = OFTEN_EMPTY - {family for (family,) in census} | {*PARTS}
+        """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all.
+
+        It comes after `reached`, which has asked for the families that there are.
+        """
+        families = set(self._families)
+        if seldom:
+            _, rest, _ = self._conn.results([_FOR_MANY, self._prepared("census"), _FOR_FEW])
+            families |= {family for (family,) in rest}
+        left_out = OFTEN_EMPTY - families | {*PARTS}
         left_out |= (set() if self._with_age else {"age_graphs"}) | (set() if seldom else {*SELDOM})
         kinds = [kind for half in HALVES for kind in half if kind not in left_out]
-        whole = [prepared(self._conn, kind, self._major, self._known) for kind in kinds]
-        found = self._conn.results([_FOR_FEW, *parts, _FOR_MANY, *whole])
-        return dict(zip(("", *PARTS, "", *kinds), found, strict=True)) | {"": []}
+        wanted = _array(relations)
+        parts = [self._execute(f"part {kind}", "oid[]", _part(kind, self._major), wanted) for kind in PARTS]
+        found = self._conn.results([*parts, _FOR_MANY, *map(self._prepared, kinds)])
+        return dict(zip((*PARTS, "", *kinds), found, strict=True)) | {"": []}
 
-    def _part(self, kind: str) -> str:
-        preamble = query("_with", self._major).replace(" AS (", " AS NOT MATERIALIZED (")
-        return preamble + _WANTED + _OF_RELATIONS.sub(r"\1 wanted r", query(kind, self._major, whole=False))
+    def _prepared(self, kind: str) -> str:
+        return prepared(self._conn, kind, self._major, self._known)
 
     def _execute(self, what: str, types: str, sql: str, *values: str) -> str:
         name = "aegisdb_" + what.replace(" ", "_")
         if name not in self._known:
             self._conn.execute(f"PREPARE {name}{f' ({types})' if types else ''} AS {sql}")
         return f"EXECUTE {name}" + (f" ({', '.join(values)})" if values else "")
+
+
+@cache
+def _part(kind: str, major: int) -> str:
+    preamble = query("_with", major).replace(" AS (", " AS NOT MATERIALIZED (")
+    return preamble + _WANTED + _OF_RELATIONS.sub(r"\1 wanted r", query(kind, major, whole=False))
 
 
 def _mark(texts: Mapping[str, str]) -> str:

@@ -38,8 +38,9 @@ class Judge:
     def blast_radius(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """Objects of other owners that an upgrade changed; and notes about objects that no service owns."""
         changes = self.changes(before, after)
-        owner_of = self._owners.owners(before, after) if changes else {}
-        found = [(change, owner_of[change.object]) for change in without_parts(changes)]
+        whole = without_parts(changes)
+        owner_of = self._owners.owners_of([change.object for change in whole], before, after)
+        found = [(change, owner_of[change.object]) for change in whole]
         findings = tuple(
             Finding(code="foreign_object", object=change.object, owner=owner, detail=str(change))
             for change, owner in found

@@ -134,7 +134,8 @@ EVERYTHING = (
 )
 OTHERS = (
     Mutant("schemas", "CREATE SCHEMA s", "GRANT USAGE ON SCHEMA s TO PUBLIC"),
-    Mutant("system relations", _MEMBERS, "GRANT SELECT ON member TO PUBLIC"),
+    Mutant("system relations", "", "GRANT SELECT ON pg_statistic TO PUBLIC"),
+    Mutant("relations of extensions", _MEMBERS, "GRANT SELECT ON member TO PUBLIC"),
     Mutant("system routines", "", "REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC"),
     Mutant("languages", "", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC"),
     Mutant("foreign data wrappers", "CREATE FOREIGN DATA WRAPPER w", "GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC"),

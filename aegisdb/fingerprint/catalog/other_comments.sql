@@ -3,12 +3,14 @@ SELECT 'comment on ' || o.type || ' ' || o.identity, quote_literal(d.description
 FROM (
     SELECT d.*
     FROM pg_description d
-    LEFT JOIN pg_class c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid
-    LEFT JOIN pg_constraint k ON d.classoid = 'pg_constraint'::regclass AND k.oid = d.objoid
     WHERE (d.objoid >= 16384 OR d.classoid = 'pg_namespace'::regclass AND d.objoid <> 'pg_catalog'::regnamespace
             AND d.objoid <> 'pg_toast'::regnamespace)
         AND d.classoid NOT IN ('pg_trigger'::regclass, 'pg_largeobject'::regclass)
-        AND coalesce(c.relkind, 'c') = 'c' AND coalesce(k.conrelid, 0) = 0
+        AND CASE d.classoid
+            WHEN 'pg_class'::regclass THEN NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objoid AND c.relkind <> 'c')
+            WHEN 'pg_constraint'::regclass
+                THEN NOT EXISTS (SELECT FROM pg_constraint k WHERE k.oid = d.objoid AND k.conrelid <> 0)
+            ELSE true END
         AND (d.classoid, d.objoid) NOT IN (SELECT classid, objid FROM members)
     OFFSET 0 -- the costly function below only for what is left
 ) d
