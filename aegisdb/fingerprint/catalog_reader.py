@@ -126,7 +126,8 @@ def _read_kinds(conn: Connection, kinds: Sequence[str]) -> dict[str, list[Row]]:
     """The rows of these files, in one snapshot."""
     try:
         # as few messages as can be: a proof reads a hundred times, and each takes as long as some of the queries
-        *_, known, major, with_age = conn.results([BEGIN, SETTINGS])[1][0]
+        *_, names, major, with_age = conn.results([BEGIN, SETTINGS])[1][0]
+        known = set(names)
         left_out = set() if with_age else {"age_graphs"}
         if not OFTEN_EMPTY.isdisjoint(kinds):
             census = conn.results([prepared(conn, "census", major, known)])[0]
@@ -140,13 +141,17 @@ def _read_kinds(conn: Connection, kinds: Sequence[str]) -> dict[str, list[Row]]:
     return dict(zip(wanted, found, strict=False))  # COMMIT has nothing
 
 
-def prepared(conn: Connection, kind: str, major: int, known: Sequence[str]) -> str:
-    """The statement that gives the rows of a kind; planning costs as much as reading a small schema: once a session."""
+def prepared(conn: Connection, kind: str, major: int, known: set[str]) -> str:
+    """The statement that gives the rows of a kind; planning costs as much as reading a small schema: once a session.
+
+    `known` are the names of statements that the session has prepared; this one is added.
+    """
     if not conn.prepares:
         return f"SELECT * FROM (\n{query(kind, major)}\n) q"  # noqa: S608  a query of ours
     name = f"aegisdb_fingerprint_{kind}"
     if name not in known:
         conn.execute(f"PREPARE {name} AS {query(kind, major)}")
+        known.add(name)
     return f"EXECUTE {name}"
 
 

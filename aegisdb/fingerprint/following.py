@@ -114,6 +114,8 @@ class Follower:
         self._always_full = switch == "1" or not conn.prepares
         self._check = switch == "check"
         self._known: _Known | None = None
+        self._statements: set[str] = set()
+        """Names of statements that the session is known to have prepared."""
         self.quick = 0
         """The number of quick readings."""
 
@@ -151,7 +153,7 @@ class Follower:
 
     def _read_everything(self) -> Fingerprint:
         # first what it is compared with later: what anyone changes meanwhile is then new to the next reading
-        with QuickReader(self._conn) as reader:
+        with QuickReader(self._conn, self._statements) as reader:
             listed = reader.rows([kind for kind in dependencies.CHANGING if kind not in dependencies.ONLY_CHANGE], EVER)
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
             names = reader.names()
@@ -160,7 +162,7 @@ class Follower:
 
     def _read_changes(self, known: _Known) -> Fingerprint | None:
         """Read the next fingerprint; None where everything has to be read."""
-        with QuickReader(self._conn) as reader:
+        with QuickReader(self._conn, self._statements) as reader:
             found = reader.rows(dependencies.CHANGING, known.since)
             if reader.mark != known.mark:
                 return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.fingerprint import dependencies
 from aegisdb.fingerprint.catalog_reader import BEGIN, HALVES, OFTEN_EMPTY, SETTINGS, prepared, query
@@ -35,7 +35,7 @@ FROM ({rows}) changing (id, relation, class, object, written) WHERE age(written)
 _NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)"
 _SELDOM = "-- seldom"
 _OF_RELATIONS = re.compile(r"\b(FROM|JOIN) relations r\b")
-_WANTED = ",\nwanted AS NOT MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
+_WANTED = ",\nwanted AS MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
 # few relations are looked up by their indexes, and planning would take longer than that
 _FOR_FEW = """SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true)"""
@@ -49,9 +49,11 @@ Row = list[int]
 class QuickReader:
     """One snapshot of a database; a context manager, because it ends with a transaction."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, known: set[str]) -> None:
+        """`known`: the names of statements that this session has prepared, as far as an earlier reader noted them."""
         self._conn = conn
-        self._known: Sequence[str] = ()
+        self._known = known
+        self._open = False
         self._major = 0
         self._with_age = False
         self._families: set[str] = set()
@@ -63,18 +65,22 @@ class QuickReader:
         """A text that differs where something changed that texts of SELDOM are about; known with the rows."""
 
     def __enter__(self) -> Self:
-        try:
-            settings, since = self._conn.results([BEGIN, SETTINGS, _SINCE])[1:]
-            *_, self._known, self._major, self._with_age = settings[0]
-            self.since = since[0][0]
-        except BaseException:
-            self.__exit__()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._conn.closed:
+        if self._open and not self._conn.closed:
             self._conn.execute("ROLLBACK")
+
+    def _ask(self, statements: list[str]) -> list[list[tuple[Any, ...]]]:
+        """Return the results of these statements; the first ones of a reader go in one message with its BEGIN."""
+        if self._open:
+            return self._conn.results(statements)
+        self._open = True
+        _, ((*_, known, self._major, self._with_age),), ((self.since,),), *found = self._conn.results(
+            [BEGIN, SETTINGS, _SINCE, *statements]
+        )
+        self._known.update(known)
+        return found
 
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
         """Return, by kind, how many rows there are, where that matters, and which were written since."""
@@ -84,7 +90,7 @@ class QuickReader:
             changed = _CHANGED if kind in dependencies.ONLY_CHANGE else _ROWS
             sql = changed.format(rows=dependencies.CHANGING[kind])
             statements.append(self._execute(f"changed {kind}", "xid", sql, f"'{since}'"))
-        ((self.mark, self.mark_of_others),), *found = self._conn.results(statements)
+        ((self.mark, self.mark_of_others),), *found = self._ask(statements)
         return {kind: (each[0][0], each[0][1]) for kind, each in zip(kinds, found, strict=True)}
 
     def numbers(self, kinds: Sequence[str]) -> dict[str, set[int]]:
@@ -92,12 +98,12 @@ class QuickReader:
         statements = [
             self._execute(f"numbers {kind}", "", _NUMBERS.format(rows=dependencies.CHANGING[kind])) for kind in kinds
         ]
-        found = self._conn.results(statements) if statements else []
+        found = self._ask(statements) if statements else []
         return {kind: set(each[0][0]) for kind, each in zip(kinds, found, strict=True)}
 
     def names(self) -> dict[int, str]:
         """Return the name of each relation, by oid."""
-        return dict(self._conn.results([dependencies.NAMES])[0])
+        return dict(self._ask([dependencies.NAMES])[0])
 
     def reached(self, objects: Iterable[tuple[int, int]], relations: Iterable[int]) -> dict[int, str]:
         """Name, by oid, these relations and each whose texts name one of the objects; 0 stands for all else."""
@@ -109,26 +115,27 @@ class QuickReader:
         statement = self._execute(
             "reached", "oid[], oid[], oid[]", dependencies.REACH.format(found=found), classes, oids, _array(relations)
         )
-        known, _, relations_found = self._conn.results([families, _FOR_FEW, statement])
-        self._families = {family for (family,) in known}
-        return dict(relations_found)
+        there, _, named = self._ask([families, _FOR_FEW, statement])
+        self._families = {family for (family,) in there}
+        return dict(named)
 
     def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
         """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all.
 
-        It comes after `reached`, which has asked for the families that there are.
+        It comes after `reached`, which has asked for the families that there are, and ends the transaction.
         """
         families = set(self._families)
         if seldom:
-            _, rest, _ = self._conn.results([_FOR_MANY, self._prepared("census"), _FOR_FEW])
+            _, rest, _ = self._ask([_FOR_MANY, self._prepared("census"), _FOR_FEW])
             families |= {family for (family,) in rest}
         left_out = OFTEN_EMPTY - families | {*PARTS}
         left_out |= (set() if self._with_age else {"age_graphs"}) | (set() if seldom else {*SELDOM})
         kinds = [kind for half in HALVES for kind in half if kind not in left_out]
         wanted = _array(relations)
         parts = [self._execute(f"part {kind}", "oid[]", _part(kind, self._major), wanted) for kind in PARTS]
-        found = self._conn.results([*parts, _FOR_MANY, *map(self._prepared, kinds)])
-        return dict(zip((*PARTS, "", *kinds), found, strict=True)) | {"": []}
+        found = self._ask([*parts, _FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
+        self._open = False
+        return dict(zip((*PARTS, "", *kinds), found[:-1], strict=True)) | {"": []}
 
     def _prepared(self, kind: str) -> str:
         return prepared(self._conn, kind, self._major, self._known)
@@ -136,7 +143,10 @@ class QuickReader:
     def _execute(self, what: str, types: str, sql: str, *values: str) -> str:
         name = "aegisdb_" + what.replace(" ", "_")
         if name not in self._known:
+            self._ask([])  # names in what is prepared are looked for in the search_path of this moment
+        if name not in self._known:
             self._conn.execute(f"PREPARE {name}{f' ({types})' if types else ''} AS {sql}")
+            self._known.add(name)
         return f"EXECUTE {name}" + (f" ({', '.join(values)})" if values else "")
 
 

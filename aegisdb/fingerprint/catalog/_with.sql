@@ -17,5 +17,5 @@ relations AS (
     FROM pg_class c
     JOIN spaces s ON s.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
-        AND c.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_class'::regclass)
+        AND NOT EXISTS (SELECT FROM members m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 )
