@@ -11,9 +11,10 @@ from aegisdb.fingerprint import Fingerprint, read
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.revisions.load import good_histories
+from aegisdb.runtime.history_base import has_ground, lay_ground
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aegisdb.building import Level
     from aegisdb.workspace import Workspace
@@ -31,21 +32,26 @@ def schema_at_head(ws: Workspace) -> Fingerprint:
     return _of_template(ws, "histories")
 
 
-def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]]) -> Fingerprint:
+def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]], laid: Collection[str] = ()) -> Fingerprint:
     """The fingerprint of what the histories build at these revisions, by service.
+
+    `laid` are services without a revision whose schema and base are there (`laid_grounds`).
 
     Raises:
         RevisionFailed: a revision does not apply; StatementFailed: the base schema does not.
     """
     ws = proving(ws)
     histories = good_histories(ws.registry)
-    if all(history.is_at_head(applied.get(name, ())) for name, history in histories.items()):
+    bare = [h for name, h in histories.items() if has_ground(ws.registry, h) and not applied.get(name)]
+    grounds = [history for history in bare if history.service in laid]
+    if len(grounds) == len(bare) and all(h.is_at_head(applied.get(name, ())) for name, h in histories.items()):
         return schema_at_head(ws)
     with scratch(
         ws.address(), template=template(ws, "base"), label="schema at the applied revisions", soon=ws.server.own
     ) as address:
         fill(ws, address, "histories", revisions=applied)
         with connect(address) as conn:
+            lay_ground(ws.registry, conn, grounds, bindir=ws.server.bindir())
             return read(conn)
 
 

@@ -162,6 +162,7 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
     from aegisdb.postgres.connection import connect
     from aegisdb.postgres.scratch import scratch
     from aegisdb.revisions.load import good_histories
+    from aegisdb.runtime.history_base import lay_ground
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_options import StepOptions
 
@@ -176,6 +177,7 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
                 applied[history.service] = history.after(applied[history.service], half.revision, up=not up)
             fill(ws, address, "histories", revisions=applied)
             with connect(address) as there:
+                lay_ground(ws.registry, there, [history], bindir=ws.server.bindir())
                 before, identity = read(there), there.identity()
                 with Session(
                     ws.registry,

@@ -18,13 +18,13 @@ from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.turns import Turns
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import all_needs, service_order
-from aegisdb.runtime.history_base import lay_ground
+from aegisdb.runtime.history_base import is_laid, lay_ground
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import UNRECORDED, StepOptions
 from aegisdb.runtime.upgrade import Sessions, apply_histories
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aegisdb.fingerprint import Change
     from aegisdb.postgres.connection import Connection
@@ -94,7 +94,7 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
     }
     every = {name: other for name, other in histories.items() if name != history.service}
     if Turns.of(ws, histories).of_service(history.service, frozenset(history.revisions)):
-        return _states_in_turn(ws, history, every, others)
+        return _states_in_turn(ws, conn, history, every, others)
     states = {}
     with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
         identity = there.identity()
@@ -104,7 +104,7 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
             ws.registry, address, identity, to=first, live=ws.address(), options=UNRECORDED, bindir=ws.server.bindir()
         )
         at: tuple[str, ...] = ()
-        states[at] = read(there)
+        states[at] = _ground(ws, conn, there, history, [history])
         with Session(ws.registry, history, address, identity, StepOptions(listen=ws.listen, journal=False)) as session:
             for revision in history.ordered():
                 session.upgrade_one(revision.id)
@@ -113,8 +113,21 @@ def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str
     return states
 
 
+def _ground(
+    ws: Workspace, live: Connection, there: Connection, history: History, histories: Sequence[History]
+) -> Fingerprint:
+    """Lay what the histories stand on; return the schema before any revision, without it where the live one has not."""
+    bare = None if is_laid(ws.registry, live, history) else read(there)
+    lay_ground(ws.registry, there, histories, bindir=ws.server.bindir(), listen=ws.listen)
+    return bare or read(there)
+
+
 def _states_in_turn(
-    ws: Workspace, history: History, every: Mapping[str, History], applied: Mapping[str, tuple[str, ...]]
+    ws: Workspace,
+    conn: Connection,
+    history: History,
+    every: Mapping[str, History],
+    applied: Mapping[str, tuple[str, ...]],
 ) -> dict[tuple[str, ...], Fingerprint]:
     """Build the states where its revisions rest on those of others and theirs on its own: in the order of an apply."""
     done = {name: other.ancestors(applied[name]) for name, other in every.items()}
@@ -122,10 +135,9 @@ def _states_in_turn(
     states = {}
     with scratch(ws.address(), template=template(ws, "base"), label="stamp") as address, connect(address) as there:
         at: tuple[str, ...] = ()
-        states[at] = read(there)
         names = service_order(ws.registry, {**every, history.service: history})
         steps = sorted([*todo, (history, history.ordered())], key=lambda one: names.index(one[0].service))
-        lay_ground(ws.registry, there, [one for one, _ in steps], bindir=ws.server.bindir(), listen=ws.listen)
+        states[at] = _ground(ws, conn, there, history, [one for one, _ in steps])
         with Sessions(ws.registry, address, there.identity(), UNRECORDED, ws.address()) as sessions:
             for step in sessions.upgrade([one for one in steps if one[1]]):
                 if step.service == history.service:

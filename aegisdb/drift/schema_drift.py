@@ -15,9 +15,11 @@ from aegisdb.drift.expected_schema import base_schema, schema_at
 from aegisdb.fingerprint import diff, read, without_parts
 from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import NOBODY, Owners
+from aegisdb.revisions.load import good_histories
+from aegisdb.runtime.history_base import laid_grounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.postgres.connection import Connection
@@ -54,7 +56,8 @@ def drift(
     there = comparable(ws, conn)
     building = comparable(built, conn) if built else there
     owners = Owners(ws.registry, base_schema(there))
-    expected = in_words_of(conn, building, schema_at(building, applied))
+    laid = laid_grounds(building.registry, conn, good_histories(building.registry).values())
+    expected = in_words_of(conn, building, schema_at(building, applied, laid))
     return _compared(ws.registry, building.registry, owners, expected, live or read(conn))
 
 
@@ -69,7 +72,7 @@ class References:
         self._built = built
         self._owners = Owners(ws.registry, base_schema(ws))
         self._building = Lock()
-        self._known: dict[tuple[tuple[str, tuple[str, ...]], ...], Fingerprint] = {}
+        self._known: dict[Hashable, Fingerprint] = {}
         self._in_words: dict[tuple[int, str], Fingerprint] = {}
 
     def drift(self, ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Drift:
@@ -80,10 +83,11 @@ class References:
 
     def _expected(self, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Fingerprint:
         user = str(conn.value("SELECT current_user"))
-        key = tuple(sorted(applied.items()))
+        laid = laid_grounds(self._built.registry, conn, good_histories(self._built.registry).values())
+        key = (tuple(sorted(applied.items())), laid)
         with self._building:
             if key not in self._known:
-                self._known[key] = schema_at(proving(self._built), applied)
+                self._known[key] = schema_at(proving(self._built), applied, laid)
             made = self._known[key]
             if (id(made), user) not in self._in_words:
                 self._in_words[id(made), user] = in_words_of(conn, proving(self._built), made)

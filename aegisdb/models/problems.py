@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
+from aegisdb.runtime.usual_traps import of_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
             message=f"{service}: {f'table {table}' if table else 'a type'} of the models was not compared:"
             f" it cannot be built: {reason}",
             where=table,
-            hint=_way_to_build(reason),
+            hint=_way_to_build(reason, _schema(registry, service)),
         )
     for change in found.changes:
         yield Problem(
@@ -43,9 +44,15 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
         )
 
 
-def _way_to_build(reason: str) -> str:
+def _schema(registry: Registry, service: str) -> str | None:
+    return registry.services[service].schema
+
+
+def _way_to_build(reason: str, schema: str | None) -> str:
     if found := _NO_LITERAL.search(reason):
         return f'SQLAlchemy cannot write a {found["type"]} into DDL: give it as sa.text("{found["value"]}")'
+    if hint := of_models(reason, schema):
+        return hint
     return "fix the model, or let env.py's include_object leave the table out"
 
 

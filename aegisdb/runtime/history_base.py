@@ -48,7 +48,7 @@ def lay_ground(
     """
     from aegisdb.applied.version_tables import read_versions
 
-    listed = [h for h in histories if h.schema or registry.services[h.service].base]
+    listed = [h for h in histories if has_ground(registry, h)]
     if not listed:
         return False
     applied = read_versions(conn, listed)
@@ -59,6 +59,29 @@ def lay_ground(
         with _named(history.service):
             made |= _lay(registry, conn, history, bindir, listen)
     return made
+
+
+def laid_grounds(registry: Registry, conn: Connection, histories: Iterable[History]) -> frozenset[str]:
+    """Services that have nothing applied and whose ground is there all the same: after a reset, or taken back to it."""
+    from aegisdb.applied.version_tables import read_versions
+
+    listed = [h for h in histories if has_ground(registry, h)]
+    applied = read_versions(conn, listed) if listed else {}
+    return frozenset(h.service for h in listed if not applied[h.service] and is_laid(registry, conn, h))
+
+
+def has_ground(registry: Registry, history: History) -> bool:
+    """Whether anything is made for a history before its first revision."""
+    return bool(history.schema or registry.services[history.service].base)
+
+
+def is_laid(registry: Registry, conn: Connection, history: History) -> bool:
+    """Whether what a history stands on is there, if anything is."""
+    if registry.services[history.service].base:
+        return _is_there(conn, history)
+    if not history.schema:
+        return True
+    return conn.value("SELECT to_regnamespace(%s)", (quote_ident(history.schema),)) is not None
 
 
 @contextmanager

@@ -22,7 +22,10 @@ _BIND = re.compile(r"A value is required for bind parameter '(?P<name>\w+)'")
 _EXTENSION_OF = {
     **dict.fromkeys(("vector", "halfvec", "sparsevec"), "vector"),
     **{name: name for name in ("citext", "hstore", "ltree", "cube")},
+    **dict.fromkeys(("geometry", "geography"), "postgis"),
 }
+_NO_SCHEMA = re.compile(r'^schema "(?P<name>[^"]+)" does not exist')
+_NO_OPERATORS = re.compile(r'has no default operator class for access method "gist"')
 _OF_AGE = re.compile(r"graphid|agtype|create_graph|create_[ve]label|\bcypher\b|ag_\w+")
 _HOOK = re.compile(
     r"Could not find entrypoint console_scripts\.(?P<tool>[\w.-]+)|No such file or directory: '(?P<file>[^']+)'"
@@ -58,6 +61,30 @@ def of_revision(failure: Mapping[str, Any], registry: Registry, history: History
         )
     missing = _MISSING.match(message) if sqlstate in _NAMES_MISSING else None
     return _of_missing(missing["kind"], missing["name"], registry, history, revision) if missing else ""
+
+
+def of_models(reason: str, schema: str | None) -> str:
+    """The hint for a model that the server does not build, in a service with this schema; "" where it is none of these.
+
+    What a model needs besides tables is made by the base schema or by a revision before.
+    """
+    if found := _NO_SCHEMA.match(reason):
+        return f'op.execute("CREATE SCHEMA {found["name"]}") comes first, in a revision (migrate.new --empty)'
+    if _NO_OPERATORS.search(reason):
+        return _made_first("btree_gist")
+    missing = _MISSING.match(reason)
+    if not missing or missing["kind"] != "type" or "." in missing["name"]:
+        return ""
+    if schema:
+        return (
+            f"with `schema: {schema}` the search_path is that schema alone: CREATE EXTENSION or TYPE in it, or give"
+            " context.configure() in env.py a version_table= of its own and take `schema:` away"
+        )
+    return _made_first(_EXTENSION_OF[missing["name"]]) if missing["name"] in _EXTENSION_OF else ""
+
+
+def _made_first(extension: str) -> str:
+    return f"CREATE EXTENSION IF NOT EXISTS {extension} comes first, in an init file or a revision before"
 
 
 def of_environment(failure: Mapping[str, Any], history: History) -> str:
@@ -119,5 +146,5 @@ def _of_search(kind: str, name: str, history: History, revision: Revision) -> st
     if kind == "type" and re.search(rf"""\bname\s*=\s*["']{re.escape(name)}["']""", revision.source):
         return f'adding a column makes no type: sa.Enum(..., name="{name}").create(op.get_bind()) comes first'
     if name in _EXTENSION_OF:
-        return f"CREATE EXTENSION IF NOT EXISTS {_EXTENSION_OF[name]} comes first, in an init file or a revision before"
+        return _made_first(_EXTENSION_OF[name])
     return ""

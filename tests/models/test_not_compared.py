@@ -61,6 +61,9 @@ def test_an_index_that_cannot_be_built_keeps_no_other_table_from_being_compared(
     assert "table public.shop_flows of the models was not compared" in told["not_compared"]
     assert 'no default operator class for access method "gin"' in told["not_compared"]
     assert "shop_runs.started" in told["models"]
+    assert [(len(row["models"]), row["not_compared"]) for row in ran.json["services"]] == [(2, 1)]
+    text = invoke("migrate.verify", cwd=root)
+    assert "1 differ, 1 not compared" in text.out
 
 
 def test_an_index_that_cannot_be_built_keeps_no_table_from_it_that_needs_its_table(

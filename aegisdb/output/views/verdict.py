@@ -23,7 +23,8 @@ def verify(result: Any) -> Iterator[Block]:
             yield Text("\n".join(map(one_line, _lines(changes))), verbatim=True)
     for service in result.services:
         if service.models:
-            yield Text(f"{service.service}: models and histories differ", "heading")
+            told = "models and histories differ" if _differing(service) else "not all of its models were compared"
+            yield Text(f"{service.service}: {told}", "heading")
             lines = [one_line(f"  {operation}") for operation in service.models[:MOST]]
             yield Text("\n".join(lines + _more(len(service.models))), verbatim=True)
     if not result.problems:
@@ -52,7 +53,14 @@ def _row(service: Any) -> tuple[Cell, ...]:
 def _models(service: Any) -> Styled:
     if service.models is None:
         return Styled("not asked" if service.has_models else "none", "dim")
-    return _count(service.models, "differ")
+    if not service.not_compared:
+        return _count(service.models, "differ")
+    differ = f"{count} differ, " if (count := _differing(service)) else ""
+    return Styled(f"{differ}{service.not_compared} not compared", "bad")
+
+
+def _differing(service: Any) -> int:
+    return len(service.models) - int(service.not_compared)
 
 
 def _count(found: Any, word: str) -> Styled:

@@ -201,7 +201,7 @@ class AlembicSide:
     def propose(self, request: Message) -> None:
         """Answer with what autogenerate would do about own objects; it is kept, to be tried and written."""
         context = RevisionContext(
-            self.config, self.script, revision_files.command_arguments(request, autogenerate=True)
+            self.config, self.script, revision_files.command_arguments(self.script, request, autogenerate=True)
         )
         self.proposal = Proposal(context, request["objects"])
         answer: Message = {}
@@ -276,7 +276,7 @@ class AlembicSide:
     def empty(self, request: Message) -> None:
         """Write an empty revision file."""
         context = RevisionContext(
-            self.config, self.script, revision_files.command_arguments(request, autogenerate=False)
+            self.config, self.script, revision_files.command_arguments(self.script, request, autogenerate=False)
         )
         self.channel.write({"ok": True, "path": revision_files.write(context, request)})
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import missing_imports
+from . import missing_imports, version_locations
 from .error_report import Refusal
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NAMES = ("signature", "name", "enum_name")
 """Attributes in which operations of Alembic's extensions keep the name of their object."""
 
 
-def command_arguments(request: Message, *, autogenerate: bool) -> dict[str, Any]:
+def command_arguments(script: Any, request: Message, *, autogenerate: bool) -> dict[str, Any]:
     """Arguments of `alembic revision`."""
     return {
         "message": inert(request.get("message") or ""),
@@ -28,7 +28,7 @@ def command_arguments(request: Message, *, autogenerate: bool) -> dict[str, Any]
         "head": request.get("head") or "head",
         "splice": False,
         "branch_label": None,
-        "version_path": None,
+        "version_path": version_locations.place(script, request.get("head")),
         "rev_id": request.get("rev_id"),
         "depends_on": request.get("depends_on"),
     }

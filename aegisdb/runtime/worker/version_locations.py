@@ -50,6 +50,20 @@ class Found:
         return keys
 
 
+def place(script: Any, head: Any) -> str | None:
+    """Where the revision after `head` is written; None where Alembic finds that out itself.
+
+    It knows no place for a first revision that could go into several folders, nor for one after a head that stands in a
+    folder of one of them (`recursive_version_locations`).
+    """
+    folders = [Path(folder).absolute() for folder in script._version_locations]  # noqa: SLF001 - of all Alembic versions
+    heads = [Path(one.path).absolute() for one in script.get_revisions(head or "heads") if one]
+    if len(folders) == 1 or any(path.parent in folders for path in heads):
+        return None
+    holding = (folder for path in heads for folder in folders if path.is_relative_to(folder))
+    return str(next(holding, folders[0]))
+
+
 def _told(script: Any) -> tuple[list[str], bool]:
     folders = [str(folder) for folder in script.version_locations or ()]
     return folders, bool(getattr(script, "recursive_version_locations", False))  # Alembic knows it since 1.10

@@ -60,7 +60,9 @@ class ServiceVerdict:
     pending: int
     state: str
     models: tuple[str, ...] | None
-    """What the models have otherwise than the histories; None where they were not compared."""
+    """What the models have otherwise than the histories, or why not; None where they were not compared."""
+    not_compared: int = 0
+    """How many of these are tables and types that PostgreSQL does not build, so that they were not compared."""
     has_models: bool = True
     """Whether env.py gives Alembic any `target_metadata`; without it nothing can be proposed."""
     drift: tuple[Difference, ...] | None
@@ -141,8 +143,14 @@ class _Rows:
 
     def row(self, row: ServiceVerdict) -> None:
         """Tell what was found."""
-        counts = (("models differ in", row.models), ("drift", row.drift), ("tampered", row.tampered))
-        found = [f"{word} {len(several)}" for word, several in counts if several]
+        differ = len(row.models or ()) - row.not_compared
+        counts = (
+            ("models differ in", differ),
+            ("models not compared", row.not_compared),
+            ("drift", len(row.drift or ())),
+            ("tampered", len(row.tampered or ())),
+        )
+        found = [f"{word} {count}" for word, count in counts if count]
         several = (row.models, row.drift, row.tampered)
         if not found:
             found = ["nothing else differs" if None not in several else "not all of it was compared"]
@@ -204,6 +212,7 @@ class Verdict:
             pending=len(standing.pending),
             state=standing.state,
             models=told(self._ws.registry, name, models) if isinstance(models, ModelsCompared) else None,
+            not_compared=len(models.not_built) if isinstance(models, ModelsCompared) else 0,
             has_models=not isinstance(models, NoMetadata),
             drift=None if name in self._unexplained else tuple(map(_difference, self._changes.get(name, ()))),
             tampered=self._altered.get(name, ()) if standing.history else None,

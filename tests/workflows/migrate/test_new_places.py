@@ -1,0 +1,28 @@
+"""Where `migrate.new` puts a revision of a history with several folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aegisdb.postgres.address import Address
+from tests.invoke import invoke
+from tests.monorepo import Svc, build_monorepo
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_first_revision_and_the_next_have_a_place(database: Address, tmp_path: Path, *, recursive: bool) -> None:
+    root = build_monorepo(tmp_path, {"many": Svc(owns=())}, url=database.url())
+    ini = root / "services/many/alembic.ini"
+    lines = "version_locations = %(here)s/alembic/versions:%(here)s/one\n"
+    if recursive:
+        lines += "recursive_version_locations = true\nfile_template = %%(year)d/%%(rev)s\n"
+    ini.write_text(ini.read_text().replace("[alembic]\n", f"[alembic]\n{lines}"))
+    (root / "services/many/one").mkdir()
+    folder = root / "services/many/alembic/versions"
+    for count in (1, 2):
+        ran = invoke("migrate.new", "--service", "many", "--empty", "-m", f"step {count}", cwd=root)
+        assert ran.code == 0, ran.err
+        assert len(list(folder.glob("*/*.py" if recursive else "*.py"))) == count
+    assert invoke("migrate.apply", cwd=root).code == 0
