@@ -179,13 +179,8 @@ def _rehearsed(ws: Workspace, conn: Connection, history: History, half: InFlight
             with connect(address) as there:
                 lay_ground(ws.registry, there, [history], bindir=ws.server.bindir())
                 before, identity = read(there), there.identity()
-                with Session(
-                    ws.registry,
-                    history,
-                    address,
-                    identity,
-                    StepOptions(listen=ws.listen, journal=False, timeout=_REHEARSAL),
-                ) as session:
+                options = StepOptions(listen=ws.listen, journal=False, timeout=_REHEARSAL)
+                with Session(ws.registry, history, address, identity, options) as session:
                     (session.upgrade_one if up else session.downgrade_one)(half.revision)
                 return before, read(there)
     except Failed as error:

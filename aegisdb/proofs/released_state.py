@@ -23,6 +23,7 @@ from aegisdb.lint.changed_files import check_out, commit_of, default_branch, mer
 from aegisdb.package_lookup import interpreter
 from aegisdb.registry import load
 from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.locate import make_empty_folders
 from aegisdb.revisions.sequence import by_foreign_keys, declared, joined
 
 if TYPE_CHECKING:
@@ -183,7 +184,9 @@ def _registry(now: Registry, path: Path, against: str) -> Registry:
         if service.runner and home.is_dir():
             # `poetry run` in another folder would be another environment, with nothing in it
             services[name] = replace(service, runner=(interpreter(home, service.runner),))
-    return replace(found, file=replace(found.file, services=services))
+    made = replace(found, file=replace(found.file, services=services))
+    make_empty_folders(made)
+    return made
 
 
 def _require_same(there: Mapping[str, History], histories: Mapping[str, History], against: str) -> None:

@@ -55,19 +55,38 @@ def located(
     name: str, home: Path, service: Service, settings: AlembicSettings, remembered: Remembered | None = None
 ) -> Locations:
     """Locate the scripts of a service that no registry has yet."""
+    found = _configured(home, service, settings, remembered)
+    for directory in (found.script, *found.versions):
+        if not directory.is_dir():
+            # git keeps no empty directory, so a clone of a history without revisions lacks it
+            hint = f"mkdir {quote(str(directory))}, if there is no revision yet" if found.script.is_dir() else ""
+            told_by = str(found.ini or found.pyproject or home)
+            raise HistoryError(f"{name}: there is no directory {directory}", hint=hint, where=told_by)
+    return found
+
+
+def make_empty_folders(registry: Registry) -> None:
+    """Make the folders for revisions that a tree out of git lacks, since git keeps none that is empty."""
+    for service in registry.services.values():
+        if service.alembic is None:
+            continue
+        try:
+            found = _configured(registry.root / service.path, service, service.alembic, None)
+        except HistoryError:
+            continue  # who reads the history tells it
+        inside = (folder for folder in found.versions if folder.is_relative_to(registry.root))
+        for folder in inside if found.env_py.is_file() else ():
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def _configured(home: Path, service: Service, settings: AlembicSettings, remembered: Remembered | None) -> Locations:
+    """Where the configuration says that a history is."""
     ini, pyproject = _files(home, settings)
     told = _told(home, ini, pyproject, remembered)
     script = _script(home, service, settings.script_location or told.script, ini)
     listed = settings.version_locations or told.versions
     versions = tuple(_resolve(home, service, location) for location in listed) or (script / "versions",)
-    for directory in (script, *versions):
-        if not directory.is_dir():
-            # git keeps no empty directory, so a clone of a history without revisions lacks it
-            hint = f"mkdir {quote(str(directory))}, if there is no revision yet" if script.is_dir() else ""
-            told_by = str(ini or pyproject or home)
-            raise HistoryError(f"{name}: there is no directory {directory}", hint=hint, where=told_by)
-    recursive = settings.recursive_version_locations or told.recursive
-    return Locations(home, ini, pyproject, script, versions, recursive)
+    return Locations(home, ini, pyproject, script, versions, settings.recursive_version_locations or told.recursive)
 
 
 def alembic_settings(registry: Registry, name: str) -> AlembicSettings:

@@ -72,6 +72,13 @@ class Daemon:
         """What changes when the server ends, another one starts, or it becomes ready; None without a pid file."""
         return postmaster.pid_file_identity(self.cluster.path)
 
+    def port_in_doubt(self) -> str:
+        """What is to be said after its port while it does not run: another program may have it by then."""
+        try:
+            return "" if self.pid_file_identity() else " or a free port"
+        except PermissionError:
+            return ""  # another account's server: who asks it tells that
+
     def launch(self) -> None:
         """Start it and wait until it is ready; another port where the wished one is taken or forbidden.
 

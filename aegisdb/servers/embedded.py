@@ -86,11 +86,7 @@ class EmbeddedServer:
 
     def label(self) -> str:
         """The place where it listens or would listen, without looking at the server: another has the port, perhaps."""
-        try:
-            runs = self._daemon.pid_file_identity() is not None
-        except PermissionError:
-            runs = False  # whoever asks the server tells whose it is
-        return f"127.0.0.1:{read_state(self._home).port or self._spec.port}{'' if runs else ' or a free port'}"
+        return f"127.0.0.1:{read_state(self._home).port or self._spec.port}{self._daemon.port_in_doubt()}"
 
     def start(self, listen: Listener, client: Client | None = None) -> Address:
         """Start it unless it runs, make the data directory first if there is none, and check that the role logs in.

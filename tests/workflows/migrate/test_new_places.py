@@ -8,7 +8,8 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from tests.invoke import invoke
-from tests.monorepo import Svc, build_monorepo
+from tests.lint.repository import commit, git
+from tests.monorepo import Rev, Svc, build_monorepo, table, write_revision
 
 
 @pytest.mark.parametrize("recursive", [False, True])
@@ -26,3 +27,15 @@ def test_a_first_revision_and_the_next_have_a_place(database: Address, tmp_path:
         assert ran.code == 0, ran.err
         assert len(list(folder.glob("*/*.py" if recursive else "*.py"))) == count
     assert invoke("migrate.apply", cwd=root).code == 0
+
+
+def test_a_history_that_had_no_revision_when_it_was_released_has_a_released_state(
+    database: Address, tmp_path: Path
+) -> None:
+    """Git keeps no empty folder, so the merge base lacks it."""
+    root = build_monorepo(tmp_path, {"young": Svc(owns=("young_t",))}, url=database.url())
+    commit(root, "released")
+    git(root, "switch", "-q", "-c", "feature")
+    write_revision(root / "services" / "young", Rev(id="y1", up=table("young_t")), None)
+    ran = invoke("migrate.compat", "--format", "json", cwd=root)
+    assert ran.code == 0, ran.err
