@@ -22,8 +22,9 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
     """Every object that was added, removed or changed, sorted by key."""
     if before.facts == after.facts:
         return ()
-    keys = sorted(k for k in before.facts.keys() | after.facts.keys() if before.facts.get(k) != after.facts.get(k))
-    changes = (_change(key, before, after) for key in keys)
+    new = (key for key, facts in after.facts.items() if before.facts.get(key) != facts)
+    gone = before.facts.keys() - after.facts.keys()
+    changes = (_change(key, before, after) for key in sorted([*new, *gone]))
     return tuple(change for change in changes if change is not None)
 
 

@@ -8,8 +8,9 @@ Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.fingerprint import dependencies
 from aegisdb.fingerprint.catalog_reader import of_rows, read, read_families
@@ -31,18 +32,28 @@ _FEW = 50
 """unless they are at most this many."""
 
 
+_NOTHING = object()
+
+
 class QuickReadingWrong(Exception):
     """A quick reading and a full one of the same database differ."""
 
 
-@dataclass
-class _Known:
-    """The last reading."""
+@dataclass(frozen=True)
+class _Moment:
+    """What is known of the time of a reading."""
 
-    fingerprint: Fingerprint
     since: str
     mark: str
     mark_of_others: str
+    fingerprint: Fingerprint = field(default_factory=lambda: Fingerprint({}))
+
+
+@dataclass
+class _Known:
+    """The last reading, and how to get back to the one before."""
+
+    moment: _Moment
     rows: dict[str, dict[int, Row]]
     """The rows of each kind, by number."""
     names: dict[int, str]
@@ -51,28 +62,67 @@ class _Known:
     """The keys of what is read for each relation alone."""
     others: dict[str, list[str]] = field(default_factory=dict)
     """The other keys, by family."""
+    before: _Moment | None = None
+    """The reading before."""
+    undo: list[tuple[dict[Any, Any], Any, Any]] = field(default_factory=list)
+    """What was changed since: the mapping, the key, and the value that it had, or _NOTHING."""
 
-    def forget(self, relations: Iterable[int], *, seldom: bool) -> None:
-        """Remove what was read of these relations, and of what belongs to none, the part that was read again."""
-        names = [self.names.pop(each) for each in relations if each in self.names]
-        facts, hanging = dict(self.fingerprint.facts), dict(self.fingerprint.relations)
-        again = [family for family in self.others if seldom or family not in SELDOM]
-        stale = [self.units.pop(name, []) for name in names] + [self.others.pop(family) for family in again]
+    def go_back(self) -> None:
+        """Know the reading before, if it is known, in place of the last one."""
+        if self.before is None:
+            return
+        for mapping, key, value in reversed(self.undo):
+            mapping.pop(key, None)
+            if value is not _NOTHING:
+                mapping[key] = value
+        self.moment, self.before = self.before, None
+        self.undo = []
+
+    def put(self, mapping: dict[Any, Any], values: Mapping[Any, Any]) -> None:
+        """Set these values in one of the mappings."""
+        self.undo += ((mapping, key, mapping.get(key, _NOTHING)) for key in values)
+        mapping.update(values)
+
+    def remove(self, mapping: dict[Any, Any], keys: Iterable[Any]) -> list[Any]:
+        """Remove what one of the mappings has under these keys, and return it."""
+        removed = [(mapping, key, mapping.pop(key)) for key in keys if key in mapping]
+        self.undo += removed
+        return [value for _, _, value in removed]
+
+    def forget(
+        self, changes: _Changes, reached: Mapping[int, str], *, seldom: bool
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Return facts and relations without what is read again; what was known before the changes can come back."""
+        self.before, self.undo = self.moment, []
+        for kind, rows in self.rows.items():
+            self.put(rows, {row[0]: row for row in changes.new[kind]})
+            self.remove(rows, changes.gone.get(kind, ()))
+        stale = self.remove(self.units, self.remove(self.names, {row[1] for row in changes.rows} | reached.keys()))
+        stale += self.remove(self.others, [family for family in self.others if seldom or family not in SELDOM])
+        self.put(self.names, reached)
+        facts, hanging = dict(self.moment.fingerprint.facts), dict(self.moment.fingerprint.relations)
         for key in (key for keys in stale for key in keys):
             del facts[key]
             hanging.pop(key, None)
-        self.fingerprint = Fingerprint(facts, hanging)
+        return facts, hanging
 
-    def take(self, families: Mapping[str, list[Text]]) -> Fingerprint:
-        """Add what was read."""
-        for family, rows in families.items():
+    def take(
+        self, reader: QuickReader, facts: dict[str, str], hanging: dict[str, str], texts: Mapping[str, list[Text]]
+    ) -> Fingerprint:
+        """Add what was read to the facts, and to the relations that their keys hang on."""
+        units: dict[str, list[str]] = defaultdict(list)
+        others: dict[str, list[str]] = {family: [] for family in texts}
+        for family, rows in texts.items():
             for key, _, relation in rows:
                 name = _unit(key, relation) if family in PARTS else ""
-                (self.units.setdefault(name, []) if name else self.others.setdefault(family, [])).append(key)
-        found = of_rows(row for rows in families.values() for row in rows)
-        facts, hanging = self.fingerprint.facts, self.fingerprint.relations
-        self.fingerprint = Fingerprint({**facts, **found.facts}, {**hanging, **found.relations})
-        return self.fingerprint
+                (units[name] if name else others[family]).append(key)
+        self.put(self.units, {name: self.units.get(name, []) + keys for name, keys in units.items()})
+        self.put(self.others, others)
+        found = of_rows(row for rows in texts.values() for row in rows)
+        facts.update(found.facts)
+        hanging.update(found.relations)
+        self.moment = _Moment(reader.since, reader.mark, reader.mark_of_others, Fingerprint(facts, hanging))
+        return self.moment.fingerprint
 
 
 _SEQUENCE = "sequence "
@@ -96,13 +146,6 @@ class _Changes:
         """The rows of these relations, as they were and as they are."""
         return [*(row for rows in self.new.values() for row in rows), *self.was]
 
-    def to(self, known: Mapping[str, dict[int, Row]]) -> None:
-        """Bring the known rows up to date."""
-        for kind, rows in known.items():
-            rows |= {row[0]: row for row in self.new[kind]}
-            for gone in self.gone.get(kind, ()):
-                del rows[gone]
-
 
 class Follower:
     """Reads a database that is used by no other session; `beside` is a second session, for full readings."""
@@ -119,14 +162,18 @@ class Follower:
         self.quick = 0
         """The number of quick readings."""
 
-    def read(self) -> Fingerprint:
+    def read(self, *, undone: bool = False) -> Fingerprint:
         """Read the fingerprint as it is now; neither session may be in a transaction.
+
+        `undone`: what was done before the last reading should be undone, so little differs from the reading before it.
 
         Raises:
             QuickReadingWrong: each quick reading is to be compared with a full one, and they differ.
         """
         if self._always_full:
             return read(self._conn, self._beside)
+        if undone and self._known is not None:
+            self._known.go_back()
         found = None if self._known is None else self._read_changes(self._known)
         if found is None:
             return self._read_everything()
@@ -157,28 +204,25 @@ class Follower:
             listed = reader.rows([kind for kind in dependencies.CHANGING if kind not in dependencies.ONLY_CHANGE], EVER)
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
             names = reader.names()
-        self._known = _Known(Fingerprint({}), reader.since, reader.mark, reader.mark_of_others, rows, names)
-        return self._known.take(read_families(self._conn, self._beside))
+        self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, names)
+        return self._known.take(reader, {}, {}, read_families(self._conn, self._beside))
 
     def _read_changes(self, known: _Known) -> Fingerprint | None:
         """Read the next fingerprint; None where everything has to be read."""
         with QuickReader(self._conn, self._statements) as reader:
-            found = reader.rows(dependencies.CHANGING, known.since)
-            if reader.mark != known.mark:
+            found = reader.rows(dependencies.CHANGING, known.moment.since)
+            if reader.mark != known.moment.mark:
                 return None
             changes = _changes(reader, known, found)
             touched = {row[1] for row in changes.rows}
             reached = reader.reached(sorted({(row[2], row[3]) for row in changes.rows}), sorted(touched))
             if len(reached) > max(_FEW, len(known.names) // _ONE_IN):
                 return None
-            seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.mark_of_others
+            seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.moment.mark_of_others
             texts = reader.texts(sorted(reached), seldom=seldom)
         reached.pop(0, None)
-        known.forget(touched | reached.keys(), seldom=seldom)
-        known.names |= reached
-        known.since, known.mark_of_others = reader.since, reader.mark_of_others
-        changes.to(known.rows)
-        return known.take(texts)
+        facts, hanging = known.forget(changes, reached, seldom=seldom)
+        return known.take(reader, facts, hanging, texts)
 
 
 def _changes(reader: QuickReader, known: _Known, found: Mapping[str, tuple[int, list[Row]]]) -> _Changes:

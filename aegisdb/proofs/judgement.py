@@ -35,9 +35,10 @@ class Judge:
         """What differs, but for version tables: Alembic makes one with the first upgrade and keeps it."""
         return tuple(change for change in diff(before, after) if not self._owners.is_version_table(change))
 
-    def blast_radius(self, before: Fingerprint, after: Fingerprint) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    def blast_radius(
+        self, changes: tuple[Change, ...], before: Fingerprint, after: Fingerprint
+    ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
         """Objects of other owners that an upgrade changed; and notes about objects that no service owns."""
-        changes = self.changes(before, after)
         whole = without_parts(changes)
         owner_of = self._owners.owners_of([change.object for change in whole], before, after)
         found = [(change, owner_of[change.object]) for change in whole]

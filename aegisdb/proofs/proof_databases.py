@@ -48,9 +48,9 @@ class Stage:
     conn: Connection
     follower: Follower
 
-    def fingerprint(self) -> Fingerprint:
-        """The fingerprint of the database as it is now; nobody else works on it."""
-        return self.follower.read()
+    def fingerprint(self, *, undone: bool = False) -> Fingerprint:
+        """The fingerprint of the database as it is now; nobody else works on it. `undone`: as of `Follower.read`."""
+        return self.follower.read(undone=undone)
 
 
 class Ground:

@@ -195,8 +195,9 @@ class _Climb:
             report.add(self._judge.named(revision, "upgrade"))
             return False, report.proof()
         self._before = first = self._stage.fingerprint()
-        report.objects = len(self._judge.changes(before, first))
-        report.add(*self._judge.blast_radius(before, first))
+        changes = self._judge.changes(before, first)
+        report.objects = len(changes)
+        report.add(*self._judge.blast_radius(changes, before, first))
         if revision.one_way is not None or self._one_way:
             report.notes += [f"one way: {revision.one_way}"] if revision.one_way is not None else []
             return True, report.proof("one way")
@@ -212,7 +213,7 @@ class _Climb:
             report.add(self._judge.named(revision, "downgrade"))
             return self._is_as_before(revision, first)
         self.reverted = self.reverted or kind != "empty"
-        report.add(*self._judge.undone(before, first if kind == "empty" else self._stage.fingerprint()))
+        report.add(*self._judge.undone(before, first if kind == "empty" else self._stage.fingerprint(undone=True)))
         again = "upgrade_differs" if report.findings else "upgrade_failed"
         if not report.up(again, lambda: session.upgrade_one(revision.id).seconds):
             return kind == "empty" and self._is_as_before(revision, first) and self._stamped(revision)

@@ -70,11 +70,12 @@ class _Walk:
 
     def _again(self, report: Report, revision: Revision, upper: Fingerprint, lower: Fingerprint) -> None:
         session = self._stage.session
-        report.objects = len(self._judge.changes(lower, upper))
-        report.add(*self._judge.blast_radius(upper, lower))
+        changes = self._judge.changes(upper, lower)
+        report.objects = len(changes)
+        report.add(*self._judge.blast_radius(changes, upper, lower))
         if not report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds):
             return
-        report.add(self._judge.repeated(upper, self._stage.fingerprint()))
+        report.add(self._judge.repeated(upper, self._stage.fingerprint(undone=True)))
         self.went_down = self._down(report, revision)
         if self.went_down:
             self._upper = self._stage.fingerprint()

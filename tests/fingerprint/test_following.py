@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import cycle
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,9 +46,12 @@ def differences(address: Address, family: str, cases: Iterable[Case]) -> list[st
             conn.execute(f"CREATE SCHEMA c{number}")
         follower = Follower(reader)
         follower.read()
+        either = cycle((False, True, True, False, False))
 
         def look(after: str) -> None:
-            found.extend(f"{after}: {each}" for each in wrong(follower.read(), read(reader)))
+            # a reading can start from the last one or from the one before, whether anything was undone or not
+            quick = follower.read(undone=next(either))
+            found.extend(f"{after}: {each}" for each in wrong(quick, read(reader)))
 
         for number, case in wanted:
             _prepare(conn, number, case.setup, family)
@@ -118,8 +123,8 @@ def more(draw: st.DrawFn) -> str:
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(changes=st.lists(st.one_of(statement(), more()), min_size=8, max_size=25))
-def test_a_quick_reading_is_the_full_one_about_anything(database: Address, changes: list[str]) -> None:
+@given(changes=st.lists(st.tuples(st.one_of(statement(), more()), st.booleans()), min_size=8, max_size=25))
+def test_a_quick_reading_is_the_full_one_about_anything(database: Address, changes: list[tuple[str, bool]]) -> None:
     with connect(database) as conn, connect(database) as reader:
         conn.execute("DROP SCHEMA IF EXISTS elsewhere CASCADE; CREATE SCHEMA elsewhere")
         conn.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
@@ -127,12 +132,12 @@ def test_a_quick_reading_is_the_full_one_about_anything(database: Address, chang
         for table in ("one", "two"):
             conn.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, a int, b text)")
         follower.read()
-        for change in changes:
+        for change, undone in changes:
             try:
                 conn.execute(change)
             except StatementFailed:
                 continue
-            assert wrong(follower.read(), read(reader)) == [], change
+            assert wrong(follower.read(undone=undone), read(reader)) == [], change
 
 
 def test_what_a_subtransaction_wrote_counts_and_what_was_rolled_back_does_not(database: Address) -> None:
@@ -208,3 +213,32 @@ def test_a_wrong_quick_reading_is_told_by_the_full_one(
             follower.read()
         with pytest.raises(QuickReadingWrong, match=r"column public\.t\.id: statistics 9 -> nothing"):
             follower.read() if switch else follower.confirm()
+
+
+@pytest.mark.parametrize(
+    ("up", "down"),
+    [
+        ("CREATE TABLE u (id int REFERENCES t)", "DROP TABLE u"),
+        ("CREATE TYPE mood AS ENUM ('fine'); ALTER TABLE t ADD m mood", "ALTER TABLE t DROP m; DROP TYPE mood"),
+        ("DROP TABLE v", "CREATE TABLE v (id int, extra int)"),
+        ("DROP TABLE v; CREATE TABLE w (id int PRIMARY KEY)", "CREATE TABLE v (id int)"),
+        ("CREATE VIEW x AS SELECT id FROM t", "ALTER TABLE t RENAME id TO number"),
+        ("COMMENT ON TABLE t IS 'x'; CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1", "SELECT 1"),
+        ("CREATE SCHEMA s", "DROP SCHEMA s"),  # everything is read
+    ],
+)
+def test_a_reading_after_what_was_undone_starts_from_the_one_before(database: Address, up: str, down: str) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE v (id int)")
+        follower = Follower(reader)
+        follower.read()
+        for statement in (up, down, up.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")):
+            with suppress(StatementFailed):
+                conn.execute(statement)
+            undone = statement == down
+            assert wrong(follower.read(undone=undone), read(reader)) == [], statement
+        # twice in a row there is nothing to go back to
+        assert wrong(follower.read(undone=True), read(reader)) == []
+        assert wrong(follower.read(undone=True), read(reader)) == []
+        conn.execute("CREATE TABLE later (id int)")
+        assert wrong(follower.read(), read(reader)) == []
