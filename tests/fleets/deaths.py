@@ -100,7 +100,7 @@ def strike(fleet: Tenants, server: Mortal, death: Death, coordinator: int) -> Ca
         case "session of a lock":
             _end(fleet, _HOLDS, "")
         case "coordinator, stopped" | "worker, stopped":
-            return _stopped(_pids(death.victim.partition(",")[0], coordinator)[0])
+            return _stopped(death.victim.partition(",")[0], coordinator)
         case _:
             for pid in _pids(death.victim, coordinator):
                 with suppress(ProcessLookupError):  # those below one that was killed may be faster
@@ -161,10 +161,20 @@ def _end(fleet: Tenants, which: str, text: str) -> None:
     assert eventually(ended, 20)
 
 
-def _stopped(pid: int) -> Callable[[], None]:
-    os.kill(pid, signal.SIGSTOP)
+def _stopped(victim: str, coordinator: int) -> Callable[[], None]:
+    """Stop one; a worker that was listed may have ended, and then it is the next one's turn."""
+    stopped: list[int] = []
+
+    def stop() -> bool:
+        for pid in _pids(victim, coordinator)[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        return bool(stopped)
+
+    assert eventually(stop, 20)
     time.sleep(1)
-    return lambda: os.kill(pid, signal.SIGCONT)
+    return lambda: os.kill(stopped[0], signal.SIGCONT)
 
 
 def _argv(pid: int) -> list[str]:
