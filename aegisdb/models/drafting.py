@@ -144,8 +144,8 @@ def drafting(
     """
     warm_process(ws.registry)
     units = read_units(ws.registry, history.service)
-    ws = proving(ws)
-    service = history.service
+    ws, service = proving(ws), history.service
+    ws.client.use_driver()
     with under_way(ws.listen, "database at head", service):
         source = template(ws, "histories")
     with under_way(ws.listen, "models", service):

@@ -28,6 +28,11 @@ class Client:
         """`programs` tells where psql is, None being PATH; without it, and without a psql, sessions are psycopg's."""
         self._programs = programs
         self._waiting: list[PipedConnection] = []
+        self._by_driver = False
+
+    def use_driver(self) -> None:
+        """Open sessions of psycopg from now on, since this run needs it anyway and they begin sooner."""
+        self._by_driver = True
 
     def prefetch(self, address: Address) -> None:
         """Start connecting, for `connect` on the same database; waits for nothing, and `connect` tells what is wrong.
@@ -48,7 +53,7 @@ class Client:
         self, address: Address, *, application: str = "aegisdb", timeout: float = CONNECT_TIMEOUT
     ) -> Connection:
         """A session that waits, or a new one; arguments and errors are those of `connection.connect`."""
-        if not self._has_psql():
+        if self._by_driver or not self._has_psql():
             return connection.connect(address, application=application, timeout=timeout)
         return connection.through_renames(lambda: self._by_psql(address, application, timeout))
 

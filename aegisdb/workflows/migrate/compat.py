@@ -70,6 +70,7 @@ def compat(ws: Workspace, *, against: str = "", service: str = "", run: str = ""
         alembic_settings(ws.registry, service)
     warm_process(ws.registry)
     whole = proving(without_unreadable(ws).ws)
+    whole.client.use_driver()
     released = released_state(whole, good_histories(whole.registry), against=against)
     if isinstance(released, Missing):
         kind = OldCodeBroken if released.broken else NoOldCode

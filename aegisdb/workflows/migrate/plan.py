@@ -74,6 +74,7 @@ def plan(
         alembic_settings(ws.registry, service)
         ws = about(ws, service)
     warm_process(ws.registry)
+    ws.client.use_driver()
     with ws.connect() as conn:
         pending = plan_apply(ws, conn, service, to, phase)
         good = [h for h in read_histories(ws.registry).values() if not isinstance(h, HistoryError)]

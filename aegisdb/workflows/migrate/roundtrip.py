@@ -184,6 +184,7 @@ class _Run:
 
             return prove_elsewhere(self.ws, self._histories, self._engine, cut, width)
         warm_process(self.ws.registry)
+        self.ws.client.use_driver()
         return side_by_side(PartProver(self.ws, self._histories), cut(width), width)
 
     def _parts(self, name: str, scope: frozenset[str], count: int) -> list[Part]:
