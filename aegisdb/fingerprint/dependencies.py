@@ -44,7 +44,8 @@ CHANGING = MappingProxyType({
             'pg_class'::regclass::oid, h.inhrelid, h.xmin
         FROM pg_inherits h LEFT JOIN pg_index i ON i.indexrelid = h.inhrelid""",
     "comments": f"""
-        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0::int8, classoid, objoid, xmin
+        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid,
+            CASE WHEN classoid = 'pg_class'::regclass THEN objoid ELSE 0 END::int8, classoid, objoid, xmin
         FROM pg_description WHERE objoid >= {_OWN} OR classoid = 'pg_namespace'::regclass""",
     # the type of a table's rows goes with the table, and an array with what it is made of
     "types": f"""
