@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.building.proof_target import comparable, in_words_of, proving
 from aegisdb.drift.expected_schema import base_schema, schema_at
-from aegisdb.fingerprint import diff, read, without_parts
+from aegisdb.fingerprint import Alike, diff, read, without_parts
 from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import NOBODY, Owners
 from aegisdb.revisions.load import good_histories
@@ -74,12 +74,13 @@ class References:
         self._building = Lock()
         self._known: dict[Hashable, Fingerprint] = {}
         self._in_words: dict[tuple[int, str], Fingerprint] = {}
+        self._alike = Alike()
 
     def drift(self, ws: Workspace, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Drift:
         """As `drift`, for the database of `conn`, which is the one of `ws`; from any thread."""
         comparable(ws, conn)
         expected = self._expected(conn, applied)
-        return _compared(self._registry, self._built.registry, self._owners, expected, read(conn))
+        return _compared(self._registry, self._built.registry, self._owners, expected, self._alike.read(conn))
 
     def _expected(self, conn: Connection, applied: Mapping[str, tuple[str, ...]]) -> Fingerprint:
         user = str(conn.value("SELECT current_user"))

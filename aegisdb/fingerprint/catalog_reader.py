@@ -54,7 +54,7 @@ wanted AS (
     SELECT * FROM relations WHERE id = ANY (ARRAY[{names}]::text[]) OR oid IN (SELECT oid FROM touched)
 )
 """
-_DROPPED_MEANWHILE = frozenset({"XX000", "42P01", "42704", "42883", "3F000"})
+DROPPED_MEANWHILE = frozenset({"XX000", "42P01", "42704", "42883", "3F000"})
 _ATTEMPTS = 3
 
 
@@ -77,7 +77,7 @@ def read_families(conn: Connection, beside: Connection | None = None) -> dict[st
             return _read_once(conn, beside)
         except StatementFailed as error:
             # pg_get_indexdef and its like see the newest catalog, not the snapshot
-            if error.sqlstate not in _DROPPED_MEANWHILE:
+            if error.sqlstate not in DROPPED_MEANWHILE:
                 raise
     return _read_once(conn, beside)
 
@@ -166,7 +166,7 @@ def query(kind: str, major: int, *, whole: bool = True) -> str:
     """The query for one file of `catalog/`, without the lines that are for other versions of PostgreSQL."""
     catalog = files("aegisdb.fingerprint.catalog")
     text = (catalog / f"{kind}.sql").read_text()
-    if whole and kind not in {"census", "_with"}:
+    if whole and kind not in {"census", "_with", "rows"}:
         text = (catalog / "_with.sql").read_text() + text
     return "\n".join(line for line in text.splitlines() if _is_for(line, major))
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from aegisdb.errors import StatementFailed
 from aegisdb.fingerprint import read
+from aegisdb.fingerprint.alike import catalogs
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from tests.fingerprint.oracle import dump
@@ -59,6 +60,7 @@ def test_the_fingerprint_agrees_with_pg_dump_about_anything(
     with connect(database) as conn:
         conn.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         judged = dump(database, server.bindir), read(conn).digest
+        said = {catalogs(conn): judged[1]}
         for change in changes:
             try:
                 conn.execute(change)
@@ -66,4 +68,5 @@ def test_the_fingerprint_agrees_with_pg_dump_about_anything(
                 continue
             now = dump(database, server.bindir), read(conn).digest
             assert (now[0] == judged[0]) == (now[1] == judged[1]), change
+            assert said.setdefault(catalogs(conn), now[1]) == now[1], change
             judged = now
