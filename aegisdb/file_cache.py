@@ -72,20 +72,21 @@ class KeptFile:
         first, _, content = found.partition(b"\n")
         return content if first == self._first(content) else None
 
-    def write(self, content: bytes, own: Callable[[Path], object] | None = None) -> None:
-        """Keep the content, readable by this user alone; `own` gives the new file to another user.
+    def write(self, *content: bytes, own: Callable[[Path], object] | None = None) -> None:
+        """Keep the content, which may come in parts, readable by this user alone; `own` gives it to another user.
 
         Raises:
             OSError: it cannot be kept.
         """
         make_state(self._state, own)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.path, self._first(content) + b"\n" + content, mode=0o600, through_link=False, own=own)
+        whole = (self._first(*content), b"\n", *content)
+        replace_file(self.path, whole, mode=0o600, through_link=False, own=own)
 
-    def keep(self, content: bytes) -> None:
+    def keep(self, *content: bytes) -> None:
         """Keep the content where that can be done; a checkout that may only be read works too."""
         try:
-            self.write(content)
+            self.write(*content)
         except OSError:
             return
 
@@ -103,8 +104,11 @@ class KeptFile:
         """Keep plain data, as `keep`."""
         self.keep(json.dumps(plain).encode())
 
-    def _first(self, content: bytes) -> bytes:
-        return self._head.encode("utf-8", "surrogateescape") + hashlib.sha256(content).hexdigest().encode()
+    def _first(self, *content: bytes) -> bytes:
+        hashed = hashlib.sha256()
+        for part in content:
+            hashed.update(part)
+        return self._head.encode("utf-8", "surrogateescape") + hashed.hexdigest().encode()
 
 
 class Remembered:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _NAME = 40  # characters: the temporary name must not be longer than a file system takes
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -18,7 +18,7 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 def replace_file(
     path: Path,
-    content: str | bytes,
+    content: str | bytes | Sequence[bytes],
     *,
     mode: int | None = None,
     durable: bool = False,
@@ -27,10 +27,10 @@ def replace_file(
 ) -> None:
     """Give the file this content in one step: a reader sees all of the old text or all of the new one.
 
-    A symbolic link stays, the file that it leads to is replaced; without `through_link` it is the link. A file that is
-    there keeps its owner, where we may set it, and without `mode` its mode; a new one gets what the umask leaves. `own`
-    is given the new file before it takes its place. `durable`: the new content outlasts a
-    power cut from here on, at the price of two flushes to the disk.
+    The content may come in parts. A symbolic link stays, the file that it leads to is replaced; without `through_link`
+    it is the link. A file that is there keeps its owner, where we may set it, and without `mode` its mode; a new one
+    gets what the umask leaves. `own` is given the new file before it takes its place. `durable`: the new content
+    outlasts a power cut from here on, at the price of two flushes to the disk.
 
     Raises:
         OSError: it cannot be written; the old file is as it was and nothing is left beside it.
@@ -42,7 +42,8 @@ def replace_file(
     try:
         with os.fdopen(handle, "wb") as file:
             _take_over_access(path, handle, mode)
-            file.write(content.encode() if isinstance(content, str) else content)
+            content = content.encode() if isinstance(content, str) else content
+            file.writelines((content,) if isinstance(content, bytes) else content)
             if durable:
                 file.flush()
                 os.fsync(handle)

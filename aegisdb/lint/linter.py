@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import groupby
+from operator import itemgetter
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
@@ -26,7 +29,13 @@ class Linted:
     """The findings that are left after the ignores, and how many these hid."""
 
     findings: tuple[Finding, ...]
-    ignored: int
+    hidden: Mapping[str, int]
+    """Service to how many of its own are hidden."""
+
+    @property
+    def ignored(self) -> int:
+        """How many are hidden in all."""
+        return sum(self.hidden.values())
 
 
 @cache
@@ -41,24 +50,60 @@ def check(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterab
 
     Args:
         context: registry, histories, and what they were before.
-        chosen: service and revision of each file to look into.
+        chosen: service and revision of each file to look into, those of a service together.
         more: findings of others about the same files, to which the same ignores apply; known when `chosen` has ended.
     """
-    findings = [finding for rule in rules().values() if rule.survey for finding in rule.survey(context)]
+    return _checked(context, _surveyed(context), chosen, more)
+
+
+def check_files(context: Context, chosen: Iterable[tuple[str, Revision]], more: Iterable[Finding] = ()) -> Linted:
+    """Judge the chosen revisions alone, as `check`."""
+    return _checked(context, (), chosen, more)
+
+
+def check_histories(context: Context) -> Linted:
+    """Judge everything that concerns whole histories, as `check`."""
+    return _checked(context, _surveyed(context), (), ())
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings as they are told."""
+    return tuple(sorted(findings, key=_place))
+
+
+def _surveyed(context: Context) -> list[Finding]:
+    return [finding for rule in rules().values() if rule.survey for finding in rule.survey(context)]
+
+
+def _checked(
+    context: Context,
+    findings: Iterable[Finding],
+    chosen: Iterable[tuple[str, Revision]],
+    more: Iterable[Finding],
+) -> Linted:
     comments: dict[str, tuple[Ignore, ...]] = {}
-    with Verdicts(context.registry, context.identities) as verdicts:
-        for service, revision in chosen:
-            path, shown = revision.path, context.shown(revision.path)
-            known = verdicts.of(service, path, shown)
-            if known is None:
-                file = read_file(context, service, revision)
-                known = list(_of_file(file, context)), ignores(file.source)
-                verdicts.keep(service, path, *known)
-            findings += known[0]
-            comments[shown] = known[1]
-    findings += more
-    kept = {finding: None for finding in findings if not _is_ignored(finding, comments, context)}
-    return Linted(tuple(sorted(kept, key=_place)), len(dict.fromkeys(findings)) - len(kept))
+    found = [*findings, *_of_files(context, chosen, comments), *more]
+    kept = {finding: None for finding in found if not _is_ignored(finding, comments, context)}
+    hidden = Counter(finding.service for finding in dict.fromkeys(found) if finding not in kept)
+    return Linted(in_order(kept), hidden)
+
+
+def _of_files(
+    context: Context, chosen: Iterable[tuple[str, Revision]], comments: dict[str, tuple[Ignore, ...]]
+) -> Iterator[Finding]:
+    """Findings of the rules that look at one file; with the ignores of each, by its path."""
+    for service, revisions in groupby(chosen, key=itemgetter(0)):
+        with Verdicts(context, service) as verdicts:
+            for _, revision in revisions:
+                path, shown = revision.path, context.shown(revision.path)
+                known = verdicts.of(path, shown)
+                if known is None:
+                    file = read_file(context, service, revision)
+                    known = list(_of_file(file, context)), ignores(file.source)
+                    if file.shown not in context.resting:
+                        verdicts.keep(path, *known)
+                comments[shown] = known[1]
+                yield from known[0]
 
 
 def judge(context: Context, chosen: Iterable[tuple[str, Revision]], ids: Sequence[str]) -> tuple[Finding, ...]:

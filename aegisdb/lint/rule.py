@@ -86,6 +86,8 @@ class Context:
     """Files that are not on the default branch."""
     before: Mapping[Path, str] = field(default_factory=dict)
     """Digest at the merge base of files that are there and differ, or are gone, now; "" where it did not compile."""
+    gone: frozenset[Path] = frozenset()
+    """Files of `before` that are no more, and whose code no revision has now."""
     tampered: frozenset[tuple[str, str]] = frozenset()
     """(service, revision) of what is applied to the target's database with another text, as its journal says."""
 
@@ -95,6 +97,10 @@ class Context:
     """Files that were parsed lately, by service and path; see `read_file`."""
     identities: dict[str, list[int]] = field(default_factory=dict)
     """What each file was when it was first asked for; see `Remembered`."""
+    key: list[str] = field(default_factory=list)
+    """What every finding depends on besides its file, once it is known."""
+    resting: set[str] = field(default_factory=set)
+    """Files, as they are shown, about which other files had a say."""
 
     @cached_property
     def version_tables(self) -> frozenset[str]:

@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.errors import Failed
 from aegisdb.lint.effects import acts_of
@@ -17,16 +18,17 @@ from aegisdb.lint.literal_sql import written_sql
 from aegisdb.lint.rendered_sql import Rendering
 from aegisdb.lint.rule import Finding, read_file
 from aegisdb.lint.rules.unsafe_ddl import RULE
-from aegisdb.lint.squawk_cache import Answers
+from aegisdb.lint.squawk_cache import Answers, squawk_key
 from aegisdb.lint.squawk_ghosts import is_ghost
 from aegisdb.lint.statements import Statement, statements
 from aegisdb.processes import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.lint.rule import Context, RevisionFile
     from aegisdb.lint.steps import Step
+    from aegisdb.registry.types import Registry
     from aegisdb.revisions.parse import Revision
 
 _NOT_OURS = (
@@ -49,7 +51,8 @@ _NOT_OURS = (
 )
 _OLDEST = "14.0"  # the oldest PostgreSQL that a target may have
 _PATIENCE = 120.0  # seconds
-_PORTION = 250  # revisions asked about at once
+PORTION = 250
+"""Revisions that it is asked about at once."""
 _ABSENT = "unsafe DDL was not looked for: squawk is not installed (pip install 'aegisdb[lint]')"
 
 
@@ -61,35 +64,56 @@ def squawk(context: Context, chosen: Iterable[tuple[str, Revision]]) -> tuple[tu
     """
     found: list[Finding] = []
     notes: list[str] = []
-    for _ in squawked(context, chosen, found, notes):
-        pass
+    with Squawk(context.registry) as asking:
+        for portion in _portions(chosen):
+            notes[:0] = () if notes else asking.absent
+            found += asking.look(context, portion, notes)
     return tuple(found), tuple(notes)
 
 
-def squawked(
-    context: Context, chosen: Iterable[tuple[str, Revision]], found: list[Finding], notes: list[str]
-) -> Iterator[tuple[str, Revision]]:
-    """Yield these revisions, some hundred after squawk has looked at them, so that others find them parsed.
+class Squawk:
+    """The program, where it is installed, and a directory for what it is asked about."""
 
-    What was found is in `found` at the end, and what could not be looked at in `notes`; raises as `squawk`.
-    """
-    listed = list(chosen)
-    program = _program()
-    if not listed or program is None:
-        notes += [_ABSENT] if listed else []
-        yield from listed
-        return
-    version = run([program, "--version"], cwd=context.registry.root, timeout=_PATIENCE).stdout
-    with (
-        tempfile.TemporaryDirectory(prefix="aegisdb-lint-", dir=_memory()) as directory,
-        Answers(context.registry, program, version, context.identities) as answers,
-        Rendering(context) as rendering,
-    ):
-        for portion in _portions(listed):
-            asked = _Asked(context, answers, program, Path(directory))
-            asked.look(portion, rendering, notes)
-            found += asked.findings()
-            yield from ((service, revision) for service, revisions in portion.items() for revision in revisions)
+    def __init__(self, registry: Registry) -> None:
+        self.program = _program()
+        self.key = _ABSENT
+        """What all its answers depend on."""
+        self.rendered: set[str] = set()
+        """Services of which some revision does not say everything itself."""
+        self._registry = registry
+        self._files = ExitStack()
+        self._directory = Path()
+
+    def __enter__(self) -> Self:
+        if self.program is not None:
+            version = run([self.program, "--version"], cwd=self._registry.root, timeout=_PATIENCE).stdout
+            self.key = squawk_key(self._registry, self.program, version)
+            made = tempfile.TemporaryDirectory(prefix="aegisdb-lint-", dir=_memory())
+            self._directory = Path(self._files.enter_context(made))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Say that it is not there."""
+        return (_ABSENT,) if self.program is None else ()
+
+    def look(self, context: Context, portion: Mapping[str, Sequence[Revision]], notes: list[str]) -> list[Finding]:
+        """What it finds in these revisions, by service; what could not be looked at is added to `notes`.
+
+        Raises:
+            Failed: squawk itself failed, or the worker of a service does not start.
+        """
+        if self.program is None:
+            return []
+        with ExitStack() as stack:
+            of_service = (Answers(self._registry, name, self.key, context.identities) for name in portion)
+            answers = {name: stack.enter_context(one) for name, one in zip(portion, of_service, strict=True)}
+            asked = _Asked(context, answers, self.program, self._directory)
+            self.rendered |= asked.look(portion, stack.enter_context(Rendering(context)), notes)
+            return asked.findings()
 
 
 def _memory() -> str | None:
@@ -103,7 +127,7 @@ def _program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("squawk")
 
 
-def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Revision]]]:
+def _portions(chosen: Iterable[tuple[str, Revision]]) -> Iterator[dict[str, list[Revision]]]:
     """Revisions by service, so many at a time that their scripts take little memory; no service is torn apart."""
     portion: dict[str, list[Revision]] = {}
     by_service: dict[str, list[Revision]] = {}
@@ -111,7 +135,7 @@ def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Rev
         by_service.setdefault(service, []).append(revision)
     for service, revisions in by_service.items():
         portion[service] = revisions
-        if sum(map(len, portion.values())) >= _PORTION:
+        if sum(map(len, portion.values())) >= PORTION:
             yield portion
             portion = {}
     if portion:
@@ -121,7 +145,7 @@ def _portions(chosen: list[tuple[str, Revision]]) -> Iterator[dict[str, list[Rev
 class _Asked:
     """Squawk's findings about some services: known from before, or asked now."""
 
-    def __init__(self, context: Context, answers: Answers, program: str, directory: Path) -> None:
+    def __init__(self, context: Context, answers: Mapping[str, Answers], program: str, directory: Path) -> None:
         self._context = context
         self._answers = answers
         self._program = program
@@ -130,15 +154,18 @@ class _Asked:
         self._scripts: dict[tuple[str, Revision], str] = {}
         self._written: set[tuple[str, Revision]] = set()
 
-    def look(self, portion: Mapping[str, list[Revision]], rendering: Rendering, notes: list[str]) -> None:
-        """Learn the SQL of each revision of which the answer is not known: from its text, or from its service."""
+    def look(self, portion: Mapping[str, Sequence[Revision]], rendering: Rendering, notes: list[str]) -> set[str]:
+        """Learn the SQL of each revision of which the answer is not known: from its text, or from its service.
+
+        The services that were asked are returned.
+        """
         left: dict[str, list[Revision]] = {}
         for service, revisions in portion.items():
             if unknown := [revision for revision in revisions if not self._told(service, revision)]:
                 left[service] = unknown
         for service, rendered in zip(left, rendering.render(left), strict=True):
             for revision, script in rendered.scripts.items():
-                known = self._answers.of_script(service, revision.path, self._context.shown(revision.path), script)
+                known = self._answers[service].of_script(revision.path, self._context.shown(revision.path), script)
                 if known is None:
                     self._scripts[service, revision] = script
                 else:
@@ -146,14 +173,16 @@ class _Asked:
             for revision, reason in rendered.refused.items():
                 shown = self._context.shown(revision.path)
                 notes.append(f"unsafe DDL was not looked for in {shown}: {reason}")
+        return set(left)
 
     def _told(self, service: str, revision: Revision) -> bool:
         """Whether the file itself tells what is executed."""
-        known = self._answers.of_text(service, revision.path, self._context.shown(revision.path))
+        answers = self._answers[service]
+        known = answers.of_text(revision.path, self._context.shown(revision.path))
         if known is not None:
             self._known[service, revision] = known
             return True
-        if self._answers.is_rendered(revision.path):
+        if answers.is_rendered(revision.path):
             return False
         script = written_sql(read_file(self._context, service, revision))
         if script is None:
@@ -171,7 +200,7 @@ class _Asked:
             file = read_file(self._context, *key)
             found[key] += [_finding(file, script, complaint) for _, script, complaint in complaints]
         for key, script in self._scripts.items():
-            self._answers.keep(key[0], key[1].path, None if key in self._written else script, found[key])
+            self._answers[key[0]].keep(key[1].path, None if key in self._written else script, found[key])
         return [finding for each in found.values() for finding in each]
 
 

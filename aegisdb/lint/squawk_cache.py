@@ -15,50 +15,51 @@ if TYPE_CHECKING:
     from aegisdb.lint.rule import Finding
     from aegisdb.registry.types import Registry
 
-_FILE = Kind("cache/squawk.json")
+_FILE = Kind("cache/squawk/{name}.json")
 _CONFIGURATION = ".squawk.toml"
 _WRITTEN = "written"  # in the place of a digest
 
 
 class Answers(Remembered):
-    """A cache beside the registry; another squawk or another configuration of it forgets all of it.
+    """A cache of one service beside the registry; another squawk or configuration of it forgets all of it.
 
     An answer about what the file itself says holds while the file is the same; one about what a worker rendered, only
     for that very SQL, for env.py and all that it imports have a say in it.
     """
 
-    def __init__(self, registry: Registry, program: str, version: str, seen: dict[str, list[int]]) -> None:
-        super().__init__(_FILE.file(registry.state, key=_key(registry, program, version)), seen)
+    def __init__(self, registry: Registry, service: str, key: str, seen: dict[str, list[int]]) -> None:
+        """`key` is `squawk_key`."""
+        super().__init__(_FILE.file(registry.state, service, key=key), seen)
+        self._service = service
 
-    def of_text(self, service: str, path: Path, shown: str) -> list[Finding] | None:
+    def of_text(self, path: Path, shown: str) -> list[Finding] | None:
         """What was found in a file that is still the same and says everything itself."""
-        return self._findings(service, path, shown, _WRITTEN)
+        return self._findings(path, shown, _WRITTEN)
 
-    def of_script(self, service: str, path: Path, shown: str, script: str) -> list[Finding] | None:
+    def of_script(self, path: Path, shown: str, script: str) -> list[Finding] | None:
         """The findings of a file that is still the same and renders this SQL; None where nothing is kept."""
-        return self._findings(service, path, shown, _digest(script))
+        return self._findings(path, shown, _digest(script))
 
     def is_rendered(self, path: Path) -> bool:
         """Whether it is known that the file, which is still the same, does not say everything itself."""
         known = self.get(path)
         return known is not None and known[0] != _WRITTEN
 
-    def keep(self, service: str, path: Path, script: str | None, findings: Iterable[Finding]) -> None:
+    def keep(self, path: Path, script: str | None, findings: Iterable[Finding]) -> None:
         """Remember an answer; `script` is what was rendered, None where the file says everything itself."""
-        self.put(path, [_WRITTEN if script is None else _digest(script), rows(findings), service])
+        self.put(path, [_WRITTEN if script is None else _digest(script), rows(findings)])
 
-    def _findings(self, service: str, path: Path, shown: str, digest: str) -> list[Finding] | None:
+    def _findings(self, path: Path, shown: str, digest: str) -> list[Finding] | None:
         known: list[Any] | None = self.get(path)
-        # a file may belong to two services
-        same = known is not None and known[0] == digest and known[2] == service
-        return of_rows(known[1], service, shown) if known is not None and same else None
+        return of_rows(known[1], self._service, shown) if known is not None and known[0] == digest else None
 
 
 def _digest(script: str) -> str:
     return hashlib.sha256(script.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _key(registry: Registry, program: str, version: str) -> str:
+def squawk_key(registry: Registry, program: str, version: str) -> str:
+    """Hash what its answers depend on besides the SQL."""
     found = [*rules_key(registry), program, version, str(identity(Path(program)))]
     for directory in (registry.root, *registry.root.parents):
         file = directory / _CONFIGURATION

@@ -5,7 +5,7 @@ A cell or a text is a plain `str`, or `Styled` for a meaning: "ok", "warn", "bad
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aegisdb.fast_dataclass import dataclass
 
@@ -33,9 +33,10 @@ class Script:
     text: str
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A line, wrapped on a terminal; or with `verbatim` many of them as they are (a statement, a tree, a diff)."""
+
+    # not a dataclass, which takes several times as long: lint says 400,000 lines
 
     text: str
     style: Style = ""

@@ -67,8 +67,15 @@ def show(blocks: Iterable[Block], *, masked: bool = True) -> None:
     if _is_terminal(sys.stdout):  # nobody pipes it into a program
         blocks = (Text(block.text, verbatim=True) if isinstance(block, Script) else block for block in blocks)
     lines = layout(blocks, width=_width(sys.stdout), colour=colours(sys.stdout))
-    while portion := [said(line) if masked else line for line in islice(lines, _LINES)]:
-        _write(sys.stdout, "\n".join(portion))
+    while portion := list(islice(lines, _LINES)):
+        _write(sys.stdout, _said(portion) if masked else "\n".join(portion))
+
+
+def _said(lines: list[str]) -> str:
+    """Say each line, as `said`."""
+    text = "\n".join(lines)
+    # what hides nothing in all of them hides nothing in one; a secret may seem to go on in the next line
+    return spelled(text) if mask(text) == text else "\n".join(map(said, lines))
 
 
 def ask(prompt: str) -> str:

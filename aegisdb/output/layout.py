@@ -35,6 +35,9 @@ def layout(blocks: Iterable[Block], *, width: int | None, colour: bool) -> Itera
             yield ""
         if isinstance(block, Script):
             yield from block.text.split("\n")
+        elif width is None and isinstance(block, Text) and not block.verbatim:
+            # as below: most lines of a long output
+            yield guarded(paint(one_line(block.text), block.style, colour=colour))
         else:
             yield from map(guarded, _lines(block, width, colour=colour))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from zlib import compress, decompress
 
 from aegisdb.revisions.parse import Revision
 from aegisdb.revisions.summary import Summary
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from aegisdb.file_cache import KeptFile
 
 _LINES = 4  # of a service
+_QUICKLY = 1  # zlib's level
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _UNSETTLED, _UNREADABLE = "/", "?"  # neither equals an identity
 
@@ -34,6 +37,7 @@ class Block(NamedTuple):
     listing: bytes
     together: bytes
     body: bytes
+    """As `body_of` gives it."""
 
 
 class Listing:
@@ -90,7 +94,7 @@ class Listing:
         paths, identities, read, before_read = _parts(block)
         if [_identity(path, None) for path in read] != before_read:
             return {}
-        facts: list[list[Any]] = json.loads(block.body)
+        facts = _facts(block.body)
         before = {paths[fact[0]]: (identities[fact[0]], fact) for fact in facts}
         pairs = ((path, now, before.get(path)) for path, now in zip(self.paths, self._now, strict=True))
         return {path: known[1] for path, now, known in pairs if known is not None and known[0] == now}
@@ -106,7 +110,7 @@ class KeptRevisions(Mapping[str, Revision]):
 
     @cached_property
     def _all(self) -> dict[str, Revision]:
-        return {fact[1]: revived(fact, self._paths[fact[0]]) for fact in json.loads(self._body)}
+        return {fact[1]: revived(fact, self._paths[fact[0]]) for fact in _facts(self._body)}
 
     def __getitem__(self, identifier: str) -> Revision:
         return self._all[identifier]
@@ -180,6 +184,16 @@ class KeptHistories:
         if self._changed:
             lines = [f"{name} ".encode() + b"\n".join(block) for name, block in self._blocks.items()]
             self._kept.keep(b"\n".join(lines))
+
+
+def body_of(facts: Sequence[list[Any]]) -> bytes:
+    """The facts of all revisions on one line, in less than half of their room: most commands only carry them."""
+    return b64encode(compress(json.dumps(facts).encode(), _QUICKLY))
+
+
+def _facts(body: bytes) -> list[list[Any]]:
+    found: list[list[Any]] = json.loads(decompress(b64decode(body)))
+    return found
 
 
 def facts_of(revision: Revision, place: int) -> list[Any]:

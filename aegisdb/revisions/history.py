@@ -38,6 +38,8 @@ class History:
     kept: Kept | None = None
     beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Directory of revisions to the other names in it, which are not looked at."""
+    listing: bytes = b""
+    """What changes with any of its files, and with what their ids rest on; empty where one may change without it."""
 
     @cached_property
     def _children(self) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.errors import HistoryError
 from aegisdb.file_cache import Kind, Remembered
-from aegisdb.revisions.cache import Block, KeptHistories, KeptRevisions, KeptSummary, Listing, facts_of, revived
+from aegisdb.revisions.cache import (
+    Block,
+    KeptHistories,
+    KeptRevisions,
+    KeptSummary,
+    Listing,
+    body_of,
+    facts_of,
+    revived,
+)
 from aegisdb.revisions.history import History
 from aegisdb.revisions.locate import alembic_settings, locate
 from aegisdb.revisions.parse import FIELDS, NoLiteral, scan
@@ -100,12 +109,17 @@ class _Reader:
         revisions: Mapping[str, Revision] | None = None
         if block is None or block.listing != listing.now or block.heads == _UNORDERED:
             block, revisions = self._read(name, listing, block)
+        if block.heads != _UNORDERED:
+            revisions = None  # those of ten thousands of files are decoded again by whoever asks for them
         schema, known, summary = self._registry.services[name].schema, None, None
         if revisions is None:
             count, *heads = json.loads(block.heads)
             revisions, known = KeptRevisions(block, listing.paths, count), tuple(heads)
             summary = KeptSummary(block)
-        return History(name, settings.version_table, schema, locations, revisions, known, summary, listing.beside)
+        as_listed = block.listing if block.listing == listing.now else b""
+        return History(
+            name, settings.version_table, schema, locations, revisions, known, summary, listing.beside, as_listed
+        )
 
     def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
         """Read those files that are not what they were, and keep all of them."""
@@ -167,7 +181,7 @@ def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revis
     ordered = found if arranged is None else list(arranged.values())
     facts = [facts_of(revision, places[revision.file]) for revision in ordered]
     summary = summarized(ordered)
-    return Block(_dumped(heads), listing.kept(len(found)), _dumped(summary), _dumped(facts))
+    return Block(_dumped(heads), listing.kept(len(found)), _dumped(summary), body_of(facts))
 
 
 def _dumped(value: object) -> bytes:

@@ -57,7 +57,7 @@ def read_state(home: Path) -> State:
 
 def write_state(home: Path, state: State, owner: Account) -> None:
     """Replace the remembered state in one step."""
-    _kept(home).write(json.dumps(asdict(state)).encode(), owner.own)
+    _kept(home).write(json.dumps(asdict(state)).encode(), own=owner.own)
 
 
 def _kept(home: Path) -> KeptFile:

@@ -15,15 +15,24 @@ if TYPE_CHECKING:
 _FIX = "put it back as it was, and write a new revision for the change"
 
 
+def gone(context: Context) -> frozenset[Path]:
+    """Files of the default branch that are no more, and whose code no revision has now."""
+    left = {path: digest for path, digest in context.before.items() if digest and not path.exists()}
+    if not left:
+        return frozenset()
+    here = {revision.digest for history in context.good().values() for revision in history.ordered()}
+    return frozenset(path for path, digest in left.items() if digest not in here)
+
+
 def _survey(context: Context) -> Iterator[Finding]:
+    for path in sorted(context.gone):
+        yield _finding(context, path, 1, "a file of the default branch is gone, and a database may have it")
+    if not context.before and not context.tampered:
+        return  # without a look at the revisions
     now = {r.path: (name, r) for name, h in context.good().items() for r in h.ordered()}
-    here = {revision.digest for _, revision in now.values()}
     for path, digest in context.before.items():
         service, revision = now.get(path, ("", None))
-        if revision is None:
-            if digest and digest not in here and not path.exists():
-                yield _finding(context, path, 1, "a file of the default branch is gone, and a database may have it")
-        elif revision.digest != digest:
+        if revision is not None and revision.digest != digest:
             yield _finding(
                 context, path, revision.line, "it is on the default branch, and its code was changed", service
             )

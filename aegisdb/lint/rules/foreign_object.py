@@ -62,6 +62,7 @@ def _owner(context: Context, service: str, name: str) -> str:
 
 def _owner_of_parent(file: RevisionFile, context: Context, name: str) -> str:
     """The owner of the table whose partition it is: a partition that no entry names follows its parent."""
+    context.resting.add(file.shown)
     history = context.good().get(file.service)
     revisions = (one for one in history.revisions.values() if "partition" in one.source.lower()) if history else ()
     files = [file, *(read_file(context, file.service, one) for one in revisions)]

@@ -6,9 +6,10 @@ Names instead of classes: a view is needed only after its workflow ran, and must
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,12 +23,17 @@ _OWN_COLLECTION = {
     "FleetResult": "fleet",
 }
 """Results that other collections meet, too: `db.reset` and `db.prepare` apply and seed, and fail half-way."""
+_AT_ONCE = 5000
 View = Callable[[Any], "Iterable[Block]"]
 
 
-def blocks_of(result: Result, command: str) -> list[Block]:
-    """The blocks of a result, by the view of the command's collection or by the generic one."""
-    return list(_view_of(result, command.split(".", maxsplit=1)[0])(result))
+def blocks_of(result: Result, command: str) -> Iterator[Block]:
+    """The blocks of a result, by the view of the command's collection or by the generic one.
+
+    The first thousands are made at once, so that a view that fails prints nothing; hundreds of thousands never are.
+    """
+    blocks = iter(_view_of(result, command.split(".", maxsplit=1)[0])(result))
+    return chain(list(islice(blocks, _AT_ONCE)), blocks)
 
 
 def _view_of(result: Result, collection: str) -> View:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +10,20 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
 from aegisdb.lint import Context, Finding, check
 from aegisdb.lint.changed_files import Changes, changes
-from aegisdb.lint.squawk import squawk, squawked
+from aegisdb.lint.services import lint_services
+from aegisdb.lint.squawk import squawk
 from aegisdb.results import Result
+from aegisdb.revisions.history import Everything
 from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings, locate
 from aegisdb.revisions.parse import scan_source
 from aegisdb.shards import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aegisdb.forms.in_steps import Fixed
+    from aegisdb.lint.packed import Findings
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 class LintResult(Result):
     """Every finding, and what was looked at."""
 
-    findings: tuple[Finding, ...]
+    findings: Findings
     revisions: int
     """How many files the rules looked into."""
     scope: str
@@ -94,20 +96,17 @@ def _linted(ws: Workspace, service: str, since: str, shard: str, *, every: bool,
     mine = Shard.parse(shard)
     histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n} and mine.has(n)}
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
-    context = _context(ws, histories, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
-    chosen, scope = choose(context, changed, every=every)
-    unsafe: list[Finding] = []
-    notes: list[str] = []
-    linted = check(context, squawked(context, chosen, unsafe, notes), unsafe)
+    context = _context(ws, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
+    found = lint_services(context, histories, lambda history: chosen_of(history, changed, every=every))
     return LintResult(
-        findings=linted.findings,
-        revisions=len(chosen),
-        scope=scope,
+        findings=found.findings,
+        revisions=found.revisions,
+        scope=_scope(changed, every=every),
         shard=shard,
-        ignored=linted.ignored,
-        notes=tuple(notes),
+        ignored=found.ignored,
+        notes=found.notes,
         seconds=time.monotonic() - began,
-        problems=_problems(linted.findings),
+        problems=_problems(found.findings),
     )
 
 
@@ -124,42 +123,37 @@ def lint_one(ws: Workspace, service: str, revision: str) -> tuple[Finding, ...]:
     return check(context, chosen, unsafe).findings
 
 
-def choose(context: Context, changed: Changes, *, every: bool) -> tuple[list[tuple[str, Revision]], str]:
-    """Revisions to look into, with words for why these: changed ones, or all where nothing tells what is new."""
-    revisions = [(name, revision) for name, history in context.good().items() for revision in history.ordered()]
-    if every:
-        return revisions, "every revision"
-    if not changed.base:
-        return revisions, f"every revision: compared with {changed.against}"
+def chosen_of(history: History, changed: Changes, *, every: bool) -> Sequence[Revision]:
+    """Revisions to look into: changed ones, or all where nothing tells what is new."""
+    if every or not changed.base:
+        return Everything(history)
     paths = changed.paths
-    new = [(name, revision) for name, revision in revisions if revision.path in paths]
-    return new, f"what is new or changed against {changed.against}"
+    return [revision for revision in history.ordered() if revision.path in paths] if paths else []
+
+
+def _scope(changed: Changes, *, every: bool) -> str:
+    """Why these, in words."""
+    if every:
+        return "every revision"
+    if not changed.base:
+        return f"every revision: compared with {changed.against}"
+    return f"what is new or changed against {changed.against}"
 
 
 def new_revisions(ws: Workspace, *, since: str = "") -> dict[str, frozenset[str]]:
     """By service, ids of revisions whose files are new or changed; empty where there are none, or git cannot tell."""
     histories = read_histories(ws.registry)
     changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
-    chosen, _ = choose(Context(registry=ws.registry, histories=histories), changed, every=False)
-    names = dict.fromkeys(service for service, _ in chosen) if changed.base else {}
-    return {name: frozenset(revision.id for service, revision in chosen if service == name) for name in names}
+    if not changed.base:
+        return {}
+    good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
+    chosen = {name: chosen_of(history, changed, every=False) for name, history in good.items()}
+    return {name: frozenset(one.id for one in revisions) for name, revisions in chosen.items() if revisions}
 
 
-def _context(
-    ws: Workspace,
-    histories: Mapping[str, History | HistoryError],
-    changed: Changes,
-    *,
-    tampered: frozenset[tuple[str, str]],
-) -> Context:
+def _context(ws: Workspace, changed: Changes, *, tampered: frozenset[tuple[str, str]]) -> Context:
     before = {path: _digest(text, path) for path, text in changed.before.items()}
-    return Context(
-        registry=ws.registry,
-        histories=histories,
-        added=changed.added,
-        before=before,
-        tampered=tampered,
-    )
+    return Context(registry=ws.registry, histories={}, added=changed.added, before=before, tampered=tampered)
 
 
 def _directories(registry: Registry, histories: Mapping[str, History | HistoryError]) -> list[Path]:
@@ -195,20 +189,20 @@ def _tampered(ws: Workspace, histories: Mapping[str, History | HistoryError]) ->
     return frozenset((service, revision) for service, revisions in found.items() for revision in revisions)
 
 
-def _problems(findings: tuple[Finding, ...]) -> tuple[Problem, ...]:
+def _problems(findings: Findings) -> tuple[Problem, ...]:
     if not findings:
         return ()
+    one = findings[0]
     if len(findings) == 1:
-        one = findings[0]
         return (Problem(code="lint", message=f"{one.rule}: {one.message}", hint=one.fix, where=one.where),)
-    counted = ", ".join(f"{rule} {count}" for rule, count in Counter(f.rule for f in findings).most_common())
-    files = len({finding.path for finding in findings})
+    counted = ", ".join(f"{rule} {count}" for rule, count in findings.rules.most_common())
+    files = findings.files
     return (
         Problem(
             code="lint",
             message=f"{len(findings)} findings in {'one file' if files == 1 else f'{files} files'}: {counted}",
-            hint=f"`aegisdb explain {findings[0].rule}`, and the same for each rule",
-            where=findings[0].where,
+            hint=f"`aegisdb explain {one.rule}`, and the same for each rule",
+            where=one.where,
         ),
     )
 
