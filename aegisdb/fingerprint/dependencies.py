@@ -124,8 +124,8 @@ all other objects."""
 
 
 def _all(catalog: str, more: str = "") -> str:
-    # what initdb made by itself, as transaction 1, is as it was
-    rows = "string_agg(oid::text || ' ' || xmin::text, ',' ORDER BY oid)"
+    # what initdb made by itself, as transaction 1, is as it was; a sum needs no order
+    rows = "concat_ws(' ', count(*), sum(hashint8extended(oid::int8, xmin::text::int8)))"
     return f"SELECT {rows} FROM {catalog} WHERE xmin <> '1'::xid {more}"
 
 
@@ -162,7 +162,6 @@ OTHERS = MappingProxyType({
     "system routines": _all("pg_proc", f"AND oid < {_OWN}"),
     "languages": _all("pg_language"),
     "foreign data wrappers": _all("pg_foreign_data_wrapper"),
-    # there may be thousands: a sum needs no order
     "what belongs to extensions": """SELECT concat_ws(' ', count(*), sum(hashint8extended(objid::int8, classid::int8)))
         FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
 })  # fmt: skip
