@@ -32,6 +32,7 @@ DEFAULT_VERSION_SCHEMA = "public"
 
 _FOLLOWS_ITS_USERS = frozenset({"function", "procedure", "aggregate", "type", "domain", "sequence", "collation"})
 _WILDCARDS = frozenset("*?[")
+_LAST_PART = re.compile(r'\.(?:"(?:[^"]|"")*"|[^".]+)$')
 
 
 @dataclass(frozen=True)
@@ -282,14 +283,15 @@ def _follow(orphans: Iterable[str], found: dict[str, str], users: Mapping[str, s
 
 
 def _follow_what_they_are_about(found: dict[str, str], known: Mapping[str, str]) -> None:
-    """A comment and grants go with their object."""
+    """A comment and grants go with their object, a constraint of a domain with the domain."""
     for key, owner in list(found.items()):
         if not owner and (about := _about(key)) in known:
             found[key] = known[about]
 
 
 def _about(key: str) -> str:
-    return key.partition(" on ")[2]
+    rule = key.removeprefix("constraint ")
+    return f"domain {_LAST_PART.sub('', rule)}" if rule != key else key.partition(" on ")[2]
 
 
 def _mention(key: str) -> str:

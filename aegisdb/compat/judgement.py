@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from aegisdb.compat.results import Break, Unsettled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from aegisdb.fingerprint import Change
     from aegisdb.runtime.tried_statements import OldCodeTried, TableTried, Tried
 
 _OF_TABLES = frozenset({"42P01", "42501", "3F000", "55000"})
@@ -19,14 +21,24 @@ _OF_CONSTRAINTS = frozenset({"23503", "23505", "23514", "23P01"})
 """SQLSTATEs of refusals of the whole row, whichever column is written."""
 _NO_ROW = "NoRow"
 """What the trial says of a table without a row."""
+_RULE = re.compile(r"(?:CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY|EXCLUDE|CREATE UNIQUE INDEX)\b")
+_INDEX_NAME = re.compile(r'(?<=^CREATE UNIQUE INDEX )(?:"(?:[^"]|"")*"|\S+)')
 _KINDS = ("reads", "inserts", "updates", "deletes")
 
 
 class Judgement:
     """The judgement on one service: what breaks, and what could not be decided."""
 
-    def __init__(self, service: str, place: Callable[[str], str], before: OldCodeTried, after: OldCodeTried) -> None:
+    def __init__(
+        self,
+        service: str,
+        place: Callable[[str], str],
+        before: OldCodeTried,
+        after: OldCodeTried,
+        changes: Sequence[Change] = (),
+    ) -> None:
         self._service = service
+        self._rules = [*_new_rules(changes)]
         self._before = {table.table: table for table in before.tables}
         self._after = after.tables
         self._place = place
@@ -50,6 +62,7 @@ class Judgement:
         """Yield what was refused only with values that the trial made up, and what could not be tried before either."""
         for table in self._after:
             yield from dict.fromkeys(self._restricted(table))
+            yield from self._not_met(table)
         for table in self._before.values():
             yield from self._not_tried(table)
         after = {table.table: table for table in self._after}
@@ -115,6 +128,16 @@ class Judgement:
                 why = f"cannot read the new {now.what}: {now.error['message']}"
                 yield self._untold("new value", table, now.column, f"{why}; it meets it once new code writes it")
 
+    def _not_met(self, table: TableTried) -> Iterator[Unsettled]:
+        """New rules about columns of the model that no statement has met: other values might."""
+        met = {one.error["constraint"] for one in table.tried if one.error}
+        for relation, name, rule in self._rules:
+            of = rule.partition(" REFERENCES ")[0].partition("(")[2]
+            about = any(re.search(rf"(?<!\w){re.escape(column)}(?!\w)", of) for column in table.columns)
+            if relation.replace('"', "") == table.table and about and name not in met:
+                why = f"nothing that was tried meets the new rule {name} ({_INDEX_NAME.sub('...', rule)})"
+                yield self._untold("restricted", table, "", f"{why}; what old code writes may, its models do not say")
+
     def _not_tried(self, table: TableTried) -> Iterator[Unsettled]:
         if table.broke is not None:
             yield self._untold("not tried", table, "", table.broke["message"])
@@ -137,3 +160,17 @@ def _failing(does: str, tried: Sequence[Tried]) -> str:
     if why["error"] == _NO_ROW:
         return f"{why['message']}: what a row of it meets in an update or a delete was not seen"
     return f"{does[:-1]} fails before the new revisions, too: {why['message']}"
+
+
+def _new_rules(changes: Sequence[Change]) -> Iterator[tuple[str, str, str]]:
+    """Relation, name and definition of each rule for rows that was not there before, under whatever name."""
+    gone = {(one.relation, _INDEX_NAME.sub("", one.before)) for one in changes if one.kind == "removed"}
+    for one in changes:
+        rule = one.after
+        if one.kind == "removed" or not one.object.startswith(("constraint ", "index ")) or not _RULE.match(rule):
+            continue
+        if (one.relation, _INDEX_NAME.sub("", rule)) in gone or one.before == f"{rule} NOT VALID":
+            continue
+        kind, _, name = one.object.partition(" ")
+        name = name.removeprefix(f"{one.relation}.") if kind == "constraint" else name.rpartition(".")[2]
+        yield one.relation, name.strip('"'), rule

@@ -106,7 +106,7 @@ class OldCodeTrial:
             self._bring_up(conn, first=first)
             for one in models:
                 one.look(first=False)
-                self._trial.services.append(one.judged())
+                self._trial.services.append(one.judged(self._trial.changes))
 
     def _bring_up(self, conn: Connection, *, first: bool) -> None:
         if first:
@@ -167,11 +167,12 @@ class _Models:
             if file.is_relative_to(root) and not file.is_relative_to(state):
                 yield str(file.relative_to(root))
 
-    def judged(self) -> OldService:
-        """Return the judgement on the service."""
+    def judged(self, changes: Sequence[Change]) -> OldService:
+        """Return the judgement on the service, whose new revisions made these changes."""
         if self._error:
             return OldService(service=self._service, tables=0, statements=0, error=self._error)
-        judgement = Judgement(self._service, self._place(), *self._seen)
+        before, after = self._seen
+        judgement = Judgement(self._service, self._place(), before, after, changes)
         return OldService(
             service=self._service,
             tables=len(self._seen[0].tables),

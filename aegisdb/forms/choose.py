@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import UsageError
@@ -14,7 +14,7 @@ from aegisdb.forms.not_null import not_null
 from aegisdb.forms.pairs import Pairs
 from aegisdb.forms.staged import Staged
 from aegisdb.forms.step import plain, unquoted
-from aegisdb.forms.two_columns import pointed_at, type_of
+from aegisdb.forms.two_columns import mentions, pointed_at, type_of
 from aegisdb.forms.types import keeps_rows
 from aegisdb.lint.squawk_ghosts import is_steady
 from aegisdb.lint.statements import statements
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OLDEST = 14
 _MADE = ("identity ", "generated stored ", "default nextval(")
 _LAST = 9
+"""The place of the step that puts a column of another type, or name, in the place of the old one."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,13 @@ class _Chooser:
         self._renames = list(renames)
         self._staged = Staged(head, models)
         self._as_one: list[str] = []
+        self._retyped: list[tuple[str, str]] = []
         self._unused = set(choice.values)
         self._losing = {c.relation for c in changes if c.kind == "removed" and c.object.startswith("column ")}
 
     def put_off(self) -> PutOff:
         forms: list[tuple[int, Form]] = [*self._renamed()]
-        for change in self._changes:
+        for change in sorted(self._changes, key=lambda one: not one.object.startswith("column ")):
             if not change.is_remark and change.object not in self._staged.done and self._is_old(change.relation):
                 forms += self._of(change)
         if self._unused:
@@ -146,6 +148,7 @@ class _Chooser:
             if why := pairs.why_not(change):
                 self._as_one.append(f"{plain(change.relation)}.{name}: {why}")
             else:
+                self._retyped.append((change.relation, change.object.removeprefix(f"column {change.relation}.")))
                 *first, last = pairs.retyped(change, self._value(change.relation, name, change.after))
                 yield from (*((0, form) for form in first), (_LAST, last))
                 return
@@ -206,7 +209,13 @@ class _Chooser:
         elif now.startswith("CHECK") or not self._is_partitioned(change.relation):
             self._staged.take_back(change)
             self._staged.later("constraint", change.relation, unquoted(name))
-            yield (1 if now.startswith("UNIQUE") else 2), form
+            yield self._placed(change.relation, now, 1 if now.startswith("UNIQUE") else 2, form)
+
+    def _placed(self, relation: str, new: str, place: int, form: Form) -> tuple[int, Form]:
+        """A new index or constraint; on a column of another type it waits for the contract that gives that its name."""
+        if not any(of == relation and mentions(new, column) for of, column in self._retyped):
+            return place, form
+        return _LAST + 1, replace(form, steps=tuple(replace(step, phase="contract") for step in form.steps))
 
     def _index(self, change: Change) -> Iterator[tuple[int, Form]]:
         if self._is_partitioned(change.relation):
@@ -219,7 +228,7 @@ class _Chooser:
         if form is not None:
             self._staged.take_back(change)
             self._staged.later("index", "", parse(change.object).name)
-            yield (1 if now else 3), form
+            yield self._placed(change.relation, now, 1 if now else 3, form)
 
     def _is_partitioned(self, relation: str) -> bool:
         found = fact(self._head.facts[f"table {relation}"], "partition by ") is not None

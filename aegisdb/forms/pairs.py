@@ -50,6 +50,8 @@ class Pairs:
             yield "it is in a primary key or an exclusion constraint"
         if any(mentions(pointed_at(text, relation), column) for text in head.values()):
             yield "a foreign key points at it"
+        if any(key in self._changes for key, _ in self._hanging(relation, column)) and change.kind == "changed":
+            yield "an index or a constraint of it changes in the same revision"
         if any(key.startswith(("type ", "domain ")) and c.kind == "removed" for key, c in self._changes.items()):
             yield "a type goes in the same revision"
 
@@ -114,7 +116,7 @@ class Pairs:
         )
 
     def _hanging(self, relation: str, column: str) -> Iterator[tuple[str, str]]:
-        """Indexes and constraints at head that name the column."""
+        """Indexes and constraints at head that name the column: as keys and definitions."""
         head = self._staged.head
         for key, text in head.facts.items():
             if key.startswith(("index ", "constraint ")) and head.relations.get(key) == relation:

@@ -19,8 +19,9 @@ from aegisdb.models.comparison import compared
 from aegisdb.models.generated_columns import in_the_way
 from aegisdb.models.normal_form import differences
 from aegisdb.models.object_files import read_units, with_mark
-from aegisdb.models.problems import models_problems
+from aegisdb.models.problems import lost_problem, models_problems
 from aegisdb.models.renames import proposed, wanted
+from aegisdb.models.results import without_views
 from aegisdb.models.trial import Around, Trial, steps, texts
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
@@ -107,6 +108,11 @@ class Drafted:
         found = models_problems(registry, service, self.differing)
         return tuple(replace(problem, message=f"{problem.message} ({why})", hint=hint) for problem in found)
 
+    def left_to_hands(self, registry: Registry) -> tuple[Problem, ...]:
+        """The views that are to be written into the file by hand."""
+        service = self.session.history.service
+        return tuple(lost_problem(registry, service, model) for model in self.differing.lost)
+
     def write(self, message: str) -> Path:
         """Write the file."""
         renames = [rename.step() for rename in self.renames]
@@ -152,11 +158,11 @@ def drafting(
         both = BothSides(ws, source, ws)
         sides = both.of(history)
     found = replace(compared(both, history, sides), changes=())
-    if problems := tuple(models_problems(ws.registry, service, found)):
+    if problems := tuple(models_problems(ws.registry, service, without_views(found))):
         raise Unwritable(problems)
     changes = differences(sides.head, sides.models, sides.built)
     chosen, could_be = _renames(sides, changes, renames, confirmed)
-    put_off = putting_off(sides.head, sides.models, changes, chosen)
+    put_off, said = putting_off(sides.head, sides.models, changes, chosen), sides.models
     sides = replace(sides, models=put_off.models)
     changes = differences(sides.head, sides.models, sides.built)
     blocking = in_the_way(sides.head, sides.models, changes)
@@ -168,7 +174,7 @@ def drafting(
             later = (*put_off.operations, *blocking.operations)
             objects = {**both.parts.objects(service), "changed": [*_changed(changes)], "later": later}
             draft = s.propose(message, objects, [rename.step() for rename in put_off.renames])
-            trial = Trial(both, sides, history, s, address, units)
+            trial = Trial(both, sides, said, s, address, units)
             around = trial.around(draft, changes, put_off.renames, blocking)
             found = replace(found, changes=changes)
             yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, differing=found)

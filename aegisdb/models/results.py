@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,3 +52,8 @@ class ModelsCompared:
     """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""
     tables: int = 0
     """How many of its tables were compared."""
+
+
+def without_views(found: ModelsCompared) -> ModelsCompared:
+    """What was found, without views that no revision makes: the proof of the file that makes their tables tells them."""
+    return replace(found, lost=tuple(model for model in found.lost if not model.view))

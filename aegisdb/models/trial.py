@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from aegisdb.models.object_files import Unit
     from aegisdb.models.renames import Rename
     from aegisdb.postgres.address import Address
-    from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_results import Draft
 
@@ -52,14 +51,16 @@ class Trial:
         self,
         both: BothSides,
         sides: Sides,
-        history: History,
+        said: Fingerprint,
         session: Session,
         address: Address,
         units: Sequence[Unit] | None,
     ) -> None:
+        """`said` are the models with what later revisions do: a type that only such a column has is the service's."""
         self._both = both
         self._sides = sides
-        self._history = history
+        self._said = said
+        self._history = session.history
         self._units = units
         self._session = session
         self._address = address
@@ -148,7 +149,7 @@ class Trial:
             return read(conn)
 
     def _part(self, whole: Fingerprint) -> Fingerprint:
-        return self._both.parts.part(self._history.service, self._sides.built, whole, self._sides.models)
+        return self._both.parts.part(self._history.service, self._sides.built, whole, self._said)
 
 
 def _hangs_on(change: Change, key: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _COMMAND = re.compile(
-    r"\binvoke (?=--(?:list|help)\b|(?:db|migrate|seed|deploy|service)\.[a-z]|(?:doctor|ci|report)\b)"
+    r"\binvoke (?=--(?:list|help)\b|(?:db|migrate|seed|deploy|service|rollout)\.[a-z]"
+    r"|(?:doctor|ci|report|explain|init)\b)"
 )
 _program = "invoke"
 

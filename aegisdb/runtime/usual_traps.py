@@ -27,6 +27,7 @@ _EXTENSION_OF = {
 _NO_SCHEMA = re.compile(r'^schema "(?P<name>[^"]+)" does not exist')
 _NO_OPERATORS = re.compile(r'has no default operator class for access method "gist"')
 _OF_AGE = re.compile(r"graphid|agtype|create_graph|create_[ve]label|\bcypher\b|ag_\w+")
+_NO_TABLE = re.compile(r"could not find table '(?P<name>[^']+)' with which to generate a foreign key")
 _HOOK = re.compile(
     r"Could not find entrypoint console_scripts\.(?P<tool>[\w.-]+)|No such file or directory: '(?P<file>[^']+)'"
 )
@@ -102,6 +103,11 @@ def of_environment(failure: Mapping[str, Any], history: History) -> str:
                 "env.py asks for arguments of `alembic -x`: give them under `alembic:` in services.yaml, as"
                 " `x: {NAME: VALUE}`"
             )
+    if found := _NO_TABLE.search(failure.get("message", "")):
+        return (
+            f"a foreign key leads to {found['name']}, which is not in this metadata: declare what it needs of it,"
+            f' Table("{found["name"]}", metadata, Column("id", ...)); `owns` keeps the table from the revisions'
+        )
     return _of_driver(failure, history)
 
 

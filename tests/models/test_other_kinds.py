@@ -165,3 +165,16 @@ def test_a_view_of_create_view_is_compared_and_followed(tmp_path: Path, database
         assert shop.invoke("migrate.apply").code == 0
         assert shop.invoke("migrate.verify").code == 0
         assert_both_ways_are_one(shop.root)
+
+
+def test_tables_are_written_beside_a_view_that_no_revision_makes_yet(tmp_path: Path, database: Address) -> None:
+    """The view cannot come first, since it stands on a table."""
+    shop = Shop(tmp_path, database, (), ITEM + model("totals", IS_VIEW))
+    for revision in (shop.root / "services" / "shop" / "alembic" / "versions").glob("*.py"):
+        revision.unlink()
+    for words, files in ((("--dry-run",), 0), ((), 1)):
+        ran = shop.new("--format", "json", *words)
+        assert ran.code == 6
+        assert "create table shop_items" in ran.json["result"]["operations"]
+        assert [error["code"] for error in ran.json["errors"]] == ["unowned_model"]
+        assert shop.revisions() == files

@@ -108,6 +108,27 @@ def test_a_block_below_a_transaction_of_env_py(database: Address, tmp_path: Path
     assert "engine.connect() instead of engine.begin() in" in ran.last
 
 
+ANOTHERS = """
+class Mine(Base):
+    __tablename__ = "a_t"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    other: Mapped[int | None] = mapped_column(sa.ForeignKey("b_t.id"))
+"""
+
+
+def test_a_foreign_key_to_a_table_that_only_another_service_declares(database: Address, tmp_path: Path) -> None:
+    a, b = Svc(models=ANOTHERS), Svc(revisions=(Rev(id="b1", up=table("b_t")),))
+    root = build_monorepo(tmp_path, {"a": a, "b": b}, url=database.url())
+    new = ("migrate.new", "--service", "a", "-m", "make it")
+    ran = invoke(*new, cwd=root)
+    assert ran.code == 1
+    assert 'Table("b_t", metadata, Column("id", ...))' in ran.last
+    models = root / "services" / "a" / "models.py"
+    models.write_text(f"{models.read_text()}\nsa.Table('b_t', Base.metadata, sa.Column('id', sa.BigInteger))\n")
+    ran = invoke(*new, cwd=root)
+    assert ran.code == 0, ran.err
+
+
 @pytest.mark.parametrize(
     "hook", ["type = console_scripts\nx.entrypoint = no-such-tool", "type = exec\nx.executable = no-such-tool"]
 )

@@ -166,13 +166,15 @@ def new(result: Any) -> Iterator[Block]:
         yield Text(f"{result.test}: rows to fill in", "name")
     if result.proven:
         yield Text("up, down and up again on a scratch database: clean, and the models agree", "ok")
-    elif result.problems:
+    elif result.problems and not result.planned:
         kept = "removed again" if result.discarded else "kept, and pending: fix it, or remove it"
         yield Text(f"its own proof rejects the file; it is {kept}", "bad")
     for finding in result.lint:
-        yield Text(f"lint: line {finding.line}: {finding.rule}: {finding.message} → {finding.fix}", "warn")
-    if any(finding.rule == "unsafe-ddl" for finding in result.lint):
-        yield Text("invoke migrate.lint --fix writes it in safe steps, as --safe would have", "dim")
+        place = f"{finding.path}:{finding.line}" if result.steps else f"line {finding.line}"
+        yield Text(f"lint: {place}: {finding.rule}: {finding.message} → {finding.fix}", "warn")
+    in_steps = result.steps or result.as_one
+    if not in_steps and any(finding.rule == "unsafe-ddl" for finding in result.lint):
+        yield Text("invoke migrate.lint --fix writes in safe steps what can be, as --safe would have", "dim")
 
 
 VIEWS = {

@@ -41,7 +41,7 @@ from .oldest import require_sqlalchemy
 from .on_demand import OnDemand
 from .proposals import Proposal
 from .stepper import Stepper
-from .table_trial import Memory
+from .trial_rows import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

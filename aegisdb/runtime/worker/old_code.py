@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from . import statements
-from .table_trial import Memory, TableTrial
+from .table_trial import TableTrial
 from .trial_errors import LONGEST, attempt
 from .trial_places import Places, mappers_by_table
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .channel import Message
+    from .trial_rows import Memory
 
 
 class OldCode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from sqlalchemy import ARRAY, Enum, false, literal_column, select, type_coerce, 
 from . import statements, trial_errors
 from .model_build import named_types, place_of
 from .trial_errors import attempt
-from .trial_rows import Constraint, RowMaker
+from .trial_rows import Memory, RowMaker
 from .trial_values import EDGES, declared, fresh, kind_of, ordinary
 
 if TYPE_CHECKING:
@@ -22,18 +21,6 @@ _WRITTEN = 20  # rows of a table that are written again
 _DELETED = 5
 _LABELS = """SELECT enumlabel::text FROM pg_catalog.pg_enum
 WHERE enumtypid = pg_catalog.to_regtype({0}) ORDER BY enumsortorder"""
-Rows = dict[str, list[dict[str, Any]]]
-
-
-class Memory:
-    """Rows and values that the run on the first database leaves to the next one; by "schema.table"."""
-
-    def __init__(self) -> None:
-        self.rows: Rows = {}
-        self.values: dict[str, dict[str, Any]] = {}
-        """The row that was made, with the columns that had to have a value in `filled`."""
-        self.filled: dict[str, set[str]] = {}
-        self.met: defaultdict[str, dict[str, Constraint]] = defaultdict(dict)
 
 
 class TableTrial:
@@ -53,8 +40,7 @@ class TableTrial:
 
     def run(self) -> None:
         """Try all; each statement leaves the table as it was, but for the row that is made."""
-        rows = self._read()
-        if self._first:
+        if (rows := self._read()) and self._first:
             self._memory.rows[self._name] = rows[:_WRITTEN]
         self._write_again(self._memory.rows.get(self._name, []))
         self._read_labels()
@@ -193,6 +179,7 @@ class TableTrial:
     def _insert(self) -> list[Any] | None:
         """Insert the least that the model lets code write, and return the row's key; None where there is no row."""
         memory = self._memory
+        self._maker.make_partition(self._table, memory.undivided, first=self._first)
         values, filled = self._least()
         if not self._first:
             values = {**values, **memory.values.get(self._name, {})}

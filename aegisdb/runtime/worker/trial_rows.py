@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
@@ -25,6 +26,11 @@ _TURNS = 6
 _PARENTS = 20  # rows of another table that a foreign key is tried with
 _DEEP = 4  # tables that are filled one for another
 _CONSTRAINTS = """
+SELECT c.conname, pg_catalog.pg_get_constraintdef(c.oid), NULL, NULL, ARRAY(SELECT attname::text
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass({0}) AND a.atttypid = c.contypid), '{{}}'
+FROM pg_catalog.pg_constraint c WHERE c.contype = 'c' AND c.contypid IN (SELECT atttypid
+    FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass({0}) AND attnum > 0)
+UNION ALL
 SELECT c.conname, pg_catalog.pg_get_constraintdef(c.oid), f.nspname, p.relname,
     ARRAY(SELECT attname::text FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY k (n, i)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
@@ -41,17 +47,36 @@ FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 WHERE x.indrelid = pg_catalog.to_regclass({0})
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conindid = i.oid)
 """
+_WITHOUT_PARTITIONS = """
+SELECT partstrat = 'h' FROM pg_catalog.pg_partitioned_table WHERE partrelid = pg_catalog.to_regclass({0})
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = partrelid)
+"""
+_INDEX_NAME = re.compile(r'(?<=INDEX )(?:"(?:[^"]|"")*"|\S+)(?= ON )')
 _LITERAL = re.compile(r"'((?:[^']|'')*)'|(?<![\w.])(-?\d+)(?![\w.])")
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A constraint or unique index of a table, as the catalog has it."""
+    """A constraint or unique index of a table, or of a domain of its columns, as the catalog has it."""
 
     definition: str
     parent: tuple[str, str] | None
     columns: tuple[str, ...]
     referenced: tuple[str, ...]
+
+
+class Memory:
+    """Rows and values that the run on the first database leaves to the next one; by "schema.table".
+
+    `values` is the row that was made, `filled` the columns that had to have a value; `undivided` had no partition.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.values: dict[str, dict[str, Any]] = {}
+        self.filled: dict[str, set[str]] = {}
+        self.undivided: set[str] = set()
+        self.met: defaultdict[str, dict[str, Constraint]] = defaultdict(dict)
 
 
 class RowMaker:
@@ -72,7 +97,9 @@ class RowMaker:
         if name not in self._known:
             rows = statements.rows(self._connection, _CONSTRAINTS.format(statements.literal(name)))
             self._known[name] = {
-                str(row[0]): Constraint(str(row[1]), (row[2], row[3]) if row[2] else None, tuple(row[4]), tuple(row[5]))
+                str(row[0]): Constraint(
+                    _INDEX_NAME.sub("", str(row[1])), (row[2], row[3]) if row[2] else None, tuple(row[4]), tuple(row[5])
+                )
                 for row in rows
             }
         return self._known[name]
@@ -85,20 +112,35 @@ class RowMaker:
         A row that one of its foreign keys leads to was made anew since, with another key: that is no refusal, and no
         unique constraint of before refuses it either, but for the row that was taken.
         """
-        alike = {name for name, one in self.constraints(table).items() if known.get(name) == one}
+        there = self.constraints(table)
+        alike = {name for name, one in there.items() if one in known.values()}  # a new name is no new rule
         anew: dict[str, Any] = {}
+        gone: list[dict[str, Any]] = []
         while {**given, **values, **anew} != given:
-            _, error = attempt(self._connection, partial(self.insert, table, {**values, **anew}))
+            _, error = attempt(self._connection, partial(self._insert_instead, table, {**values, **anew}, gone))
             if error is None or error["constraint"] not in alike:
                 return error
-            if anew and error["sqlstate"] == trial_errors.UNIQUE:
-                return None
-            columns = known[error["constraint"]].columns
-            more = {name: given[name] for name in columns if name in given and values.get(name) != given[name]}
+            columns = there[error["constraint"]].columns
+            taken = {name: given[name] for name in columns if name in given}
+            if error["sqlstate"] in {trial_errors.UNIQUE, trial_errors.EXCLUSION}:
+                if anew or taken in gone:
+                    return None
+                if taken != {name: values.get(name) for name in columns}:
+                    return error
+                gone.append(taken)  # what is in its way is the row that was taken
+                continue
+            more = {name: value for name, value in taken.items() if values.get(name) != value}
             if error["sqlstate"] != trial_errors.FOREIGN_KEY or more.items() <= anew.items():
                 return error
             anew |= more
         return None
+
+    def _insert_instead(self, table: Any, values: dict[str, Any], gone: list[dict[str, Any]]) -> None:
+        """Insert a row after those with these values are deleted, as far as nothing refers to them."""
+        for taken in gone:
+            rows = table.delete().where(*(table.columns[name] == value for name, value in taken.items()))
+            attempt(self._connection, partial(self._connection.execute, rows), keep=True)
+        self.insert(table, values)
 
     def make(
         self, table: Any, values: dict[str, Any], free: Iterable[str], *, learning: bool = True, deep: int = 0
@@ -124,6 +166,22 @@ class RowMaker:
                 return None, error
             values.update(other)
         return None, error
+
+    def make_partition(self, table: Any, undivided: set[str], *, first: bool) -> None:
+        """Give a divided table that has no part yet one for all rows: applications make parts while they run.
+
+        `undivided` keeps the tables that had none at `first`; one that lost its parts since gets none.
+        """
+        name = self.quoted(table)
+        found = statements.rows(self._connection, _WITHOUT_PARTITIONS.format(statements.literal(name)))
+        if first and found:
+            undivided.add(name)
+        if not found or name not in undivided:
+            return
+        every = "FOR VALUES WITH (MODULUS 1, REMAINDER 0)" if found[0][0] else "DEFAULT"
+        part = ".".join(map(self._quote, (place_of(table, self._connection)[0], f"aegisdb_rest_of_{table.name}"[:63])))
+        made = f"CREATE TABLE {part} PARTITION OF {name} {every}"
+        attempt(self._connection, lambda: statements.command(self._connection, made), keep=True)
 
     def insert(self, table: Any, values: dict[str, Any]) -> Any:
         """Insert a row with these values, by the names of columns."""

@@ -27,29 +27,47 @@ _BY_NAME: dict[str, tuple[Any, ...]] = {
     "TSVECTOR": ("a",),
     "TSQUERY": ("a",),
     "HSTORE": ({},),
-    "BIT": ("1",),
     "OID": (1,),
     "MONEY": ("1",),
     "CITEXT": _TEXTS,
     "LTREE": ("a",),
+    "POINT": ("(0,0)",),
+    "LINE": ("{1,1,0}",),
+    "LSEG": ("[(0,0),(1,1)]",),
+    "BOX": ("(1,1),(0,0)",),
+    "PATH": ("[(0,0),(1,1)]",),
+    "POLYGON": ("((0,0),(1,1),(1,0))",),
+    "CIRCLE": ("<(0,0),1>",),
+    "XML": ("<a/>",),
+    "JSONPATH": ("$",),
+    "PG_LSN": ("0/1",),
+    "NAME": _TEXTS,
 }
 
 
 def ordinary(kind: Any) -> list[Any]:
     """Values of this type, the likeliest to be taken first; none where nothing is known of it."""
     plain = _plain(kind)
-    name = type(plain).__name__.upper()
+    name = _name(plain)
     if isinstance(plain, Enum):
         return _members(plain)
     if isinstance(plain, ARRAY):
         return [[], ordinary(plain.item_type)[:1]]
-    if name in _BY_NAME:
-        return [*_BY_NAME[name]]
-    if name == "VECTOR":
-        return [[0.5] * (getattr(plain, "dim", None) or 1)]
+    if (found := _by_name(name, plain)) is not None:
+        return found
     if isinstance(plain, types.JSON):
         return [{}, [], "a"]
     return [value for value in _by_affinity(plain) if _fits(plain, value)]
+
+
+def _by_name(name: str, plain: Any) -> list[Any] | None:
+    if name in _BY_NAME:
+        return [*_BY_NAME[name]]
+    if name.endswith("RANGE"):
+        return ranges(name, 0)
+    if name == "BIT":
+        return ["1" * (getattr(plain, "length", None) or 1)]
+    return [[0.5] * (getattr(plain, "dim", None) or 1)] if name in {"VECTOR", "HALFVEC"} else None
 
 
 def fresh(kind: Any, turn: int) -> list[Any]:
@@ -72,6 +90,8 @@ def fresh(kind: Any, turn: int) -> list[Any]:
         found = [_moment(plain) + dt.timedelta(days=turn + 1)]
     elif isinstance(plain, types.Date):
         found = [_DAY + dt.timedelta(days=turn + 1)]
+    elif _name(plain).endswith("RANGE"):
+        found = ranges(_name(plain), turn + 1)
     return found or ordinary(kind)
 
 
@@ -86,7 +106,7 @@ def declared(column: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(plain, Boolean):
         yield "true", True
         yield "false", False
-    elif isinstance(plain, types.String) and type(plain).__name__.upper() not in _BY_NAME:
+    elif isinstance(plain, types.String) and _name(plain) not in _BY_NAME:
         yield _TEXT, "x" * (getattr(plain, "length", None) or _UNBOUNDED)
     elif isinstance(plain, (types.Numeric, types.Integer)) and not isinstance(plain, types.Float):
         yield _NUMBER, _largest(plain)
@@ -112,10 +132,41 @@ def kind_of(value: Any) -> str:
 
 
 def _plain(kind: Any) -> Any:
-    """Return the type below those that only convert values."""
-    while isinstance(kind, types.TypeDecorator):
-        kind = kind.impl
-    return kind
+    """Return the type below those that only convert values, and below a domain, whose rules the server has."""
+    while True:
+        if isinstance(kind, types.TypeDecorator):
+            kind = kind.impl
+        elif type(kind).__name__ == "DOMAIN":  # SQLAlchemy 2 has it
+            kind = kind.data_type
+        else:
+            return kind
+
+
+def _name(plain: Any) -> str:
+    """The name of a type as PostgreSQL has it: of the class, or what a type of the service's own says in DDL."""
+    if isinstance(plain, types.UserDefinedType) and hasattr(plain, "get_col_spec"):
+        said = str(plain.get_col_spec()).partition("(")[0].strip().upper()
+        return said if said in _BY_NAME else type(plain).__name__.upper()
+    return type(plain).__name__.upper()
+
+
+def ranges(name: str, turn: int) -> list[Any]:
+    """Ranges of this type, the last one empty; those of two turns do not overlap."""
+    from sqlalchemy.dialects import postgresql
+
+    made = getattr(postgresql, "Range", None)
+    if made is None:  # before SQLAlchemy 2, where each driver has its own
+        return ["empty"]
+    moment = dt.datetime(2001, 2, 3) + dt.timedelta(days=turn)  # noqa: DTZ001
+    low: Any = turn
+    if name.startswith("TSTZ"):
+        low = moment.replace(tzinfo=dt.timezone.utc)  # noqa: UP017  a service may run an older Python
+    elif name.startswith(("TS", "DATE")):
+        low = moment if name.startswith("TS") else moment.date()
+    elif name.startswith("NUM"):
+        low = Decimal(turn)
+    several = [made(low, low + (dt.timedelta(days=1) if hasattr(low, "year") else 1)), made(empty=True)]
+    return [[one] for one in several[:1]] if name.endswith("MULTIRANGE") else several
 
 
 def _members(kind: Any) -> list[Any]:

@@ -183,7 +183,8 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
             return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
         made = NewRevisionResult(service=service, untried=draft.around.failure, as_one=steps.as_one)
         if options.dry_run:
-            return replace(made, operations=draft.operations, steps=steps.planned(), planned=True)
+            told = draft.left_to_hands(ws.registry)
+            return replace(made, operations=draft.operations, steps=steps.planned(), planned=True, problems=told)
         if draft.drops and not options.allow_drop:
             raise _drop(service, draft)
         with steps.database() as at_head:

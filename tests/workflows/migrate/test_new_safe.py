@@ -322,3 +322,41 @@ def test_on_18_not_null_is_a_constraint_and_what_has_no_steps_is_told(tmp_path: 
         assert conn.execute("SELECT count(DISTINCT token), min(name) FROM things").fetchone() == (2, "a;b")
     assert made.invoke("migrate.verify").code == 0
     alembic(made, "downgrade", "s1")
+
+
+GOODS = """
+class Good(Base):
+    __tablename__ = "goods"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    price: Mapped[float] = mapped_column(sa.Float)
+"""
+GOODS_NOW = """
+class Good(Base):
+    __tablename__ = "goods"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    price: Mapped[float] = mapped_column(sa.Numeric(10, 2), index=True)
+    kind: Mapped[str] = mapped_column(sa.Enum("a", "b", name="good_kind"))
+    __table_args__ = (sa.CheckConstraint("price >= 0", name="goods_price"),)
+"""
+
+
+def test_a_rule_on_a_column_of_another_type_comes_last_and_an_enum_comes_first(
+    tmp_path: Path, database: Address
+) -> None:
+    """The type stands in no `owns`: nothing but the column that the steps add has it."""
+    table = "CREATE TABLE goods (id bigint PRIMARY KEY, price double precision NOT NULL)"
+    made = shop(tmp_path, database, GOODS, table)
+    apply(made)
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("INSERT INTO goods VALUES (1, 1.5), (2, 2)")
+    result = follow(made, GOODS_NOW, "say what a good is", "--fill", "goods.kind='a'")
+    assert result["proven"] is True
+    assert result["operations"] == ["CREATE TYPE public.good_kind AS ENUM ('a', 'b')"]
+    assert [step["what"] for step in result["steps"]][-4:] == [
+        "put price_new in the place of goods.price",
+        "add goods_price of goods for new rows",
+        "validate goods_price of goods",
+        "build index ix_goods_price of goods",
+    ]
+    apply(made)
+    assert made.invoke("migrate.verify").code == 0
