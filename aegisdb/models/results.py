@@ -55,5 +55,5 @@ class ModelsCompared:
 
 
 def without_views(found: ModelsCompared) -> ModelsCompared:
-    """What was found, without views that no revision makes: the proof of the file that makes their tables tells them."""
+    """What was found, without views that no revision makes: the proof of what makes their tables tells them."""
     return replace(found, lost=tuple(model for model in found.lost if not model.view))
