@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _NAME = 40  # characters: the temporary name must not be longer than a file system takes
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -73,6 +75,29 @@ def read_regular(path: Path) -> bytes | None:
         return None
     with os.fdopen(handle, "rb") as file:
         return file.read()
+
+
+def is_file(path: Path | str) -> bool:
+    """As `Path.is_file` in half of the time: status of a thousand services asks for thousands.
+
+    Raises:
+        OSError: this user may not know.
+    """
+    return stat.S_ISREG(_mode(path))
+
+
+def is_directory(path: Path | str) -> bool:
+    """As `is_file`."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path | str) -> int:
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116  see `is_file`
+    except OSError as error:
+        if error.errno not in _NOTHING:
+            raise
+        return 0
 
 
 def shown(path: Path, root: Path) -> str:

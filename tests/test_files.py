@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegisdb.files import read_regular, replace_file
+from aegisdb.files import is_directory, is_file, read_regular, replace_file
 
 
 def names(directory: Path) -> set[str]:
@@ -91,3 +91,13 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     assert read_regular(tmp_path / "missing") is None
     with pytest.raises(OSError, match="symbolic link"):
         read_regular(tmp_path / "loop")
+
+
+def test_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    (tmp_path / "loop").symlink_to("loop")
+    names = ("file", "directory", "link", "loop", "nothing", "file/below")
+    assert [name for name in names if is_file(tmp_path / name)] == ["file"]
+    assert [name for name in names if is_directory(str(tmp_path / name))] == ["directory", "link"]

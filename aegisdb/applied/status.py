@@ -56,7 +56,7 @@ class Standing:
     @property
     def phases(self) -> dict[str, str]:
         """The phases of pending revisions, for those that say one; where no file does, none is looked at."""
-        said = self.history is not None and self.pending and self.history.summary.phases
+        said = self.history is not None and self.pending and self.history.phases
         return {one.id: one.phase for one in self.pending if one.phase} if said else {}
 
     @property

@@ -66,6 +66,11 @@ class History:
         """The summary of all revisions."""
         return self.kept.summary if self.kept is not None else summarized(self.revisions.values())
 
+    @property
+    def phases(self) -> Mapping[str, str]:
+        """By id, for those that say `phase`."""
+        return self.kept.phases if self.kept is not None else self.summary.phases
+
     @cached_property
     def bases(self) -> tuple[str, ...]:
         """Revisions without a parent."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aegisdb.errors import HistoryError, UsageError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.file_cache import identity
+from aegisdb.files import is_directory, is_file
 
 if TYPE_CHECKING:
     from configparser import ConfigParser
@@ -57,7 +58,7 @@ def located(
     """Locate the scripts of a service that no registry has yet."""
     found = _configured(home, service, settings, remembered)
     for directory in (found.script, *found.versions):
-        if not directory.is_dir():
+        if not is_directory(directory):
             # git keeps no empty directory, so a clone of a history without revisions lacks it
             hint = f"mkdir {quote(str(directory))}, if there is no revision yet" if found.script.is_dir() else ""
             told_by = str(found.ini or found.pyproject or home)
@@ -107,17 +108,18 @@ def alembic_settings(registry: Registry, name: str) -> AlembicSettings:
 
 
 def _files(home: Path, settings: AlembicSettings) -> tuple[Path | None, Path | None]:
-    beside = home / "pyproject.toml"
     if settings.config is None:
         return None, None
     config = home / settings.config
-    if not config.is_file():
-        if settings.config == "alembic.ini" and (settings.script_location or beside.is_file()):
-            return None, beside if beside.is_file() else None
+    beside = f"{home}/pyproject.toml"
+    pyproject = Path(beside) if is_file(beside) else None
+    if not is_file(config):
+        if settings.config == "alembic.ini" and (settings.script_location or pyproject is not None):
+            return None, pyproject
         raise HistoryError(f"there is no {config}", where=str(config), hint="see `alembic.config` in services.yaml")
     if config.suffix == ".toml":
         return None, config
-    return config, beside if beside.is_file() else None
+    return config, pyproject
 
 
 class _Told(NamedTuple):
@@ -221,7 +223,7 @@ def _resolve(home: Path, service: Service, location: str) -> Path:
     if ":" in location and not Path(location).is_absolute():
         package, *parts = location.split(":")
         return _package(home, service, package).joinpath(*parts)
-    return Path(os.path.normpath(home / location))
+    return Path(os.path.normpath(os.path.join(home, location)))  # noqa: PTH118  a thousand of them
 
 
 def _package(home: Path, service: Service, package: str) -> Path:

@@ -35,6 +35,10 @@ class Kept(Protocol):
     def summary(self) -> Summary:
         """Summarize all revisions of a history."""
 
+    @property
+    def phases(self) -> Mapping[str, str]:
+        """The phases of the summary."""
+
 
 def contents_of(revisions: Iterable[Revision]) -> str:
     """What these revisions do, in no order: the server counts the same from the journal."""
