@@ -2,7 +2,8 @@
 
     python -m benchmarks.fleets [SERVICES REVISIONS]
 
-Members are template copies on one embedded server. The loop over targets is measured on a few of them and multiplied.
+Members are template copies on one embedded server, and with the last size some on a second one. The loop over targets
+is measured on one of them before and after each command that asks the fleet, and multiplied.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -29,54 +30,63 @@ if TYPE_CHECKING:
     from benchmarks.project import Project
 
 SIZES = (1, 10, 100, 200)
+ELSEWHERE = 20
+"""Members on the second server, beside the 200."""
 DIFFERENT = 6
 """Exit code of verify: generated services have no models."""
-LOOPED = 3
-"""Members of the loop that is measured."""
+ROUNDS = 3
 _SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(datname, 'tenant_')"
 
 
 def main(services: int, revisions: int) -> None:
     """Make the tenants, and print a line a size."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(generate(Path(folder) / "fleet", services, revisions)) as project,
-    ):
-        project.anew(DATABASE)
-        run(project.invoke("migrate.apply"))
-        _tenants(project)
-        _measure(project)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as ending:
+        homes = [Path(folder) / name for name in ("fleet", "second")]
+        first, second = (ending.enter_context(running(generate(home, services, revisions))) for home in homes)
+        for project, members in ((first, max(SIZES)), (second, ELSEWHERE)):
+            project.anew(DATABASE)
+            run(project.invoke("migrate.apply"))
+            with psycopg.connect(project.url, autocommit=True) as conn:
+                for n in range(members):
+                    conn.execute(f'CREATE DATABASE tenant_{n} TEMPLATE "{DATABASE}"')
+        fleets = [*map(str, SIZES), f"{max(SIZES)}and{ELSEWHERE}"]
+        _list(first, second)
+        for verb, code in (("migrate.status", 0), ("migrate.verify", DIFFERENT)):
+            for fleet in fleets:
+                _measure(first, verb, code, fleet)
 
 
-def _tenants(project: Project) -> None:
-    with psycopg.connect(project.url, autocommit=True) as conn:
-        for n in range(max(SIZES)):
-            conn.execute(f'CREATE DATABASE tenant_{n} TEMPLATE "{DATABASE}"')
-    path = project.root / "services.yaml"
+def _list(first: Project, second: Project) -> None:
+    """Name the fleets in services.yaml."""
+    path = first.root / "services.yaml"
     document = json.loads(path.read_text())
-    server = project.url.rpartition("/")[0]
-    document["fleets"] = {
-        f"of{size}": {"members": {"list": [f"tenant_{n}" for n in range(size)]}, "url": f"{server}/{{name}}"}
-        for size in SIZES
-    }
+    server, there = (project.url.rpartition("/")[0] for project in (first, second))
+    before, port = server.rpartition(":")[::2]
+    here = [{"name": f"tenant_{n}", "database": f"tenant_{n}", "port": port} for n in range(max(SIZES))]
+    others = [
+        {"name": f"other_{n}", "database": f"tenant_{n}", "port": there.rpartition(":")[2]} for n in range(ELSEWHERE)
+    ]
+    listed = {str(size): here[:size] for size in SIZES} | {f"{max(SIZES)}and{ELSEWHERE}": here + others}
+    url = f"{before}:{{port}}/{{database}}"
+    document["fleets"] = {f"of{name}": {"members": {"list": members}, "url": url} for name, members in listed.items()}
     path.write_text(json.dumps(document))
 
 
-def _measure(project: Project) -> None:
-    for verb, code in (("migrate.status", 0), ("migrate.verify", DIFFERENT)):
-        alone = project.invoke(verb, "--target", "of1/tenant_0", code=code)
-        looped = [_seconds(project, alone)[0] for _ in range(1 + LOOPED)]
-        one = median(looped[1:])  # the first one fills the caches
-        print(f"{verb} --target of one member: {one:.2f} s")
-        for size in SIZES:
-            command = project.invoke(verb, "--fleet", f"of{size}", code=code)
-            samples = [_seconds(project, command) for _ in range(3)]
-            seconds, sessions = median(s for s, _ in samples), max(n for _, n in samples)
-            loop = size * one
-            print(
-                f"{verb} --fleet of {size}: {seconds:.2f} s ({seconds / one:.1f} x one; the loop {loop:.0f} s,"
-                f" {loop / seconds:.1f} x), at most {sessions} sessions"
-            )
+def _measure(project: Project, verb: str, code: int, fleet: str) -> None:
+    alone = project.invoke(verb, "--target", f"of{fleet}/tenant_0", code=code)
+    together = project.invoke(verb, "--fleet", f"of{fleet}", code=code)
+    run(alone), run(together)  # these fill the caches
+    ones, samples = [_seconds(project, alone)[0]], []
+    for _ in range(ROUNDS):
+        samples.append(_seconds(project, together))
+        ones.append(_seconds(project, alone)[0])
+    seconds, sessions, one = median(s for s, _ in samples), max(n for _, n in samples), median(ones)
+    loop = sum(map(int, fleet.split("and"))) * one
+    print(
+        f"{verb} --fleet of {fleet}: {seconds:.2f} s ({seconds / one:.1f} x one, which is {one:.2f} s; the loop"
+        f" {loop:.0f} s, {loop / seconds:.1f} x), at most {sessions} sessions on the first server",
+        flush=True,
+    )
 
 
 def _seconds(project: Project, command: Command) -> tuple[float, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import time
 import traceback
@@ -146,7 +147,7 @@ def _call(command: Command, context: Context, given: dict[str, Any], form: Forma
         values.pop("format")
     if not command.options.workspace:
         return command.body(context, **values)
-    ws = _open(target, lock_wait, command.name, {name: values.pop(name) for name in FLEET if command.options.fleet})
+    ws = _open(target, lock_wait, command.name, _fleet_flags(command, values))
     state["target"] = ws.fleet.fleet if ws.fleet else ws.target
     if form == "text" and command.options.heading:
         console.out(command.options.heading.format(target=describe(ws)))
@@ -176,6 +177,15 @@ def _open(target: str, lock_wait: float | None, command: str, fleet: Mapping[str
     learn = partial(masking.learn_registry, console.mask)
     learn(ws.registry)
     return replace(ws, learn=learn)
+
+
+def _fleet_flags(command: Command, values: dict[str, Any]) -> dict[str, Any]:
+    """Take from the values what chooses members; a shard without a fleet is of services, where the task has such."""
+    chosen = {name: values.pop(name) for name in FLEET if command.options.fleet}
+    if "shard" in inspect.signature(command.body).parameters and chosen:
+        values["shard"] = "" if chosen["fleet"] else chosen["shard"]
+        chosen["shard"] = chosen["shard"] if chosen["fleet"] else ""
+    return chosen
 
 
 def _require_fleet(flags: Mapping[str, Any]) -> None:

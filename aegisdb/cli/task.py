@@ -140,7 +140,8 @@ def task(  # noqa: PLR0913  choices of their own, all by keyword
         writes: adds `--lock-wait`.
         raw: the result is printed unmasked and alone.
         warm: it always needs Alembic, whose process is started before anything else is imported.
-        fleet: adds `--fleet`, `--match` and `--shard`; the function asks all members where `ws.fleet` is set.
+        fleet: adds `--fleet`, `--match` and `--shard`; the function asks all members where `ws.fleet` is set. A
+            function with a parameter `shard` gets it where no fleet is named.
         formats: what `--format` takes beside text and json; the function gets what was typed as `format`.
     """
     options = Options(

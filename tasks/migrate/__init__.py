@@ -205,8 +205,12 @@ def stamp(
     return workflow.stamp(ws, service, revision, force=force, dry_run=dry_run, yes=yes)
 
 
-@task(warm=True, fleet=True)
-def verify(ws: Workspace, service: str = "") -> Result:
+@task(
+    warm=True,
+    fleet=True,
+    help={"shard": "Only this part of the members, or without --fleet of the services, as I/N, counted from 0."},
+)
+def verify(ws: Workspace, service: str = "", shard: str = "") -> Result:
     """Compare models, histories and the live schema of all services; only reads. Exit 6 on any difference.
 
     Example:
@@ -219,7 +223,7 @@ def verify(ws: Workspace, service: str = "") -> Result:
         return fleet_verify(ws, service=service)
     from aegisdb.workflows.migrate.verify import verify as workflow
 
-    return workflow(ws, service=service)
+    return workflow(ws, service=service, shard=shard)
 
 
 @task(help={"output": "File to write: .svg, or .mmd and .md for Mermaid."})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from aegisdb.postgres.address import Address
@@ -20,6 +22,10 @@ WRONG = Rev(id="delta2", up='op.execute("ALTER TABLE delta_t ADD n int")')
 def service(name: str) -> Svc:
     made = Rev(id=f"{name}1", up=table(f"{name}_t"), down=f'op.execute("DROP TABLE {name}_t")')
     return Svc(revisions=(made, WRONG) if name == "delta" else (made,))
+
+
+def _name(one: dict[str, Any]) -> str:
+    return str(one["service"])
 
 
 def whole(ran: Ran) -> Any:
@@ -81,3 +87,27 @@ def test_lint_in_parts_finds_what_it_finds_at_once(tmp_path: Path) -> None:
     report, expected = merged.json["result"]["report"], at_once.json["result"]
     assert (merged.code, report["revisions"]) == (at_once.code, expected["revisions"])
     assert sorted(map(str, report["findings"])) == sorted(map(str, expected["findings"]))
+
+
+def test_verify_in_parts_finds_what_it_finds_at_once(tmp_path: Path, database: Address) -> None:
+    services = {name: Svc(revisions=service(name).revisions[:1]) for name in ("alpha", "beta", "delta")}
+    home = build_monorepo(tmp_path, services, url=database.url())
+    assert invoke("migrate.apply", cwd=home).code == 0
+    with psycopg.connect(database.url(), autocommit=True) as conn:
+        conn.execute("ALTER TABLE beta_t ADD made int; CREATE TABLE nobodys (id int); DROP TABLE delta_t")
+        conn.execute("CREATE TABLE twice (id int); INSERT INTO twice VALUES (1), (1)")
+        with suppress(psycopg.errors.UniqueViolation):
+            conn.execute("CREATE UNIQUE INDEX CONCURRENTLY left_invalid ON twice (id)")
+    (tmp_path / "parts").mkdir()
+    for number in range(2):
+        words = ("migrate.verify", "--shard", f"{number}/2", "--format", "json")
+        (tmp_path / "parts" / f"part{number}.json").write_text(invoke(*words, cwd=home).out)
+    merged = invoke("report.merge", "--files", "parts", "--format", "json", cwd=home)
+    at_once = invoke("migrate.verify", "--format", "json", cwd=home)
+    report, expected = merged.json["result"]["report"], at_once.json["result"]
+    assert merged.json["services"] == sorted(at_once.json["services"], key=_name)
+    assert report == {key: value for key, value in expected.items() if key != "shard"}
+    assert expected["invalid_indexes"]
+    assert {one["service"] for one in at_once.json["services"] if one["drift"]} == {"beta", "delta"}
+    assert merged.code == at_once.code == 6
+    assert sorted(map(str, merged.json["errors"])) == sorted(map(str, at_once.json["errors"]))

@@ -91,7 +91,7 @@ class _Look:
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
         verdict = Verdict(ws, standings, found, altered, {}, frozenset({*unexplained, *self._parts.errors}))
         wanted = [name for name in standings if self._service in {"", name}]
-        return verdict.result(wanted, self._service), graphs
+        return verdict.result(wanted, rest=not self._service), graphs
 
 
 def _of_all(ws: Workspace, parts: Buildable, models: Mapping[str, ModelsCompared | AegisError]) -> Iterator[Problem]:

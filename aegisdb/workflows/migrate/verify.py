@@ -24,6 +24,7 @@ from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.failures import NoMetadata
+from aegisdb.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -79,6 +80,8 @@ class VerifyResult(Result):
     others: Mapping[str, tuple[Difference, ...]]
     """Differences by owner: "base", "extension", "nobody"."""
     invalid_indexes: tuple[str, ...]
+    shard: str = ""
+    """The part of the services that was compared; empty for all."""
 
     @property
     def without_models(self) -> tuple[str, ...]:
@@ -86,30 +89,33 @@ class VerifyResult(Result):
         return tuple(row.service for row in self.services if not row.has_models)
 
 
-def verify(ws: Workspace, *, service: str = "") -> VerifyResult:
+def verify(ws: Workspace, *, service: str = "", shard: str = "") -> VerifyResult:
     """Compare models, histories and the live schema; only reads the live database. Exit 6 on any difference.
 
     A service that cannot be read or built is a row that says why, and the others are compared all the same. With
-    `service` only that one and what it needs is built.
+    `service` only that one and what it needs is built. With `shard` the services of that part are compared, and in the
+    first one what is no service's.
 
     Raises:
         Unreachable: no server or no database.
     """
+    mine = Shard.parse(shard)
     with ExitStack() as ending:
-        return _verified(ws, service, ending)
+        found = _verified(ws, service, mine, ending)
+    return replace(found, shard=shard)
 
 
-def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
+def _verified(ws: Workspace, service: str, mine: Shard, ending: ExitStack) -> VerifyResult:
     histories = read_histories(ws.registry)
+    wanted = [name for name in histories if service in {"", name} and mine.has(name)]
     tell = _Rows(ws.listen)
-    expect(ws, (h for h in histories.values() if not isinstance(h, HistoryError) and service in {"", h.service}))
+    expect(ws, (h for name in wanted if not isinstance(h := histories[name], HistoryError)))
     if service:
         alembic_settings(ws.registry, service)
     proving(ws)  # before there is a session: a server may have a single one
     with ws.short_session() as conn:
         conn.stay()  # it waits for references that are built elsewhere
         standings = read_standings(conn, histories)
-        wanted = [name for name in standings if service in {"", name}]
         unexplained = [s.service for s in standings.values() if s.history is None or s.history.unknown(s.applied)]
         tell.unreadable(standings[name] for name in wanted)
         parts = buildable(ws, service=service)
@@ -124,7 +130,7 @@ def _verified(ws: Workspace, service: str, ending: ExitStack) -> VerifyResult:
         if name in parts.errors and standings[name].history is not None:
             tell.row(verdict.row(name))
     verdict.take(models.found(lambda name, one: tell.row(verdict.row(name, one))))
-    result = verdict.result(wanted, service)
+    result = verdict.result(wanted, rest=not service and not mine.number)
     return replace(result, problems=(*graphs, *objects_problems(parts.ws, asked), *result.problems))
 
 
@@ -187,10 +193,10 @@ class Verdict:
         """Take what was found out about the models; what is an error already stays one."""
         self._models = {**models, **self._models}
 
-    def result(self, wanted: list[str], only: str) -> VerifyResult:
-        """The result for these services; with `only` the rest of the database is left out."""
-        others = {} if only else {o: c for o, c in self._changes.items() if o not in self._standings}
-        invalid = () if only else self._invalid()
+    def result(self, wanted: list[str], *, rest: bool) -> VerifyResult:
+        """The result for these services, and with `rest` for what is no service's."""
+        others = {o: c for o, c in self._changes.items() if o not in self._standings} if rest else {}
+        invalid = self._invalid() if rest else ()
         problems = [problem for name in wanted for problem in self._of_service(name)]
         problems += [_drift_problem(self._ws, owner, c) for owner, changes in others.items() for c in changes]
         problems += [_invalid_problem(name) for name in invalid]
