@@ -7,16 +7,21 @@ import os
 import socket
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aegisdb
+from aegisdb.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @cache
 def code_of_aegisdb() -> str:
-    """Hash the text of this package as this process found it when it first looked."""
+    """Hash the files of this package as this process found them when it first looked: modules, and SQL that they read."""
     home = Path(aegisdb.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(home.rglob("*.py")):
+    for path in sorted(one for one in home.rglob("*") if one.is_file() and one.parent.name != "__pycache__"):
         digest.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -24,3 +29,18 @@ def code_of_aegisdb() -> str:
 def this_worker() -> str:
     """The words for this process in an error that is read elsewhere."""
     return f"a worker on {socket.gethostname()} (process {os.getpid()})"
+
+
+def require_same(
+    seen: Mapping[str, object], ordered: Mapping[str, object], otherwise: Mapping[str, tuple[str, str]]
+) -> None:
+    """Compare what this worker sees with what the process that ordered its work saw.
+
+    `otherwise` says of each thing, in words, what another one is and what to do about it.
+
+    Raises:
+        Refused: something is not the same.
+    """
+    for what, (other, hint) in otherwise.items():
+        if seen[what] != ordered[what]:
+            raise Refused(f"{this_worker()} sees {other} than this run", hint=hint, code="engine_differs")

@@ -72,14 +72,14 @@ class Findings(Sequence[Finding]):
     def __init__(self, parts: Iterable[Packed], *, shared: bool = False) -> None:
         """`shared`: some files belong to several services."""
         self._shared = shared
-        self._parts = sorted((part for part in parts if part.rules), key=lambda part: part.service)
-        self._ends = list(accumulate(sum(part.rules.values()) for part in self._parts))
+        self.parts = sorted((part for part in parts if part.rules), key=lambda part: part.service)
+        self._ends = list(accumulate(sum(part.rules.values()) for part in self.parts))
 
     @property
     def rules(self) -> Counter[str]:
         """Rule to how many findings it has."""
         counted: Counter[str] = Counter()
-        for part in self._parts:
+        for part in self.parts:
             counted.update(part.rules)
         return counted
 
@@ -88,13 +88,13 @@ class Findings(Sequence[Finding]):
         """How many files they are about."""
         if self._shared:
             return len({finding.path for finding in self})
-        return sum(part.files for part in self._parts)
+        return sum(part.files for part in self.parts)
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     def __iter__(self) -> Iterator[Finding]:
-        for part in self._parts:
+        for part in self.parts:
             yield from part.unpacked()
 
     @overload
@@ -108,7 +108,7 @@ class Findings(Sequence[Finding]):
             return tuple(self[place] for place in range(*index.indices(len(self))))
         place = range(len(self))[index]
         part = bisect_right(self._ends, place)
-        return list(self._parts[part].unpacked())[place - (self._ends[part - 1] if part else 0)]
+        return list(self.parts[part].unpacked())[place - (self._ends[part - 1] if part else 0)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

@@ -45,7 +45,7 @@ def lint_services(context: Context, histories: Histories, pick: Pick) -> Report:
     Raises:
         Failed: squawk failed, or the worker of a service does not start.
     """
-    shared = _share_folders(histories)
+    shared = share_folders(histories)
     with Squawk(context.registry) as squawk, KeptServices(context, squawk.key) as kept:
         services = _Services(context, squawk, kept)
         whole = replace(context, histories=histories)
@@ -124,7 +124,7 @@ def _is_all(history: History, chosen: Sequence[Revision]) -> bool:
     return len(chosen) == len(history.revisions)
 
 
-def _share_folders(histories: Histories) -> bool:
+def share_folders(histories: Histories) -> bool:
     """Whether a folder of one service's revisions is another one's, too, or lies in it."""
     owners: dict[str, str] = {}
     for name, history in histories.items():

@@ -76,6 +76,8 @@ class Squawk:
 
     def __init__(self, registry: Registry) -> None:
         self.program = _program()
+        self.version = ""
+        """What it says of itself; empty where it is not installed."""
         self.key = _ABSENT
         """What all its answers depend on."""
         self.rendered: set[str] = set()
@@ -86,8 +88,8 @@ class Squawk:
 
     def __enter__(self) -> Self:
         if self.program is not None:
-            version = run([self.program, "--version"], cwd=self._registry.root, timeout=_PATIENCE).stdout
-            self.key = squawk_key(self._registry, self.program, version)
+            self.version = run([self.program, "--version"], cwd=self._registry.root, timeout=_PATIENCE).stdout
+            self.key = squawk_key(self._registry, self.program, self.version)
             made = tempfile.TemporaryDirectory(prefix="aegisdb-lint-", dir=_memory())
             self._directory = Path(self._files.enter_context(made))
         return self

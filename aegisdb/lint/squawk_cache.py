@@ -58,10 +58,14 @@ def _digest(script: str) -> str:
     return hashlib.sha256(script.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def configurations(registry: Registry) -> list[Path]:
+    """The files that squawk may be configured by."""
+    places = (directory / _CONFIGURATION for directory in (registry.root, *registry.root.parents))
+    return [file for file in places if file.is_file()]
+
+
 def squawk_key(registry: Registry, program: str, version: str) -> str:
     """Hash what its answers depend on besides the SQL."""
     found = [*rules_key(registry), program, version, str(identity(Path(program)))]
-    for directory in (registry.root, *registry.root.parents):
-        file = directory / _CONFIGURATION
-        found.append(f"{file} {identity(file)}" if file.is_file() else "")
+    found += [f"{file} {identity(file)}" for file in configurations(registry)]
     return hashlib.sha256("\n".join(found).encode()).hexdigest()

@@ -62,6 +62,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
         "fix": "Write new revisions with unsafe DDL that were never applied again, in safe steps.",
         "fill": "With --fix: as of migrate.new --safe.",
         "oldest": "With --fix: as of migrate.new --safe.",
+        "engine": "What judges them: dask:local:N (N workers started here) or dask:tcp://HOST:PORT; else this process.",
         "shard": "Only the services of this part, as I/N, counted from 0; report.merge puts the reports together.",
     },
     choices={"report": ("sarif", "github")},
@@ -76,6 +77,7 @@ def lint(  # noqa: PLR0913, PLR0917  each is a flag
     fix: bool = False,
     fill: str = "",
     oldest: int = 0,
+    engine: str = "",
     shard: str = "",
 ) -> Result:
     """Judge new and changed revisions by the conventions, and look for unsafe DDL.
@@ -84,14 +86,15 @@ def lint(  # noqa: PLR0913, PLR0917  each is a flag
 
     Example:
         invoke migrate.lint --all
+        invoke migrate.lint --all --engine dask:local:4
     """
     from aegisdb.workflows.migrate.lint import lint as workflow
 
     if fix:
         from aegisdb.workflows.migrate.lint_fix import fixed as workflow_of_fix
 
-        return workflow_of_fix(ws, service, since, fill, oldest, alone=not (all or report or output or shard))
-    chosen = {"service": service, "since": since, "report": report, "output": output, "shard": shard}
+        return workflow_of_fix(ws, service, since, fill, oldest, alone=not (all or report or output or shard or engine))
+    chosen = {"service": service, "since": since, "report": report, "output": output, "shard": shard, "engine": engine}
     return workflow(ws, **chosen, all=all, ask_target=ws.named)
 
 

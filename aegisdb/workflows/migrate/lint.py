@@ -7,26 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aegisdb.engines.choice import require_engine
 from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, UsageError
 from aegisdb.lint import Context, Finding, check
 from aegisdb.lint.changed_files import Changes, changes
-from aegisdb.lint.services import lint_services
 from aegisdb.lint.squawk import squawk
 from aegisdb.results import Result
-from aegisdb.revisions.history import Everything
 from aegisdb.revisions.load import read_histories, read_history
-from aegisdb.revisions.locate import alembic_settings, locate
-from aegisdb.revisions.parse import scan_source
+from aegisdb.revisions.locate import alembic_settings
 from aegisdb.shards import Shard
+from aegisdb.workflows.migrate.lint_parts import Looking, directories, look
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aegisdb.forms.in_steps import Fixed
     from aegisdb.lint.packed import Findings
-    from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
-    from aegisdb.revisions.parse import Revision
     from aegisdb.workspace import Workspace
 
 
@@ -54,7 +51,7 @@ class LintResult(Result):
     """Revisions that `--fix` wrote again, or left."""
 
 
-def lint(
+def lint(  # noqa: PLR0913  choices of their own, all by keyword
     ws: Workspace,
     *,
     service: str = "",
@@ -64,6 +61,7 @@ def lint(
     output: str = "",
     ask_target: bool = False,
     shard: str = "",
+    engine: str = "",
 ) -> LintResult:
     """Judge revisions that are new or changed against the default branch, or every one; exit 6 on a finding.
 
@@ -77,6 +75,7 @@ def lint(
         report: "sarif" writes a file, "github" adds annotations.
         output: where that file goes.
         shard: only the services of this part.
+        engine: its workers judge them, in place of this process.
         ask_target: also look for revisions whose files were changed after they were applied there.
 
     Raises:
@@ -86,18 +85,27 @@ def lint(
         raise UsageError("--all and --since exclude each other")
     if output and report != "sarif":
         raise UsageError("--output needs --report sarif")
-    return _reported(ws, _linted(ws, service, since, shard, every=all, ask_target=ask_target), report, output)
+    require_engine(engine)
+    found = _linted(ws, service, since, shard, engine, every=all, ask_target=ask_target)
+    return _reported(ws, found, report, output)
 
 
-def _linted(ws: Workspace, service: str, since: str, shard: str, *, every: bool, ask_target: bool) -> LintResult:
+def _linted(
+    ws: Workspace, service: str, since: str, shard: str, engine: str, *, every: bool, ask_target: bool
+) -> LintResult:
     began = time.monotonic()
     if service:
         alembic_settings(ws.registry, service)
     mine = Shard.parse(shard)
     histories = {n: h for n, h in read_histories(ws.registry).items() if service in {"", n} and mine.has(n)}
-    changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
-    context = _context(ws, changed, tampered=_tampered(ws, histories) if ask_target else frozenset())
-    found = lint_services(context, histories, lambda history: chosen_of(history, changed, every=every))
+    changed = changes(ws.registry.root, directories(ws.registry, histories), since=since)
+    looking = Looking(changed, _tampered(ws, histories) if ask_target else frozenset(), every)
+    if engine:
+        from aegisdb.workflows.migrate.lint_elsewhere import lint_elsewhere
+
+        found = lint_elsewhere(ws, histories, looking, engine)
+    else:
+        found = look(ws.registry, histories, looking)
     return LintResult(
         findings=found.findings,
         revisions=found.revisions,
@@ -123,14 +131,6 @@ def lint_one(ws: Workspace, service: str, revision: str) -> tuple[Finding, ...]:
     return check(context, chosen, unsafe).findings
 
 
-def chosen_of(history: History, changed: Changes, *, every: bool) -> Sequence[Revision]:
-    """Revisions to look into: changed ones, or all where nothing tells what is new."""
-    if every or not changed.base:
-        return Everything(history)
-    paths = changed.paths
-    return [revision for revision in history.ordered() if revision.path in paths] if paths else []
-
-
 def _scope(changed: Changes, *, every: bool) -> str:
     """Why these, in words."""
     if every:
@@ -143,35 +143,13 @@ def _scope(changed: Changes, *, every: bool) -> str:
 def new_revisions(ws: Workspace, *, since: str = "") -> dict[str, frozenset[str]]:
     """By service, ids of revisions whose files are new or changed; empty where there are none, or git cannot tell."""
     histories = read_histories(ws.registry)
-    changed = changes(ws.registry.root, _directories(ws.registry, histories), since=since)
+    changed = changes(ws.registry.root, directories(ws.registry, histories), since=since)
     if not changed.base:
         return {}
     good = {name: history for name, history in histories.items() if not isinstance(history, HistoryError)}
-    chosen = {name: chosen_of(history, changed, every=False) for name, history in good.items()}
+    looking = Looking(changed, frozenset(), every=False)
+    chosen = {name: looking.chosen(history) for name, history in good.items()}
     return {name: frozenset(one.id for one in revisions) for name, revisions in chosen.items() if revisions}
-
-
-def _context(ws: Workspace, changed: Changes, *, tampered: frozenset[tuple[str, str]]) -> Context:
-    before = {path: _digest(text, path) for path, text in changed.before.items()}
-    return Context(registry=ws.registry, histories={}, added=changed.added, before=before, tampered=tampered)
-
-
-def _directories(registry: Registry, histories: Mapping[str, History | HistoryError]) -> list[Path]:
-    found = []
-    for name, history in histories.items():
-        try:
-            locations = locate(registry, name) if isinstance(history, HistoryError) else history.locations
-        except HistoryError:
-            continue  # it has no directory of revisions; the finding about it says so
-        found += list(locations.versions)
-    return found
-
-
-def _digest(source: bytes, path: Path) -> str:
-    try:
-        return scan_source(source, path).digest
-    except HistoryError:
-        return ""  # it was no revision then, so it was not applied as one
 
 
 def _tampered(ws: Workspace, histories: Mapping[str, History | HistoryError]) -> frozenset[tuple[str, str]]:

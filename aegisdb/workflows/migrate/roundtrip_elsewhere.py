@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from aegisdb.building.content_hash import digest_chain, level_hashes
 from aegisdb.engines.calls import repeated
 from aegisdb.engines.choice import engine
-from aegisdb.engines.other_side import code_of_aegisdb, this_worker
-from aegisdb.errors import AegisError, Refused, Unreachable
+from aegisdb.engines.other_side import code_of_aegisdb, require_same, this_worker
+from aegisdb.errors import AegisError, Unreachable
 from aegisdb.postgres import databases
 from aegisdb.postgres.scratch import sweep
 from aegisdb.progress import Event
@@ -126,10 +126,7 @@ def _prover(place: Place) -> PartProver:
         seen = _sight(ws, histories)
     except AegisError as error:
         raise error.amended(message=f"{this_worker()}: {error.message}") from None
-    for what, (other, hint) in _OTHERWISE.items():
-        if getattr(seen, what) != getattr(place.sight, what):
-            told = f"{this_worker()} sees {other} than this run"
-            raise Refused(told, hint=hint, code="engine_differs")
+    require_same(vars(seen), vars(place.sight), _OTHERWISE)
     warm_process(ws.registry)
     return PartProver(ws, histories)
 
