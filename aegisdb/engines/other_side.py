@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @cache
 def code_of_aegisdb() -> str:
-    """Hash the files of this package as this process found them when it first looked: modules, and SQL that they read."""
+    """Hash the files of this package, modules and SQL, as this process found them when it first looked."""
     home = Path(aegisdb.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(one for one in home.rglob("*") if one.is_file() and one.parent.name != "__pycache__"):

@@ -15,7 +15,7 @@ from aegisdb.lint.rules.applied_file_changed import gone
 from aegisdb.lint.squawk import PORTION, Squawk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aegisdb.lint.rule import Context, Finding
     from aegisdb.revisions.history import History
@@ -124,7 +124,7 @@ def _is_all(history: History, chosen: Sequence[Revision]) -> bool:
     return len(chosen) == len(history.revisions)
 
 
-def share_folders(histories: Histories) -> bool:
+def share_folders(histories: Mapping[str, History | HistoryError]) -> bool:
     """Whether a folder of one service's revisions is another one's, too, or lies in it."""
     owners: dict[str, str] = {}
     for name, history in histories.items():

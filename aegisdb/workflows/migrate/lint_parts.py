@@ -36,7 +36,7 @@ class Looking:
     """Whether it looks into every revision."""
 
     def part(self, registry: Registry, histories: Histories) -> Looking:
-        """The same of these histories alone."""
+        """Return what of it concerns these histories."""
         where = directories(registry, histories)
         mine = {path for path in self.changed.paths if any(path.is_relative_to(one) for one in where)}
         before = {path: text for path, text in self.changed.before.items() if path in mine}

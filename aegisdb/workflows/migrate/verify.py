@@ -93,23 +93,20 @@ def verify(ws: Workspace, *, service: str = "", shard: str = "") -> VerifyResult
     """Compare models, histories and the live schema; only reads the live database. Exit 6 on any difference.
 
     A service that cannot be read or built is a row that says why, and the others are compared all the same. With
-    `service` only that one and what it needs is built. With `shard` the services of that part are compared, and in the
-    first one what is no service's.
+    `service` only that one and what it needs is built; the first `shard` has what is no service's, too.
 
     Raises:
         Unreachable: no server or no database.
     """
-    mine = Shard.parse(shard)
     with ExitStack() as ending:
-        found = _verified(ws, service, mine, ending)
-    return replace(found, shard=shard)
+        return replace(_verified(ws, service, Shard.parse(shard), ending), shard=shard)
 
 
 def _verified(ws: Workspace, service: str, mine: Shard, ending: ExitStack) -> VerifyResult:
     histories = read_histories(ws.registry)
     wanted = [name for name in histories if service in {"", name} and mine.has(name)]
     tell = _Rows(ws.listen)
-    expect(ws, (h for name in wanted if not isinstance(h := histories[name], HistoryError)))
+    expect(ws, (one for name in wanted if not isinstance(one := histories[name], HistoryError)))
     if service:
         alembic_settings(ws.registry, service)
     proving(ws)  # before there is a session: a server may have a single one
