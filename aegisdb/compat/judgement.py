@@ -23,6 +23,9 @@ _NO_ROW = "NoRow"
 """What the trial says of a table without a row."""
 _RULE = re.compile(r"(?:CHECK|UNIQUE|PRIMARY KEY|FOREIGN KEY|EXCLUDE|CREATE UNIQUE INDEX)\b")
 _INDEX_NAME = re.compile(r'(?<=^CREATE UNIQUE INDEX )(?:"(?:[^"]|"")*"|\S+)')
+_NOTHING = "no row"
+"""What the trial says of a statement that does nothing to a row that is there."""
+_NOT_DONE = "nothing fails, yet afterwards its row is not as the statement says"
 _KINDS = ("reads", "inserts", "updates", "deletes")
 
 
@@ -93,8 +96,10 @@ class Judgement:
                 column = now.error["column"] if state in _OF_CONSTRAINTS else now.column or now.error["column"]
                 column = "" if state in _OF_TABLES else column
                 yield column, now.error["message"], state
-        elif was.gave and now.gave and was.gave != now.gave:
-            if now.does == "inserts":
+        elif was.gave and now.gave and was.gave not in (now.gave, _NOTHING):
+            if now.gave == _NOTHING:
+                yield "", _NOT_DONE, "no row"
+            elif now.does == "inserts":
                 yield now.column, "its default is gone: NULL is stored instead of a value", "default"
             elif now.does == "updates":
                 yield now.column, f"{now.what} of its type is stored as another value", "rounded"

@@ -90,7 +90,7 @@ def put_together(
         )
         for places in ordered
     )
-    problems = [problem for places in ordered for problem in _told(asked, answers[places[0]], places)]
+    problems = [problem for places in ordered for problem in _told(fleet, asked, answers[places[0]], places)]
     problems += [*same_database(asked), *also]
     problems.sort(key=lambda problem: _GRAVITY.index(problem.exit_code) if problem.exit_code in _GRAVITY else -1)
     return FleetResult(
@@ -112,7 +112,7 @@ def _of_error(error: AegisError | None) -> Answer:
 _UNREACHABLE = 7
 
 
-def _told(asked: Sequence[Asked[T]], answer: Answer, places: Sequence[int]) -> Iterator[Problem]:
+def _told(fleet: Chosen, asked: Sequence[Asked[T]], answer: Answer, places: Sequence[int]) -> Iterator[Problem]:
     names = [asked[place].member.name for place in places]
     count = f"{len(names)} member{'' if len(names) == 1 else 's'} ({some_of(names)})"
     first = f"{names[0]}: " if len(names) > 1 else ""
@@ -120,7 +120,7 @@ def _told(asked: Sequence[Asked[T]], answer: Answer, places: Sequence[int]) -> I
         yield Problem(
             code=problem.code,
             message=f"{count}: {first}{problem.message}",
-            hint=problem.hint,
+            hint=f"invoke rollout.start --fleet {fleet.fleet}" if problem.code == "pending" else problem.hint,
             where=problem.where,
             exit_code=problem.exit_code,
         )

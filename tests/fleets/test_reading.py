@@ -69,7 +69,7 @@ def test_who_is_behind_who_cannot_be_reached_and_who_is_half_way(fleet: Tenants)
         assert "error[no_database] 1 member (hooli): " in alone.last
         behind = fleet.invoke("migrate.status", "--fleet", "tenants", "--match", "name=globex", "--check")
         assert behind.code == 6
-        assert "error[pending] 1 member (globex): shop has 1 pending revision" in behind.last
+        assert "error[pending] 1 member (globex): shop has 1 pending revision → invoke rollout.start" in behind.last
     finally:
         for name in ("globex", "initech"):
             fleet.drop(name)

@@ -115,7 +115,11 @@ def prepare(result: PrepareResult) -> Iterator[Block]:
     yield Fields(tuple((name, "\n".join(map(one_line, lines))) for name, lines in lists.items() if lines))
     if result.problems:
         return
-    said = {"made": "is made", "migrated": "is up to date", "nothing": "was up to date: nothing to do"}
+    said = {
+        "made": "is made",
+        "migrated": "has all revisions and deploy files now",
+        "nothing": "had all revisions and deploy files: nothing to do",
+    }
     yield Text(f"database {result.database} {said[result.did]}", "ok")
     if result.found:
         yield Text(

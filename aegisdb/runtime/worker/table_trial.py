@@ -36,6 +36,7 @@ class TableTrial:
         self.place = place_of(table, connection)
         self._name = ".".join(self.place)
         self._written = [c for c in table.columns if c.computed is None and not (c.identity and c.identity.always)]
+        self._has_row = False
         self.tried: list[Message] = []
 
     def run(self) -> None:
@@ -50,8 +51,13 @@ class TableTrial:
             # the server still says whether it knows the statement, yet nothing of what it would do to a row
             why = trial_errors.NO_ROW if self._table.primary_key.columns else trial_errors.NO_KEY
             self._note("updates", "", "a row", {**why})
+        self._has_row = bool(there)
         self._update(there or [false()])
-        self._told("deletes", "", "", self._table.delete().where, *(key or [false()]))
+        gone, error = attempt(
+            self._connection,
+            lambda: self._connection.execute(self._table.delete().where(*(key or [false()]))).rowcount,
+        )
+        self._note("deletes", "", "", error, gave=_counted(gone) if key and error is None else "")
 
     def _told(self, does: str, column: str, what: str, make: Any, *given: Any, sure: bool = True) -> None:
         """Run the statement that `make` gives (there, since that may fail, too), and note how it went."""
@@ -152,7 +158,7 @@ class TableTrial:
         found, error = (None, None) if known else self._run(self._all_set(key, values))
         if error is None or len(values) == 1:
             for place, (column, value) in enumerate(values.items()):
-                gave = "" if sure or not found else self._stored(what, found[0][place], value)
+                gave = "" if sure or error is not None else self._stored(what, found or [], place, value)
                 self._note("updates", column.name, what, error, sure=sure, gave=gave)
             return
         before = len(self.tried)
@@ -161,12 +167,11 @@ class TableTrial:
         if all(one["error"] is None for one in self.tried[before:]):
             self._note("updates", "", what, error, sure=sure)
 
-    @staticmethod
-    def _stored(what: str, stored: Any, value: Any) -> str:
-        """Whether what the model's own type can hold is stored as it is."""
-        if what not in EDGES:
-            return ""
-        return "itself" if stored == value else "another value"
+    def _stored(self, what: str, found: list[Any], place: int, value: Any) -> str:
+        """Whether a row is changed, and what the model's own type can hold is stored as it is."""
+        if what not in EDGES or not found:
+            return _counted(len(found)) if self._has_row else ""
+        return "itself" if found[0][place] == value else "another value"
 
     def _key(self, values: dict[str, Any]) -> list[Any]:
         columns = [*self._table.primary_key.columns]
@@ -186,7 +191,6 @@ class TableTrial:
             filled = memory.filled.get(self._name, filled)
         given, tries = dict(values), {*filled}
         result, error = self._maker.make(self._table, given, filled, learning=self._first)
-        self._note("inserts", "", "", error, sure=error is None or self._is_its_own_doing(error, tries))
         if error is None:
             if self._first:
                 memory.values[self._name] = given
@@ -195,6 +199,7 @@ class TableTrial:
                 memory.filled[self._name] = tries | had
             self._note_changed(values, given)
             return self._look_at(result, given)
+        self._note("inserts", "", "", error, sure=self._is_its_own_doing(error, tries))
         if not self._is_there():
             return None
         made, _ = self._maker.made_as_is(self._maker.reflected(self.place[1], self.place[0]))
@@ -254,14 +259,16 @@ class TableTrial:
         """Read the row that was made: the kinds of its values, and whether the defaults filled it."""
         names = [column.name for column in self._table.primary_key.columns]
         key = self._key(dict(zip(names, result.inserted_primary_key or ())))  # noqa: B905  Python 3.9
-        if not key:
-            return None
         found, error = attempt(
             self._connection,
             lambda: [row._mapping for row in self._connection.execute(select(self._table).where(*key)).fetchall()],  # noqa: SLF001
         )
-        if error is not None or not found:
-            return key
+        known = names and error is None
+        self._note("inserts", "", "", None, gave=_counted(len(found) if key else 0) if known else "")
+        if not key or error is not None:
+            return key or None
+        if not found:
+            return None
         row = {column.name: found[0][column] for column in self._table.columns}
         self._note_kinds([row], "the row that it inserts")
         for column in self._written:
@@ -280,6 +287,11 @@ class TableTrial:
         for what, values in groups.items():
             if values:
                 self._update_together(what, key, values)
+
+
+def _counted(rows: int) -> str:
+    """Whether a statement met a row: a trigger may keep the server from what it is told, and nothing fails."""
+    return "no row" if rows == 0 else "a row"
 
 
 def _fetched(result: Any) -> list[Any]:

@@ -97,7 +97,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     steps = [f"run {file}" for file in deploy_apply(ws, dry_run=True).planned]
     for service in apply(ws, dry_run=True).services:
         steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
-    return Planned(steps=tuple(steps) or ("do nothing: all of it is there",))
+    return Planned(steps=tuple(steps) or ("do nothing: all revisions and deploy files are applied",))
 
 
 def _is_there(ws: Workspace) -> bool:

@@ -48,6 +48,11 @@ FROZEN = (
     "CREATE FUNCTION shop_freeze() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'orders are kept'; END$$",
     "CREATE TRIGGER shop_freeze BEFORE DELETE ON shop_orders FOR EACH ROW EXECUTE FUNCTION shop_freeze()",
 )
+SWALLOWING = (
+    "CREATE FUNCTION shop_swallow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$",
+    "CREATE TRIGGER shop_swallow BEFORE INSERT ON shop_orders FOR EACH ROW EXECUTE FUNCTION shop_swallow()",
+    "CREATE TRIGGER shop_swallow BEFORE UPDATE OR DELETE ON shop_empty FOR EACH ROW EXECUTE FUNCTION shop_swallow()",
+)
 
 ENUM_TO_TEXT = (
     "DROP VIEW shop_cheap",
@@ -81,6 +86,7 @@ BREAKING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "view dropped": (("DROP VIEW shop_cheap",), (f"shop reads, updates and deletes {CHEAP}",)),
     "trigger that refuses": (REFUSING, (f"shop inserts {ORDERS}",)),
     "trigger that keeps rows": (FROZEN, (f"shop deletes {ORDERS}",)),
+    "trigger that drops what is written": (SWALLOWING, (f"shop inserts {ORDERS}", f"shop updates and deletes {EMPTY}")),
     "partitions with another key": (PARTITIONED_NOTES, (f"shop inserts and updates {EMPTY}.note",)),
     "default dropped, NOT NULL": (("ALTER TABLE shop_items ALTER stock DROP DEFAULT",), (f"shop inserts {ITEMS}.stock",)),
     "default dropped, nullable": (("ALTER TABLE shop_items ALTER weight DROP DEFAULT",), (f"shop inserts {ITEMS}.weight",)),
