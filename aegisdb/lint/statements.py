@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,8 +48,12 @@ class Statement:
 
     def has(self, *words: str) -> bool:
         """Whether these words stand in it one after the other, outside of strings and bodies."""
-        spelled = [token.text if token.kind == "word" else "" for token in self.tokens]
-        return any(tuple(spelled[n : n + len(words)]) == words for n in range(len(spelled)))
+        return "\0".join(("", *words, "")) in self._spelled
+
+    @cached_property
+    def _spelled(self) -> str:
+        """Its words between NULs, which no word has; anything else is none."""
+        return "\0".join(("", *(token.text if token.kind == "word" else "" for token in self.tokens), ""))
 
 
 @lru_cache(maxsize=_AT_ONCE)
