@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import iter_modules
 
+from aegisdb.forms.in_steps import Fixed
+from aegisdb.lint.packed import Findings
+from aegisdb.lint.rule import Finding
 from aegisdb.output import views
 from aegisdb.output.layout import layout
 from aegisdb.output.views import blocks_of
@@ -17,6 +20,8 @@ from aegisdb.seeds import SeedDone, SeedRunResult
 from aegisdb.workflows.db.cache import Cached, CacheResult
 from aegisdb.workflows.db.prepare import PrepareResult
 from aegisdb.workflows.db.status import DbStatusResult
+from aegisdb.workflows.migrate.lint import LintResult
+from aegisdb.workflows.migrate.new import NewRevisionResult
 from aegisdb.workflows.service.owners import OwnersResult
 from tests.sources import of_engine
 
@@ -133,3 +138,21 @@ def test_every_view_belongs_to_a_result() -> None:
     for module in iter_modules(views.__path__):
         if module.name != "generic":
             assert set(import_module(f"{views.__name__}.{module.name}").VIEWS) <= results
+
+
+def test_a_revision_of_which_nothing_is_left_is_said_to_be_removed() -> None:
+    fixed = tuple(Fixed(service="s", revision=name, path=f"{name}.py", removed=name == "b") for name in "ab")
+    result = LintResult(findings=Findings(()), revisions=2, scope="all", ignored=0, notes=(), seconds=0.0, fixed=fixed)
+    shown = list(layout(blocks_of(result, "migrate.lint"), width=None, colour=False))
+    assert shown[:2] == [
+        "a.py: written again, proven to lead to the same schema",
+        "b.py: removed, all of it is in these steps, proven to lead to the same schema",
+    ]
+
+
+def test_fixing_lint_is_proposed_only_where_the_steps_were_not_tried() -> None:
+    unsafe = (Finding(rule="unsafe-ddl", message="m", path="a.py", line=3, fix="f"),)
+    plain = NewRevisionResult(service="s", path="a.py", lint=unsafe)
+    for result, proposed in ((plain, True), (replace(plain, as_one=("t.c: why",)), False)):
+        shown = list(layout(blocks_of(result, "migrate.new"), width=None, colour=False))
+        assert any("migrate.lint --fix" in line for line in shown) is proposed

@@ -20,7 +20,8 @@ def lint(result: Any) -> Iterator[Block]:
         if fixed.why:
             yield Text(f"{fixed.path} is left as it is: {fixed.why}", "warn")
             continue
-        yield Text(f"{fixed.path}: written again, proven to lead to the same schema", "ok")
+        became = "removed, all of it is in these steps" if fixed.removed else "written again"
+        yield Text(f"{fixed.path}: {became}, proven to lead to the same schema", "ok")
         yield from steps(fixed.steps)
     for finding in result.findings:
         yield Text(f"{finding.where} {finding.rule}", "name")
