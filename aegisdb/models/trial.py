@@ -69,7 +69,7 @@ class Trial:
         """What has to come around the draft; only what has to come first, and why, where it fails."""
         if not changes and not draft.operations:
             return Around(objects=self._objects())
-        kinds = [change for change in changes if _is_type_to_make(change, draft)]
+        kinds = [change for change in changes if _comes_first(change, draft)]
         drops, again = ([Statement(DROP, one.drop) for one in some] for some in (blocking.at_head, blocking.of_models))
         # a view that the models make stands on tables that change: it goes first, and comes back behind them
         views = [change for change in changes if is_view(change.object)]
@@ -156,7 +156,14 @@ def _hangs_on(change: Change, key: str) -> bool:
     return change.object.endswith(key) or change.relation == key.partition("view ")[2]
 
 
-def _is_type_to_make(change: Change, draft: Draft) -> bool:
+def _comes_first(change: Change, draft: Draft) -> bool:
+    """Whether it is a type or a sequence that columns of the draft may need, and that Alembic does not make."""
+    if (
+        change.kind == "added"
+        and change.object.startswith("sequence ")
+        and not change.object.startswith("sequence of ")
+    ):
+        return True
     if change.kind == "removed" or not change.object.startswith(("type ", "domain ")):
         return False
     name = parse(change.object)
