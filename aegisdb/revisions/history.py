@@ -148,7 +148,10 @@ class History:
 
     def after(self, applied: Iterable[str], revision: str, *, up: bool) -> tuple[str, ...]:
         """Rows of the version table after one step: the topmost of what is applied then."""
-        done = self.ancestors(applied)
+        rows, parents = tuple(applied), self._parents.get(revision)
+        if parents is not None and len(parents) <= 1 and rows == (parents if up else (revision,)):
+            return (revision,) if up else parents  # without a look at all that is below
+        done = self.ancestors(rows)
         return self.topmost(done | {revision} if up else done - {revision})
 
     def topmost(self, ids: Iterable[str]) -> tuple[str, ...]:
@@ -166,8 +169,14 @@ class History:
 
     def beside_rows(self, before: Iterable[str], after: Iterable[str]) -> tuple[str, ...]:
         """Rows of before that may stay beside those of after: others depend on them, and none revises them."""
-        stay = [row for row in before if row not in after]
-        return tuple(row for row in stay if row in self.ancestors(after) - self.line(after)) if stay else ()
+        rows = tuple(after)
+        stay = [row for row in before if row not in rows]
+        if len(rows) == 1 and rows[0] in self.revisions:  # most often one of the two revises the other
+            (one,) = rows
+            stay = [
+                row for row in stay if row not in self.revisions[one].down and one not in self._parents.get(row, ())
+            ]
+        return tuple(row for row in stay if row in self.ancestors(rows) - self.line(rows)) if stay else ()
 
     def is_at_head(self, applied: Iterable[str]) -> bool:
         """Whether these rows of the version table say that every revision is applied, and nothing else."""

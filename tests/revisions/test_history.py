@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegisdb.errors import HistoryError, UsageError
 from aegisdb.revisions.history import History
@@ -138,3 +140,33 @@ def test_a_row_stays_beside_what_depends_on_it_and_never_beside_what_revises_it(
     assert more.beside_rows(("a1", "b1"), ("b2",)) == ("a1",)
     assert more.beside_rows(("a1",), ("a2",)) == ()
     assert more.beside_rows(("a1", "b1"), ("a2", "b1")) == ()
+
+
+@st.composite
+def _any_history(draw: st.DrawFn) -> History:
+    """Up to seven revisions, each of which revises and needs some of those before it."""
+    made: list[Revision] = []
+    for number in range(draw(st.integers(1, 7))):
+        before = [one.id for one in made]
+        some = st.lists(st.sampled_from(before), max_size=2, unique=True) if before else st.just([])
+        made.append(rev(f"r{number}", *draw(some), needs=tuple(draw(some))))
+    return history(*made)
+
+
+@given(known=_any_history(), choices=st.lists(st.integers(0, 20), max_size=12))
+def test_a_step_is_told_without_a_look_at_all_revisions_as_with_one(known: History, choices: list[int]) -> None:
+    applied: set[str] = set()
+    rows: tuple[str, ...] = ()
+    for choice in choices:
+        up = [one for one in known.revisions if one not in applied and known.ancestors([one]) - {one} <= applied]
+        down = [one for one in applied if known.descendants([one]) & applied == {one}]
+        steps = [(one, True) for one in up] + [(one, False) for one in sorted(down)]
+        if not steps:
+            break
+        one, is_up = steps[choice % len(steps)]
+        applied ^= {one}
+        after = known.after(rows, one, up=is_up)
+        assert after == known.topmost(applied)
+        beside = known.ancestors(after) - known.line(after)
+        assert known.beside_rows(rows, after) == tuple(row for row in rows if row not in after and row in beside)
+        rows = after
