@@ -165,10 +165,11 @@ def history(ws: Workspace, service: str = "") -> Result:
     help={
         "from_": "Revision to start from, without a look at the database (base: before the first one).",
         "down": "Revert: the last revision, or everything above --to.",
+        "prove": "Run it by psql on a copy first: it must give the schema that the revisions give.",
     },
     heading="-- {target}",
 )
-def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool = False) -> Result:
+def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool = False, prove: bool = False) -> Result:
     """Print the SQL of a service's pending revisions, starting from where the database is; psql can run it.
 
     Example:
@@ -176,7 +177,7 @@ def sql(ws: Workspace, service: str, from_: str = "", to: str = "", down: bool =
     """
     from aegisdb.workflows.migrate import sql as workflow
 
-    return workflow.sql(ws, service, to=to, start=from_, down=down)
+    return workflow.sql(ws, service, to=to, start=from_, down=down, prove=prove)
 
 
 @task(help={"empty": "Rehearse without rows: on an empty database at the applied revisions instead of a copy."})

@@ -31,16 +31,18 @@ class SqlResult(Result):
     revisions: tuple[str, ...]
 
 
-def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: bool = False) -> SqlResult:
+def sql(
+    ws: Workspace, service: str, *, to: str = "", start: str = "", down: bool = False, prove: bool = False
+) -> SqlResult:
     """The script for one service, each revision in a transaction of its own. Nothing is changed.
 
     It goes up from where the database is, or from `start`, for which no database is needed; with `down`, or where `to`
-    is below `start`, it goes down: to the revision below, or to `to`.
+    is below `start`, it goes down: to the revision below, or to `to`. With `prove` it is run by psql on a copy first.
 
     Raises:
         Failed: `reads_data`: a revision reads rows, so its SQL is not known without running it; `unrendered`: it has
             values that no literal says.
-        UsageError: `to` is not on the way.
+        UsageError: `to` is not on the way. With `prove`, what `prove_script` raises.
     """
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_options import StepOptions
@@ -57,6 +59,11 @@ def sql(ws: Workspace, service: str, *, to: str = "", start: str = "", down: boo
     ) as session:
         script = session.render_sql(applied, path.revisions, path.direction)
     heading = _heading(history, applied, path)
+    if prove:
+        from aegisdb.proofs.script_proof import prove_script
+
+        version = prove_script(ws, history, applied, path.revisions, path.ends, heading + script)
+        heading = f"-- run by psql on a copy: the schema is that of the revisions (PostgreSQL {version})\n{heading}"
     return SqlResult(sql=heading + script, service=service, applied=applied, revisions=path.revisions)
 
 
