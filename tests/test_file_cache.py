@@ -84,6 +84,7 @@ MAY_WRITE = {
     "files.py": "the one that replaces files",
     "lint/squawk.py": "into a directory of its own that ends with it",
     "proofs/released_state.py": "below a directory that is renamed when it is whole",
+    "proofs/script_proof.py": "into a directory of its own that ends with it",
     "runtime/worker/missing_imports.py": "a revision file that was written a moment ago",
     "servers/cluster.py": "below a directory that is renamed when it is whole",
     "servers/program_copies.py": "below a directory that is renamed when it is whole",

@@ -37,12 +37,13 @@ class AegisError(Exception):
         self.service = ""
         """Whose history could not be built, where that is what failed."""
 
-    def amended(self, *, message: str = "", hint: str = "", result: Result | None = None) -> Self:
-        """Make the same error with another message, hint or result, to raise in its place; what is left out stays."""
+    def amended(self, *, message: str = "", hint: str = "", where: str = "", result: Result | None = None) -> Self:
+        """Make the same error with another message, hint, place or result, to raise instead; what is left out stays."""
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         other.message = message or self.message
         other.hint = hint or self.hint
+        other.where = where or self.where
         other.result = result or self.result
         other.args = (other.message,)
         other.__cause__ = self.__cause__

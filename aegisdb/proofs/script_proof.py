@@ -10,7 +10,7 @@ from aegisdb.applied.version_tables import read_versions
 from aegisdb.building.levels import fill
 from aegisdb.building.proof_target import proving
 from aegisdb.building.templates import template
-from aegisdb.errors import Difference
+from aegisdb.errors import Difference, StatementFailed
 from aegisdb.fingerprint import diff, read
 from aegisdb.postgres import psql
 from aegisdb.postgres.connection import connect
@@ -60,8 +60,13 @@ def prove_script(
 def _run(address: Address, name: str, script: str, bindir: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="aegisdb-") as folder:
         path = Path(folder) / f"{name}.sql"
-        path.write_text(script)
-        psql.run_file(address, path, bindir=bindir, single_transaction=False)
+        # the task prints a line before the script: the lines of an error are those of what it prints without --prove
+        path.write_text(f"--\n{script}", encoding="utf-8")
+        try:
+            psql.run_file(address, path, bindir=bindir, single_transaction=False)
+        except StatementFailed as error:
+            # the folder is gone when this is read
+            raise error.amended(where=error.where.removeprefix(f"{folder}/")) from None
 
 
 def _step(ws: Workspace, history: History, address: Address, way: Sequence[str], ends: tuple[str, ...]) -> None:

@@ -57,7 +57,11 @@ def test_a_way_down_from_where_the_database_is_is_run(database: Address, tmp_pat
 @pytest.mark.parametrize(
     ("up", "code", "told"),
     [
-        ('op.execute("ALTER TABLE nowhere ADD x int")', 1, 'relation "nowhere" does not exist'),
+        (
+            'op.execute("ALTER TABLE nowhere ADD x int")',
+            1,
+            'error[statement_failed] a.sql:9: relation "nowhere" does not exist',
+        ),
         (f'{ONLINE}op.execute("CREATE INDEX a_j ON a_t (b)")', 6, "error[script_differs]"),
     ],
 )
