@@ -61,6 +61,11 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join([*names[:MOST], *more])
 
 
+def release(number: int) -> str:
+    """180006 is PostgreSQL 18.6."""
+    return f"PostgreSQL {number // 10000}.{number % 10000}"
+
+
 def guarded(text: str) -> str:
     """The text without a line that GitHub, GitLab, Azure or TeamCity would take for a command to them."""
     if "::" in text or "section_" in text:

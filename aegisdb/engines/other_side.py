@@ -15,6 +15,9 @@ from aegisdb.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OTHER_CODE = ("another aegisdb", "install the same version for this run and for its workers, and start these again")
+"""What `require_same` says where `code_of_aegisdb` differs."""
+
 
 @cache
 def code_of_aegisdb() -> str:

@@ -12,6 +12,7 @@ from aegisdb.building.proof_target import proving
 from aegisdb.building.templates import template
 from aegisdb.errors import Difference, StatementFailed
 from aegisdb.fingerprint import diff, read
+from aegisdb.plain_text import release, some_of
 from aegisdb.postgres import psql
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
@@ -28,15 +29,13 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
-_SHOWN = 5
-
 
 def prove_script(
     ws: Workspace, history: History, applied: tuple[str, ...], way: Sequence[str], ends: tuple[str, ...], script: str
 ) -> str:
     """Run the script by psql on one copy, and the revisions of `way`, up or down to `ends`, on another.
 
-    Returns the server's version.
+    Returns the server's release.
 
     Both begin with the service at `applied`, and with the services that it needs at head. Rows are not compared.
 
@@ -89,12 +88,9 @@ def _require_same(history: History, stepped: Address, scripted: Address) -> str:
     if rows[0] != rows[1]:
         changes.append(f"version table at {' '.join(rows[0])}, after the script at {' '.join(rows[1])}")
     if changes:
-        more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise Difference(
-            f"{history.service}: psql makes another schema of the script than the revisions make: "
-            + "; ".join(changes[:_SHOWN])
-            + more,
+            f"{history.service}: psql makes another schema of the script than the revisions make: {some_of(changes)}",
             hint="a revision that does something else where it only writes SQL has no script: invoke migrate.apply",
             code="script_differs",
         )
-    return f"{version // 10_000}.{version % 10_000}"
+    return release(version)

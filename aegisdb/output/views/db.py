@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, duration, size, table
-from aegisdb.plain_text import one_line
+from aegisdb.plain_text import one_line, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from aegisdb.workflows.db.status import DbStatusResult
     from aegisdb.workflows.db.up import UpResult
     from aegisdb.workflows.db.url import UrlResult
-
-
-def release(number: int) -> str:
-    """180006 is PostgreSQL 18.6."""
-    return f"PostgreSQL {number // 10000}.{number % 10000}"
 
 
 def up(result: UpResult) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building.content_hash import surroundings
 from aegisdb.engines.calls import repeated
 from aegisdb.engines.choice import engine
-from aegisdb.engines.other_side import code_of_aegisdb, require_same, this_worker
+from aegisdb.engines.other_side import OTHER_CODE, code_of_aegisdb, require_same, this_worker
 from aegisdb.errors import AegisError, HistoryError
 from aegisdb.lint.packed import Findings
 from aegisdb.lint.services import Report, share_folders
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _PER_WORKER = 4
 """Parts for each call that an engine makes at once: histories differ in length."""
 _OTHERWISE = {
-    "code": ("another aegisdb", "install the same version for this run and for its workers, and start these again"),
+    "code": OTHER_CODE,
     "squawk": ("another squawk", "install the same version of squawk for this run and for its workers"),
     "files": ("other files", "give the workers the same checkout: services.yaml, .squawk.toml, all histories"),
 }

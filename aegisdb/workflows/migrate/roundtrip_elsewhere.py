@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building.content_hash import digest_chain, level_hashes
 from aegisdb.engines.calls import repeated
 from aegisdb.engines.choice import engine
-from aegisdb.engines.other_side import code_of_aegisdb, require_same, this_worker
+from aegisdb.engines.other_side import OTHER_CODE, code_of_aegisdb, require_same, this_worker
 from aegisdb.errors import AegisError, Unreachable
 from aegisdb.postgres import databases
 from aegisdb.postgres.scratch import sweep
@@ -51,7 +51,7 @@ class Sight:
 
 
 _OTHERWISE = {
-    "code": ("another aegisdb", "install the same version for this run and for its workers, and start these again"),
+    "code": OTHER_CODE,
     "files": ("other files", "give the workers the same checkout: services.yaml, SQL of the base, all histories"),
     "server": ("another server", "name a target as `proof:` whose URL leads both to the same server"),
 }

@@ -62,8 +62,8 @@ def sql(
     if prove:
         from aegisdb.proofs.script_proof import prove_script
 
-        version = prove_script(ws, history, applied, path.revisions, path.ends, heading + script)
-        heading = f"-- run by psql on a copy: the schema is that of the revisions (PostgreSQL {version})\n{heading}"
+        server = prove_script(ws, history, applied, path.revisions, path.ends, heading + script)
+        heading = f"-- run by psql on a copy: the schema is that of the revisions ({server})\n{heading}"
     return SqlResult(sql=heading + script, service=service, applied=applied, revisions=path.revisions)
 
 
