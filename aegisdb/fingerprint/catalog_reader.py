@@ -31,7 +31,7 @@ _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # an empty search_path makes PostgreSQL qualify every name; the rest keeps a session's taste out of constants and names
-SETTINGS = """
+_SETTINGS = """
 SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('quote_all_identifiers', 'off', true),
     pg_catalog.set_config('timezone', 'UTC', true), pg_catalog.set_config('datestyle', 'ISO, YMD', true),
     pg_catalog.set_config('intervalstyle', 'postgres', true), pg_catalog.set_config('extra_float_digits', '1', true),
@@ -39,10 +39,13 @@ SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('qu
     -- the planner knows little about the catalog and would look up each of a thousand rows by itself
     pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_hashjoin', 'on', true),
     pg_catalog.set_config('enable_mergejoin', 'off', true), pg_catalog.set_config('jit', 'off', true),
-    ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements),
+    {prepared},
     pg_catalog.current_setting('server_version_num')::int / 10000,
     EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'age')
 """
+SETTINGS = _SETTINGS.format(prepared="ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements)")
+SETTINGS_AGAIN = _SETTINGS.format(prepared="'{}'::text[]")
+"""The same for a session whose prepared statements are known: listing them costs as much as all the rest."""
 _CHANGED_HERE = """,
 touched AS MATERIALIZED ( -- by this transaction: a new part of a relation depends on it
     SELECT oid FROM pg_class WHERE age(xmin) <= age(pg_current_xact_id()::xid)

@@ -43,10 +43,15 @@ CHANGING = MappingProxyType({
         SELECT h.inhrelid::int8 << 32 | h.inhparent::int8, coalesce(i.indrelid, h.inhrelid)::int8,
             'pg_class'::regclass::oid, h.inhrelid, h.xmin
         FROM pg_inherits h LEFT JOIN pg_index i ON i.indexrelid = h.inhrelid""",
+    # in two, since there is an index by objects, and of the five thousand comments few are on a user's
     "comments": f"""
         SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid,
             CASE WHEN classoid = 'pg_class'::regclass THEN objoid ELSE 0 END::int8, classoid, objoid, xmin
-        FROM pg_description WHERE objoid >= {_OWN} OR classoid = 'pg_namespace'::regclass""",
+        FROM pg_description WHERE objoid >= {_OWN}
+        UNION ALL
+        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0, classoid, objoid, xmin
+        FROM pg_description WHERE objoid = ANY (ARRAY(SELECT oid FROM pg_namespace WHERE oid < {_OWN}))
+            AND classoid = 'pg_namespace'::regclass""",
     # the type of a table's rows goes with the table, and an array with what it is made of
     "types": f"""
         SELECT t.oid::int8, CASE WHEN t.typtype = 'c' THEN
@@ -56,15 +61,14 @@ CHANGING = MappingProxyType({
     "values of enums": f"""
         SELECT oid::int8, 0::int8, 'pg_type'::regclass::oid, enumtypid, xmin FROM pg_enum WHERE oid >= {_OWN}""",
     "routines": _rows("pg_proc", "0"),
-    # from here on nothing goes without a trace in one of the others
-    "columns": _rows("pg_class", "attrelid", "pg_attribute", "attrelid"),
     "operators": _rows("pg_operator", "0"),
+    # none goes without a trace in one of the others
+    "columns": _rows("pg_class", "attrelid", "pg_attribute", "attrelid"),
 })  # fmt: skip
 """The query of each kind's rows. Rows written by a transaction since the last reading are those that changed."""
 
-ONLY_CHANGE = frozenset({"columns", "operators"})
-"""Kinds whose missing rows do not matter: the row of a dropped column stays, and what depends on an operator is dropped
-with it or written anew."""
+ONLY_CHANGE = frozenset({"columns"})
+"""Kinds whose missing rows do not matter: the row of a dropped column stays."""
 
 REACHED = MappingProxyType({
     "relations": "SELECT object FROM reached WHERE class = 'pg_class'::regclass",
@@ -107,12 +111,14 @@ SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
 FROM found f JOIN pg_class c ON c.oid = f.relation JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
 UNION ALL
+-- relations of extensions are told with what belongs to no relation
 SELECT 0, class::regclass::text FROM reached
+LEFT JOIN pg_depend m ON m.classid = class AND m.objid = object AND m.deptype = 'e'
 LEFT JOIN pg_type t ON class = 'pg_type'::regclass AND t.oid = object
 LEFT JOIN pg_class c ON c.oid = CASE class
     WHEN 'pg_type'::regclass THEN t.typrelid WHEN 'pg_class'::regclass THEN object END
 LEFT JOIN pg_constraint k ON class = 'pg_constraint'::regclass AND k.oid = object
-WHERE NOT CASE class
+WHERE m.objid IS NOT NULL OR NOT CASE class
     WHEN 'pg_class'::regclass THEN c.relkind IS DISTINCT FROM 'c'
     WHEN 'pg_type'::regclass THEN t.typcategory = 'A' OR c.relkind <> 'c'
     WHEN 'pg_constraint'::regclass THEN coalesce(k.conrelid, 1) <> 0
@@ -123,23 +129,20 @@ WHERE NOT CASE class
 all other objects."""
 
 
-def _all(catalog: str, more: str = "") -> str:
+def _all(catalog: str, more: str = "", number: str = "oid") -> str:
     # what initdb made by itself, as transaction 1, is as it was; a sum needs no order
-    rows = "concat_ws(' ', count(*), sum(hashint8extended(oid::int8, xmin::text::int8)))"
+    rows = f"concat_ws(' ', count(*), sum(hashint8extended({number}::int8, xmin::text::int8)))"
     return f"SELECT {rows} FROM {catalog} WHERE xmin <> '1'::xid {more}"
 
 
-def _in_the_system(catalog: str, space: str) -> str:
-    return _all(catalog, f"AND oid >= {_OWN} AND {space} = 'pg_catalog'::regnamespace")
-
-
+_MEMBERS = "FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'"
 EVERYTHING = MappingProxyType({
     "names of roles": "SELECT string_agg(oid::text || ' ' || rolname::text, ',' ORDER BY oid) FROM pg_roles",
     "names of tablespaces": "SELECT string_agg(oid::text || ' ' || spcname::text, ',' ORDER BY oid) FROM pg_tablespace",
     "names of schemas": """SELECT string_agg(oid::text || ' ' || nspname::text, ',' ORDER BY oid) FROM pg_namespace
         WHERE left(nspname, 8) <> 'pg_temp_' AND left(nspname, 14) <> 'pg_toast_temp_'""",
-    "members of extensions": """SELECT string_agg(objid::text, ',' ORDER BY objid) FROM pg_depend
-        WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_class'::regclass""",
+    "members of extensions": f"""
+        SELECT concat_ws(' ', count(*), sum(hashint8extended(objid::int8, classid::int8))) {_MEMBERS}""",
     # the name of an operator class is left out where it is the default
     "operator classes": " || ".join(
         f"coalesce(({_all(catalog)}), '')" for catalog in ("pg_opclass", "pg_opfamily", "pg_amop", "pg_amproc")
@@ -149,21 +152,33 @@ EVERYTHING = MappingProxyType({
     "text search dictionaries": _all("pg_ts_dict"),
     "foreign servers": _all("pg_foreign_server"),
     # a name that leads to another one now is written with its schema
-    "routines of pg_catalog": _in_the_system("pg_proc", "pronamespace"),
-    "operators of pg_catalog": _in_the_system("pg_operator", "oprnamespace"),
+    "system routines": _all("pg_proc", f"AND (oid < {_OWN} OR pronamespace = 'pg_catalog'::regnamespace)"),
+    "operators of pg_catalog": _all("pg_operator", f"AND oid >= {_OWN} AND oprnamespace = 'pg_catalog'::regnamespace"),
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then everything is read."""
+
+COMMENTS_TO_READ = f"""
+SELECT (EXISTS (SELECT FROM pg_seclabel) OR EXISTS (
+    SELECT FROM pg_description WHERE objoid >= {_OWN} AND classoid <> ALL (ARRAY[
+        'pg_class', 'pg_constraint', 'pg_trigger', 'pg_type', 'pg_proc', 'pg_operator', 'pg_opclass', 'pg_opfamily',
+        'pg_am', 'pg_cast', 'pg_transform', 'pg_conversion', 'pg_collation', 'pg_ts_config', 'pg_ts_dict',
+        'pg_ts_parser', 'pg_ts_template', 'pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_language',
+        'pg_namespace', 'pg_extension', 'pg_largeobject']::regclass[]::oid[])))::text
+"""
+"""The query of whether there are comments that hang on no relation, on objects whose new names show in no other kind."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),
     "system relations": _all("pg_class", f"AND oid < {_OWN}"),
-    "relations of extensions": _all("pg_class", """AND oid = ANY (ARRAY(SELECT objid FROM pg_depend
-        WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid = 'pg_class'::regclass))"""),
-    "system routines": _all("pg_proc", f"AND oid < {_OWN}"),
     "languages": _all("pg_language"),
     "foreign data wrappers": _all("pg_foreign_data_wrapper"),
-    "what belongs to extensions": """SELECT concat_ws(' ', count(*), sum(hashint8extended(objid::int8, classid::int8)))
-        FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'""",
+    "casts": _all("pg_cast"),
+    "access methods": _all("pg_am"),
+    "transforms": _all("pg_transform"),
+    "dictionaries of text search configurations": _all("pg_ts_config_map", f"AND mapcfg >= {_OWN}", "mapcfg"),
+    "text search parsers": _all("pg_ts_parser"),
+    "text search templates": _all("pg_ts_template"),
+    "conversions": _all("pg_conversion"),
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then what belongs to no relation is read
 again. The same happens where a row that belongs to no relation was changed, dropped or reached."""

@@ -16,7 +16,7 @@ from aegisdb.fingerprint import dependencies
 from aegisdb.fingerprint.catalog_reader import of_rows, read, read_families
 from aegisdb.fingerprint.difference import diff
 from aegisdb.fingerprint.facts import Fingerprint
-from aegisdb.fingerprint.quick_reader import EVER, PARTS, SELDOM, QuickReader
+from aegisdb.fingerprint.quick_reader import EVER, PARTS, QuickReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -90,15 +90,15 @@ class _Known:
         return [value for _, _, value in removed]
 
     def forget(
-        self, changes: _Changes, reached: Mapping[int, str], *, seldom: bool
+        self, changes: _Changes, reached: Mapping[int, str], families: Collection[str]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Return facts and relations without what is read again; what was known before the changes can come back."""
+        """Return facts and relations without what was read again; what was known before the changes can come back."""
         self.before, self.undo = self.moment, []
         for kind, rows in self.rows.items():
             self.put(rows, {row[0]: row for row in changes.new[kind]})
             self.remove(rows, changes.gone.get(kind, ()))
         stale = self.remove(self.units, self.remove(self.names, {row[1] for row in changes.rows} | reached.keys()))
-        stale += self.remove(self.others, [family for family in self.others if seldom or family not in SELDOM])
+        stale += self.remove(self.others, [family for family in self.others if family in families])
         self.put(self.names, reached)
         facts, hanging = dict(self.moment.fingerprint.facts), dict(self.moment.fingerprint.relations)
         for key in (key for keys in stale for key in keys):
@@ -192,7 +192,7 @@ class Follower:
             self._compare(self.read())
 
     def _compare(self, quick: Fingerprint) -> None:
-        full = read(self._conn, self._beside)
+        full = of_rows(row for rows in self._everything().values() for row in rows)
         if (quick.facts, quick.relations) != (full.facts, full.relations):
             told = "; ".join(map(str, diff(full, quick)[:3]))
             msg = f"the quick reading of the schema is wrong: {told} ({_SWITCH}=1 goes without it)"
@@ -205,7 +205,11 @@ class Follower:
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
             names = reader.names()
         self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, names)
-        return self._known.take(reader, {}, {}, read_families(self._conn, self._beside))
+        return self._known.take(reader, {}, {}, self._everything())
+
+    def _everything(self) -> dict[str, list[Text]]:
+        self._statements.clear()  # this may prepare more
+        return read_families(self._conn, self._beside)
 
     def _read_changes(self, known: _Known) -> Fingerprint | None:
         """Read the next fingerprint; None where everything has to be read."""
@@ -221,7 +225,7 @@ class Follower:
             seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.moment.mark_of_others
             texts = reader.texts(sorted(reached), seldom=seldom)
         reached.pop(0, None)
-        facts, hanging = known.forget(changes, reached, seldom=seldom)
+        facts, hanging = known.forget(changes, reached, texts)
         return known.take(reader, facts, hanging, texts)
 
 

@@ -7,7 +7,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.fingerprint import dependencies
-from aegisdb.fingerprint.catalog_reader import BEGIN, HALVES, OFTEN_EMPTY, SETTINGS, prepared, query
+from aegisdb.fingerprint.catalog_reader import (
+    BEGIN,
+    HALVES,
+    OFTEN_EMPTY,
+    SETTINGS,
+    SETTINGS_AGAIN,
+    prepared,
+    query,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +27,7 @@ EVER = "0"
 """No transaction: every row was written since."""
 PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", "grants")
 """Families whose texts each belong to one relation."""
-SELDOM = ("types", "routines", "other_grants")
+SELDOM = frozenset({"types", "routines", "operators", "text_search", "other_grants", "other_comments"})
 """Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
 _SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 # the age of the transaction in a query of its own is asked once, not for each row
@@ -33,7 +41,6 @@ SELECT '{kind}', NULL::int8, coalesce(array_agg(ARRAY[id, relation, class::int8,
 FROM ({rows}) changing (id, relation, class, object, written) WHERE age(written) <= (SELECT age($1))
 """
 _NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)"
-_SELDOM = "-- seldom"
 _OF_RELATIONS = re.compile(r"\b(FROM|JOIN) relations r\b")
 _WANTED = ",\nwanted AS MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
 # few relations are looked up by their indexes, and planning would take longer than that
@@ -56,7 +63,7 @@ class QuickReader:
         self._open = False
         self._major = 0
         self._with_age = False
-        self._families: set[str] = set()
+        self._comments = False
         self.since = ""
         """Transactions before this one have ended; what a later one writes is not in this snapshot."""
         self.mark = ""
@@ -76,8 +83,9 @@ class QuickReader:
         if self._open:
             return self._conn.results(statements)
         self._open = True
+        settings = SETTINGS_AGAIN if self._known else SETTINGS
         _, ((*_, known, self._major, self._with_age),), ((self.since,),), *found = self._conn.results(
-            [BEGIN, SETTINGS, _SINCE, *statements]
+            [BEGIN, settings, _SINCE, *statements]
         )
         self._known.update(known)
         return found
@@ -85,14 +93,16 @@ class QuickReader:
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
         """Return, by kind, how many rows there are, where that matters, and which were written since."""
         marks = (_mark(dependencies.EVERYTHING), _mark(dependencies.OTHERS))
-        both = self._execute("marks", "", f"SELECT {', '.join(marks)}")
+        asked = self._execute("marks", "", f"SELECT {', '.join(marks)}, ({dependencies.COMMENTS_TO_READ})")
         forms = [(kind, _CHANGED if kind in dependencies.ONLY_CHANGE else _ROWS) for kind in kinds]
         parts = [form.format(kind=kind, rows=dependencies.CHANGING[kind]) for kind, form in forms]
         # one statement: each costs as much as looking through a small catalog
         changed = self._execute(
             "listed" if since == EVER else "changed", "xid", "\nUNION ALL ".join(parts), f"'{since}'"
         )
-        ((self.mark, self.mark_of_others),), found = self._ask([both, changed])
+        ((self.mark, self.mark_of_others, comments),), found = self._ask([asked, changed])
+        self._comments = comments == "true"
+        self.mark_of_others += comments  # where the last security label is gone, no other kind tells
         return {kind: (number, rows) for kind, number, rows in found}
 
     def numbers(self, kinds: Sequence[str]) -> dict[str, set[int]]:
@@ -111,33 +121,29 @@ class QuickReader:
         """Name, by oid, these relations and each whose texts name one of the objects; 0 stands for all else."""
         found = "\nUNION ".join(dependencies.REACHED.values())
         given = list(objects)
-        census = [line for line in query("census", self._major).splitlines() if not line.endswith(_SELDOM)]
-        families = self._execute("census of a quick reading", "", "\n".join(census))
         classes, oids = _array(one for one, _ in given), _array(oid for _, oid in given)
         statement = self._execute(
             "reached", "oid[], oid[], oid[]", dependencies.REACH.format(found=found), classes, oids, _array(relations)
         )
-        there, _, named = self._ask([families, _FOR_FEW, statement])
-        self._families = {family for (family,) in there}
-        return dict(named)
+        return dict(self._ask([_FOR_FEW, statement])[1])
 
     def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
         """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all.
 
-        It comes after `reached`, which has asked for the families that there are, and ends the transaction.
+        It comes after `reached`, and ends the transaction. Families that are as they were are not in what it returns.
         """
-        families = set(self._families)
+        as_before = frozenset() if seldom else SELDOM - ({"other_comments"} if self._comments else set())
+        left_out = {*PARTS, *as_before} | (set() if self._with_age else {"age_graphs"})
         if seldom:
-            _, rest, _ = self._ask([_FOR_MANY, self._prepared("census"), _FOR_FEW])
-            families |= {family for (family,) in rest}
-        left_out = OFTEN_EMPTY - families | {*PARTS}
-        left_out |= (set() if self._with_age else {"age_graphs"}) | (set() if seldom else {*SELDOM})
+            _, there, _ = self._ask([_FOR_MANY, self._prepared("census"), _FOR_FEW])
+            left_out |= OFTEN_EMPTY - {family for (family,) in there}
         kinds = [kind for half in HALVES for kind in half if kind not in left_out]
         wanted = _array(relations)
         parts = [self._execute(f"part {kind}", "oid[]", _part(kind, self._major), wanted) for kind in PARTS]
         found = self._ask([*parts, _FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
         self._open = False
-        return dict(zip((*PARTS, "", *kinds), found[:-1], strict=True)) | {"": []}
+        read = dict(zip((*PARTS, "", *kinds), found[:-1], strict=True))
+        return {kind: read.get(kind, []) for half in HALVES for kind in half if kind not in as_before}
 
     def _prepared(self, kind: str) -> str:
         return prepared(self._conn, kind, self._major, self._known)

@@ -35,6 +35,10 @@ _CLASS = (
     " CREATE OPERATOR CLASS oc FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=,"
     " OPERATOR 5 >, FUNCTION 1 cmp(int, int);"
 )
+_PARSER = (
+    "CREATE TEXT SEARCH PARSER p"
+    " (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)"
+)
 _MEMBERS = "CREATE TABLE member (a int); ALTER EXTENSION plpgsql ADD TABLE member;"
 
 
@@ -64,12 +68,12 @@ CHANGING = (
     Mutant("types", _ENUM, "ALTER TYPE mood RENAME TO temper"),
     Mutant("values of enums", _ENUM, "ALTER TYPE mood RENAME VALUE 'fine' TO 'good'"),
     Mutant("routines", f"{_F} CREATE TABLE t (a int DEFAULT f(1))", _RENAME_F),
-    Mutant("columns", _T, "ALTER TABLE t ALTER a SET STATISTICS 9"),
     Mutant(
         "operators",
         f"{_EQUAL} CREATE TABLE t (a int CHECK (a === 1))",
         "ALTER OPERATOR === (int, int) SET SCHEMA elsewhere",
     ),
+    Mutant("columns", _T, "ALTER TABLE t ALTER a SET STATISTICS 9"),
 )
 REACHED = (
     Mutant(
@@ -120,8 +124,9 @@ EVERYTHING = (
         "ALTER TEXT SEARCH DICTIONARY d RENAME TO dd",
     ),
     Mutant("foreign servers", _SERVER, "ALTER SERVER s RENAME TO ss"),
+    Mutant("system routines", "", "REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC"),
     Mutant(
-        "routines of pg_catalog",
+        "system routines",
         "CREATE TABLE t (a int[] CHECK (array_append(a, 1) <> a))",
         "CREATE FUNCTION pg_catalog.array_append(int[], int) RETURNS int[] LANGUAGE sql IMMUTABLE RETURN $1",
     ),
@@ -135,11 +140,28 @@ EVERYTHING = (
 OTHERS = (
     Mutant("schemas", "CREATE SCHEMA s", "GRANT USAGE ON SCHEMA s TO PUBLIC"),
     Mutant("system relations", "", "GRANT SELECT ON pg_statistic TO PUBLIC"),
-    Mutant("relations of extensions", _MEMBERS, "GRANT SELECT ON member TO PUBLIC"),
-    Mutant("system routines", "", "REVOKE EXECUTE ON FUNCTION pg_sleep(float8) FROM PUBLIC"),
     Mutant("languages", "", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC"),
     Mutant("foreign data wrappers", "CREATE FOREIGN DATA WRAPPER w", "GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC"),
-    Mutant("what belongs to extensions", _F, "ALTER EXTENSION plpgsql ADD FUNCTION f(int)"),
+    Mutant("casts", "", "CREATE CAST (int AS inet) WITH INOUT"),
+    Mutant("access methods", "", "CREATE ACCESS METHOD m TYPE TABLE HANDLER heap_tableam_handler"),
+    Mutant(
+        "transforms",
+        "",
+        "CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal),"
+        " TO SQL WITH FUNCTION int4recv(internal))",
+    ),
+    Mutant(
+        "dictionaries of text search configurations",
+        'CREATE TEXT SEARCH CONFIGURATION c (PARSER = "default")',
+        "ALTER TEXT SEARCH CONFIGURATION c ADD MAPPING FOR word WITH simple",
+    ),
+    Mutant("text search parsers", _PARSER, "ALTER TEXT SEARCH PARSER p RENAME TO pp"),
+    Mutant(
+        "text search templates",
+        "CREATE TEXT SEARCH TEMPLATE m (LEXIZE = dsimple_lexize)",
+        "ALTER TEXT SEARCH TEMPLATE m RENAME TO mm",
+    ),
+    Mutant("conversions", "", "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8"),
 )
 ALL = [
     (where, mutant)
@@ -185,4 +207,32 @@ def test_with_all_kinds_it_is_seen(database: Address, where: str, mutant: Mutant
 
 def test_each_kind_has_a_mutant() -> None:
     for where in ("CHANGING", "REACHED", "EVERYTHING", "OTHERS"):
-        assert [mutant.kind for at, mutant in ALL if at == where] == list(getattr(dependencies, where))
+        assert list(dict.fromkeys(m.kind for at, m in ALL if at == where)) == list(getattr(dependencies, where))
+
+
+@pytest.mark.parametrize(
+    ("setup", "change"),
+    [
+        (f"{_T} CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'x'", "ALTER TABLE t RENAME TO u"),
+        (
+            f"{_T} CREATE RULE r AS ON DELETE TO t DO NOTHING; COMMENT ON RULE r ON t IS 'x'",
+            "ALTER TABLE t RENAME TO u",
+        ),
+        ("CREATE PUBLICATION p; COMMENT ON PUBLICATION p IS 'x'", "ALTER PUBLICATION p RENAME TO q"),
+    ],
+    ids=["policy", "rule", "publication"],
+)
+def test_comments_are_read_where_no_kind_tells_of_what_they_name(
+    database: Address, monkeypatch: pytest.MonkeyPatch, setup: str, change: str
+) -> None:
+    mutant = Mutant("comments", setup, change)
+    assert missed(database, mutant) == ([], 1)
+    with connect(database) as conn:
+        conn.execute("DROP TABLE IF EXISTS u; DROP PUBLICATION IF EXISTS q")
+    monkeypatch.setattr(dependencies, "COMMENTS_TO_READ", "SELECT 'false'")
+    found, quick = missed(database, mutant)
+    assert (found != [], quick) == (True, 1)
+
+
+def test_what_happens_to_a_relation_of_an_extension_is_seen(database: Address) -> None:
+    assert missed(database, Mutant("relations", _MEMBERS, "GRANT SELECT ON member TO PUBLIC")) == ([], 1)

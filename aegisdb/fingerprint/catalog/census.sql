@@ -1,5 +1,5 @@
 -- Families of which there are objects that belong to no extension; planning a query that finds nothing costs the most.
--- 16384 is the first oid that a user's object can have. A quick reading leaves out lines that end in "-- seldom".
+-- 16384 is the first oid that a user's object can have.
 WITH made (family, class, object) AS MATERIALIZED ( -- else each part looks through all members of extensions by itself
     SELECT 'operators', 'pg_operator'::regclass, oid FROM pg_operator WHERE oid >= 16384
     UNION ALL SELECT 'operators', 'pg_opclass', oid FROM pg_opclass WHERE oid >= 16384
@@ -14,11 +14,11 @@ WITH made (family, class, object) AS MATERIALIZED ( -- else each part looks thro
     UNION ALL SELECT 'text_search', 'pg_ts_template', oid FROM pg_ts_template WHERE oid >= 16384
     UNION ALL SELECT 'text_search', 'pg_collation', oid FROM pg_collation WHERE oid >= 16384
     UNION ALL SELECT 'text_search', 'pg_conversion', oid FROM pg_conversion WHERE oid >= 16384
-    UNION ALL SELECT 'routines', 'pg_proc', oid FROM pg_proc WHERE oid >= 16384 -- seldom
+    UNION ALL SELECT 'routines', 'pg_proc', oid FROM pg_proc WHERE oid >= 16384
     -- types that come with a table, arrays and multiranges are told with what they come with
-    UNION ALL SELECT 'types', 'pg_type', reltype FROM pg_class WHERE oid >= 16384 AND relkind = 'c' -- seldom
-    UNION ALL SELECT 'types', 'pg_type', oid FROM pg_type -- seldom
-    WHERE oid >= 16384 AND typtype NOT IN ('c', 'm') AND oid NOT IN (SELECT typarray FROM pg_type) -- seldom
+    UNION ALL SELECT 'types', 'pg_type', reltype FROM pg_class WHERE oid >= 16384 AND relkind = 'c'
+    UNION ALL SELECT 'types', 'pg_type', oid FROM pg_type
+    WHERE oid >= 16384 AND typtype NOT IN ('c', 'm') AND oid NOT IN (SELECT typarray FROM pg_type)
 )
 SELECT DISTINCT family
 FROM made
