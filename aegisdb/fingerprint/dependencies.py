@@ -165,7 +165,7 @@ SELECT (EXISTS (SELECT FROM pg_seclabel) OR EXISTS (
         'pg_ts_parser', 'pg_ts_template', 'pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_language',
         'pg_namespace', 'pg_extension', 'pg_largeobject']::regclass[]::oid[])))::text
 """
-"""The query of whether there are comments that hang on no relation, on objects whose new names show in no other kind."""
+"""The query of whether there are comments on objects whose new names show in no other kind; security labels, too."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),

@@ -16,6 +16,7 @@ from tests.fingerprint.test_following import wrong
 
 _F = "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;"
 _T = "CREATE TABLE t (id int PRIMARY KEY, a int, b text);"
+_RENAME_T = "ALTER TABLE t RENAME TO u"
 _RENAME_F = "ALTER FUNCTION f(int) RENAME TO ff"
 _ENUM = "CREATE TYPE mood AS ENUM ('fine'); CREATE TABLE t (m mood DEFAULT 'fine');"
 _TRIGGER = (
@@ -213,7 +214,7 @@ def test_each_kind_has_a_mutant() -> None:
 @pytest.mark.parametrize(
     ("setup", "change"),
     [
-        (f"{_T} CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'x'", "ALTER TABLE t RENAME TO u"),
+        (f"{_T} CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'x'", _RENAME_T),
         (
             f"{_T} CREATE RULE r AS ON DELETE TO t DO NOTHING; COMMENT ON RULE r ON t IS 'x'",
             "ALTER TABLE t RENAME TO u",
