@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
-_INVALID = """
+INVALID = """
 SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), c.relname,
        i.indrelid::regclass::text,
        pg_get_indexdef(i.indexrelid),
@@ -17,6 +17,7 @@ SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.reln
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE NOT i.indisvalid AND c.relkind = 'i' ORDER BY 1
 """
+"""The query for them, with what an `InvalidIndex` has."""
 _LEFT_BY_REINDEX = re.compile(r"_cc(?:new|old)\d*$")
 
 
@@ -51,4 +52,4 @@ class InvalidIndex:
 
 def invalid_indexes(conn: Connection) -> tuple[InvalidIndex, ...]:
     """All of this database, by name; not those of partitioned tables, which are invalid until their last part is."""
-    return tuple(InvalidIndex(*row) for row in conn.rows(_INVALID))
+    return tuple(InvalidIndex(*row) for row in conn.rows(INVALID))

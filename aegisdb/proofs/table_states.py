@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from aegisdb.postgres.indexes import invalid_indexes
+from aegisdb.postgres.indexes import INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 T = TypeVar("T")
+_Rows = list[tuple[Any, ...]]
 _TABLES = """
 SELECT c.oid::bigint, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        pg_relation_filenode(c.oid)::bigint,
@@ -28,13 +29,14 @@ FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p',
 """
 _DEFINITIONS = """
 SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(pg_catalog.to_jsonb(o) ->> 'conenforced', 'true')::boolean
-FROM pg_constraint o WHERE o.oid = ANY (%s::oid[])
+FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
 """
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SINCE = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text,
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
 """
-_CHANGED = " AND age({row}.xmin) <= age(%s::xid)"
+_CHANGED = " AND age({row}.xmin) <= age('{since}'::xid)"
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
@@ -88,7 +90,7 @@ class State:
     tables: Mapping[int, Table]
     constraints: Mapping[int, _Constraint]
     definitions: Mapping[int, tuple[str, bool]]
-    """Oid to definition of constraints that are new or newly valid since the last state; whether they are enforced."""
+    """Oid to definition of constraints whose rows were written since the last state; whether they are enforced."""
     not_null: frozenset[tuple[int, str]]
     """Columns, where NOT NULL is no constraint of the catalog (before PostgreSQL 18)."""
     invalid: frozenset[str]
@@ -100,41 +102,70 @@ class State:
 
 def read_state(conn: Connection, before: State | None = None) -> State:
     """Read it from the catalog; with a state `before`, only what is new since then, and how that is defined."""
-    ((since, spaces),) = conn.rows(_SINCE)
-    known = before if before is not None and before.spaces == spaces else None
-    constraints = _rows(conn, _CONSTRAINTS, "o", _Constraint, (known.since, known.constraints) if known else None)
-    # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
-    new = [] if before is None else [each for each, now in constraints.items() if _is_new(before, each, now)]
     old = conn.identity().server_version < _NOT_NULL_ARE_CONSTRAINTS
+    asked = [_SINCE, INVALID, *([_NOT_NULL] if old else [])]
+    changed = [] if before is None else _changed(before)
+    # in one message, as a round trip takes longer than most of these queries; and of one moment, as Alembic makes
+    # another service's version table meanwhile
+    found = conn.results([_BEGIN, *asked, *changed, "COMMIT"])[1:-1]
+    (since, spaces), invalid = found[0][0], found[1]
+    since_then = found[len(asked) :]
+    tables = _tables(conn, before, spaces, since_then)
+    constraints, definitions = _constraints(conn, before, since_then)
     return State(
-        tables=_rows(conn, _TABLES, "c", Table, (known.since, known.tables) if known else None),
+        tables=tables,
         constraints=constraints,
-        definitions={row[0]: (row[1], row[2]) for row in conn.rows(_DEFINITIONS, (new,))} if new else {},
-        not_null=frozenset((row[0], row[1]) for row in conn.rows(_NOT_NULL)) if old else frozenset(),
-        invalid=frozenset(index.name for index in invalid_indexes(conn)),
+        definitions=definitions,
+        not_null=frozenset((row[0], row[1]) for row in found[2]) if old else frozenset(),
+        invalid=frozenset(row[0] for row in invalid),
         since=since,
         spaces=spaces,
     )
 
 
-def _rows(
-    conn: Connection, query: str, row: str, make: Callable[..., T], known: tuple[str, Mapping[int, T]] | None
-) -> Mapping[int, T]:
-    """What a query gives, by oid; where it is known how that was, only rows that were written since are read."""
-    if known is not None:
-        since, there = known
-        new = {one[0]: make(*one[1:]) for one in conn.rows(query + _CHANGED.format(row=row), (since,))}
-        found = {**there, **new}
-        if conn.value(f"SELECT count(*) FROM ({query}) found") == len(found):  # noqa: S608  our own words
+def _changed(before: State) -> list[str]:
+    """For tables and for constraints: the rows that were written since, and the number of all; then definitions."""
+    since = int(before.since)
+    return [
+        _TABLES + _CHANGED.format(row="c", since=since),
+        f"SELECT count(*) FROM ({_TABLES}) found",  # noqa: S608  our own words
+        _CONSTRAINTS + _CHANGED.format(row="o", since=since),
+        f"SELECT count(*) FROM ({_CONSTRAINTS}) found",  # noqa: S608  our own words
+        # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
+        _DEFINITIONS + _CHANGED.format(row="o", since=since),
+    ]
+
+
+def _tables(conn: Connection, before: State | None, spaces: str, changed: list[_Rows]) -> Mapping[int, Table]:
+    if before is not None and before.spaces == spaces:
+        found = {**before.tables, **_by_oid(changed[0], Table)}
+        if changed[1][0][0] == len(found):
             return found  # nothing is gone
-    return {one[0]: make(*one[1:]) for one in conn.rows(query)}
+    return _by_oid(conn.rows(_TABLES), Table)
+
+
+def _constraints(
+    conn: Connection, before: State | None, changed: list[_Rows]
+) -> tuple[Mapping[int, _Constraint], Mapping[int, tuple[str, bool]]]:
+    if before is None:
+        return _by_oid(conn.rows(_CONSTRAINTS), _Constraint), {}
+    found, defined = {**before.constraints, **_by_oid(changed[2], _Constraint)}, changed[4]
+    if changed[3][0][0] != len(found):
+        found = _by_oid(conn.rows(_CONSTRAINTS), _Constraint)
+        new = [each for each, now in found.items() if _is_new(before, each, now)]
+        defined = conn.rows(f"{_DEFINITIONS} AND o.oid = ANY (%s::oid[])", (new,)) if new else []
+    return found, {row[0]: (row[1], row[2]) for row in defined}
+
+
+def _by_oid(rows: _Rows, make: Callable[..., T]) -> dict[int, T]:
+    return {row[0]: make(*row[1:]) for row in rows}
 
 
 def new_constraints(before: State, after: State, scanned: Scanned, names: Mapping[int, str]) -> Iterator[NewConstraint]:
     """Constraints that are new, or newly valid, on tables that were there before; `names` had tables at first."""
-    for identifier, now in after.constraints.items():
+    for identifier, (definition, enforced) in after.definitions.items():
+        now = after.constraints[identifier]
         if now.table in before.tables and now.table in after.tables and _is_new(before, identifier, now):
-            definition, enforced = after.definitions[identifier]
             check = _check(now, enforced=enforced, scanned=scanned(identifier, now.table, ""))
             table = after.tables[now.table].name
             origin = names.get(now.table, "")

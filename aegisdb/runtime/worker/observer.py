@@ -20,10 +20,28 @@ WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 """
 _WORK = """
-SELECT relid::bigint, seq_scan::bigint, seq_tup_read::bigint, n_tup_ins::bigint, n_tup_upd::bigint, n_tup_del::bigint,
-    coalesce(idx_scan, 0)::bigint
-FROM pg_catalog.pg_stat_xact_all_tables
+WITH worked AS MATERIALIZED (
+    SELECT oid, relkind = 'i' AS is_index FROM pg_catalog.pg_class
+    WHERE oid >= 16384 AND CASE
+        WHEN relkind = 'i' THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
+        WHEN relkind IN ('r', 'p', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
+            OR pg_catalog.pg_stat_get_xact_tuples_returned(oid) <> 0
+            OR pg_catalog.pg_stat_get_xact_tuples_inserted(oid) <> 0
+            OR pg_catalog.pg_stat_get_xact_tuples_updated(oid) <> 0
+            OR pg_catalog.pg_stat_get_xact_tuples_deleted(oid) <> 0
+        ELSE false END
+), found (oid, by_index) AS (
+    SELECT oid, 0 FROM worked WHERE NOT is_index
+    UNION ALL
+    SELECT i.indrelid, pg_catalog.pg_stat_get_xact_numscans(i.indexrelid)
+    FROM worked w JOIN pg_catalog.pg_index i ON i.indexrelid = w.oid WHERE w.is_index
+)
+SELECT oid::bigint, pg_catalog.pg_stat_get_xact_numscans(oid), pg_catalog.pg_stat_get_xact_tuples_returned(oid),
+    pg_catalog.pg_stat_get_xact_tuples_inserted(oid), pg_catalog.pg_stat_get_xact_tuples_updated(oid),
+    pg_catalog.pg_stat_get_xact_tuples_deleted(oid), by_index
+FROM (SELECT oid, pg_catalog.sum(by_index)::bigint AS by_index FROM found GROUP BY oid) f
 """
+"""What pg_stat_xact_all_tables has of tables in which something was done; of a thousand the view takes 3 ms."""
 _SCANS = (0, 5)
 """Places of its scans among the counters of a table."""
 _CONSTRAINTS = """
