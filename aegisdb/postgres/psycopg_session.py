@@ -79,7 +79,8 @@ class DriverConnection(Connection):
         with self._translated(together):
             cursor = self._run(together, ())
             for _ in statements:
-                found.append(cursor.fetchall() if cursor.description else [])
+                # `description` would describe each column
+                found.append(cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else [])
                 cursor.nextset()
         return found
 
