@@ -82,14 +82,16 @@ def _init(fields: Fields) -> Callable[..., None]:
     factories = {f.name: f.default_factory for f in fields if f.default_factory is not MISSING}
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
-        values = {**defaults, **dict(zip(positional, args, strict=False)), **given}
-        twice = len(args) > len(positional) or not given.keys().isdisjoint(positional[: len(args)])
+        values = vars(self)
+        values.update(defaults)
+        values.update(zip(positional, args, strict=False))
+        values.update(given)
         for name, make in factories.items():
             if name not in values:
                 values[name] = make()
-        if twice or values.keys() != wanted:
+        twice = args and given and not given.keys().isdisjoint(positional[: len(args)])
+        if twice or len(args) > len(positional) or values.keys() != wanted:
             raise TypeError(_wrong(type(self).__name__, wanted, values))
-        vars(self).update(values)
 
     return __init__
 

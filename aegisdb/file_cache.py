@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from aegisdb.files import read_regular, replace_file
+from aegisdb.files import read_regular, replace_file, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    File = os.DirEntry[str] | Path
+    File = os.DirEntry[str] | Path | str
 
 STATE = ".aegisdb"
 """The name of the directory of local state, beside services.yaml."""
@@ -137,6 +137,18 @@ class Remembered:
             self._known[os.fspath(file)] = [now, facts]
             self._changed = True
 
+    def is_file(self, path: str) -> bool:
+        """As `files.is_file`; what it is now counts for `get` and `put`.
+
+        Raises:
+            OSError: this user may not know.
+        """
+        found = status(path)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return False
+        self._seen.setdefault(path, _identity(found))
+        return True
+
     def _identity(self, file: File) -> list[int]:
         # from before it was read: one that changes meanwhile counts as changed the next time
         place = os.fspath(file)
@@ -151,9 +163,12 @@ class Remembered:
 
 def identity(file: File) -> list[int]:
     """What changes with a file's content; a directory entry tells what it was when it was first asked."""
-    status = file.stat()
+    return _identity(os.stat(file) if isinstance(file, str) else file.stat())  # noqa: PTH116  thousands of them
+
+
+def _identity(found: os.stat_result) -> list[int]:
     # rsync and archives give a changed file an old time of change; nobody sets the last one
-    return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+    return [found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns]
 
 
 def make_state(state: Path, own: Callable[[Path], object] | None = None) -> None:

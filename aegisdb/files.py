@@ -83,21 +83,28 @@ def is_file(path: Path | str) -> bool:
     Raises:
         OSError: this user may not know.
     """
-    return stat.S_ISREG(_mode(path))
+    found = status(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
 
 
 def is_directory(path: Path | str) -> bool:
     """As `is_file`."""
-    return stat.S_ISDIR(_mode(path))
+    found = status(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
-def _mode(path: Path | str) -> int:
+def status(path: Path | str) -> os.stat_result | None:
+    """What is there; None for nothing.
+
+    Raises:
+        OSError: this user may not know.
+    """
     try:
-        return os.stat(path).st_mode  # noqa: PTH116  see `is_file`
+        return os.stat(path)  # noqa: PTH116  see `is_file`
     except OSError as error:
         if error.errno not in _NOTHING:
             raise
-        return 0
+        return None
 
 
 def shown(path: Path, root: Path) -> str:

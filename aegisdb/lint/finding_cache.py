@@ -66,14 +66,14 @@ class KeptServices:
     def get(self, history: History) -> Packed | None:
         """What was found, ignored findings left out; None where its files must be looked at."""
         known = self._known.get(history.service)
-        if known is None or known[0] != _identity(history):
+        if known is None or known[0] != history.listing:
             return None
         return Packed.of_plain(history.service, known[1:])
 
     def put(self, history: History, packed: Packed) -> None:
         """Keep what was found in all of its files, where nothing but these had a say."""
         if history.listing:
-            self._known[history.service] = [_identity(history), *packed.plain()]
+            self._known[history.service] = [history.listing, *packed.plain()]
             self._changed = True
 
     def __exit__(self, *_: object) -> None:
@@ -105,10 +105,6 @@ def of_rows(kept: Iterable[list[Any]], service: str, shown: str) -> list[Finding
 def rules_key(registry: Registry) -> list[str]:
     """What every finding depends on besides its file and the rules: this Python, where the registry is."""
     return [sys.version, str(registry.root)]
-
-
-def _identity(history: History) -> str:
-    return hashlib.sha256(history.listing).hexdigest() if history.listing else ""
 
 
 def _key(context: Context) -> str:

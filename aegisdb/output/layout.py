@@ -152,22 +152,21 @@ def _table(block: Table, width: int | None, *, colour: bool) -> Iterator[str]:
     if not block.rows:
         return
     headings = [one_line(column.removesuffix("#")) for column in block.columns]
-    widths = _column_widths(headings, block.rows, width)
+    rows = [list(map(_content, row)) for row in block.rows]
+    widths = _column_widths(headings, rows, width)
     if widths is None:
         yield from _records(headings, block.rows, width, colour=colour)
         return
     right = [column.endswith("#") for column in block.columns]
     header = [_pad(heading, size, right=r) for heading, size, r in zip(headings, widths, right, strict=True)]
     yield paint((" " * _GAP).join(header).rstrip(), "dim", colour=colour)
-    for row in block.rows:
-        yield from _row(row, widths, right, colour=colour)
+    for row, cells in zip(rows, block.rows, strict=True):
+        yield from _row(row, list(map(_style, cells)) if colour else [""] * len(cells), widths, right)
 
 
-def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[int] | None:
-    widths = [display_width(heading) for heading in headings]
-    for row in rows:
-        for number, cell in enumerate(row):
-            widths[number] = max(widths[number], display_width(_content(cell)))
+def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
+    columns = zip(headings, *rows, strict=True)
+    widths = [max(map(display_width, column)) for column in columns]
     gaps = _GAP * (len(widths) - 1)
     if width is None or sum(widths) + gaps <= width:
         return widths
@@ -185,18 +184,19 @@ def _column_widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]], widt
     return widths
 
 
-def _longest(rows: Sequence[Sequence[Cell]], number: int, breaks: re.Pattern[str]) -> int:
-    return max(display_width(piece) for row in rows for piece in breaks.findall(_content(row[number])) or [""])
+def _longest(rows: Sequence[Sequence[str]], number: int, breaks: re.Pattern[str]) -> int:
+    return max(display_width(piece) for row in rows for piece in breaks.findall(row[number]) or [""])
 
 
-def _row(row: Sequence[Cell], widths: Sequence[int], right: Sequence[bool], *, colour: bool) -> Iterator[str]:
-    cells = [_wrap(_content(cell), size) for cell, size in zip(row, widths, strict=True)]
-    for number in range(max(len(lines) for lines in cells)):
+def _row(row: Sequence[str], styles: Sequence[Style], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
+    """Lines of a row; a cell is painted where it has a style."""
+    cells = [_wrap(text, size) for text, size in zip(row, widths, strict=True)]
+    for number in range(max(map(len, cells))):
         pieces = []
-        for cell, lines, size, r in zip(row, cells, widths, right, strict=True):
+        for style, lines, size, r in zip(styles, cells, widths, right, strict=True):
             line = lines[number] if number < len(lines) else ""
             padding = _pad(line, size, right=r)
-            pieces.append(padding.replace(line, paint(line, _style(cell), colour=colour), 1) if line else padding)
+            pieces.append(padding.replace(line, paint(line, style, colour=True), 1) if line and style else padding)
         yield (" " * _GAP).join(pieces).rstrip()
 
 

@@ -49,7 +49,8 @@ def texts(plain: Any, *key: str | int) -> Iterator[tuple[Key, str]]:
     found = at(plain, *key)
     if is_text(found):
         yield key, found
-    for place, value in elements(plain, *key):
+        return
+    for place, value in elements(plain, *key) if isinstance(found, list) else ():
         if is_text(value):
             yield place, value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.registry.kinds import SEEDS, TARGETS
@@ -12,7 +13,7 @@ from aegisdb.registry.lookup import elements, is_text, items, texts
 from aegisdb.registry.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.registry.document import Key
@@ -26,45 +27,41 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self._real = os.path.realpath(root)
         self._modes: dict[str, int] = {}
+        self._plain: set[tuple[str, ...]] = {()}
+        """Places to which no symbolic link leads; services share those above theirs."""
 
-    def problems(self, key: Key, base: str, text: str, kind: str) -> Iterator[Problem]:
+    def problems(self, key: Key, base: str, text: str, kind: str) -> Sequence[Problem]:
         """What is wrong with the path `text`, relative to `base`; `kind` is "file", "directory" or "" for unchecked."""
         parts = _parts(text)
         if not text or "\0" in text or "\n" in text:
-            yield Problem(key, "not a path")
-        elif text.startswith("/") or ".." in parts:
+            return (Problem(key, "not a path"),)
+        if text[0] == "/" or ".." in parts:
             hint = "write it relative to " + (f"{base}, the service's path" if base else "services.yaml")
-            yield Problem(key, "the path is absolute or leaves the tree with `..`", hint)
-        else:
-            yield from self._found(key, (*_parts(base), *parts), text, kind)
+            return (Problem(key, "the path is absolute or leaves the tree with `..`", hint),)
+        mode = self._inside(_parts(base) + parts)
+        if mode is None:
+            return (Problem(key, f"{text} is a symbolic link out of the tree", "keep the files below services.yaml"),)
+        if (kind == "file" and not stat.S_ISREG(mode)) or (kind == "directory" and not stat.S_ISDIR(mode)):
+            return (Problem(key, f"no {kind} {text}", "create it, or correct the path"),)
+        return ()
 
     def has(self, *parts: str) -> bool:
         """Whether there is such a file."""
         return stat.S_ISREG(self._inside(_parts("/".join(parts))) or 0)
 
-    def _found(self, key: Key, parts: tuple[str, ...], text: str, kind: str) -> Iterator[Problem]:
-        mode = self._inside(parts)
-        if mode is None:
-            yield Problem(key, f"{text} is a symbolic link out of the tree", "keep the files below services.yaml")
-        elif kind == "file" and not stat.S_ISREG(mode):
-            yield Problem(key, f"no file {text}", "create it, or correct the path")
-        elif kind == "directory" and not stat.S_ISDIR(mode):
-            yield Problem(key, f"no directory {text}", "create it, or correct the path")
-
     def _inside(self, parts: tuple[str, ...]) -> int | None:
         """The mode of what is there, 0 for nothing, None when a symbolic link leaves the tree."""
-        place, mode = self._real, stat.S_IFDIR
-        for part in parts:
-            place = f"{place}/{part}"
-            mode = self._mode(place)
+        mode = stat.S_IFDIR
+        for count in range(len(parts) if parts[:-1] in self._plain else 1, len(parts) + 1):
+            mode = self._mode("/".join((self._real, *parts[:count])))
             if stat.S_ISLNK(mode):
                 real = os.path.realpath("/".join((self._real, *parts)))
                 inside = real == self._real or real.startswith(self._real.rstrip("/") + "/")
                 return self._mode(real) if inside else None
+            self._plain.add(parts[:count])
         return mode
 
     def _mode(self, place: str) -> int:
-        # services share their parent directories
         if place not in self._modes:
             try:
                 self._modes[place] = os.lstat(place).st_mode
@@ -73,6 +70,7 @@ class Tree:
         return self._modes[place]
 
 
+@cache
 def _parts(path: str) -> tuple[str, ...]:
     """As those of a relative PurePosixPath, of which a registry would make thousands."""
     return tuple(part for part in path.split("/") if part not in {"", "."})
@@ -101,7 +99,7 @@ def _service(tree: Tree, key: Key, service: dict[str, Any]) -> Iterator[Problem]
     path = service.get("path")
     if not is_text(path):
         return
-    wrong = list(tree.problems((*key, "path"), "", path, "directory"))
+    wrong = tree.problems((*key, "path"), "", path, "directory")
     yield from wrong
     if not wrong:
         yield from _inside(tree, key, path, service)
@@ -116,8 +114,10 @@ def _told_elsewhere(tree: Tree, path: str, config: str, alembic: dict[str, Any])
 
 def _of_alembic(tree: Tree, key: Key, path: str, alembic: dict[str, Any]) -> Iterator[Problem]:
     for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
-        kind = "" if _told_elsewhere(tree, path, text, alembic) else "file"
-        yield from tree.problems((*key, *place), path, text, kind)
+        wrong = tree.problems((*key, *place), path, text, "file")
+        if wrong and _told_elsewhere(tree, path, text, alembic):
+            wrong = tree.problems((*key, *place), path, text, "")
+        yield from wrong
     for name in ("script_location", "version_locations"):
         for place, text in texts(alembic, name):
             if ":" not in text:

@@ -195,7 +195,7 @@ class Registry:
     variable: Callable[[str], str | None] = field(default=_none, compare=False, repr=False)
     """The value of a variable of the environment or of `.env`; None where it is not set."""
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The directory that all paths are relative to."""
         return self.path.parent

@@ -15,7 +15,7 @@ from aegisdb.revisions.summary import summarized
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from aegisdb.revisions.locate import Locations
+    from aegisdb.revisions.locations import Locations
     from aegisdb.revisions.parse import Revision
     from aegisdb.revisions.summary import Kept, Summary
 
@@ -38,7 +38,7 @@ class History:
     kept: Kept | None = None
     beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Directory of revisions to the other names in it, which are not looked at."""
-    listing: bytes = b""
+    listing: str = ""
     """What changes with any of its files, and with what their ids rest on; empty where one may change without it."""
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -16,12 +15,12 @@ from aegisdb.revisions.cache import (
     KeptRevisions,
     KeptSummary,
     Listing,
-    body_of,
     facts_of,
+    packed,
     revived,
 )
 from aegisdb.revisions.history import History
-from aegisdb.revisions.locate import alembic_settings, locate
+from aegisdb.revisions.locate import alembic_settings, configured, require_directories
 from aegisdb.revisions.parse import FIELDS, NoLiteral, scan
 from aegisdb.revisions.revision_map import arrange
 from aegisdb.revisions.summary import summarized
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _LOCATIONS = Kind("cache/locations.json")
 _REVISIONS = Kind("cache/revisions.kept")
-_UNORDERED = b"null"
 
 
 def read_history(registry: Registry, service: str) -> History:
@@ -100,23 +98,27 @@ class _Reader:
     def history(self, name: str) -> History:
         """Read one of them; raises as `read_history`."""
         settings = alembic_settings(self._registry, name)
-        locations = locate(self._registry, name, self._remembered)
-        directories = dict.fromkeys(self._resolved(str(path)) for path in locations.versions)
+        locations = configured(self._registry, name, self._remembered)
         block = self._kept.get(name)
-        listing = Listing(directories, recursive=locations.recursive, block=block)
-        if not listing.paths:
+        if not locations.inside:
+            require_directories(name, locations)
+        try:
+            directories = dict.fromkeys(map(self._resolved, locations.places.versions))
+            listing = Listing(directories, recursive=locations.recursive, block=block)
+        except (FileNotFoundError, NotADirectoryError):
+            require_directories(name, locations)
+            raise
+        if not listing:
             refuse_unseen(name, locations)
-        revisions: Mapping[str, Revision] | None = None
-        if block is None or block.listing != listing.now or block.heads == _UNORDERED:
+        revisions: Mapping[str, Revision] = {}
+        if block is None or block.listing != listing.now or block.heads is None:
             block, revisions = self._read(name, listing, block)
-        if block.heads != _UNORDERED:
-            revisions = None  # those of ten thousands of files are decoded again by whoever asks for them
         schema, known, summary = self._registry.services[name].schema, None, None
-        if revisions is None:
-            count, *heads = json.loads(block.heads)
-            revisions, known = KeptRevisions(block, listing.paths, count), tuple(heads)
+        if block.heads is not None:  # those of ten thousands of files are decoded again by whoever asks for them
+            count, *heads = block.heads
+            revisions, known = KeptRevisions(block, count), tuple(heads)
             summary = KeptSummary(block)
-        as_listed = block.listing if block.listing == listing.now else b""
+        as_listed = block.listing if block.listing == listing.now else ""
         return History(
             name, settings.version_table, schema, locations, revisions, known, summary, listing.beside, as_listed
         )
@@ -165,10 +167,10 @@ class _Reader:
             return os.path.realpath(path)
         known = self._real.get(path)
         if known is None:
-            parent, name = os.path.split(path)
+            parent, _, name = path.rpartition("/")
             if not name:
                 return path
-            place = f"{self._resolved(parent).rstrip('/')}/{name}"
+            place = f"{self._resolved(parent).rstrip('/')}/{name}" if parent else path
             linked = stat.S_ISLNK(os.lstat(place).st_mode)
             known = self._real[path] = os.path.realpath(place) if linked else place
         return known
@@ -181,8 +183,6 @@ def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revis
     ordered = found if arranged is None else list(arranged.values())
     facts = [facts_of(revision, places[revision.file]) for revision in ordered]
     summary = summarized(ordered)
-    return Block(_dumped(heads), listing.kept(len(found)), _dumped(summary), body_of(facts))
-
-
-def _dumped(value: object) -> bytes:
-    return json.dumps(value).encode()
+    kept, body = listing.kept(len(found), facts)
+    *others, phases = summary
+    return Block(heads, kept, dict(phases), packed(others), body)

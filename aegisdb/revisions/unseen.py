@@ -13,7 +13,7 @@ from aegisdb.errors import HistoryError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.revisions.locate import Locations
+    from aegisdb.revisions.locations import Locations
 
 _ASSIGNED = [re.compile(rf"^{name}\b[^=\n]*=".encode(), re.MULTILINE) for name in ("revision", "down_revision")]
 

@@ -5,7 +5,6 @@ They are only looked up: importing them would make a directory in the user's hom
 
 from __future__ import annotations
 
-import platform
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +67,8 @@ def age_for_this_platform() -> bool:
 
 
 def _platform() -> tuple[str, str]:
+    import platform  # a hundredth of what a short command takes
+
     return sys.platform, platform.machine()
 
 

@@ -41,12 +41,12 @@ _ONE_TRANSACTION = (
 _RESOLVED = """from dataclasses import replace
 by_id = {i: replace(r, down=tuple(d for d in r.down if d in by_id)) for i, r in by_id.items()}
 """
-_PARSES = """def parses(entry):
+_PARSES = """def parses(path):
     import ast
 
     try:
-        if entry.name.endswith(".py"):
-            with open(entry.path, "rb") as file:
+        if path.endswith(".py"):
+            with open(path, "rb") as file:
                 ast.parse(file.read())
     except SyntaxError:
         return False
@@ -461,7 +461,7 @@ MUTATIONS = (
         "revisions/cache.py:Listing._look",
         (
             first(_PARSES),
-            call("sorted", '[one for one in sorted(entries, key=attrgetter("name")) if parses(one)]'),
+            call("sorted", "[one for one in sorted(os.listdir(handle)) if parses(inside + one)]"),
         ),
         (f"{_HISTORY}[syntax error]",),
     ),
@@ -469,7 +469,7 @@ MUTATIONS = (
         28,
         "stray file",
         "revisions/cache.py:Listing._look",
-        (swap('not name.startswith((".#", "__init__"))', 'b"revision" in open(entry.path, "rb").read()'),),
+        (swap('not name.startswith((".#", "__init__"))', 'b"revision" in open(inside + name, "rb").read()'),),
         (f"{_HISTORY}[stray file]",),
     ),
     Mutation(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aegisdb.errors import HistoryError, UsageError
 from aegisdb.revisions.history import History
-from aegisdb.revisions.locate import Locations
+from aegisdb.revisions.locations import Locations, Places
 from aegisdb.revisions.parse import Revision
 from aegisdb.revisions.revision_map import arrange
 
-HERE = Locations(Path("x"), None, None, Path("x"), (Path("x"),))
+HERE = Locations(Places("x", "", "", "x", ("x",), recursive=False))
 
 
 def rev(identifier: str, *down: str, needs: tuple[str, ...] = (), labels: tuple[str, ...] = ()) -> Revision:

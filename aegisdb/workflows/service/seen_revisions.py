@@ -15,7 +15,7 @@ from aegisdb.revisions.unseen import refuse_unseen
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aegisdb.revisions.locate import Locations
+    from aegisdb.revisions.locations import Locations
 
 
 class Seen(NamedTuple):
@@ -29,7 +29,7 @@ def seen_revisions(name: str, home: Path, entry: Mapping[str, Any], files: Seque
     """Read the folders that the entry names, as every command will, and compare with Alembic's own `files`."""
     service = Service(path=entry["path"], runner=tuple(entry.get("runner", ())) or None)
     try:
-        locations = located(name, home, service, AlembicSettings(**entry["alembic"]))
+        locations = located(name, str(home), service, AlembicSettings(**entry["alembic"]))
         listed = _listed(locations)
         if not listed:
             refuse_unseen(name, locations)
