@@ -45,7 +45,7 @@ SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('qu
 """
 SETTINGS = _SETTINGS.format(prepared="ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements)")
 SETTINGS_AGAIN = _SETTINGS.format(prepared="'{}'::text[]")
-"""The same for a session whose prepared statements are known: listing them costs as much as all the rest."""
+"""Settings for a session whose prepared statements are known: listing them costs as much as all the rest."""
 _CHANGED_HERE = """,
 touched AS MATERIALIZED ( -- by this transaction: a new part of a relation depends on it
     SELECT oid FROM pg_class WHERE age(xmin) <= age(pg_current_xact_id()::xid)

@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from aegisdb.fingerprint.facts import Change
+from aegisdb.fingerprint.patched import Patched
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aegisdb.fingerprint.facts import Fingerprint
 
 _COLUMN_ORDER = "column order "
@@ -20,12 +23,18 @@ _RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
     """Every object that was added, removed or changed, sorted by key."""
-    if before.facts == after.facts:
-        return ()
-    new = (key for key, facts in after.facts.items() if before.facts.get(key) != facts)
-    gone = before.facts.keys() - after.facts.keys()
-    changes = (_change(key, before, after) for key in sorted([*new, *gone]))
+    changes = (_change(key, before, after) for key in sorted(_differing(before.facts, after.facts)))
     return tuple(change for change in changes if change is not None)
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    candidates = after.differing(before) if isinstance(after, Patched) else None
+    if candidates is not None:
+        return [key for key in candidates if before.get(key) != after.get(key)]
+    if before == after:
+        return []
+    new = (key for key, facts in after.items() if before.get(key) != facts)
+    return [*new, *(before.keys() - after.keys())]
 
 
 def _change(key: str, before: Fingerprint, after: Fingerprint) -> Change | None:

@@ -16,6 +16,7 @@ from aegisdb.fingerprint import dependencies
 from aegisdb.fingerprint.catalog_reader import of_rows, read, read_families
 from aegisdb.fingerprint.difference import diff
 from aegisdb.fingerprint.facts import Fingerprint
+from aegisdb.fingerprint.patched import Patched
 from aegisdb.fingerprint.quick_reader import EVER, PARTS, QuickReader
 
 if TYPE_CHECKING:
@@ -89,10 +90,8 @@ class _Known:
         self.undo += removed
         return [value for _, _, value in removed]
 
-    def forget(
-        self, changes: _Changes, reached: Mapping[int, str], families: Collection[str]
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Return facts and relations without what was read again; what was known before the changes can come back."""
+    def forget(self, changes: _Changes, reached: Mapping[int, str], families: Collection[str]) -> list[str]:
+        """Forget what was read again, and return the keys of its facts; the reading before can come back."""
         self.before, self.undo = self.moment, []
         for kind, rows in self.rows.items():
             self.put(rows, {row[0]: row for row in changes.new[kind]})
@@ -100,16 +99,10 @@ class _Known:
         stale = self.remove(self.units, self.remove(self.names, {row[1] for row in changes.rows} | reached.keys()))
         stale += self.remove(self.others, [family for family in self.others if family in families])
         self.put(self.names, reached)
-        facts, hanging = dict(self.moment.fingerprint.facts), dict(self.moment.fingerprint.relations)
-        for key in (key for keys in stale for key in keys):
-            del facts[key]
-            hanging.pop(key, None)
-        return facts, hanging
+        return [key for keys in stale for key in keys]
 
-    def take(
-        self, reader: QuickReader, facts: dict[str, str], hanging: dict[str, str], texts: Mapping[str, list[Text]]
-    ) -> Fingerprint:
-        """Add what was read to the facts, and to the relations that their keys hang on."""
+    def take(self, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, list[Text]]) -> Fingerprint:
+        """Put what was read in the place of these facts."""
         units: dict[str, list[str]] = defaultdict(list)
         others: dict[str, list[str]] = {family: [] for family in texts}
         for family, rows in texts.items():
@@ -118,10 +111,15 @@ class _Known:
                 (units[name] if name else others[family]).append(key)
         self.put(self.units, {name: self.units.get(name, []) + keys for name, keys in units.items()})
         self.put(self.others, others)
-        found = of_rows(row for rows in texts.values() for row in rows)
-        facts.update(found.facts)
-        hanging.update(found.relations)
-        self.moment = _Moment(reader.since, reader.mark, reader.mark_of_others, Fingerprint(facts, hanging))
+        new = of_rows(row for rows in texts.values() for row in rows)
+        facts, relations = (
+            (was if isinstance(was, Patched) else Patched(was)).but(stale, now)
+            for was, now in (
+                (self.moment.fingerprint.facts, new.facts),
+                (self.moment.fingerprint.relations, new.relations),
+            )
+        )
+        self.moment = _Moment(reader.since, reader.mark, reader.mark_of_others, Fingerprint(facts, relations))
         return self.moment.fingerprint
 
 
@@ -205,7 +203,7 @@ class Follower:
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
             names = reader.names()
         self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, names)
-        return self._known.take(reader, {}, {}, self._everything())
+        return self._known.take(reader, (), self._everything())
 
     def _everything(self) -> dict[str, list[Text]]:
         self._statements.clear()  # this may prepare more
@@ -225,8 +223,7 @@ class Follower:
             seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.moment.mark_of_others
             texts = reader.texts(sorted(reached), seldom=seldom)
         reached.pop(0, None)
-        facts, hanging = known.forget(changes, reached, texts)
-        return known.take(reader, facts, hanging, texts)
+        return known.take(reader, known.forget(changes, reached, texts), texts)
 
 
 def _changes(reader: QuickReader, known: _Known, found: Mapping[str, tuple[int, list[Row]]]) -> _Changes:
