@@ -141,8 +141,9 @@ EVERYTHING = MappingProxyType({
     "names of tablespaces": "SELECT string_agg(oid::text || ' ' || spcname::text, ',' ORDER BY oid) FROM pg_tablespace",
     "names of schemas": """SELECT string_agg(oid::text || ' ' || nspname::text, ',' ORDER BY oid) FROM pg_namespace
         WHERE left(nspname, 8) <> 'pg_temp_' AND left(nspname, 14) <> 'pg_toast_temp_'""",
-    "members of extensions": f"""
-        SELECT concat_ws(' ', count(*), sum(hashint8extended(objid::int8, classid::int8))) {_MEMBERS}""",
+    "extensions and their members": f"""
+        SELECT concat_ws(' ', ({_all("pg_extension")}), count(*), sum(hashint8extended(objid::int8, classid::int8)))
+        {_MEMBERS}""",
     # the name of an operator class is left out where it is the default
     "operator classes": " || ".join(
         f"coalesce(({_all(catalog)}), '')" for catalog in ("pg_opclass", "pg_opfamily", "pg_amop", "pg_amproc")
@@ -157,15 +158,21 @@ EVERYTHING = MappingProxyType({
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then everything is read."""
 
-COMMENTS_TO_READ = f"""
-SELECT (EXISTS (SELECT FROM pg_seclabel) OR EXISTS (
-    SELECT FROM pg_description WHERE objoid >= {_OWN} AND classoid <> ALL (ARRAY[
-        'pg_class', 'pg_constraint', 'pg_trigger', 'pg_type', 'pg_proc', 'pg_operator', 'pg_opclass', 'pg_opfamily',
-        'pg_am', 'pg_cast', 'pg_transform', 'pg_conversion', 'pg_collation', 'pg_ts_config', 'pg_ts_dict',
-        'pg_ts_parser', 'pg_ts_template', 'pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_language',
-        'pg_namespace', 'pg_extension', 'pg_largeobject']::regclass[]::oid[])))::text
-"""
-"""The query of whether there are comments on objects whose new names show in no other kind; security labels, too."""
+TO_READ = MappingProxyType({
+    "other_comments": f"""
+        EXISTS (SELECT FROM pg_seclabel) OR EXISTS (
+            SELECT FROM pg_description WHERE objoid >= {_OWN} AND classoid <> ALL (ARRAY[
+                'pg_class', 'pg_constraint', 'pg_trigger', 'pg_type', 'pg_proc', 'pg_operator', 'pg_opclass',
+                'pg_opfamily', 'pg_am', 'pg_cast', 'pg_transform', 'pg_conversion', 'pg_collation', 'pg_ts_config',
+                'pg_ts_dict', 'pg_ts_parser', 'pg_ts_template', 'pg_foreign_server', 'pg_foreign_data_wrapper',
+                'pg_language', 'pg_namespace', 'pg_extension', 'pg_largeobject']::regclass[]::oid[]))""",
+    "database": " OR ".join(
+        f"EXISTS (SELECT FROM {catalog})"
+        for catalog in ("pg_event_trigger", "pg_default_acl", "pg_publication", "pg_subscription", "pg_user_mappings")
+    ),
+})  # fmt: skip
+"""Family of texts that hang on no relation to SQL for whether some may change without any kind here that tells of it;
+then the family is always read."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),

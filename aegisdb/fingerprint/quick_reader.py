@@ -27,7 +27,7 @@ EVER = "0"
 """No transaction: every row was written since."""
 PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", "grants")
 """Families whose texts each belong to one relation."""
-SELDOM = frozenset({"types", "routines", "operators", "text_search", "other_grants", "other_comments"})
+SELDOM = frozenset({"types", "routines", "operators", "text_search", "other_grants", "other_comments", "database"})
 """Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
 _SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 # the age of the transaction in a query of its own is asked once, not for each row
@@ -63,7 +63,7 @@ class QuickReader:
         self._open = False
         self._major = 0
         self._with_age = False
-        self._comments = False
+        self._to_read: frozenset[str] = frozenset()
         self.since = ""
         """Transactions before this one have ended; what a later one writes is not in this snapshot."""
         self.mark = ""
@@ -93,16 +93,17 @@ class QuickReader:
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
         """Return, by kind, how many rows there are, where that matters, and which were written since."""
         marks = (_mark(dependencies.EVERYTHING), _mark(dependencies.OTHERS))
-        asked = self._execute("marks", "", f"SELECT {', '.join(marks)}, ({dependencies.COMMENTS_TO_READ})")
+        flags = ", ".join(dependencies.TO_READ.values())
+        asked = self._execute("marks", "", f"SELECT {', '.join(marks)}, ARRAY[{flags}]")
         forms = [(kind, _CHANGED if kind in dependencies.ONLY_CHANGE else _ROWS) for kind in kinds]
         parts = [form.format(kind=kind, rows=dependencies.CHANGING[kind]) for kind, form in forms]
         # one statement: each costs as much as looking through a small catalog
         changed = self._execute(
             "listed" if since == EVER else "changed", "xid", "\nUNION ALL ".join(parts), f"'{since}'"
         )
-        ((self.mark, self.mark_of_others, comments),), found = self._ask([asked, changed])
-        self._comments = comments == "true"
-        self.mark_of_others += comments  # where the last security label is gone, no other kind tells
+        ((self.mark, self.mark_of_others, flags),), found = self._ask([asked, changed])
+        self._to_read = frozenset(family for family, there in zip(dependencies.TO_READ, flags, strict=True) if there)
+        self.mark_of_others += f" {flags}"  # those that were there are read once more when they are gone
         return {kind: (number, rows) for kind, number, rows in found}
 
     def numbers(self, kinds: Sequence[str]) -> dict[str, set[int]]:
@@ -132,7 +133,7 @@ class QuickReader:
 
         It comes after `reached`, and ends the transaction. Families that are as they were are not in what it returns.
         """
-        as_before = frozenset() if seldom else SELDOM - ({"other_comments"} if self._comments else set())
+        as_before = frozenset() if seldom else SELDOM - self._to_read
         left_out = {*PARTS, *as_before} | (set() if self._with_age else {"age_graphs"})
         if seldom:
             _, there, _ = self._ask([_FOR_MANY, self._prepared("census"), _FOR_FEW])

@@ -40,6 +40,12 @@ _PARSER = (
     "CREATE TEXT SEARCH PARSER p"
     " (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)"
 )
+_PUBLICATION = "CREATE PUBLICATION p;"
+_EVENT = (
+    "CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+    " CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION told()"
+)
+_NO_DEFAULTS = "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC"
 _MEMBERS = "CREATE TABLE member (a int); ALTER EXTENSION plpgsql ADD TABLE member;"
 
 
@@ -103,7 +109,7 @@ EVERYTHING = (
         "ALTER TABLESPACE followed RENAME TO followed_on",
     ),
     Mutant("names of schemas", "CREATE SCHEMA s; CREATE TABLE s.t (a int)", "ALTER SCHEMA s RENAME TO ss"),
-    Mutant("members of extensions", _T, "ALTER EXTENSION plpgsql ADD TABLE t"),
+    Mutant("extensions and their members", _T, "ALTER EXTENSION plpgsql ADD TABLE t"),
     Mutant(
         "operator classes",
         f"{_CLASS} {_T} CREATE INDEX i ON t (a oc)",
@@ -212,25 +218,32 @@ def test_each_kind_has_a_mutant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setup", "change"),
+    ("family", "setup", "change"),
     [
-        (f"{_T} CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'x'", _RENAME_T),
+        ("other_comments", f"{_T} CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'x'", _RENAME_T),
         (
+            "other_comments",
             f"{_T} CREATE RULE r AS ON DELETE TO t DO NOTHING; COMMENT ON RULE r ON t IS 'x'",
-            "ALTER TABLE t RENAME TO u",
+            _RENAME_T,
         ),
-        ("CREATE PUBLICATION p; COMMENT ON PUBLICATION p IS 'x'", "ALTER PUBLICATION p RENAME TO q"),
+        ("other_comments", f"{_PUBLICATION} COMMENT ON PUBLICATION p IS 'x'", "ALTER PUBLICATION p RENAME TO q"),
+        ("database", _PUBLICATION, "ALTER PUBLICATION p RENAME TO q"),
+        ("database", f"{_EVENT}", "ALTER EVENT TRIGGER e DISABLE"),
+        ("database", f"{_EVENT}", "DROP EVENT TRIGGER e"),
+        ("database", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC", _NO_DEFAULTS),
+        ("database", f"{_SERVER} CREATE USER MAPPING FOR PUBLIC SERVER s", "DROP USER MAPPING FOR PUBLIC SERVER s"),
     ],
-    ids=["policy", "rule", "publication"],
 )
-def test_comments_are_read_where_no_kind_tells_of_what_they_name(
-    database: Address, monkeypatch: pytest.MonkeyPatch, setup: str, change: str
+def test_a_family_is_read_where_no_kind_tells_of_what_it_names(
+    database: Address, monkeypatch: pytest.MonkeyPatch, family: str, setup: str, change: str
 ) -> None:
-    mutant = Mutant("comments", setup, change)
+    mutant = Mutant(family, setup, change)
     assert missed(database, mutant) == ([], 1)
     with connect(database) as conn:
-        conn.execute("DROP TABLE IF EXISTS u; DROP PUBLICATION IF EXISTS q")
-    monkeypatch.setattr(dependencies, "COMMENTS_TO_READ", "SELECT 'false'")
+        conn.execute("DROP FOREIGN DATA WRAPPER IF EXISTS w CASCADE; DROP TABLE IF EXISTS t, u")
+        conn.execute("DROP PUBLICATION IF EXISTS p, q; DROP EVENT TRIGGER IF EXISTS e")
+        conn.execute(f"DROP FUNCTION IF EXISTS told; {_NO_DEFAULTS}")
+    monkeypatch.setattr(dependencies, "TO_READ", {**dependencies.TO_READ, family: "false"})
     found, quick = missed(database, mutant)
     assert (found != [], quick) == (True, 1)
 

@@ -186,6 +186,18 @@ def test_graphs_of_age_are_followed(base_database: Address) -> None:
             assert wrong(follower.read(), read(reader)) == [], step
 
 
+def test_a_role_with_no_privileges_reads_quickly_too(database: Address) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("DROP ROLE IF EXISTS anybody; CREATE ROLE anybody; CREATE TABLE t (id int)")
+        reader.execute("SET ROLE anybody")
+        follower = Follower(reader)
+        follower.read()
+        conn.execute("ALTER TABLE t ADD a int")
+        assert wrong(follower.read(), read(reader)) == []
+        assert follower.quick == 1
+        conn.execute("DROP ROLE anybody")
+
+
 def test_the_switch_reads_everything_each_time(database: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEGIS_FULL_FINGERPRINT", "1")
     with connect(database) as conn, connect(database) as reader:
