@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 WORTH_KEEPING = 100
 """Revisions; fewer run again in less time than a copy of the database takes."""
 _SWITCH = "AEGIS_WHOLE_HISTORIES"
-_EACH = 50
+_EACH = 10
 """A template ends with such a revision: it serves those that come after it, too."""
 
 
