@@ -1,11 +1,14 @@
-"""Something that the server does while this process has other questions for it."""
+"""Something that the server or another process does while this one does something else."""
 
 from __future__ import annotations
 
+import os
+import pickle
+import signal
 import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,3 +45,46 @@ def meanwhile(work: Callable[[], T]) -> Iterator[list[T]]:
         sys.setswitchinterval(turn)
     if failed:
         raise failed[0]
+
+
+def may_fork() -> bool:
+    """Whether a fork of this process gains anything and takes no lock of another thread with it."""
+    return (os.cpu_count() or 1) > 1 and threading.active_count() == 1 and sys.platform == "linux"
+
+
+@contextmanager
+def in_fork(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """Do this work in a fork beside the block, which is given a function that waits for the result.
+
+    What the fork does not answer, since it was killed or something was raised there, is done here then, so whatever was
+    raised is raised here. The result must be plain data. With the block the fork ends.
+    """
+    answers, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(answers)
+        _answer(work, theirs)
+    os.close(theirs)
+    with os.fdopen(answers, "rb") as file:
+
+        def result() -> T:
+            try:
+                found: T = pickle.loads(file.read())  # noqa: S301  of our own fork
+            except (EOFError, pickle.UnpicklingError):  # it ended before its answer did
+                return work()
+            return found
+
+        try:
+            yield result
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+
+
+def _answer(work: Callable[[], object], pipe: int) -> NoReturn:
+    try:
+        with os.fdopen(pipe, "wb") as file:
+            pickle.dump(work(), file)
+    finally:
+        os._exit(0)  # nothing else of this process is the fork's to end

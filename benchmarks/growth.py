@@ -1,7 +1,9 @@
-"""How commands grow with the registry, on a server with an empty database."""
+"""How commands grow with the registry, on a server with an empty database, and whether that is linear or better."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import ONCE, Contender, compare
@@ -10,50 +12,102 @@ from benchmarks.registries import DATABASE
 from benchmarks.scenarios import BARE, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from benchmarks.measuring import Samples
     from benchmarks.project import Project
 
+    Found = Mapping[str, Mapping[str, Samples]]
+
 LINTED = 6
 """Exit code of lint: it finds something in generated statements."""
 DIFFERS = 6
 """Exit code of verify: nothing is applied there."""
-SIZES = ((1, 40), (1, 400), (1, 2000), (10, 40), (100, 40), (1000, 40))
-"""Services x revisions."""
-RUN = 2000
-"""Plan, roundtrip and verify run every revision: they are measured, once, where there are at most so many."""
+LOOKS = ("first status", "status", "first lint --all", "lint --all")
+RUNS = ("plan", "roundtrip --all", "verify")
+"""They run every revision, so they are measured once; with many services on histories of four revisions."""
+MOST = 1.15
+"""What a revision or a service may cost at one size, in times of what it costs at the size before: machines drift."""
+HEAD = "| growth, above bare invoke | asked | time | peak memory | holds |\n|---|--:|--:|--:|---|"
 
 
-def measure(folder: Path, rounds: int) -> Iterator[tuple[str, dict[str, Samples]]]:
-    """Each size in a project of its own, one after the other."""
-    for services, revisions in SIZES:
-        with running(generate(folder / f"{services}x{revisions}", services, revisions)) as project:
+@dataclass(frozen=True)
+class Size:
+    """A registry, and what is measured in it."""
+
+    services: int
+    revisions: int
+    works: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As in the names of what is measured."""
+        return f"of {self.services} services x {self.revisions} revisions"
+
+    def named(self, work: str) -> str:
+        """The name of this work at this size."""
+        return f"{work} {self.name}"
+
+
+ROWS = (
+    tuple(Size(1, revisions, (*LOOKS, *RUNS)) for revisions in (40, 400, 2000)),
+    tuple(Size(services, 40, LOOKS) for services in (10, 100, 1000)),
+    tuple(Size(services, 4, RUNS) for services in (10, 100, 1000)),
+)
+"""Each has the sizes of one registry that grows."""
+
+
+def measure(folder: Path, rounds: int, only: str = "") -> Iterator[tuple[str, dict[str, Samples]]]:
+    """Each size in a project of its own, one after the other; those whose name has one of the words of `only`, or all.
+
+    Bare Invoke is measured beside each: what a machine does worse an hour later it does worse for both.
+    """
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    for size in (size for sizes in ROWS for size in sizes):
+        if words and not any(word in size.name for word in words):
+            continue
+        made = generate(folder / f"{size.services}x{size.revisions}", size.services, size.revisions)
+        with running(made) as project:
             project.anew(DATABASE)
-            size = f"of {services} services x {revisions} revisions"
-            yield from _commands(project, rounds, size)
-            if services * revisions <= RUN:
-                yield from _rehearsals(project, size)
+            for work in size.works:
+                name = size.named(work)
+                yield name, _compared(project, name, work, rounds)
 
 
-def _commands(project: Project, rounds: int, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:
-    bare = Contender(BARE, (project.invoke("--version"),))
-    status, lint = project.invoke("migrate.status"), project.invoke("migrate.lint", "--all", code=LINTED)
-    # only the first time the caches are cold
-    for what, command in (("status", status), ("lint --all", lint)):
-        first = f"first {what} {size}"
-        yield first, compare(first, (Contender(OURS, (command,)),), 1, enough=ONCE)
-        name = f"{what} {size}"
-        yield name, compare(name, (bare, Contender(OURS, (command,))), rounds)
+def _compared(project: Project, name: str, work: str, rounds: int) -> dict[str, Samples]:
+    words, code = {
+        "status": (("migrate.status",), 0),
+        "lint --all": (("migrate.lint", "--all"), LINTED),
+        "plan": (("migrate.plan",), 0),
+        "roundtrip --all": (("migrate.roundtrip", "--all"), 0),
+        "verify": (("migrate.verify",), DIFFERS),
+    }[work.removeprefix("first ")]
+    bare, ours = Contender(BARE, (project.invoke("--version"),)), Contender(OURS, (project.invoke(*words, code=code),))
+    if work in {"status", "lint --all"}:
+        return compare(name, (bare, ours), rounds)
+    # the first time caches are cold, and a run is another thing the second time
+    return compare(name, (bare,), 1) | compare(name, (ours,), 1, enough=ONCE)
 
 
-def _rehearsals(project: Project, size: str) -> Iterator[tuple[str, dict[str, Samples]]]:
-    works = (
-        ("plan", ("migrate.plan",), 0),
-        ("roundtrip", ("migrate.roundtrip", "--all"), 0),
-        ("verify", ("migrate.verify",), DIFFERS),
-    )
-    for what, words, code in works:
-        name = f"{what} {size}"
-        yield name, compare(name, (Contender(OURS, (project.invoke(*words, code=code),)),), 1, enough=ONCE)
+def rows(found: Found) -> Iterator[str]:
+    """A line for each work and each size whose size before was measured, too."""
+    for sizes in ROWS:
+        for work in sizes[0].works:
+            for before, size in pairwise(sizes):
+                if before.named(work) in found and size.named(work) in found:
+                    yield _row(size.named(work), found[before.named(work)], found[size.named(work)], before, size)
+
+
+def _row(name: str, less: Mapping[str, Samples], more: Mapping[str, Samples], before: Size, size: Size) -> str:
+    times = size.services * size.revisions / (before.services * before.revisions)
+    time = _above(more, "median") / _above(less, "median")
+    peak = _above(more, "peak") / _above(less, "peak")
+    holds = "yes" if max(time, peak) <= MOST * times else "**MISSED**"
+    return f"| {name} / {before.name} | at most {times:g} | {time:.2f} | {peak:.2f} | {holds} |"
+
+
+def _above(found: Mapping[str, Samples], what: str) -> float:
+    """In times of bare Invoke, so that two sizes can be compared; a little above it is the least."""
+    ours, bare = (float(getattr(found[who], what)) for who in (OURS, BARE))
+    return max(ours / bare - 1, 0.1)

@@ -69,11 +69,12 @@ def measure_aegis(*, rounds: int) -> str:
     return _page("The services of AEGIS", rounds, found)
 
 
-def measure_growth(*, rounds: int) -> str:
+def measure_growth(*, rounds: int, only: str = "") -> str:
     """Many services and long histories."""
     with _folder() as folder:
-        found = dict(growth.measure(folder, rounds))
-    return _page("Registries of several sizes, nothing applied", rounds, found)
+        found = dict(growth.measure(folder, rounds, only))
+    page = _page(f"{datetime.now(tz=UTC):%Y-%m-%d}, registries of several sizes, nothing applied", rounds, found)
+    return "\n".join([page, "", growth.HEAD, *growth.rows(found)])
 
 
 def measure_against(other: Path, *, rounds: int, only: str) -> str:
@@ -98,9 +99,11 @@ def measure_fingerprint(*, rounds: int) -> str:
     return _page("Databases of several sizes", rounds, found)
 
 
-def measure_instead(*, rounds: int, aegis: bool, growth: bool, fingerprint: bool) -> str:
+def measure_instead(*, rounds: int, aegis: bool, growth: bool, fingerprint: bool, only: str) -> str:
     """The page of the one that is asked for; empty for none."""
-    asked = ((aegis, measure_aegis), (growth, measure_growth), (fingerprint, measure_fingerprint))
+    if growth:
+        return measure_growth(rounds=rounds, only=only)
+    asked = ((aegis, measure_aegis), (fingerprint, measure_fingerprint))
     return next((measure_it(rounds=rounds) for wanted, measure_it in asked if wanted), "")
 
 

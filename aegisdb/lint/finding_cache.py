@@ -70,11 +70,10 @@ class KeptServices:
             return None
         return Packed.of_plain(history.service, known[1:])
 
-    def put(self, history: History, packed: Packed) -> None:
-        """Keep what was found in all of its files, where nothing but these had a say."""
-        if history.listing:
-            self._known[history.service] = [history.listing, *packed.plain()]
-            self._changed = True
+    def put(self, listing: str, packed: Packed) -> None:
+        """Keep what was found in all files of a history with this listing, where nothing but these had a say."""
+        self._known[packed.service] = [listing, *packed.plain()]
+        self._changed = True
 
     def __exit__(self, *_: object) -> None:
         if self._changed:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import groupby
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import accumulate, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from aegisdb.background import in_fork, may_fork
 from aegisdb.errors import HistoryError
 from aegisdb.lint.finding_cache import KeptServices
 from aegisdb.lint.linter import check_files, check_histories, in_order
 from aegisdb.lint.packed import Findings, Packed
 from aegisdb.lint.rules.applied_file_changed import gone
 from aegisdb.lint.squawk import PORTION, Squawk
+from aegisdb.revisions.history import Everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,73 +55,125 @@ def lint_services(context: Context, histories: Histories, pick: Pick) -> Report:
         whole = replace(context, histories=histories)
         # which service a file is told of is a question to all of those that have it
         services.survey(replace(whole if shared else context, gone=gone(whole)))
-        for name in tuple(histories):
-            history = histories.pop(name)
-            if not shared:
-                services.survey(replace(context, histories={name: history}))
-            if not isinstance(history, HistoryError) and (chosen := pick(history)):
-                services.add(history, chosen)
-        services.judge()
+        second = {} if shared or not may_fork() else _second_half(histories, pick, kept)
+        if second:
+            for name in second:
+                del histories[name]
+            with in_fork(partial(judge_services, context, second, pick, kept)) as judged_there:
+                services.judge_all(histories, pick, shared=shared)
+                services.take(judged_there())
+        else:
+            services.judge_all(histories, pick, shared=shared)
         return services.report(shared=shared)
+
+
+def _second_half(histories: Histories, pick: Pick, kept: KeptServices) -> Histories:
+    """The services that another process may judge meanwhile; none where there is little to judge."""
+    new = {n: h for n, h in histories.items() if not isinstance(h, HistoryError) and kept.get(h) is None}
+    ends = list(accumulate(len(history.revisions) for history in new.values()))
+    if not ends or ends[-1] < 2 * PORTION or not isinstance(pick(next(iter(new.values()))), Everything):
+        return {}
+    last = list(new)[bisect_left(ends, ends[-1] / 2)]
+    names = list(histories)
+    return {name: histories[name] for name in names[names.index(last) + 1 :]}
+
+
+def judge_services(context: Context, histories: Histories, pick: Pick, kept: KeptServices) -> Judged:
+    """Judge some of the services; raises as `lint_services`."""
+    with Squawk(context.registry) as squawk:  # its files have a folder of their own
+        services = _Services(context, squawk, kept)
+        services.judge_all(dict(histories), pick, shared=False)
+        return services.judged
+
+
+@dataclass
+class Judged:
+    """What was found in some services, as plain data."""
+
+    packed: dict[str, Packed] = field(default_factory=dict)
+    listings: dict[str, str] = field(default_factory=dict)
+    """Of services whose findings may be kept: another process tells who keeps them."""
+    surveyed: list[Finding] = field(default_factory=list)
+    ignored: int = 0
+    revisions: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 class _Services:
     """Services one after the other; those of which something has changed wait until they are worth a call of squawk."""
 
     def __init__(self, context: Context, squawk: Squawk, kept: KeptServices) -> None:
+        self.judged = Judged()
         self._context = context
         self._squawk = squawk
         self._kept = kept
         self._waiting: dict[str, tuple[History, Sequence[Revision]]] = {}
-        self._packed: dict[str, Packed] = {}
-        self._surveyed: list[Finding] = []
-        self._ignored = 0
-        self._revisions = 0
-        self._notes: list[str] = []
 
     def survey(self, context: Context) -> None:
         """Look at whole histories."""
         linted = check_histories(context)
-        self._surveyed += linted.findings
-        self._ignored += linted.ignored
+        self.judged.surveyed += linted.findings
+        self.judged.ignored += linted.ignored
 
-    def add(self, history: History, chosen: Sequence[Revision]) -> None:
+    def judge_all(self, histories: Histories, pick: Pick, *, shared: bool) -> None:
+        """Judge these histories, each of which leaves the mapping."""
+        for name in tuple(histories):
+            history = histories.pop(name)
+            if not shared:
+                self.survey(replace(self._context, histories={name: history}))
+            if not isinstance(history, HistoryError) and (chosen := pick(history)):
+                self._add(history, chosen)
+        self._judge()
+
+    def take(self, other: Judged) -> None:
+        """Add what was found in other services."""
+        mine = self.judged
+        mine.packed |= other.packed
+        for name, listing in other.listings.items():
+            self._kept.put(listing, other.packed[name])
+        mine.surveyed += other.surveyed
+        mine.ignored += other.ignored
+        mine.revisions += other.revisions
+        mine.notes += other.notes
+
+    def _add(self, history: History, chosen: Sequence[Revision]) -> None:
         """Judge these revisions of a history, at once or with the next ones."""
-        self._revisions += len(chosen)
+        self.judged.revisions += len(chosen)
         known = self._kept.get(history) if _is_all(history, chosen) else None
         if known is not None:
-            self._packed[history.service] = known
+            self.judged.packed[history.service] = known
             return
         self._waiting[history.service] = history, chosen
         if sum(len(revisions) for _, revisions in self._waiting.values()) >= PORTION:
-            self.judge()
+            self._judge()
 
-    def judge(self) -> None:
+    def _judge(self) -> None:
         """Judge those that wait."""
         portion = {name: chosen for name, (_, chosen) in self._waiting.items()}
         histories = {name: history for name, (history, _) in self._waiting.items()}
         context = replace(self._context, histories=histories, read={}, identities={}, resting=set())
-        unsafe = self._squawk.look(context, portion, self._notes) if portion else []
+        unsafe = self._squawk.look(context, portion, self.judged.notes) if portion else []
         each = ((name, revision) for name, revisions in portion.items() for revision in revisions)
         linted = check_files(context, each, unsafe)
         found = {name: tuple(findings) for name, findings in groupby(linted.findings, attrgetter("service"))}
         for name, (history, chosen) in self._waiting.items():
-            packed = Packed.of(name, found.get(name, ()), linted.hidden.get(name, 0))
-            self._packed[name] = packed
+            self.judged.packed[name] = Packed.of(name, found.get(name, ()), linted.hidden.get(name, 0))
             # env.py has a say in what a worker renders: it is asked each time
-            if _is_all(history, chosen) and name not in self._squawk.rendered:
-                self._kept.put(history, packed)
+            if history.listing and _is_all(history, chosen) and name not in self._squawk.rendered:
+                self.judged.listings[name] = history.listing
+                self._kept.put(history.listing, self.judged.packed[name])
         self._waiting.clear()
 
     def report(self, *, shared: bool) -> Report:
         """Tell all of it."""
-        ignored = self._ignored + sum(packed.ignored for packed in self._packed.values())
-        for name, findings in groupby(in_order(self._surveyed), attrgetter("service")):
-            before = self._packed.get(name)
+        packed, found = self.judged.packed, self.judged
+        ignored = found.ignored + sum(one.ignored for one in packed.values())
+        for name, findings in groupby(in_order(found.surveyed), attrgetter("service")):
+            before = packed.get(name)
             both = [*findings, *(before.unpacked() if before is not None else ())]
-            self._packed[name] = Packed.of(name, in_order(both), 0)
-        notes = self._squawk.absent if self._revisions else ()
-        return Report(Findings(self._packed.values(), shared=shared), self._revisions, ignored, (*notes, *self._notes))
+            packed[name] = Packed.of(name, in_order(both), 0)
+        notes = self._squawk.absent if found.revisions else ()
+        return Report(Findings(packed.values(), shared=shared), found.revisions, ignored, (*notes, *found.notes))
 
 
 def _is_all(history: History, chosen: Sequence[Revision]) -> bool:

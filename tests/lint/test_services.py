@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,28 @@ def test_the_same_as_all_at_once_first_and_again(root: Path, monkeypatch: pytest
 def test_some_services_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "PORTION", 1)
     assert said(one_by_one(root)) == at_once(root)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("killed", [False, True])
+def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch, *, killed: bool) -> None:
+    here, judged_here, judge = os.getpid(), [], services.judge_services
+
+    def watched(*given: Any) -> services.Judged:
+        if os.getpid() == here:
+            judged_here.append(list(given[1]))
+        elif killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return judge(*given)
+
+    monkeypatch.setattr(services, "PORTION", 1)
+    monkeypatch.setattr(services, "may_fork", lambda: True)
+    monkeypatch.setattr(services, "judge_services", watched)
+    expected = at_once(root)
+    assert said(one_by_one(root)) == expected
+    assert judged_here == ([["many", "broken", "bank"]] if killed else [])
+    monkeypatch.setattr(linter, "_of_file", None)
+    assert said(one_by_one(root)) == expected
 
 
 def test_services_that_share_a_folder(root: Path) -> None:
