@@ -50,6 +50,12 @@ def proving_together(ws: Workspace, others: Iterable[str]) -> None:
         ws.kept[f"proofs of {target}"] = ws.kept[f"proofs of {ws.target}"]
 
 
+def proving_here(ws: Workspace) -> Workspace:
+    """Make the proofs for this target on its own server: the process that ordered them has chosen it."""
+    ws.kept[f"proofs of {ws.target}"] = ws.target, ws.server
+    return ws
+
+
 def comparable(ws: Workspace, conn: Connection) -> Workspace:
     """Choose as `proving` does, for a comparison with the live database of `conn`.
 

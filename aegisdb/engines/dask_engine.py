@@ -81,7 +81,8 @@ def _own(workers: int) -> Iterator[Any]:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                # the scheduler serves HTTP without a dashboard, too: not at a port that another command may have
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
                 local_directory=folder,
                 security=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
@@ -29,15 +29,18 @@ from aegisdb.runtime.failures import NoMetadata
 from aegisdb.runtime.forkserver import warm_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from aegisdb.models.both_sides import Sides
     from aegisdb.revisions.history import History
+    from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
 _COPY_EACH = "AEGIS_COPY_EACH"
 Heard = Callable[[str, ModelsCompared | AegisError], None]
 """A listener to what was found about a service."""
+Others = Callable[[Sequence["History"], Heard], Mapping[str, ModelsCompared]]
+"""A comparison in place of this process; what is missing in the answer is compared here."""
 
 
 def _nobody(service: str, found: ModelsCompared | AegisError) -> None:
@@ -64,20 +67,31 @@ def expect(ws: Workspace, histories: Iterable[History]) -> None:
         warm_process(ws.registry)
 
 
-def comparing(ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None) -> Comparing:
-    """Begin to compare: what was found out before is known, the rest is compared beside what the block does."""
-    return Comparing(proving(ws), whole or ws, histories)
+def comparing(
+    ws: Workspace, histories: Sequence[History], *, whole: Workspace | None = None, others: Others | None = None
+) -> Comparing:
+    """Begin to compare: what was found out before is known, the rest is compared beside what the block does.
+
+    With `others` these are asked for the rest, once the block asks what was found.
+    """
+    return Comparing(proving(ws), whole or ws, histories, others)
 
 
 class Comparing:
     """Comparisons of models beside other work; the end of the block ends what has not begun."""
 
-    def __init__(self, ws: Workspace, knowing: Workspace, histories: Sequence[History]) -> None:
+    def __init__(
+        self, ws: Workspace, knowing: Workspace, histories: Sequence[History], others: Others | None = None
+    ) -> None:
         self._ws = ws
         self._histories = histories
+        self._others = others
         source = template(ws, "histories") if histories else ""
         kept = KeptComparisons(knowing.registry, source)
-        self._known = {one.service: found for one in histories if (found := kept.get(one))}
+        there = {one.service: found for one in histories if (found := kept.get(one))}
+        self._known = {name: found for name, (found, _) in there.items()}
+        self.loaded = {name: loaded for name, (_, loaded) in there.items()}
+        """What was imported for each comparison that there is."""
         self._asked = [one for one in histories if one.service not in self._known]
         self._pool = ThreadPoolExecutor(max(1, min(2, len(self._asked), os.cpu_count() or 1)))
         self._heard: Future[Heard] = Future()
@@ -85,10 +99,12 @@ class Comparing:
         self._results: list[Future[ModelsCompared | AegisError]] = []
 
     def __enter__(self) -> Self:
+        if self._others is not None:
+            return self
         if self._asked:
             warm_process(self._ws.registry)
         if self._ws.server.own:  # others may have room for few sessions at a time
-            self._begin()
+            self._begin(self._asked)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -97,11 +113,13 @@ class Comparing:
         self._pool.shutdown(cancel_futures=True)
         self._comparison.close()
 
-    def _begin(self) -> None:
-        self._results = [self._pool.submit(self._tell, history) for history in self._asked]
+    def _begin(self, asked: Sequence[History]) -> None:
+        self._results = [self._pool.submit(self._tell, history) for history in asked]
 
     def _tell(self, history: History) -> ModelsCompared | AegisError:
-        found = self._comparison.tried(history)
+        found, loaded = self._comparison.tried(history)
+        if loaded is not None:
+            self.loaded[history.service] = loaded
         self._heard.result()(history.service, found)
         return found
 
@@ -110,10 +128,13 @@ class Comparing:
         for name, known in self._known.items():
             heard(name, known)
         self._heard.set_result(heard)
+        if self._others is not None and self._asked:
+            self._known |= self._others(self._asked, heard)
+        left = [one for one in self._asked if one.service not in self._known]
         if not self._results:
-            self._begin()
-        results = counted(self._ws.listen, "models", (one.result() for one in self._results), len(self._asked))
-        made = dict(zip((history.service for history in self._asked), results, strict=True))
+            self._begin(left)
+        results = counted(self._ws.listen, "models", (one.result() for one in self._results), len(left))
+        made = dict(zip((history.service for history in left), results, strict=True))
         return {one.service: self._known.get(one.service) or made[one.service] for one in self._histories}
 
 
@@ -142,21 +163,21 @@ class _Comparison:
     def _read(self) -> BothSides:
         return BothSides(self._ws, self._source, self._knowing)
 
-    def tried(self, history: History) -> ModelsCompared | AegisError:
-        """The comparison of one service, or why it failed."""
+    def tried(self, history: History) -> tuple[ModelsCompared | AegisError, Loaded | None]:
+        """The comparison of one service and what was imported for it, or why it failed."""
         try:
             return self._compared(history)
         except Interrupted:
             raise
         except AegisError as error:
-            return error
+            return error, None
 
-    def _compared(self, history: History) -> ModelsCompared:
+    def _compared(self, history: History) -> tuple[ModelsCompared, Loaded]:
         since = time.time()
         sides = self._of(history)
         found = compared(self._sides, history, sides)
         self._kept.keep(history, sides.built.loaded, found, since)
-        return found
+        return found, sides.built.loaded
 
     def _of(self, history: History) -> Sides:
         if not self._own_copy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Change
@@ -13,6 +13,8 @@ from aegisdb.runtime.loaded_code import CodeHashes, changed_at, older
 from aegisdb.runtime.step_results import Loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aegisdb.file_cache import KeptFile
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
@@ -35,22 +37,15 @@ class KeptComparisons:
         self._template = template
         self._code = CodeHashes(registry)
 
-    def get(self, history: History) -> ModelsCompared | None:
-        """The kept result of a time when everything was as it is now; None without one."""
+    def get(self, history: History) -> tuple[ModelsCompared, Loaded] | None:
+        """The kept result of a time when everything was as it is now, and what was imported; None without one."""
         known = self._file(history).read_json()
         if not isinstance(known, dict):
             return None
         loaded = Loaded(files=tuple(known["files"]), places=tuple(known["places"]))
         if known["digest"] != self._digest(history, loaded):
             return None
-        found = known["found"]
-        return ModelsCompared(
-            changes=tuple(Change(**change) for change in found["changes"]),
-            lost=tuple(LostModel(**model) for model in found["lost"]),
-            others=tuple(OtherKind(**model) for model in found["others"]),
-            not_built=found["not_built"],
-            tables=found["tables"],
-        )
+        return _compared(known["found"]), loaded
 
     def keep(self, history: History, loaded: Loaded, found: ModelsCompared, since: float) -> None:
         """Keep what was found; not where a file changed after `since`, when the models may have been loaded already."""
@@ -64,3 +59,13 @@ class KeptComparisons:
     def _digest(self, history: History, loaded: Loaded) -> str:
         code = self._code.of(history, loaded)
         return hashlib.sha256(f"{self._template} {code}".encode()).hexdigest()
+
+
+def _compared(plain: Mapping[str, Any]) -> ModelsCompared:
+    return ModelsCompared(
+        changes=tuple(Change(**change) for change in plain["changes"]),
+        lost=tuple(LostModel(**model) for model in plain["lost"]),
+        others=tuple(OtherKind(**model) for model in plain["others"]),
+        not_built=plain["not_built"],
+        tables=plain["tables"],
+    )

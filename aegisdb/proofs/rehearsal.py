@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.postgres.connection import Connection
+    from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import StepDone
     from aegisdb.runtime.upgrade import Steps
     from aegisdb.workspace import Workspace
@@ -102,14 +103,23 @@ class Rehearsal:
 
 
 def rehearse(
-    ws: Workspace, conn: Connection, todo: Sequence[Steps], ignored: frozenset[str], *, timeout: float | None = None
+    ws: Workspace,
+    conn: Connection,
+    todo: Sequence[Steps],
+    ignored: frozenset[str],
+    *,
+    timeout: float | None = None,
+    grounds: Sequence[History] | None = None,
 ) -> Iterator[Rehearsal]:
     """Run these steps on the database of `conn`; `ignored` are tables (schema.name) of ours: the version tables.
+
+    `grounds` are the histories whose ground is laid first, where these are more than those of the steps.
 
     Raises:
         RevisionFailed, Refused and so on as `Session.upgrade_one`.
     """
-    lay_ground(ws.registry, conn, [h for h, _ in todo], bindir=ws.server.bindir(), listen=ws.listen)
+    standing = [history for history, _ in todo] if grounds is None else grounds
+    lay_ground(ws.registry, conn, standing, bindir=ws.server.bindir(), listen=ws.listen)
     before = read_state(conn)
     names = {relation: table.name for relation, table in before.tables.items()}
     rows = RowCounts(conn)

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 from aegisdb.revisions.order import service_needs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+
+    _Named = tuple[frozenset[str], frozenset[str]]
+    """What the texts of a service name, and what their foreign keys point at."""
 
 _WORD = re.compile(r"[^\W\d][\w$]*")
 # what a foreign key points at is locked for a moment and not read: that is no reason to wait
@@ -35,6 +38,8 @@ _REACHES_FAR = re.compile(
     r"|\bdefault\s+privileges\b|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
     r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\("
 )
+_CALLED = re.compile(r"\b(?:or\s+replace|alter|drop)\s+(?:function|procedure|routine|aggregate)\b", re.IGNORECASE)
+"""Changes of what triggers of anybody's tables may run, whose texts need not name it."""
 _READERS = {"importlib", "pkgutil", "runpy", "pathlib", "os", "io", "subprocess", "glob", "sys", "builtins"}
 _PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
     "__future__", "alembic", "sqlalchemy", "sqlmodel", "pgvector", "geoalchemy2",
@@ -75,6 +80,48 @@ def waits(
             or not common.isdisjoint(text.words & texts[other].words)
         )
     return found
+
+
+def waits_to_show(
+    registry: Registry, todo: Sequence[tuple[History, tuple[Revision, ...]]], shared: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """As `waits`, for who looks at what each revision does: of what it changes, it must find what it would find.
+
+    So two services that name things of a third one, or of nobody, wait for each other, too, unless both only point
+    foreign keys at them; and everybody waits for who changes a function.
+    """
+    owners = cache(registry.owners.of_word)
+    common = {name for name in shared if not owners(name)}
+    found = waits(registry, todo, shared)
+    named: dict[str, _Named] = {}
+    called = {history.service for history, steps in todo if any(_CALLED.search(one.source) for one in steps)}
+    for history, steps in todo:
+        name = history.service
+        own, pointed = named[name] = _named(steps, owners, common)
+        found[name] |= {
+            other
+            for other in found
+            if other in named and other != name and (other in called or _meet(named[other], (own, pointed)))
+        }
+    return found
+
+
+def _meet(one: _Named, other: _Named) -> bool:
+    (own, pointed), (others, others_pointed) = one, other
+    return not (own.isdisjoint(others | others_pointed) and pointed.isdisjoint(others))
+
+
+def _named(steps: tuple[Revision, ...], owners: Callable[[str], frozenset[str]], common: Collection[str]) -> _Named:
+    """Owners of what the texts name, and of what foreign keys in them point at; of nobody's things these themselves."""
+    texts = [revision.source for revision in steps]
+    whole = {word for text in texts for word in _WORD.findall(_FOREIGN_KEYS.sub(" ", text))}
+    pointed = {word for text in texts for key in _FOREIGN_KEYS.findall(text) for word in _WORD.findall(key)}
+
+    def of(words: Collection[str]) -> frozenset[str]:
+        every = {*words, *(word.lower() for word in words)}  # as PostgreSQL reads a name without quotes
+        return frozenset(owner for word in every for owner in owners(word)) | {w for w in every if w in common}
+
+    return of(whole), of(pointed)
 
 
 def share_names(registry: Registry, one: tuple[str, Revision], other: tuple[str, Revision]) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
-    from aegisdb.postgres.connection import Identity
+    from aegisdb.postgres.connection import Connection, Identity
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
@@ -128,6 +128,11 @@ def in_order(registry: Registry, todo: Sequence[Steps], live: Address | None = N
     return sequence(todo, joined(waits_of_files(registry, histories), waits_there))
 
 
+def names_in(conn: Connection) -> set[str]:
+    """Names of what the database has now: relations, functions and types, as `independence.waits` asks for them."""
+    return {row[0] for row in conn.rows(_NAMES)}
+
+
 class Sessions:
     """Workers of several services: the next one starts while the one before still works.
 
@@ -191,11 +196,10 @@ class Sessions:
         self._at_work = ()
 
     def _names(self) -> set[str]:
-        """Names of what the database has now."""
         from aegisdb.postgres.connection import connect
 
         with connect(self._address) as conn:
-            return {row[0] for row in conn.rows(_NAMES)}
+            return names_in(conn)
 
     def _session(self, history: History) -> Session:
         if history.service not in self._open:

@@ -11,6 +11,7 @@ from aegisdb.reporting.junit_parts import counts_of, joined, read_junit, text_of
 from aegisdb.reporting.report_file import write_report
 from aegisdb.results import Result
 from aegisdb.shards import Shard
+from aegisdb.workflows.plan_merge import PLAN, whole_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ def merge(files: Sequence[str], here: Path, *, output: str = "") -> MergeResult:
         return _junit(files, here, output)
     reports = _read_all(_read, files, here, _JSON)
     documents = [one.document for one in reports]
+    if documents[0]["command"] == PLAN:
+        documents = whole_plan(documents, _HINTS[_JSON])
     services = [service for one in documents for service in one.get("services", ())]
     return MergeResult(
         services=tuple(sorted(services, key=lambda one: str(one.get("service", "")))),

@@ -19,12 +19,14 @@ _COSTLY = ("scans the table", "builds an index")
 def plan(result: Any) -> Iterator[Block]:
     """A heading a revision, what it does to each table, its statements with their time."""
     if not result.revisions and not result.failed:
-        yield Text("nothing is pending", "ok")
+        yield Text("nothing of this part is pending" if result.order else "nothing is pending", "ok")
         return
     why = f" ({result.why})" if result.why else ""
     yield Text(f"rehearsed on {result.rehearsed_on}{why}", "warn" if result.why else "dim")
     if result.why:
         yield Text("locks, rewrites and statements hold; times and rows say nothing", "warn")
+    if others := {name for part in result.parts for name in part.first - part.own}:
+        yield Text(f"applied, too, and told by other parts: {', '.join(sorted(others))}", "dim")
     for revision in result.revisions:
         yield Text(
             f"{revision.service} {revision.revision} {revision.message}  {duration(revision.seconds)}", "heading"

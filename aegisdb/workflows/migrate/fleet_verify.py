@@ -9,6 +9,7 @@ from aegisdb.building.buildable import buildable
 from aegisdb.building.proof_target import proving_together
 from aegisdb.drift.schema_drift import References
 from aegisdb.drift.tampering import tampered
+from aegisdb.engines.choice import require_engine
 from aegisdb.errors import HistoryError
 from aegisdb.fleets.answers import Answer, put_together
 from aegisdb.fleets.asking import ask, chosen
@@ -19,7 +20,7 @@ from aegisdb.postgres.graphs import broken_graphs
 from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.workflows.migrate.fleet_status import standing_words
-from aegisdb.workflows.migrate.verify import Verdict, of_models
+from aegisdb.workflows.migrate.verify import Verdict, of_models, others_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,14 +37,17 @@ if TYPE_CHECKING:
     Seen = tuple[VerifyResult, tuple[Problem, ...]]
 
 
-def fleet_verify(ws: Workspace, *, service: str = "") -> FleetResult:
+def fleet_verify(ws: Workspace, *, service: str = "", engine: str = "") -> FleetResult:
     """Compare the live schema of every member with what the histories build; only reads the members.
 
-    The references are built where `proof:` of the fleet says, one for each state that members are in.
+    The references are built where `proof:` of the fleet says, one for each state that members are in. With an `engine`
+    its workers compare the models; the members are asked by this process.
 
     Raises:
-        UsageError: no such service; Refused: there is no server for references.
+        UsageError: no such service or engine; Refused: there is no server for references, or a worker sees something
+        else; Unreachable: the engine does not answer.
     """
+    require_engine(engine)
     fleet = chosen(ws)
     if service:
         alembic_settings(ws.registry, service)
@@ -53,7 +57,7 @@ def fleet_verify(ws: Workspace, *, service: str = "") -> FleetResult:
     proving_together(ws, (member.target for member in fleet.members))
     parts = buildable(ws, service=service)
     asked = list(_compared(histories.values(), parts, service))
-    with comparing(parts.ws, asked, whole=ws) as models:
+    with comparing(parts.ws, asked, whole=ws, others=others_of(parts.ws, ws, engine)) as models:
         look = _Look(ws, histories, parts, service)
         answers = ask(ws, look, "verify")
         also = (*_of_all(ws, parts, models.found()), *objects_problems(parts.ws, asked))

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import surroundings
-from aegisdb.engines.calls import repeated
 from aegisdb.engines.choice import engine
 from aegisdb.engines.other_side import OTHER_CODE, code_of_aegisdb, require_same, this_worker
 from aegisdb.errors import AegisError, HistoryError
@@ -23,15 +21,14 @@ from aegisdb.lint.packed import Findings
 from aegisdb.lint.services import Report, share_folders
 from aegisdb.lint.squawk import Squawk
 from aegisdb.lint.squawk_cache import configurations
-from aegisdb.progress import Event
 from aegisdb.revisions.load import read_histories
+from aegisdb.workflows.migrate.elsewhere import Telling, spread
 from aegisdb.workflows.migrate.lint_parts import Looking, look
 from aegisdb.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from aegisdb.progress import Listener
     from aegisdb.registry.types import Registry
     from aegisdb.workflows.migrate.lint_parts import Histories
     from aegisdb.workspace import Workspace
@@ -64,8 +61,6 @@ def lint_elsewhere(ws: Workspace, histories: Histories, looking: Looking, name: 
     program = _squawk(ws.registry)
     with engine(name) as there:
         parts = [{name: histories[name] for name in names} for names in _cut(histories, there.width * _PER_WORKER)]
-        note = f"{there.width} at once on {there.name}"
-        ws.listen(Event(step="lint", subject=f"{len(parts)} part{'s' * (len(parts) != 1)}:", note=note, seconds=0.0))
         orders = [
             Order(
                 str(ws.registry.path),
@@ -75,8 +70,7 @@ def lint_elsewhere(ws: Workspace, histories: Histories, looking: Looking, name: 
             )
             for part in parts
         ]
-        tell = _Teller(ws.listen)
-        found = repeated(there, lint_part, orders, tell.came, tell.lost)
+        found = spread(ws.listen, there, lint_part, orders, _TELLING)
     for at, part in enumerate(parts):
         if at not in found:
             found[at] = look(ws.registry, part, orders[at].looking)
@@ -151,23 +145,9 @@ def _joined(reports: Sequence[Report], *, shared: bool) -> Report:
     )
 
 
-class _Teller:
-    """Tells a line for each part that comes back, or does not."""
+def _words(order: Order) -> str:
+    count = len(order.names)
+    return f"{order.names[0]}{f' and {count - 1} more' * (count > 1)}"
 
-    def __init__(self, listen: Listener) -> None:
-        self._listen = listen
-        self._began = time.monotonic()
 
-    def came(self, order: Order, report: Report) -> None:
-        """Tell that it is there."""
-        del report
-        self._tell(order, "")
-
-    def lost(self, order: Order, why: str) -> None:
-        """Tell that it is judged once more."""
-        self._tell(order, f"the engine does not know how it ended ({why[:200]}): judged again")
-
-    def _tell(self, order: Order, note: str) -> None:
-        count = len(order.names)
-        subject = f"{order.names[0]}{f' and {count - 1} more' * (count > 1)}{':' * bool(note)}"
-        self._listen(Event(step="lint", subject=subject, note=note, seconds=time.monotonic() - self._began))
+_TELLING: Telling[Order, Report] = Telling("lint", "judged again", _words)

@@ -12,12 +12,12 @@ from aegisdb.building.buildable import buildable
 from aegisdb.building.proof_target import proving
 from aegisdb.drift.schema_drift import drift
 from aegisdb.drift.tampering import tampered
+from aegisdb.engines.choice import require_engine
 from aegisdb.errors import AegisError, HistoryError, Problem
 from aegisdb.models.comparison import comparing, expect
 from aegisdb.models.object_comparison import objects_problems
 from aegisdb.models.problems import models_problems, told
 from aegisdb.models.results import ModelsCompared
-from aegisdb.ownership import NOBODY
 from aegisdb.postgres.graphs import broken_graphs
 from aegisdb.progress import Event
 from aegisdb.results import Result
@@ -25,6 +25,7 @@ from aegisdb.revisions.load import read_histories
 from aegisdb.revisions.locate import alembic_settings
 from aegisdb.runtime.failures import NoMetadata
 from aegisdb.shards import Shard
+from aegisdb.workflows.migrate.verify_problems import drift_problem, invalid_problem, tampered_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from aegisdb.applied.status import Standing
     from aegisdb.drift.schema_drift import Drift
     from aegisdb.fingerprint import Change
+    from aegisdb.models.comparison import Others
     from aegisdb.progress import Listener
     from aegisdb.workspace import Workspace
 
@@ -89,20 +91,24 @@ class VerifyResult(Result):
         return tuple(row.service for row in self.services if not row.has_models)
 
 
-def verify(ws: Workspace, *, service: str = "", shard: str = "") -> VerifyResult:
+def verify(ws: Workspace, *, service: str = "", shard: str = "", engine: str = "") -> VerifyResult:
     """Compare models, histories and the live schema; only reads the live database. Exit 6 on any difference.
 
     A service that cannot be read or built is a row that says why, and the others are compared all the same. With
-    `service` only that one and what it needs is built; the first `shard` has what is no service's, too.
+    `service` only that one and what it needs is built; the first `shard` has what is no service's, too. With an
+    `engine` its workers compare the models; the result is no other.
 
     Raises:
-        Unreachable: no server or no database.
+        Unreachable: no server or no database, or no engine. UsageError: there is no such engine or shard.
+        Refused: a worker of the engine sees something else.
     """
+    mine = Shard.parse(shard)
+    require_engine(engine)
     with ExitStack() as ending:
-        return replace(_verified(ws, service, Shard.parse(shard), ending), shard=shard)
+        return replace(_verified(ws, service, mine, engine, ending), shard=shard)
 
 
-def _verified(ws: Workspace, service: str, mine: Shard, ending: ExitStack) -> VerifyResult:
+def _verified(ws: Workspace, service: str, mine: Shard, engine: str, ending: ExitStack) -> VerifyResult:
     histories = read_histories(ws.registry)
     wanted = [name for name in histories if service in {"", name} and mine.has(name)]
     tell = _Rows(ws.listen)
@@ -118,7 +124,7 @@ def _verified(ws: Workspace, service: str, mine: Shard, ending: ExitStack) -> Ve
         parts = buildable(ws, service=service)
         asked = [h for name in wanted if name not in parts.errors and (h := standings[name].history) is not None]
         applied = {name: standing.applied for name, standing in standings.items()}
-        models = ending.enter_context(comparing(parts.ws, asked, whole=ws))
+        models = ending.enter_context(comparing(parts.ws, asked, whole=ws, others=others_of(parts.ws, ws, engine)))
         found = drift(ws, conn, applied, built=parts.ws)
         altered = tampered(conn, [s for s in standings.values() if s.history is not None])
         graphs = tuple(graph.problem() for graph in broken_graphs(conn))
@@ -129,6 +135,15 @@ def _verified(ws: Workspace, service: str, mine: Shard, ending: ExitStack) -> Ve
     verdict.take(models.found(lambda name, one: tell.row(verdict.row(name, one))))
     result = verdict.result(wanted, rest=not service and not mine.number)
     return replace(result, problems=(*graphs, *objects_problems(parts.ws, asked), *result.problems))
+
+
+def others_of(ws: Workspace, whole: Workspace, engine: str) -> Others | None:
+    """Return who compares models in place of this process, on the server of `ws`; `whole` knows all owners."""
+    if not engine:
+        return None
+    from aegisdb.workflows.migrate.verify_elsewhere import Elsewhere
+
+    return Elsewhere(ws, whole, engine)
 
 
 class _Rows:
@@ -195,8 +210,8 @@ class Verdict:
         others = {o: c for o, c in self._changes.items() if o not in self._standings} if rest else {}
         invalid = self._invalid() if rest else ()
         problems = [problem for name in wanted for problem in self._of_service(name)]
-        problems += [_drift_problem(self._ws, owner, c) for owner, changes in others.items() for c in changes]
-        problems += [_invalid_problem(name) for name in invalid]
+        problems += [drift_problem(self._ws, owner, c) for owner, changes in others.items() for c in changes]
+        problems += [invalid_problem(name) for name in invalid]
         problems.sort(key=lambda p: (p.exit_code, _ORDER.index(p.code) if p.code in _ORDER else -1))
         return VerifyResult(
             services=tuple(self.row(name) for name in wanted),
@@ -226,10 +241,10 @@ class Verdict:
         if standing.problem is not None:
             yield standing.problem
         for revision in self._altered.get(name, ()):
-            yield _tampered_problem(standing, revision)
+            yield tampered_problem(standing, revision)
         for change in self._changes.get(name, ()):
             if change.object not in self._invalid():
-                yield _drift_problem(self._ws, name, change)
+                yield drift_problem(self._ws, name, change)
         yield from of_models(self._ws, name, models)
         if standing.behind is not None:
             yield standing.behind
@@ -257,43 +272,3 @@ def of_models(ws: Workspace, service: str, models: ModelsCompared | AegisError) 
 
 def _difference(change: Change) -> Difference:
     return Difference(kind=change.kind, object=change.object, expected=change.before, found=change.after)
-
-
-def _drift_problem(ws: Workspace, owner: str, change: Change) -> Problem:
-    if change.kind == "removed" and change.before.startswith("FOREIGN KEY"):
-        return _lost_foreign_key(ws, owner, change)
-    if owner == "base":
-        return Problem(code="base_schema", message=f"base: {change}", where=change.object, hint="see invoke db.verify")
-    hint = "a table or object made by hand: put it into a revision of its owner" if owner == NOBODY else ""
-    hint = hint or "write a revision that says so, or undo it by hand"
-    return Problem(code="drift", message=f"{owner or 'nobody'}: {change}", where=change.object, hint=hint)
-
-
-def _lost_foreign_key(ws: Workspace, owner: str, change: Change) -> Problem:
-    target = change.before.partition(" REFERENCES ")[2].partition("(")[0].strip()
-    other = ws.registry.owners.of_table(target)
-    whose = f" of {other}" if other and other != owner else ""
-    message = f"{owner}: {change.object} to {target}{whose} is gone: {change.before}"
-    return Problem(
-        code="foreign_key", message=message, where=change.object, hint="add it again by hand: it was applied"
-    )
-
-
-def _tampered_problem(standing: Standing, revision: str) -> Problem:
-    assert standing.history is not None  # noqa: S101  only revisions with a file are compared
-    file = standing.history.revisions[revision]
-    return Problem(
-        code="tampered",
-        message=f"{standing.service}: the code of {revision} is not what was applied",
-        where=f"{file.path}:{file.line}",
-        hint=f"restore the file (invoke migrate.log --show {revision}) and write a new revision",
-    )
-
-
-def _invalid_problem(name: str) -> Problem:
-    return Problem(
-        code="invalid_index",
-        message=f"{name} is INVALID: a CREATE INDEX CONCURRENTLY did not finish",
-        where=name,
-        hint="drop it and build it again; IF NOT EXISTS would take it for a good one",
-    )
