@@ -259,14 +259,14 @@ MUTATIONS = (
     Mutation(
         21,
         "a foreign key that is gone is told as that",
-        "workflows/migrate/verify.py:_drift_problem",
+        "workflows/migrate/verify_problems.py:drift_problem",
         (never("FOREIGN KEY"),),
         (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
     ),
     Mutation(
         21,
         "with both services",
-        "workflows/migrate/verify.py:_lost_foreign_key",
+        "workflows/migrate/verify_problems.py:_lost_foreign_key",
         (argument("message", '"a foreign key is gone"'),),
         (f"{_VERIFY}cascade_through_another_service_is_a_lost_foreign_key",),
     ),
@@ -498,7 +498,7 @@ MUTATIONS = (
     Mutation(
         30,
         "verify: no drop in the hint",
-        "workflows/migrate/verify.py:_drift_problem",
+        "workflows/migrate/verify_problems.py:drift_problem",
         (text("a table or object made by hand", "DROP TABLE"),),
         (_BY_HAND,),
     ),
