@@ -22,8 +22,8 @@ def whole_plan(documents: Sequence[Mapping[str, Any]], hint: str) -> list[Mappin
     """
     results = [one["result"] for one in documents]
     try:
-        order = results[0]["order"]
-        if any(one["order"] != order for one in results):
+        order = results[0]["pending"]
+        if any(one["pending"] != order for one in results):
             told = "the parts were made of other pending revisions: the files or the database changed meanwhile"
             raise BadInput(told, hint=hint, code="shards")
         if not any(one["failed"] for one in results):
@@ -32,8 +32,8 @@ def whole_plan(documents: Sequence[Mapping[str, Any]], hint: str) -> list[Mappin
     except (KeyError, TypeError, ValueError) as error:
         told = f"a report of {PLAN} is of another aegisdb: {error}"
         raise BadInput(told, hint="run all parts with one version", code="shards") from None
-    alike = [{**one, "revisions": [], "failed": "", "order": [], "parts": []} for one in results]
-    alike[0] |= {"revisions": revisions, "failed": failed, "order": order}
+    alike = [{**one, "revisions": [], "failed": "", "pending": [], "parts": []} for one in results]
+    alike[0] |= {"revisions": revisions, "failed": failed, "pending": order}
     made = [{**one, "result": result} for one, result in zip(documents, alike, strict=True)]
     # as in one piece: what failed is told, and nothing of what would come after it
     return [

@@ -19,7 +19,7 @@ _COSTLY = ("scans the table", "builds an index")
 def plan(result: Any) -> Iterator[Block]:
     """A heading a revision, what it does to each table, its statements with their time."""
     if not result.revisions and not result.failed:
-        yield Text("nothing of this part is pending" if result.order else "nothing is pending", "ok")
+        yield Text("nothing of this part is pending" if result.pending else "nothing is pending", "ok")
         return
     why = f" ({result.why})" if result.why else ""
     yield Text(f"rehearsed on {result.rehearsed_on}{why}", "warn" if result.why else "dim")

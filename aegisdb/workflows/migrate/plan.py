@@ -51,7 +51,7 @@ class PlanResult(Result):
     """Why it was not a copy."""
     failed: str = ""
     """Service and revision whose rehearsal failed; none after it was rehearsed."""
-    order: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
     """Service and revision of all that is pending, also in other parts, as an apply would run them."""
     shard: str = ""
     """The part of the services that was rehearsed; empty for all."""
@@ -193,7 +193,7 @@ class _Run:
             rehearsed_on=stage.kind if stage else "",
             why=stage.why if stage else "",
             failed=found.failed,
-            order=self._order,
+            pending=self._order,
             shard=self._shard,
             parts=tuple(parts) if self._shard else (),
             problems=error.problems if error else self._problems,

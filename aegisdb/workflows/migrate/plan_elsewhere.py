@@ -39,7 +39,7 @@ class Pending:
     ignored: frozenset[str]
     """Tables of ours."""
     order: tuple[str, ...]
-    """As of `PlanResult`."""
+    """What is pending, as `PlanResult` has it."""
     timeout: float
 
 
