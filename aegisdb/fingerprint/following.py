@@ -31,8 +31,9 @@ _ONE_IN = 3
 """Where more than one relation in this many has to be read, all are,"""
 _FEW = 50
 """unless they are at most this many."""
-
-
+_RELATIONS = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND oid >= 16384"
+_SMALL = 500
+"""Relations: four full readings of so many take as long as four quick ones with what these need."""
 _NOTHING = object()
 
 
@@ -146,14 +147,19 @@ class _Changes:
 
 
 class Follower:
-    """Reads a database that is used by no other session; `beside` is a second session, for full readings."""
+    """Reads a database that is used by no other session; `beside` is a second session, for full readings.
 
-    def __init__(self, conn: Connection, beside: Connection | None = None) -> None:
+    With `few` there will be four readings or so: of a small schema these are full, as quick ones need statements of
+    their own and a full one to confirm them.
+    """
+
+    def __init__(self, conn: Connection, beside: Connection | None = None, *, few: bool = False) -> None:
         self._conn = conn
         self._beside = beside
         switch = os.environ.get(_SWITCH)
-        self._always_full = switch == "1" or not conn.prepares
         self._check = switch == "check"
+        small = few and not self._check and conn.value(_RELATIONS) <= _SMALL
+        self._always_full = switch == "1" or not conn.prepares or small
         self._known: _Known | None = None
         self._statements: set[str] = set()
         """Names of statements that the session is known to have prepared."""

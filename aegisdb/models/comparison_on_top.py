@@ -5,6 +5,9 @@ A template of the histories at their new heads would be built from the base sche
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aegisdb.building.proof_target import proving
@@ -13,26 +16,43 @@ from aegisdb.fingerprint import read
 from aegisdb.models.both_sides import BothSides, Sides
 from aegisdb.models.comparison import compared
 from aegisdb.postgres.connection import connect
-from aegisdb.postgres.scratch import scratch
+from aegisdb.postgres.scratch import scratch, works_beside
+from aegisdb.runtime.ended_together import EndedTogether
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
 
-def compare_on_top(
+@contextmanager
+def comparing_on_top(
     ws: Workspace, before: Mapping[str, History], history: History, revision: str
-) -> ModelsCompared | None:
-    """Apply the revision to what the histories `before` build, and compare; None where no template has these.
+) -> Iterator[Callable[[], ModelsCompared | None]]:
+    """Compare with the revision on top of the histories `before`, beside the block where that may be.
 
-    Raises:
-        RevisionFailed: it does not apply there.
+    What is yielded waits for what is found; None where no template has these. It raises RevisionFailed where the
+    revision does not apply there. Where nobody asks, the comparison ends with the block.
     """
+    watch = EndedTogether()
+    compare = partial(_compare, ws, before, history, revision, watch)
+    if not works_beside(own=proving(ws).server.own):
+        yield compare
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="compare") as pool:
+        try:
+            yield pool.submit(compare).result
+        finally:
+            watch.stop()
+
+
+def _compare(
+    ws: Workspace, before: Mapping[str, History], history: History, revision: str, watch: EndedTogether
+) -> ModelsCompared | None:
     there = proving(ws)
     source = known_template(there, "histories", before)
     if not source:
@@ -42,7 +62,9 @@ def compare_on_top(
         connect(address) as conn,
     ):
         options = StepOptions(listen=ws.listen, journal=False)
-        with Session(there.registry, history, address, conn.identity(), options) as session:
+        made = Session(there.registry, history, address, conn.identity(), options)
+        watch(made)
+        with made as session:
             session.upgrade_one(revision)
             both = BothSides(there, source, ws, read(conn))
             built = session.build_models(both.parts.owned(history.service))

@@ -24,7 +24,7 @@ from aegisdb.models.renames import proposed, wanted
 from aegisdb.models.results import without_views
 from aegisdb.models.trial import Around, Trial, steps, texts
 from aegisdb.postgres.connection import connect
-from aegisdb.postgres.scratch import scratch
+from aegisdb.postgres.scratch import scratch_ahead
 from aegisdb.progress import under_way
 from aegisdb.runtime.forkserver import warm_process
 from aegisdb.runtime.session import Session
@@ -154,20 +154,19 @@ def drafting(
     ws.client.use_driver()
     with under_way(ws.listen, "database at head", service):
         source = template(ws, "histories")
-    with under_way(ws.listen, "models", service):
-        both = BothSides(ws, source, ws)
-        sides = both.of(history)
-    found = replace(compared(both, history, sides), changes=())
-    if problems := tuple(models_problems(ws.registry, service, without_views(found))):
-        raise Unwritable(problems)
-    changes = differences(sides.head, sides.models, sides.built)
-    chosen, could_be = _renames(sides, changes, renames, confirmed)
-    put_off, said = putting_off(sides.head, sides.models, changes, chosen), sides.models
-    sides = replace(sides, models=put_off.models)
-    changes = differences(sides.head, sides.models, sides.built)
-    blocking = in_the_way(sides.head, sides.models, changes)
-    with scratch(ws.address(), template=source, label="new", soon=ws.server.own) as address:
-        with connect(address) as conn:
+    # made while Alembic and the models load, which it need not wait for
+    with scratch_ahead(ws.address(), template=source, label="new", soon=ws.server.own) as at_head:
+        with under_way(ws.listen, "models", service):
+            both = BothSides(ws, source, ws)
+            sides = both.of(history)
+        found = _followable(ws, compared(both, history, sides), service)
+        changes, said = differences(sides.head, sides.models, sides.built), sides.models
+        chosen, could_be = _renames(sides, changes, renames, confirmed)
+        put_off = putting_off(sides.head, sides.models, changes, chosen)
+        sides = replace(sides, models=put_off.models)
+        changes = differences(sides.head, sides.models, sides.built)
+        blocking = in_the_way(sides.head, sides.models, changes)
+        with connect(address := at_head()) as conn:
             identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)
         with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
@@ -178,6 +177,14 @@ def drafting(
             around = trial.around(draft, changes, put_off.renames, blocking)
             found = replace(found, changes=changes)
             yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, differing=found)
+
+
+def _followable(ws: Workspace, found: ModelsCompared, service: str) -> ModelsCompared:
+    """What was found, without the changes; raises Unwritable."""
+    found = replace(found, changes=())
+    if problems := tuple(models_problems(ws.registry, service, without_views(found))):
+        raise Unwritable(problems)
+    return found
 
 
 def _renames(

@@ -12,7 +12,8 @@ import os
 import re
 import secrets
 import threading
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Busy
@@ -22,7 +23,7 @@ from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
 from aegisdb.postgres.route import require, require_primary, require_undivided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Connection
@@ -59,7 +60,7 @@ def scratch(
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
     """
-    if conn is None and soon and not _waits():
+    if conn is None and works_beside(own=soon):
         own = databases.maintenance(address, application="aegisdb: scratch database")
         with _closed_on_error(own):
             made = _begun(address, own, template, label, wait, sweeping=sweeping)
@@ -83,6 +84,18 @@ def scratch(
         _drop(address, conn, made.database)
 
 
+@contextmanager
+def scratch_ahead(address: Address, *, template: str, label: str, soon: bool) -> Iterator[Callable[[], Address]]:
+    """As `scratch`, beside what the block does first where that may be; what is yielded waits for it, and raises so."""
+    made = scratch(address, template=template, label=label, soon=soon)
+    with ExitStack() as stack:
+        if not works_beside(own=soon):
+            yield lambda: stack.enter_context(made)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="scratch") as pool:
+            yield pool.submit(stack.enter_context, made).result
+
+
 def _begun(
     address: Address, conn: Connection, template: str | None, label: str, wait: float, *, sweeping: bool
 ) -> Address:
@@ -94,9 +107,9 @@ def _begun(
     return make(address, conn, template=template, label=label, wait=wait)
 
 
-def _waits() -> bool:
-    """The switch that makes each block wait for its own drop."""
-    return os.environ.get(_WAIT_FOR_DROPS) == "1"
+def works_beside(*, own: bool) -> bool:
+    """Whether databases are made and dropped beside other work: on an `own` server, as others have room for few."""
+    return own and os.environ.get(_WAIT_FOR_DROPS) != "1"
 
 
 def _drop_and_close(address: Address, conn: Connection, name: str) -> None:

@@ -105,8 +105,8 @@ class Ground:
             self._beginning = beginning(self._ws, self._history, self._template, revisions, self._watch)
 
     @contextmanager
-    def stage(self) -> Iterator[Stage]:
-        """A database with everything below the service's first revision (or at its `stamp`).
+    def stage(self, *, single: bool = False) -> Iterator[Stage]:
+        """A database with everything below the service's first revision (or at its `stamp`); `single`: of one proof.
 
         Raises:
             GroundBroken: a service that this one needs does not apply, or its base cannot be made.
@@ -117,7 +117,7 @@ class Ground:
             beside = stack.enter_context(connect(address, application="aegisdb: roundtrip")) if self._alone else None
             session = self._on(address, conn.identity())
             # a full reading is made by two processes of the server, where there is a processor for the second
-            follower = Follower(conn, beside)
+            follower = Follower(conn, beside, few=single)
             yield Stage(session, conn, follower)
             loaded = session.release()
             self.loaded = loaded.and_of(self._beginning.loaded) if loaded and self._beginning else loaded

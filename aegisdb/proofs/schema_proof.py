@@ -81,7 +81,7 @@ class ServiceProver:
                 if scope & self._given and self._one_way:
                     yield from (describe(self._history, r, "one way") for r in todo if r.id in scope & self._given)
                 elif scope & self._given:
-                    with self._ground.stage() as stage:
+                    with self._ground.stage(single=len(scope) == 1) as stage:
                         found = list(prove_descending(stage, self._history, self._judge, self._given, scope))
                     yield from reversed(found)
                 yield from self._ascend([r for r in todo if r.id not in self._given | self._below], scope)
@@ -100,7 +100,7 @@ class ServiceProver:
         held: RevisionProof | None = None
         done, todo = self._begun(todo, scope)
         while todo or held:
-            with self._ground.stage() as stage:
+            with self._ground.stage(single=len(scope) == 1) as stage:
                 broken = self._forward(stage, done)
                 if broken is not None and self._ground.renew():
                     continue

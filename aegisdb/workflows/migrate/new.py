@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
-from aegisdb.errors import AegisError, Difference, Refused, UsageError
+from aegisdb.errors import Difference, Refused, UsageError
 from aegisdb.results import Result
 from aegisdb.revisions.folder_lock import folder_lock
 from aegisdb.revisions.load import read_history
 from aegisdb.revisions.locate import alembic_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from aegisdb.errors import Problem
     from aegisdb.forms.in_steps import StepWritten
     from aegisdb.lint import Finding
     from aegisdb.models.drafting import Drafted
     from aegisdb.models.renames import Rename
-    from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
@@ -131,23 +129,15 @@ def _with_one_head(ws: Workspace, service: str) -> History:
     return history
 
 
-def _compared(ws: Workspace, history: History) -> ModelsCompared:
-    from aegisdb.models.comparison import compare_models
-
-    found = compare_models(ws, (history,))[history.service]
-    if isinstance(found, AegisError):
-        raise found
-    return found
-
-
 def _with_owned(ws: Workspace, history: History) -> Workspace:
     """The workspace in which the service owns its models that nobody owned; services.yaml says so from now on."""
     from aegisdb.files import replace_file
+    from aegisdb.models.left import compared_alone
     from aegisdb.registry import load
     from aegisdb.registry.owns import with_owned
     from aegisdb.workflows.migrate.concerned import about
 
-    names = [model.name for model in _compared(ws, history).lost if not model.owner]
+    names = [model.name for model in compared_alone(ws, history).lost if not model.owner]
     if not names:
         return ws
     path = ws.registry.path
@@ -259,31 +249,22 @@ def _proven(
     ws: Workspace, result: NewRevisionResult, options: NewOptions, before: Mapping[str, History]
 ) -> NewRevisionResult:
     """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
+    from aegisdb.models.left import comparing_new, left
     from aegisdb.workflows.migrate.lint import lint_one
     from aegisdb.workflows.migrate.roundtrip import roundtrip
 
     service, new = result.service, result.revisions
-    linted = tuple(finding for revision in new for finding in lint_one(ws, service, revision))
-    problems = roundtrip(ws, service=service, last=len(new)).problems
-    problems = problems or tuple(_left(ws, service, result.revision if len(new) == 1 else "", before))
+    history = read_history(ws.registry, service)
+    with comparing_new(ws, before, history, new) as compared:
+        linted = tuple(finding for revision in new for finding in lint_one(ws, service, revision))
+        problems = roundtrip(ws, service=service, last=len(new)).problems
+        problems = problems or tuple(left(ws, history, compared()))
     if not problems:
         return replace(result, proven=True, lint=linted)
     if options.discard:
         for name in filter(None, (result.path, *(step.path for step in result.steps), result.test)):
             (ws.registry.root / name).unlink()
     return replace(result, problems=problems, lint=linted, discarded=options.discard)
-
-
-def _left(ws: Workspace, service: str, revision: str, before: Mapping[str, History]) -> Iterator[Problem]:
-    """What the models still have otherwise, with the new revision in the history."""
-    from aegisdb.models.comparison_on_top import compare_on_top
-    from aegisdb.models.object_comparison import objects_problems
-    from aegisdb.models.problems import models_problems
-
-    history = read_history(ws.registry, service)
-    found = (compare_on_top(ws, before, history, revision) if revision else None) or _compared(ws, history)
-    for problem in (*models_problems(ws.registry, service, found), *objects_problems(ws, (history,))):
-        yield replace(problem, hint="write it into the new file by hand, then invoke migrate.roundtrip --last 1")
 
 
 def _why(history: History, compared: int) -> str:

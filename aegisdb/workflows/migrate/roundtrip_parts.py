@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -18,12 +17,12 @@ from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
 from aegisdb.proofs.revision_tests import RowTester, with_tests
 from aegisdb.proofs.schema_proof import ServiceProver
 from aegisdb.revisions.order import all_needs
+from aegisdb.runtime.ended_together import EndedTogether
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from aegisdb.revisions.history import History
-    from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_results import Loaded
     from aegisdb.workspace import Workspace
 
@@ -56,8 +55,7 @@ class PartProver:
         self._histories = histories
         self._base = template(ws, "base")
         self._owners = Owners(ws.registry, base_schema(ws))
-        self._sessions: list[Session] = []
-        self._stopped = threading.Event()
+        self._watch = EndedTogether()
 
     def prove(self, part: Part, *, alone: bool = False) -> Proved:
         """Prove the revisions of a part; `alone` says that nothing else is proven meanwhile."""
@@ -83,16 +81,9 @@ class PartProver:
             # the proof meets it again, and tells it
             return {name: self._histories[name].heads for name in needs}, self._base
 
-    def _watch(self, session: Session) -> None:
-        self._sessions.append(session)
-        if self._stopped.is_set():
-            raise KeyboardInterrupt
-
     def stop(self) -> None:
         """End all sessions."""
-        self._stopped.set()
-        for session in self._sessions:
-            session.abort()
+        self._watch.stop()
 
 
 def side_by_side(prover: PartProver, parts: Sequence[Part], width: int) -> list[Proved]:
