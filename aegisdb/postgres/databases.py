@@ -176,9 +176,14 @@ def drop(conn: Connection, name: str, *, force: bool = False) -> None:
         Busy: without `force`, sessions are on it, named; nothing changed.
     """
     try:
-        conn.execute(f"DROP DATABASE IF EXISTS {quote_ident(name)}{' WITH (FORCE)' if force else ''}")
+        conn.execute(drop_statement(name, force=force))
     except Busy:
         raise in_use(conn, name, "dropped") from None
+
+
+def drop_statement(name: str, *, force: bool = False) -> str:
+    """The statement of `drop`."""
+    return f"DROP DATABASE IF EXISTS {quote_ident(name)}{' WITH (FORCE)' if force else ''}"
 
 
 def wait_until_free(conn: Connection, name: str, *, wait: float = 5.0, but: Iterable[int] = ()) -> None:

@@ -170,6 +170,19 @@ class DriverConnection(Connection):
         """Whether nothing has come in that nobody asked for: the end of the session, or the word of a dying server."""
         return not self.closed and not select.select([self._raw.fileno()], [], [], 0)[0]
 
+    def leave(self, sql: str) -> bool:
+        """As `Connection.leave`: a server looks for its client when it answers, not before."""
+        if self.closed or self._raw.info.transaction_status != TransactionStatus.IDLE:
+            return False
+        try:
+            self._raw.pgconn.send_query(sql.encode())
+            sent = self._raw.pgconn.flush() == 0
+        except psycopg.Error:
+            return False
+        if sent:
+            self._raw.close()
+        return sent
+
     def close(self) -> None:
         """End the session."""
         self._raw.close()

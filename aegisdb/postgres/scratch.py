@@ -54,8 +54,8 @@ def scratch(
 
     `conn` is a session on the maintenance database, where the caller has one that will stay open; else one is opened.
     `label` goes into its marker. `wait` seconds for a template in use. Orphans of the same database are dropped first,
-    unless `sweeping` is False. With `soon`, and no `conn`, the end of the block does not wait until it is dropped, only
-    the end of the process does.
+    unless `sweeping` is False. With `soon`, and no `conn`, nobody waits until it is dropped: the server is
+    left to it, also by the end of the process.
 
     Raises:
         Busy: sessions are on the template; Unreachable; StatementFailed: the role may not create databases.
@@ -68,7 +68,8 @@ def scratch(
             yield made
         finally:
             # its session has the lock that tells it from an orphan until it is gone
-            threading.Thread(target=_drop_and_close, args=(address, own, made.database), name="drop").start()
+            if not own.leave(databases.drop_statement(made.database, force=True)):
+                threading.Thread(target=_drop_and_close, args=(address, own, made.database), name="drop").start()
         return
     if conn is None:
         with (

@@ -146,6 +146,14 @@ class Connection(ABC):
     def closed(self) -> bool:
         """Closed by us or by the server."""
 
+    def leave(self, sql: str) -> bool:
+        """End the session with a statement that the server goes on with by itself, if it can; whether it was left.
+
+        Nobody hears how it ends. The locks of the session are held until then.
+        """
+        del sql
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """End the session."""

@@ -50,6 +50,27 @@ def test_a_scratch_database_is_marked_and_dropped(server: TestServer, database: 
         assert not databases.exists(admin, made.database)
 
 
+def test_a_drop_is_left_to_the_server(server: TestServer, database: Address) -> None:
+    maker = _MAKER.replace('["URL"])', '["URL"]), soon=True').replace("time.sleep(600)", "sys.stdin.readline()")
+    child = subprocess.Popen(
+        [sys.executable, "-c", maker],
+        env={**os.environ, "URL": database.url()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    name = child.stdout.readline().strip()
+    with connect(server.address) as admin:
+        with admin.transaction():
+            admin.execute("LOCK TABLE pg_database IN SHARE MODE")  # which a DROP has to wait for
+            child.communicate("end\n", timeout=60)
+            assert child.returncode == 0
+            assert databases.exists(admin, name)
+            assert orphans(admin, database.database) == ()
+        assert eventually(lambda: not databases.exists(admin, name))
+
+
 def test_a_copy_of_a_marker_proves_nothing(server: TestServer, database: Address) -> None:
     with scratch(database) as made, connect(server.address) as admin:
         comment = admin.value(

@@ -209,8 +209,9 @@ def _stage(ws: Workspace, applied: Mapping[str, tuple[str, ...]], *, empty: bool
         why = "--empty" if empty else _in_the_way(ws, wait)
         if not why:
             try:
-                soon = wait if wait > _ENDING else 0
-                made = scratch(ws.address(), template=ws.address().database, label="plan", wait=soon)
+                patience = wait if wait > _ENDING else 0
+                source, own = ws.address().database, ws.server.own
+                made = scratch(ws.address(), template=source, label="plan", wait=patience, soon=own)
                 copy = stack.enter_context(made)
             except Busy as error:
                 why = error.message  # somebody came meanwhile
@@ -218,7 +219,9 @@ def _stage(ws: Workspace, applied: Mapping[str, tuple[str, ...]], *, empty: bool
                 yield _Stage(copy, COPY)
                 return
         ws = proving(ws)
-        address = stack.enter_context(scratch(ws.address(), template=template(ws, "base"), label="plan"))
+        address = stack.enter_context(
+            scratch(ws.address(), template=template(ws, "base"), label="plan", soon=ws.server.own)
+        )
         fill(ws, address, "histories", revisions=applied)
         yield _Stage(address, REFERENCE, why)
 
