@@ -11,7 +11,7 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import NoAnswer, Unreachable
+from aegisdb.errors import AegisError, NoAnswer, Unreachable
 
 try:
     import psycopg
@@ -30,11 +30,11 @@ from aegisdb.postgres.session import CATALOG_FIRST, IDENTITY, Connection, begin_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from aegisdb.errors import AegisError
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.session import Between
 
 _APPLICATION_BYTES = 63
+_LOOKS_FOR_CLIENTS_SINCE = 140000
 
 _TURNED_AWAY = "server closed the connection unexpectedly"
 _environment_lock = threading.Lock()
@@ -171,13 +171,15 @@ class DriverConnection(Connection):
         return not self.closed and not select.select([self._raw.fileno()], [], [], 0)[0]
 
     def leave(self, sql: str) -> bool:
-        """As `Connection.leave`: a server looks for its client when it answers, not before."""
+        """As `Connection.leave`: a server that is told not to looks for its client only when it answers."""
         if self.closed or self._raw.info.transaction_status != TransactionStatus.IDLE:
             return False
         try:
+            if self.identity().server_version >= _LOOKS_FOR_CLIENTS_SINCE:
+                self.execute("SET client_connection_check_interval = 0")
             self._raw.pgconn.send_query(sql.encode())
             sent = self._raw.pgconn.flush() == 0
-        except psycopg.Error:
+        except (psycopg.Error, AegisError):
             return False
         if sent:
             self._raw.close()
