@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.connection import Connection
     from aegisdb.revisions.history import History
+    from aegisdb.runtime.ended_together import EndedTogether
     from aegisdb.runtime.step_results import StepDone
     from aegisdb.runtime.upgrade import Steps
     from aegisdb.workspace import Workspace
@@ -110,10 +111,12 @@ def rehearse(
     *,
     timeout: float | None = None,
     grounds: Sequence[History] | None = None,
+    watch: EndedTogether | None = None,
 ) -> Iterator[Rehearsal]:
     """Run these steps on the database of `conn`; `ignored` are tables (schema.name) of ours: the version tables.
 
-    `grounds` are the histories whose ground is laid first, where these are more than those of the steps.
+    `grounds` are the histories whose ground is laid first, where these are more than those of the steps. `watch` is
+    told each session.
 
     Raises:
         RevisionFailed, Refused and so on as `Session.upgrade_one`.
@@ -129,6 +132,7 @@ def rehearse(
         conn.address,
         conn.identity(),
         StepOptions(listen=ws.listen, journal=False, timeout=timeout, observe=True),
+        watch=watch,
     ) as sessions:
         for step in sessions.upgrade(todo):
             after = read_state(conn, before)

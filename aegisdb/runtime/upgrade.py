@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.revisions.parse import Revision
+    from aegisdb.runtime.ended_together import EndedTogether
     from aegisdb.runtime.step_results import StepDone
 
 Steps = tuple["History", tuple["Revision", ...]]
@@ -147,12 +148,15 @@ class Sessions:
         identity: Identity,
         options: StepOptions = RECORDED,
         live: Address | None = None,
+        *,
+        watch: EndedTogether | None = None,
     ) -> None:
-        """`live`: the database whose order is followed, as `in_order` does."""
+        """`live`: the database whose order is followed, as `in_order` does. `watch` is told each session."""
         self._registry = registry
         self._live = live
         self._address = address
         self._observe = options.observe
+        self._watch = watch
         self._make = partial(Session, registry, address=address, identity=identity, options=options)
         self._open: dict[str, Session] = {}
         self._lanes: Lanes | None = None
@@ -204,6 +208,8 @@ class Sessions:
     def _session(self, history: History) -> Session:
         if history.service not in self._open:
             session = self._make(history=history)
+            if self._watch is not None:
+                self._watch(session)
             self._open[history.service] = session
             session.start(ahead=True)
         return self._open[history.service]

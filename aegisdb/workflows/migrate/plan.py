@@ -23,7 +23,7 @@ from aegisdb.runtime.upgrade import names_in
 from aegisdb.shards import Shard
 from aegisdb.workflows.migrate.concerned import about
 from aegisdb.workflows.migrate.pending import plan_apply
-from aegisdb.workflows.migrate.plan_parts import Part, Parts, Rehearsed, order_of, rehearse_part
+from aegisdb.workflows.migrate.plan_parts import Part, Parts, Pending, Rehearsed, order_of, rehearse_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 COPY = "a copy of the database"
 REFERENCE = "an empty database at the applied revisions"
 _ENDING = 0.3  # seconds for sessions of our own that were closed just now
+_WORTH_PARTS = 32  # revisions; fewer take less time than two more copies and sessions
 _OTHERS = 5.0  # seconds for those of other parts, which look at the database and copy it
 
 
@@ -157,7 +158,18 @@ class _Run:
 
     def _on_stage(self, part: Part) -> tuple[Rehearsed, _Stage]:
         with self._stage() as stage:
-            return self._rehearsed(stage, part), stage
+            return self._beside(stage) or self._rehearsed(stage, part), stage
+
+    def _beside(self, stage: _Stage) -> Rehearsed | None:
+        """What two parts find side by side; None where everything is to be rehearsed on the stage."""
+        if self._shard or len(self.own) < 2 or len(self._order) < _WORTH_PARTS:  # noqa: PLR2004
+            return None
+        from aegisdb.workflows.migrate.plan_beside import rehearse_beside
+
+        return rehearse_beside(self._ws, self._pending(), stage.address, own=proving(self._ws).server.own)
+
+    def _pending(self) -> Pending:
+        return Pending(self.todo, self.own, self._ignored, self._order, self._timeout)
 
     def _stage(self) -> AbstractContextManager[_Stage]:
         # other parts look at the database at the same time
@@ -171,11 +183,10 @@ class _Run:
     def elsewhere(self, parts: Parts, name: str) -> PlanResult:
         """Let an engine rehearse parts, each on a copy of one database, which is not changed."""
         from aegisdb.engines.choice import engine
-        from aegisdb.workflows.migrate.plan_elsewhere import Pending, rehearse_elsewhere
+        from aegisdb.workflows.migrate.plan_elsewhere import rehearse_elsewhere
 
-        pending = Pending(self.todo, self.own, self._ignored, self._order, self._timeout)
         with engine(name) as there, self._stage() as stage:
-            found, cut = rehearse_elsewhere(proving(self._ws), pending, parts, stage.address, there)
+            found, cut = rehearse_elsewhere(proving(self._ws), self._pending(), parts, stage.address, there)
             if found is None:
                 cut = [Part(self.own, self._every - self.own)]
                 found = self._rehearsed(stage, cut[0])

@@ -11,6 +11,7 @@ from aegisdb.progress import Event
 from aegisdb.workflows.migrate.elsewhere import Place, Telling, opened, place_of, spread, swept
 from aegisdb.workflows.migrate.plan_parts import (
     Part,
+    Pending,
     Rehearsed,
     hidden_dependency,
     name_of,
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
     from aegisdb.runtime.upgrade import Steps
     from aegisdb.workflows.migrate.plan_parts import Parts
     from aegisdb.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Pending:
-    """What is pending, and what a rehearsal of it must know."""
-
-    todo: tuple[Steps, ...]
-    own: frozenset[str]
-    """Services that are to be told."""
-    ignored: frozenset[str]
-    """Tables of ours."""
-    order: tuple[str, ...]
-    """What is pending, as `PlanResult` has it."""
-    timeout: float
 
 
 @dataclass(frozen=True)
@@ -76,10 +63,11 @@ def rehearse_elsewhere(
     for at, order in enumerate(orders):
         if at not in found:
             found[at] = _on_copy(ws, pending.todo, order)
-    return _whole(ws, pending.order, cut, [found[at] for at in range(len(cut))]), cut
+    return whole(ws, pending.order, cut, [found[at] for at in range(len(cut))]), cut
 
 
-def _whole(ws: Workspace, order: tuple[str, ...], cut: Sequence[Part], found: Sequence[Rehearsed]) -> Rehearsed | None:
+def whole(ws: Workspace, order: tuple[str, ...], cut: Sequence[Part], found: Sequence[Rehearsed]) -> Rehearsed | None:
+    """Put together what the parts have found; None where that is not the whole, as of `rehearse_elsewhere`."""
     stopped = next((one for one in found if one.error is not None and not one.doubtful), None)
     if stopped is not None:
         return stopped

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.proofs.rehearsal import Rehearsal, Touched
     from aegisdb.registry.types import Registry
+    from aegisdb.runtime.ended_together import EndedTogether
     from aegisdb.runtime.upgrade import Steps
     from aegisdb.workspace import Workspace
 
@@ -57,6 +58,20 @@ class Rehearsed:
     def doubtful(self) -> bool:
         """Whether it failed, and might not after everything that comes before it."""
         return self.error is not None and not isinstance(self.error, Interrupted)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What is pending, and what a rehearsal of it must know."""
+
+    todo: tuple[Steps, ...]
+    own: frozenset[str]
+    """Services that are to be told."""
+    ignored: frozenset[str]
+    """Tables of ours."""
+    order: tuple[str, ...]
+    """What is pending, as `PlanResult` has it."""
+    timeout: float
 
 
 class Parts:
@@ -122,6 +137,7 @@ def rehearse_part(
     ignored: frozenset[str],
     *,
     timeout: float = 0,
+    watch: EndedTogether | None = None,
 ) -> Rehearsed:
     """Rehearse a part of these steps on the database of `conn`; an error is part of the answer."""
     mine = [(history, steps) for history, steps in todo if history.service in part.applied]
@@ -129,7 +145,7 @@ def rehearse_part(
     found: list[Rehearsal] = []
     failed, failure = "", None
     try:
-        found.extend(rehearse(ws, conn, mine, ignored, timeout=timeout or None, grounds=grounds))
+        found.extend(rehearse(ws, conn, mine, ignored, timeout=timeout or None, grounds=grounds, watch=watch))
     except AegisError as error:
         failed, failure = next(iter(order_of(ws.registry, mine)[len(found) :]), ""), error
     return Rehearsed(tuple(one for one in found if one.service in part.own), failed, failure)
