@@ -9,7 +9,7 @@ from aegisdb.proofs.rehearsal import Rehearsal, Touched
 from aegisdb.workflows.migrate.plan_parts import hidden_dependency, put_together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 PLAN = "migrate.plan"
 
@@ -26,9 +26,8 @@ def whole_plan(documents: Sequence[Mapping[str, Any]], hint: str) -> list[Mappin
         if any(one["pending"] != order for one in results):
             told = "the parts were made of other pending revisions: the files or the database changed meanwhile"
             raise BadInput(told, hint=hint, code="shards")
-        if not any(one["failed"] for one in results):
-            _require_independent(order, results)
         revisions, failed = put_together(order, [(one["revisions"], one["failed"]) for one in results], _name)
+        _require_independent(order, results, frozenset(map(_name, revisions)))
     except (KeyError, TypeError, ValueError) as error:
         told = f"a report of {PLAN} is of another aegisdb: {error}"
         raise BadInput(told, hint="run all parts with one version", code="shards") from None
@@ -46,16 +45,19 @@ def _name(revision: Mapping[str, Any]) -> str:
     return f"{revision['service']} {revision['revision']}"
 
 
-def _require_independent(order: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
-    every = [(part, one["revisions"]) for one in results for part in one["parts"]]
-    parts = [({*part["own"], *part["first"]}, _told(revisions, part["own"])) for part, revisions in every]
+def _require_independent(order: Sequence[str], results: Sequence[Mapping[str, Any]], kept: Collection[str]) -> None:
+    parts = [
+        ({*part["own"], *part["first"]}, _told(one["revisions"], part["own"], kept))
+        for one in results
+        for part in one["parts"]
+    ]
     if found := hidden_dependency(order, parts):
         told = f"{found}, of which their files say nothing: these parts are not the whole plan"
         raise BadInput(told, hint="invoke migrate.plan, or say `after` in services.yaml", code="shards")
 
 
-def _told(revisions: Sequence[Mapping[str, Any]], services: Sequence[str]) -> list[Rehearsal]:
-    return [_rehearsal(one) for one in revisions if one["service"] in services]
+def _told(revisions: Sequence[Mapping[str, Any]], services: Sequence[str], kept: Collection[str]) -> list[Rehearsal]:
+    return [_rehearsal(one) for one in revisions if one["service"] in services and _name(one) in kept]
 
 
 def _rehearsal(plain: Mapping[str, Any]) -> Rehearsal:
