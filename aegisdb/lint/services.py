@@ -92,7 +92,7 @@ class Judged:
 
     packed: dict[str, Packed] = field(default_factory=dict)
     listings: dict[str, str] = field(default_factory=dict)
-    """Of services whose findings may be kept: another process tells who keeps them."""
+    """Listings of services whose findings may be kept: another process tells who keeps them."""
     surveyed: list[Finding] = field(default_factory=list)
     ignored: int = 0
     revisions: int = 0
