@@ -45,13 +45,16 @@ FROM (SELECT oid, pg_catalog.sum(by_index)::bigint AS by_index FROM found GROUP 
 _SCANS = (0, 5)
 """Places of its scans among the counters of a table."""
 _CONSTRAINTS = """
-SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_catalog.pg_constraint WHERE conrelid >= 16384
+SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_catalog.pg_constraint
+WHERE conrelid >= 16384 AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
 UNION ALL
 SELECT 0, attrelid::bigint, attname, true FROM pg_catalog.pg_attribute
 WHERE pg_catalog.current_setting('server_version_num')::int < 180000
     AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
+    AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
 """
-"""NOT NULL is a constraint since PostgreSQL 18; before, it is a property of the column."""
+"""Those whose rows this transaction has written, or a later one; there are thousands of others. NOT NULL is a
+constraint since PostgreSQL 18; before, it is a property of the column."""
 _MAY_CHECK = re.compile(r"\bALTER\s+(?:FOREIGN\s+)?(?:TABLE|DOMAIN)\b", re.IGNORECASE)
 """Statements after which one looks which constraints came, and whether their table was scanned for them."""
 _BACKFILL = "/* aegisdb: backfill of "
