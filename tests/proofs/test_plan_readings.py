@@ -9,7 +9,7 @@ import psycopg
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.proofs.table_states import read_state
-from aegisdb.runtime.worker.observer import _WORK
+from aegisdb.runtime.worker.observer import _AMONG, _WORK
 
 STEPS = (
     "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL CHECK (n > 0))",
@@ -80,6 +80,9 @@ def test_the_work_of_a_transaction_is_that_of_the_servers_view(database: Address
         for statement in WORK.split(";"):
             conn.execute(statement)
             seen = {row[0]: row for row in conn.execute(VIEW).fetchall() if any(row[1:])}
-            ours = {row[0]: row for row in conn.execute(_WORK).fetchall()}
+            ours = {row[0]: row for row in conn.execute(_WORK.format(among="")).fetchall()}
+            some = sorted(ours)[::2]
+            among = _AMONG.format(known=",".join(map(str, some)))
+            assert {row[0]: row for row in conn.execute(_WORK.format(among=among))} == {one: ours[one] for one in some}
             assert ours == seen, statement
         assert len(seen) > 3

@@ -22,7 +22,7 @@ WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
 _WORK = """
 WITH worked AS MATERIALIZED (
     SELECT oid, relkind = 'i' AS is_index FROM pg_catalog.pg_class
-    WHERE oid >= 16384 AND CASE
+    WHERE oid >= 16384 {among} AND CASE
         WHEN relkind = 'i' THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
         WHEN relkind IN ('r', 'p', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
             OR pg_catalog.pg_stat_get_xact_tuples_returned(oid) <> 0
@@ -42,6 +42,10 @@ SELECT oid::bigint, pg_catalog.pg_stat_get_xact_numscans(oid), pg_catalog.pg_sta
 FROM (SELECT oid, pg_catalog.sum(by_index)::bigint AS by_index FROM found GROUP BY oid) f
 """
 """What pg_stat_xact_all_tables has of tables in which something was done; of a thousand the view takes 3 ms."""
+_AMONG = """AND oid IN (
+    SELECT pg_catalog.unnest(t.known) FROM (VALUES ('{{{known}}}'::oid[])) t (known) UNION ALL
+    SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ANY ('{{{known}}}'::oid[]))
+"""
 _SCANS = (0, 5)
 """Places of its scans among the counters of a table."""
 _CONSTRAINTS = """
@@ -67,8 +71,10 @@ _ONLY_OUTSIDE = re.compile(
 class Observer:
     """Collects what one step does; the engine gives oids their names, for it knows those that are gone as well."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, earlier: Observer | None = None) -> None:
+        """`earlier` is that of the step before."""
         self._connection = connection
+        self._known = earlier.worked(connection) if earlier is not None else None
         self._began = 0.0
         self._outside = False
         self._statements: list[Message] = []
@@ -84,7 +90,7 @@ class Observer:
         from sqlalchemy import event
 
         hooks = (("before_cursor_execute", self._start), ("after_cursor_execute", self._end))
-        self._before = self._counters(self._connection)
+        self._before = self._counters(self._connection, self._known)
         for name, hook in hooks:
             event.listen(self._connection, name, hook)
         try:
@@ -102,6 +108,13 @@ class Observer:
             yield
         finally:
             self._outside = False
+
+    def worked(self, connection: Any) -> list[int] | None:
+        """Tables in which this session had done something by the last look: the others' counters are still 0.
+
+        Between two steps it does nothing but our bookkeeping. None for another session, of which that is not known.
+        """
+        return sorted(self._before) if connection is self._connection else None
 
     def look(self, connection: Any) -> None:
         """Note the locks that are held and the work that was done since the last look."""
@@ -166,5 +179,8 @@ class Observer:
         # locks of a statement outside of a transaction are gone with it, so here it gets one where it may have one
         return self._outside and not _ONLY_OUTSIDE.search(statement)
 
-    def _counters(self, connection: Any) -> dict[int, tuple[int, ...]]:
-        return {row[0]: tuple(row[1:]) for row in statements.rows(connection, _WORK)}
+    def _counters(self, connection: Any, known: list[int] | None = None) -> dict[int, tuple[int, ...]]:
+        """The counters of all tables that have some, or of those that are known to have had some."""
+        among = "" if known is None else _AMONG.format(known=",".join(map(str, known)))
+        rows = statements.rows(connection, _WORK.format(among=among)) if known != [] else []
+        return {row[0]: tuple(row[1:]) for row in rows}
