@@ -88,7 +88,7 @@ def judge_services(context: Context, histories: Histories, pick: Pick, kept: Kep
 
 @dataclass
 class Judged:
-    """What was found in some services, as plain data."""
+    """The findings of some services, as plain data."""
 
     packed: dict[str, Packed] = field(default_factory=dict)
     listings: dict[str, str] = field(default_factory=dict)
