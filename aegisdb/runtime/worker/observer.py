@@ -57,7 +57,7 @@ WHERE pg_catalog.current_setting('server_version_num')::int < 180000
     AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
     AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
 """
-"""Those whose rows this transaction has written, or a later one; there are thousands of others. NOT NULL is a
+"""Constraints whose rows this transaction or a later one wrote; there are thousands of others. NOT NULL is a
 constraint since PostgreSQL 18; before, it is a property of the column."""
 _MAY_CHECK = re.compile(r"\bALTER\s+(?:FOREIGN\s+)?(?:TABLE|DOMAIN)\b", re.IGNORECASE)
 """Statements after which one looks which constraints came, and whether their table was scanned for them."""
