@@ -38,8 +38,12 @@ _REACHES_FAR = re.compile(
     r"|\bdefault\s+privileges\b|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
     r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\("
 )
-_CALLED = re.compile(r"\b(?:or\s+replace|alter|drop)\s+(?:function|procedure|routine|aggregate)\b", re.IGNORECASE)
-"""Changes of what triggers of anybody's tables may run, whose texts need not name it."""
+_CALLED = re.compile(
+    r"\b(?:or\s+replace|alter|drop)\s+(?:function|procedure|routine|aggregate|type|domain|sequence|view|materialized\s+view)\b"
+    r"|\bsetval\b",
+    re.IGNORECASE,
+)
+"""Changes of what triggers of anybody's tables may run or read, whose texts need not name it."""
 _READERS = {"importlib", "pkgutil", "runpy", "pathlib", "os", "io", "subprocess", "glob", "sys", "builtins"}
 _PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
     "__future__", "alembic", "sqlalchemy", "sqlmodel", "pgvector", "geoalchemy2",
@@ -88,7 +92,7 @@ def waits_to_show(
     """As `waits`, for who looks at what each revision does: of what it changes, it must find what it would find.
 
     So two services that name things of a third one, or of nobody, wait for each other, too, unless both only point
-    foreign keys at them; and everybody waits for who changes a function.
+    foreign keys at them; and everybody waits for who changes a function, a type, a sequence or a view.
     """
     owners = cache(registry.owners.of_word)
     common = {name for name in shared if not owners(name)}

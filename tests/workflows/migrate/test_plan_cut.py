@@ -53,6 +53,8 @@ def test_a_part_applies_first_what_its_services_need_of_others(tmp_path: Path) -
         ('op.execute("SELECT common()")', 'op.execute("SELECT common()")', "b"),
         ('op.execute("SELECT 1")', 'op.execute("SELECT common()")', ""),
         ('op.execute("CREATE OR REPLACE FUNCTION b_f() RETURNS int RETURN 1")', 'op.execute("SELECT 1")', "b"),
+        ("op.execute(\"SELECT setval('b_s', 5)\")", 'op.execute("SELECT 1")', "b"),
+        ("op.execute(\"ALTER TYPE b_e ADD VALUE 'x'\")", 'op.execute("SELECT 1")', "b"),
         ("with op.get_context().autocommit_block(): pass", 'op.execute("SELECT 1")', "ab"),
     ],
 )
