@@ -44,6 +44,7 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 """Changes of what triggers of anybody's tables may run or read, whose texts need not name it."""
+_DOWNGRADE = re.compile(r"^def\s+downgrade\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _READERS = {"importlib", "pkgutil", "runpy", "pathlib", "os", "io", "subprocess", "glob", "sys", "builtins"}
 _PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
     "__future__", "alembic", "sqlalchemy", "sqlmodel", "pgvector", "geoalchemy2",
@@ -98,7 +99,11 @@ def waits_to_show(
     common = {name for name in shared if not owners(name)}
     found = waits(registry, todo, shared)
     named: dict[str, _Named] = {}
-    called = {history.service for history, steps in todo if any(_CALLED.search(one.source) for one in steps)}
+    called = {
+        history.service
+        for history, steps in todo
+        if any(_CALLED.search(_DOWNGRADE.sub("", one.source)) for one in steps)
+    }
     for history, steps in todo:
         name = history.service
         own, pointed = named[name] = _named(steps, owners, common)

@@ -68,6 +68,17 @@ def test_two_services_that_name_a_third_ones_table_wait_for_each_other(
     assert parts.of("c").first == expected
 
 
+def test_what_only_a_downgrade_drops_is_no_reason(tmp_path: Path) -> None:
+    services = {
+        "a": Svc(revisions=(Rev(id="a1", up='op.execute("SELECT 1")', down='op.execute("DROP FUNCTION a_f()")'),)),
+        "b": Svc(revisions=(Rev(id="b1", up='op.execute("SELECT 1")'),)),
+    }
+    build_monorepo(tmp_path, services)
+    registry = load(tmp_path / "services.yaml", {})
+    todo = [(history, tuple(history.ordered())) for history in good_histories(registry).values()]
+    assert Parts(registry, todo, ()).of("b") == Part(frozenset("b"))
+
+
 def test_services_in_turn_are_needed_both_ways(tmp_path: Path) -> None:
     """What comes first is a matter of their revisions then."""
     make = 'op.execute("CREATE TABLE {0}_t (id int PRIMARY KEY)")'
