@@ -37,7 +37,7 @@ def load(path: Path, environ: Mapping[str, str], dotenv: Path | None = None) -> 
     draft = cache.draft_of(path, content)
     variables = Variables(environ, dotenv or path.parent / ".env")
     interpolation = Interpolation(variables)
-    plain = interpolation.fill(draft.plain)
+    plain = _filled(draft, interpolation)
     known = draft if draft.judged else None
     problems = [*draft.problems, *interpolation.problems, *meaning_problems(plain, path.parent, judged=known)]
     problems += [_unset_problem(key, name) for key, name in interpolation.unset if not _waits(key)]
@@ -46,6 +46,14 @@ def load(path: Path, environ: Mapping[str, str], dotenv: Path | None = None) -> 
     cache.keep(path, content, draft)
     unset = tuple(Unset(key, name, place(path, draft.marks[key])) for key, name in interpolation.unset)
     return _registry(path, plain, variables, unset)
+
+
+def _filled(draft: Draft, interpolation: Interpolation) -> Any:
+    """The data with its variables filled in; of thousands of services often none has any."""
+    if not draft.judged:
+        return interpolation.fill(draft.plain)
+    marked = {key[0] for key in draft.marks}
+    return {name: interpolation.fill(part, (name,)) if name in marked else part for name, part in draft.plain.items()}
 
 
 def _waits(key: Key) -> bool:
