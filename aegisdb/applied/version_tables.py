@@ -20,10 +20,10 @@ SELECT t.name, a.pid, a.application_name, a.state,
   JOIN pg_locks l ON l.relation = to_regclass(t.name) AND l.granted AND l.mode = 'AccessExclusiveLock'
   JOIN pg_stat_activity a USING (pid)
 """
+# the server knows a thousand names in an array in half of the time that VALUES take
 _PRESENT = """
 SELECT place FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, place) WHERE to_regclass(name) IS NOT NULL
 """
-"""Of a thousand names in an array the server knows in half of the time that VALUES take."""
 
 
 def read_versions(conn: Connection, histories: Iterable[History]) -> dict[str, tuple[str, ...]]:
