@@ -132,6 +132,8 @@ class Comparing:
             self._known |= self._others(self._asked, heard)
         left = [one for one in self._asked if one.service not in self._known]
         if not self._results:
+            if left:
+                warm_process(self._ws.registry)  # here: it would end with the thread that starts it
             self._begin(left)
         results = counted(self._ws.listen, "models", (one.result() for one in self._results), len(left))
         made = dict(zip((history.service for history in left), results, strict=True))

@@ -12,6 +12,7 @@ import pytest
 
 from aegisdb.engines.engine import Engine
 from aegisdb.errors import Refused
+from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate import lint_elsewhere as module
 from aegisdb.workflows.migrate.lint import LintResult, lint
 from aegisdb.workspace import open_workspace
@@ -73,6 +74,7 @@ def linted(place: Path, monkeypatch: pytest.MonkeyPatch, executor: Executor) -> 
             yield Engine(name, executor, 2, lambda: True)
 
     monkeypatch.setattr(module, "engine", engine)
+    warm_process()  # here: it would end with the thread that starts it
     return lint(open_workspace(cwd=place), all=True, engine="dask:local:2")
 
 

@@ -13,6 +13,7 @@ import pytest
 from aegisdb.engines.engine import Engine
 from aegisdb.errors import Refused
 from aegisdb.postgres.address import Address
+from aegisdb.runtime.forkserver import warm_process
 from aegisdb.workflows.migrate import verify_elsewhere as module
 from aegisdb.workflows.migrate.verify import VerifyResult, verify
 from aegisdb.workspace import open_workspace
@@ -69,6 +70,7 @@ def verified(place: Path, monkeypatch: pytest.MonkeyPatch, executor: Executor) -
         yield Engine(name, executor, 2, lambda: True)
 
     monkeypatch.setattr(module, "engine", engine)
+    warm_process()  # here: it would end with the thread that starts it
     return verify(open_workspace(cwd=place), engine="dask:local:2")
 
 
