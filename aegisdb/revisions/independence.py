@@ -2,8 +2,9 @@
 
 Whoever runs side by side must give what one after the other gives. So two services wait for each other, in their
 order, unless the text of their pending revisions shows that neither knows of the other: a declared order, a name that
-the other owns, a name that both use and nobody owns, or anything that reaches beyond its own tables or cannot be seen
-in the text (`autocommit_block`, catalog queries, imports of the service's code, files) makes them wait.
+the other owns, names of one third service in both, a name that both use and nobody owns, or anything that reaches
+beyond its own tables or cannot be seen in the text (`autocommit_block`, catalog queries, imports of the service's code,
+files) makes them wait.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def waits(
             or other in needs[name]
             or other in touched[name]
             or name in touched[other]
+            or not touched[name].isdisjoint(touched[other])
             or not common.isdisjoint(text.words & texts[other].words)
         )
     return found

@@ -73,6 +73,20 @@ def test_two_that_change_what_nobody_owns_wait(tmp_path: Path) -> None:
     assert waiting(tmp_path / "not-there", change, change, shared=()) == frozenset()
 
 
+def test_two_that_change_what_a_third_one_owns_wait(tmp_path: Path) -> None:
+    services = {
+        "a": Svc(revisions=(Rev(id="a1", up='op.execute("UPDATE c_items SET x = 1")'),)),
+        "b": Svc(revisions=(Rev(id="b1", up='op.execute("ALTER TABLE c_parts ADD x int")'),)),
+        "c": Svc(revisions=(Rev(id="c1", up='op.execute("CREATE TABLE c_items (x int)")'),)),
+        "d": Svc(revisions=(Rev(id="d1", up='op.execute("CREATE TABLE d_items (c int REFERENCES c_items (x))")'),)),
+    }
+    build_monorepo(tmp_path, services)
+    registry = load(tmp_path / "services.yaml", {})
+    histories = good_histories(registry)
+    todo = [(histories[name], tuple(histories[name].ordered())) for name in ("a", "b", "d")]
+    assert waits(registry, todo, ()) == {"a": frozenset(), "b": {"a"}, "d": frozenset()}
+
+
 def test_a_declared_order_and_unknown_owners_wait(tmp_path: Path) -> None:
     assert waiting(tmp_path / "after", PLAIN, 'op.execute("SELECT 1")', after=("a",)) == {"a"}
     assert waiting(tmp_path / "owns", PLAIN, 'op.execute("SELECT 1")', owns=()) == {"a"}
