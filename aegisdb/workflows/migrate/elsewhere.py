@@ -113,7 +113,7 @@ def opened(place: Place) -> There:
         Refused: this worker sees something else than who ordered it.
     """
     try:
-        whole = proving_here(_whole(place))
+        whole = proving_here(workspace_of(place.registry, place.target))
         ws = _reduced(whole, place)
         there = There(ws, whole, _readable(ws))
         seen = _sight(there.ws, there.histories)
@@ -124,9 +124,10 @@ def opened(place: Place) -> There:
     return there
 
 
-def _whole(place: Place) -> Workspace:
-    path = Path(place.registry)
-    return open_workspace(target=place.target, cwd=path.parent, environ={**os.environ, "AEGIS_REGISTRY": str(path)})
+def workspace_of(registry: str, target: str = "") -> Workspace:
+    """Open this services.yaml in a worker's process, whatever its own directory and AEGIS_REGISTRY are."""
+    path = Path(registry)
+    return open_workspace(target=target, cwd=path.parent, environ={**os.environ, "AEGIS_REGISTRY": str(path)})
 
 
 def _reduced(ws: Workspace, place: Place) -> Workspace:

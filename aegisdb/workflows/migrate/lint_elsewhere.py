@@ -8,9 +8,7 @@ are others than here.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import surroundings
@@ -22,9 +20,8 @@ from aegisdb.lint.services import Report, share_folders
 from aegisdb.lint.squawk import Squawk
 from aegisdb.lint.squawk_cache import configurations
 from aegisdb.revisions.load import read_histories
-from aegisdb.workflows.migrate.elsewhere import Telling, spread
+from aegisdb.workflows.migrate.elsewhere import Telling, spread, workspace_of
 from aegisdb.workflows.migrate.lint_parts import Looking, look
-from aegisdb.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,9 +80,8 @@ def lint_part(order: Order) -> Report:
     Raises:
         Refused: this worker sees something else than who ordered it; and what lint raises.
     """
-    path = Path(order.registry)
     try:
-        ws = open_workspace(cwd=path.parent, environ={**os.environ, "AEGIS_REGISTRY": str(path)})
+        ws = workspace_of(order.registry)
         every = read_histories(ws.registry)
         histories = {name: every[name] for name in order.names if name in every}
         seen = {
