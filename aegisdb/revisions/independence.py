@@ -2,9 +2,9 @@
 
 Whoever runs side by side must give what one after the other gives. So two services wait for each other, in their
 order, unless the text of their pending revisions shows that neither knows of the other: a declared order, a name that
-the other owns, names of one third service in both, a name that both use and nobody owns, or anything that reaches
-beyond its own tables or cannot be seen in the text (`autocommit_block`, catalog queries, imports of the service's code,
-files) makes them wait.
+the other owns, names of one third service in both, a name that both use and nobody owns, one that nobody owns and both
+make, or anything that reaches beyond its own tables or cannot be seen in the text (`autocommit_block`, catalog queries,
+grants on all tables of a schema, names put together from pieces, imports of the service's code, files) makes them wait.
 """
 
 from __future__ import annotations
@@ -30,21 +30,43 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[^\W\d][\w$]*")
 # what a foreign key points at is locked for a moment and not read: that is no reason to wait
 _FOREIGN_KEYS = re.compile(
-    r"""\breferences\s+(?:"?[\w$]+"?\.)?"?[\w$]+"?|["'](?:[\w$]+\.){1,2}[\w$]+["']""", re.IGNORECASE
+    r"""\breferences\s+(?:"?[\w$]+"?\.)?"?[\w$]+"?|(?<!val\()(?<!class\()["'](?:[\w$]+\.){1,2}[\w$]+["'](?!::)""",
+    re.IGNORECASE,
 )
-_IMPORTS = re.compile(r"^[ \t]*(?:from|import)[ \t]+([\w.]+)", re.MULTILINE)
+_IMPORTS = re.compile(r"(?:^|;)[ \t]*(?:from[ \t]+([\w.]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _REACHES_FAR = re.compile(
-    r"\bautocommit_block\b|\bconcurrently\b|\bpg_catalog\b|\bpg_(?:class|tables|views|indexes|attribute|constraint"
-    r"|namespace|proc|type|trigger|roles|stat\w*)\b|\binformation_schema\b|\binspect\b|\bevent\s+trigger\b"
-    r"|\bdefault\s+privileges\b|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
-    r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\("
+    r"\bautocommit_block\b|\bconcurrently\b|\bpg_(?!(?:trgm|get_serial_sequence|sleep)\b)|\binformation_schema\b"
+    r"|\binspect\b|\breflect\b|\bevent\s+trigger\b|\bdefault\s+privileges\b|\b(?:drop|reassign)\s+owned\b"
+    r"|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
+    r"|\ball\s+\w+\s+in\s+schema\b|\bon\s+(?:schema|database|extension)\b"
+    r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\(|\b__import__\b"
 )
+_PUT_TOGETHER = re.compile(
+    r"""[\w$]\{(?:[^\W\d][^{}\n]*)?\}|\{(?:[^\W\d][^{}\n]*)?\}[\w$]|[\w$]%[sI]|%[sI][\w$]"""  # f"{x}_items", "%s_items"
+    r"""|\+\s*[fr]?["'][\w$]|[\w$]["']\s*\+|["'][\w$]*["']\.join\b"""  # x + "_items", "_".join(...)
+)
+"""Names of which no text has the whole."""
+_MADE = re.compile(
+    r"""\bcreate\s+(?:(?:or|replace|temp|temporary|unlogged|unique|recursive|materialized|foreign)\s+)*
+    (?:aggregate|collation|domain|extension|function|index|procedure|role|schema|sequence|server|statistics|table|type
+    |user|view)\s+(?:if\s+not\s+exists\s+)?(?:"?[\w$]+"?\s*\.\s*)?"?([\w$]+)
+    |\b(?:create_table|create_sequence|CreateSchema|CreateSequence|Sequence|Table)\s*\(\s*["']([\w$]+)
+    |\b(?:enum|domain)\s*\((?:[^()]|\([^()]*\))*?\bname\s*=\s*["']([\w$]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What statements and operations make, which find it there where somebody else made it first."""
 _CALLED = re.compile(
     r"\b(?:or\s+replace|alter|drop)\s+(?:function|procedure|routine|aggregate|type|domain|sequence|view|materialized\s+view)\b"
     r"|\bsetval\b",
     re.IGNORECASE,
 )
 """Changes of what triggers of anybody's tables may run or read, whose texts need not name it."""
+_CALLED_NAME = re.compile(
+    r"""(?:\b(?:or\s+replace|alter|drop)\s+
+    (?:function|procedure|routine|aggregate|type|domain|sequence|view|materialized\s+view)\s+(?:if\s+exists\s+)?
+    |\bsetval\s*\(\s*')(?:"?[\w$]+"?\s*\.\s*)?"?([\w$]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _DOWNGRADE = re.compile(r"^def\s+downgrade\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _READERS = {"importlib", "pkgutil", "runpy", "pathlib", "os", "io", "subprocess", "glob", "sys", "builtins"}
 _PLAIN = (set(sys.stdlib_module_names) - _READERS) | {
@@ -58,6 +80,10 @@ class _Text:
 
     words: frozenset[str]
     opaque: bool
+    made: frozenset[str] = frozenset()
+    """Names of what they make."""
+    replaces: bool = False
+    """Whether they change what triggers of anybody's tables may run or read, and that was there before."""
 
 
 def waits(
@@ -69,7 +95,8 @@ def waits(
     """
     owner_of = cache(registry.owners.of_word)
     common = {name for name in shared if not owner_of(name)}
-    texts = {history.service: _read(registry, history, steps) for history, steps in todo}
+    texts = {history.service: _read(registry, history, steps, shared) for history, steps in todo}
+    common.update(name for text in texts.values() for name in text.made if not owner_of(name))
     touched = {name: {owner for word in text.words for owner in owner_of(word)} for name, text in texts.items()}
     needs = {history.service: service_needs(registry, history).keys() for history, _ in todo}
     found: dict[str, frozenset[str]] = {}
@@ -80,6 +107,8 @@ def waits(
             for other in before
             if text.opaque
             or texts[other].opaque
+            or text.replaces
+            or texts[other].replaces
             or other in needs[name]
             or other in touched[name]
             or name in touched[other]
@@ -141,18 +170,28 @@ def share_names(registry: Registry, one: tuple[str, Revision], other: tuple[str,
     return any({one[0], other[0]} & registry.owners.of_word(word) for word in words)
 
 
-def _read(registry: Registry, history: History, steps: tuple[Revision, ...]) -> _Text:
+def _read(
+    registry: Registry, history: History, steps: tuple[Revision, ...], shared: Collection[str] = frozenset()
+) -> _Text:
     settings = registry.services[history.service]
     words: set[str] = set()
+    made: set[str] = set()
+    called: set[str] = set()
     opaque = not (settings.owns or settings.schema)  # nobody can tell which names are its own
     for revision in steps:
         text = revision.source
-        if opaque or _REACHES_FAR.search(text.lower()) or _imports_more(text):
+        if opaque or _REACHES_FAR.search(text.lower()) or _PUT_TOGETHER.search(text) or _imports_more(text):
             return _Text(frozenset(), opaque=True)
         words.update(_WORD.findall(_FOREIGN_KEYS.sub(" ", text)))
-    words.update([word.lower() for word in words])  # as PostgreSQL reads a name without quotes
-    return _Text(frozenset(words), opaque=False)
+        made.update(name for names in _MADE.findall(text) for name in names if name)
+        called.update(_CALLED_NAME.findall(_DOWNGRADE.sub("", text)))
+    # as PostgreSQL reads a name without quotes
+    words.update([word.lower() for word in words])
+    made.update([name.lower() for name in made])
+    called.update([name.lower() for name in called])
+    return _Text(frozenset(words), opaque=False, made=frozenset(made), replaces=not called.isdisjoint(shared))
 
 
 def _imports_more(text: str) -> bool:
-    return any(module.partition(".")[0] not in _PLAIN for module in _IMPORTS.findall(text))
+    found = [module for one, more in _IMPORTS.findall(text) for module in (one or more).split(",") if module.strip()]
+    return any(module.split()[0].partition(".")[0] not in _PLAIN for module in found)

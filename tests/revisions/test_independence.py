@@ -33,6 +33,9 @@ PLAIN = 'op.execute("CREATE TABLE a_items (id int)")'
         'op.add_column("b_items", sa.Column("x", sa.Integer, sa.ForeignKey("accounts.id")))',
         'op.execute("UPDATE b_items SET id = 1")',
         "import datetime; op.execute('SELECT 1')",
+        'for name in ("b_items", "b_lines"):\n    op.execute(f"ALTER TABLE {name} ADD x int")',
+        """op.execute("ALTER TABLE b_items ADD CHECK (code ~ '^[A-Z]{2}[0-9]{3,5}x$')")""",
+        'op.execute("CREATE OR REPLACE FUNCTION b_touch() RETURNS int LANGUAGE sql RETURN 1")',
     ],
 )
 def test_own_tables_and_foreign_keys_to_what_all_share_need_no_waiting(tmp_path: Path, text: str) -> None:
@@ -56,6 +59,19 @@ def test_own_tables_and_foreign_keys_to_what_all_share_need_no_waiting(tmp_path:
         "import b.models",
         'op.execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")',
         'op.execute("CREATE EVENT TRIGGER x ON ddl_command_end EXECUTE FUNCTION b_f()")',
+        'op.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC")',
+        'op.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")',
+        'op.execute("DO $$ BEGIN PERFORM 1 FROM pg_enum; END $$")',
+        "sa.MetaData().reflect(op.get_bind())",
+        'name = "a"; op.execute(f"DROP TABLE {name}_items")',
+        'name = "a"; op.execute("DROP TABLE %s_items" % name)',
+        'name = "a"; op.execute("DROP TABLE {}_items".format(name))',
+        'name = "a"; op.execute("DROP TABLE " + name + "_items")',
+        'op.execute("DROP TABLE " + "_".join(("a", "items")))',
+        "import json, b.models",
+        "import json; import b.models",
+        # triggers of anybody's tables may call it
+        'op.execute("CREATE OR REPLACE FUNCTION accounts() RETURNS int LANGUAGE sql RETURN 1")',
     ],
 )
 def test_what_may_reach_the_other_waits(tmp_path: Path, text: str) -> None:
@@ -90,3 +106,26 @@ def test_two_that_change_what_a_third_one_owns_wait(tmp_path: Path) -> None:
 def test_a_declared_order_and_unknown_owners_wait(tmp_path: Path) -> None:
     assert waiting(tmp_path / "after", PLAIN, 'op.execute("SELECT 1")', after=("a",)) == {"a"}
     assert waiting(tmp_path / "owns", PLAIN, 'op.execute("SELECT 1")', owns=()) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (
+            'op.execute("CREATE OR REPLACE FUNCTION touch() RETURNS int LANGUAGE sql RETURN 1")',
+            'op.execute("CREATE OR REPLACE FUNCTION public.touch() RETURNS int LANGUAGE sql RETURN 2")',
+        ),
+        (
+            'op.execute("CREATE TABLE IF NOT EXISTS settings (x int)")',
+            'op.create_table("settings", sa.Column("y", sa.Integer), if_not_exists=True)',
+        ),
+        (
+            'sa.Enum("x", name="kind").create(op.get_bind(), checkfirst=True)',
+            """op.execute("DO $$ BEGIN CREATE TYPE Kind AS ENUM ('y'); EXCEPTION WHEN OTHERS THEN END $$")""",
+        ),
+        ('op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")', 'op.execute("DROP EXTENSION IF EXISTS pg_trgm")'),
+    ],
+)
+def test_two_that_make_what_nobody_owns_wait_though_it_is_not_there_yet(tmp_path: Path, a: str, b: str) -> None:
+    assert waiting(tmp_path, a, b, shared=()) == {"a"}
+    assert waiting(tmp_path / "turned", b, a, shared=()) == {"a"}
