@@ -10,8 +10,14 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from aegisdb.processes import die_with_parent
+from aegisdb.progress import silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from aegisdb.progress import Event, Listener
 
 T = TypeVar("T")
 _TURN = 0.0002  # seconds
@@ -59,32 +65,82 @@ def in_fork(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
     What the fork does not answer, since it was killed or something was raised there, is done here then, so whatever was
     raised is raised here. The result must be plain data. With the block the fork ends.
     """
+    with in_telling_fork(lambda _: work()) as result:
+        yield lambda: result(silent)
+
+
+@contextmanager
+def in_telling_fork(work: Callable[[Listener], T]) -> Iterator[Callable[[Listener], T]]:
+    """As `in_fork`, for work that tells how it goes on: whoever waits for the result is told all of it, in its order.
+
+    A signal that ends the block ends the work as it would have here: every `finally` runs, and the block waits for it.
+    """
     answers, theirs = os.pipe()
+    dies_with_parent = die_with_parent(signal.SIGKILL)
     child = os.fork()
     if not child:
         os.close(answers)
+        if dies_with_parent:
+            dies_with_parent()
         _answer(work, theirs)
     os.close(theirs)
+    answered = False
     with os.fdopen(answers, "rb") as file:
 
-        def result() -> T:
+        def result(listen: Listener) -> T:
+            nonlocal answered
             try:
-                found: T = pickle.loads(file.read())  # noqa: S301  of our own fork
+                while not answered:
+                    answered, said = pickle.load(file)  # noqa: S301  of our own fork
+                    if not answered:
+                        listen(said)
             except (EOFError, pickle.UnpicklingError):  # it ended before its answer did
-                return work()
+                return work(listen)
+            found: T = said
             return found
 
         try:
             yield result
         finally:
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM)
+            if not answered:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
             os.waitpid(child, 0)
 
 
-def _answer(work: Callable[[], object], pipe: int) -> NoReturn:
+def _answer(work: Callable[[Listener], object], pipe: int) -> NoReturn:
+    """Do the work and leave, whatever comes: nothing else of this process is the fork's to end."""
+    stopped = _stopped_once()
     try:
-        with os.fdopen(pipe, "wb") as file:
-            pickle.dump(work(), file)
-    finally:
-        os._exit(0)  # nothing else of this process is the fork's to end
+        try:
+            with os.fdopen(pipe, "wb") as file:
+
+                def tell(event: Event) -> None:
+                    pickle.dump((False, event), file)
+                    file.flush()
+
+                pickle.dump((True, work(tell)), file)
+        finally:
+            stopped.set()
+            for thread in threading.enumerate():
+                if thread is not threading.current_thread() and not thread.daemon:
+                    thread.join()
+    except BaseException:  # noqa: BLE001, S110  whoever waits has no answer, does it himself, and meets it there
+        pass
+    os._exit(0)
+
+
+def _stopped_once() -> threading.Event:
+    """Raise KeyboardInterrupt for the first signal alone, since its sender and a terminal both send one."""
+    stopped = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if not stopped.is_set():
+            stopped.set()
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    return stopped

@@ -98,7 +98,7 @@ def start(  # noqa: PLR0913  a process has this many properties, and each caller
             group=group,
             extra_groups=None if user is None else [],
             process_group=0,
-            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509  one system call, no lock, no allocation
+            preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509  one system call, no lock, no allocation
         )
     except OSError as error:
         raise Failed(f"cannot start {command[0]}: {error.strerror}", code="program") from error
@@ -179,7 +179,8 @@ def _signal_group(process: subprocess.Popen[Any], number: int) -> None:
         return
 
 
-def _die_with_parent(death_signal: int | None) -> Callable[[], None] | None:
+def die_with_parent(death_signal: int | None) -> Callable[[], None] | None:
+    """What a child of this thread calls first, so that Linux sends it this signal when this thread ends."""
     on_linux = sys.platform == "linux"
     if not on_linux or death_signal is None:
         return None

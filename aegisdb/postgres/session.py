@@ -146,6 +146,10 @@ class Connection(ABC):
     def closed(self) -> bool:
         """Closed by us or by the server."""
 
+    def is_alive(self) -> bool:
+        """Whether it is open, as far as this can be told without asking the server."""
+        return not self.closed
+
     def leave(self, sql: str) -> bool:
         """End the session with a statement that the server goes on with by itself, if it can; whether it was left.
 

@@ -26,10 +26,13 @@ _PAIR = 2
 
 
 class Proofs:
-    """The file, read once."""
+    """The file, read once, and again before it is written."""
 
     def __init__(self, registry: Registry) -> None:
         self._file = _FILE.file(registry.state)
+        self._read()
+
+    def _read(self) -> None:
         found = self._file.read_json()
         self._proven = {what: (row[0], row[1]) for what, row in _rows(found, "proven") if _texts(row)}
         self._loaded = {
@@ -37,6 +40,11 @@ class Proofs:
             for name, row in _rows(found, "loaded")
             if all(isinstance(part, list) and _texts(part) for part in row)
         }
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever proven here."""
+        return not self._proven
 
     def has(self, what: str) -> bool:
         """Whether it was ever proven, on whatever ground."""
@@ -56,6 +64,7 @@ class Proofs:
 
         What another run adds in this moment may be lost, and is then proven once more.
         """
+        self._read()  # others have added theirs since
         made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         new = {what: (ground, made) for what, ground in proven.items() if ground or what not in self._proven}
         if new:

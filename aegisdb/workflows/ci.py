@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.applied.status import several_heads
-from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem
-from aegisdb.plain_text import some_of
+from aegisdb.background import in_telling_fork, may_fork
+from aegisdb.errors import AegisError, Interrupted, Problem
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.postgres.masking import mask
+from aegisdb.postgres.scratch import works_beside
 from aegisdb.progress import Event
+from aegisdb.proofs.memory import Proofs
 from aegisdb.reporting import (
     Case,
     Mark,
@@ -23,18 +26,24 @@ from aegisdb.reporting import (
     github_annotations,
     junit,
     markdown,
-    marks_of,
     sarif,
     write_report,
 )
 from aegisdb.reporting.marks import mark_of_problem
 from aegisdb.results import Result
-from aegisdb.revisions.load import read_histories
+from aegisdb.runtime.forkserver import warm_process
+from aegisdb.workflows.ci_stages import SEEDS, Found, stages_of
+from aegisdb.workspace import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sized
+    from collections.abc import Callable, Iterable, Iterator
 
+    from aegisdb.progress import Listener
     from aegisdb.workspace import Workspace
+
+    Ran = tuple[Stage, tuple[Mark, ...]]
+    Run = Callable[[Workspace], Ran]
+    Runs = dict[str, Run]
 
 _GRAVEST_FIRST = (5, 1, 3, 7, 4, 2, 6)
 """Exit codes in the order in which they decide about the whole run."""
@@ -49,18 +58,6 @@ class CiResult(Result):
     annotations: tuple[str, ...]
     """GitHub's workflow commands, under GitHub Actions."""
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """The outcome of a stage, before it is told."""
-
-    summary: str
-    names: Mapping[str, float | None]
-    """What it looked at, with seconds where these were measured."""
-    problems: tuple[Problem, ...]
-    marks: tuple[Mark, ...] | None = None
-    """Places in files, where the stage knows them better than its problems do."""
 
 
 def ci(ws: Workspace, *, since: str = "", output: str = "", again: bool = False) -> CiResult:
@@ -82,12 +79,16 @@ def ci(ws: Workspace, *, since: str = "", output: str = "", again: bool = False)
     stages: list[Stage] = []
     marks: list[Mark] = []
     hide = _hider(ws)
-    for name, look in _stages(since, again=again).items():
-        ws.listen(Event(step="ci", subject=name))
-        stage, found = _run(ws, name, look, hide)
-        ws.listen(Event(step="ci", subject=name, note=stage.state, seconds=stage.seconds))
-        stages.append(stage)
-        marks += found
+    runs: Runs = {
+        name: partial(_run, name=name, look=look, hide=hide) for name, look in stages_of(since, again=again).items()
+    }
+    with _seeds_beside(ws, runs, again=again) as runs:
+        for name, run in runs.items():
+            ws.listen(Event(step="ci", subject=name))
+            stage, found = run(ws)
+            ws.listen(Event(step="ci", subject=name, note=stage.state, seconds=stage.seconds))
+            stages.append(stage)
+            marks += found
     done = tuple(stages)
     return CiResult(
         stages=done,
@@ -99,21 +100,58 @@ def ci(ws: Workspace, *, since: str = "", output: str = "", again: bool = False)
     )
 
 
-def _stages(since: str, *, again: bool) -> dict[str, Callable[[Workspace], _Found]]:
-    return {
-        "lint": lambda ws: _lint(ws, since),
-        "heads": _heads,
-        "roundtrip": lambda ws: _roundtrip(ws, since, again=again),
-        "compat": lambda ws: _compat(ws, since),
-        "verify": _verify,
-        "seed.prove": lambda ws: _seeds(ws, again=again),
-        "deploy.prove": lambda ws: _deploy(ws, again=again),
-    }
+@contextmanager
+def _seeds_beside(ws: Workspace, runs: Runs, *, again: bool) -> Iterator[Runs]:
+    """Prove the seeds in a fork beside all other stages, where databases may be made beside other work.
+
+    They take longest, and mostly wait: for processes of their own, and for the server. What is told keeps its order.
+    """
+    seeded = any(service.seeds for service in ws.registry.services.values())
+    if not (seeded and works_beside(own=ws.server.own) and may_fork()):
+        yield runs
+        return
+    if again or Proofs(ws.registry).empty:
+        warm_process(ws.registry)  # one for both
+    names = list(runs)
+    later = {name: _Ahead(runs[name]) for name in names[names.index(SEEDS) + 1 :]}
+
+    def prove(listen: Listener) -> Ran:
+        client = client_of(ws.server)  # a fork can share no session
+        try:
+            return runs[SEEDS](replace(ws, listen=listen, client=client))
+        finally:
+            client.close()
+
+    with in_telling_fork(prove) as result:
+
+        def seeds(ws: Workspace) -> Ran:
+            for one in later.values():
+                one.run(ws)
+            return result(ws.listen)
+
+        yield {**runs, SEEDS: seeds, **later}
 
 
-def _run(
-    ws: Workspace, name: str, look: Callable[[Workspace], _Found], hide: Callable[[str], str]
-) -> tuple[Stage, tuple[Mark, ...]]:
+class _Ahead:
+    """A stage that runs before its turn, and is told in its turn."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._events: list[Event] = []
+        self._ran: list[Ran] = []
+
+    def run(self, ws: Workspace) -> None:
+        """Run it, and tell nobody."""
+        self._ran.append(self._run(replace(ws, listen=self._events.append)))
+
+    def __call__(self, ws: Workspace) -> Ran:
+        """Tell it."""
+        for event in self._events:
+            ws.listen(event)
+        return self._ran.pop()
+
+
+def _run(ws: Workspace, name: str, look: Callable[[Workspace], Found], hide: Callable[[str], str]) -> Ran:
     began = time.monotonic()
     try:
         found = look(ws)
@@ -122,7 +160,7 @@ def _run(
     except AegisError as error:
         before = error.result.problems if error.result is not None else ()
         problems = (*error.problems, *(problem for problem in before if problem not in error.problems))
-        found = _Found(summary=error.message.splitlines()[0], names={}, problems=problems)
+        found = Found(summary=error.message.splitlines()[0], names={}, problems=problems)
     problems = tuple(_hidden(problem, hide) for problem in found.problems)
     found = replace(found, summary=hide(found.summary), problems=problems)
     stage = Stage(
@@ -151,7 +189,7 @@ def _hidden(problem: Problem, hide: Callable[[str], str]) -> Problem:
     return replace(problem, message=hide(problem.message), hint=hide(problem.hint), where=hide(problem.where))
 
 
-def _cases(found: _Found) -> tuple[Case, ...]:
+def _cases(found: Found) -> tuple[Case, ...]:
     """One case for each thing looked at; a problem belongs to the one that its message names first."""
     said: dict[str, list[str]] = defaultdict(list)
     for problem in found.problems:
@@ -164,114 +202,6 @@ def _cases(found: _Found) -> tuple[Case, ...]:
 def _gravity(problem: Problem) -> int:
     code = problem.exit_code
     return _GRAVEST_FIRST.index(code) if code in _GRAVEST_FIRST else -1
-
-
-def _lint(ws: Workspace, since: str) -> _Found:
-    from aegisdb.lint import rules
-    from aegisdb.workflows.migrate.lint import lint
-
-    result = lint(ws, since=since, ask_target=True)
-    problems = tuple(
-        Problem(code="lint", message=f"{f.rule}: {f.message}", where=f.where, hint=f.fix) for f in result.findings
-    )
-    summary = "; ".join((f"{_counted(range(result.revisions), 'revision')}: {result.scope}", *result.notes))
-    return _Found(summary=summary, names=dict.fromkeys(rules()), problems=problems, marks=marks_of(result.findings))
-
-
-def _counted(things: Sized, one: str, many: str = "") -> str:
-    return f"{len(things)} {one if len(things) == 1 else many or one + 's'}"
-
-
-def _heads(ws: Workspace) -> _Found:
-    problems: list[Problem] = []
-    histories = read_histories(ws.registry)
-    for history in histories.values():
-        if isinstance(history, HistoryError):
-            problems += history.problems
-        elif problem := several_heads(history):
-            problems.append(problem)
-    return _Found(
-        summary=_counted(histories, "history", "histories"),
-        names=dict.fromkeys(histories),
-        problems=tuple(problems),
-    )
-
-
-def _roundtrip(ws: Workspace, since: str, *, again: bool) -> _Found:
-    from aegisdb.workflows.migrate.lint import new_revisions
-    from aegisdb.workflows.migrate.roundtrip import roundtrip
-
-    new = new_revisions(ws, since=since)
-    result = roundtrip(ws, only=new, again=again) if new else roundtrip(ws, last=1, again=again)
-    proofs = [proof for service in result.services for proof in service.revisions]
-    names: dict[str, float | None] = {f"{p.service} {p.revision}": p.up_seconds + p.down_seconds for p in proofs}
-    before = {f"{one.service} {one.revision}": one.made for one in result.before}
-    names |= dict.fromkeys(before)
-    scope = result.scope if new else "no revision is new: the last one of each service"
-    told = _before(min(before.values()), "" if len(before) == len(names) else f"{len(before)} ") if before else ""
-    return _Found(summary=f"{_counted(names, 'revision')}: {scope}{told}", names=names, problems=result.problems)
-
-
-def _before(made: str, which: str = "") -> str:
-    """What was not proven again, and why; of several, since when at least."""
-    return f"; {which}proven before ({made}), not run again"
-
-
-def _compat(ws: Workspace, since: str) -> _Found:
-    from aegisdb.lint.changed_files import merge_base
-    from aegisdb.workflows.migrate.compat import NoOldCode, OldCodeBroken, compat
-
-    against = (merge_base(ws.registry.root, since) or since) if since else ""
-    try:
-        result = compat(ws, against=against)
-    except OldCodeBroken as error:
-        hint = "invoke ci --since REF takes the code of another commit"
-        return _Found(summary=error.message, names={}, problems=error.amended(hint=hint).problems)
-    except NoOldCode as error:
-        return _Found(summary=error.message, names={}, problems=())  # as where git has no history
-    if not result.revisions:
-        return _Found(summary=f"no revision is new against {result.against}", names={}, problems=())
-    untold = [f"{one.service}: {one.error}" for one in result.services if one.error]
-    undecided = sum(len(one.unsettled) for one in result.services) + len(result.raw_sql)
-    told = f"{_counted(result.services, 'service')} at {result.against}; {undecided} not decided (migrate.compat)"
-    names = dict.fromkeys(one.service for one in result.services if not one.error)
-    return _Found(summary="; ".join([told, *untold]), names=names, problems=result.problems)
-
-
-def _verify(ws: Workspace) -> _Found:
-    from aegisdb.workflows.migrate.verify import verify
-
-    result = verify(ws)
-    names = dict.fromkeys(service.service for service in result.services)
-    without = result.without_models
-    untold = f"; no models to compare: {some_of(without)}" if without else ""
-    return _Found(
-        summary=f"{_counted(names, 'service')} against {ws.target}{untold}",
-        names={**names, "database": None},
-        problems=result.problems,
-    )
-
-
-def _seeds(ws: Workspace, *, again: bool) -> _Found:
-    from aegisdb.workflows.seed.prove import seed_prove
-
-    if not any(service.seeds for service in ws.registry.services.values()):
-        return _Found(summary="no service has seeds", names={}, problems=())
-    result = seed_prove(ws, again=again)
-    names = {f"{seed.service}: {seed.seed}": seed.seconds for seed in result.seeds} | dict.fromkeys(result.unchanged)
-    told = _before(result.before) if result.before else ", each run twice"
-    return _Found(summary=f"{_counted(names, 'seed')}{told}", names=names, problems=result.problems)
-
-
-def _deploy(ws: Workspace, *, again: bool) -> _Found:
-    from aegisdb.workflows.deploy.prove import deploy_prove
-
-    if not ws.registry.file.database.deploy:
-        return _Found(summary="there are no deploy files", names={}, problems=())
-    result = deploy_prove(ws, again=again)
-    names = {file.file: file.seconds for file in result.files} | dict.fromkeys(result.unchanged)
-    told = _before(result.before) if result.before else ", each run twice"
-    return _Found(summary=f"{_counted(names, 'file')}{told}", names=names, problems=result.problems)
 
 
 def _write(ws: Workspace, stages: tuple[Stage, ...], marks: Iterable[Mark], directory: Path) -> tuple[str, ...]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from aegisdb.deploy.ledger import deploy_files
 from aegisdb.errors import Problem
 from aegisdb.progress import Event
-from aegisdb.proofs.second_run import look, what_changed
+from aegisdb.proofs.second_run import Looking, what_changed
 from aegisdb.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aegisdb.postgres.address import Address
     from aegisdb.workspace import Workspace
 
 
@@ -53,7 +52,7 @@ def deploy_prove(ws: Workspace, *, again: bool = True) -> DeployProveResult:
     """
     from aegisdb.building import template
     from aegisdb.building.proof_target import proving
-    from aegisdb.postgres.scratch import scratch
+    from aegisdb.postgres.scratch import scratch, works_beside
     from aegisdb.proofs.remembered_runs import RememberedRun
 
     files = deploy_files(ws.registry)
@@ -63,10 +62,13 @@ def deploy_prove(ws: Workspace, *, again: bool = True) -> DeployProveResult:
         return DeployProveResult(files=(), before=made, unchanged=tuple(path.name for path in files))
     run.begin()
     source = template(there, "seeds") if there is not ws else there.address().database
-    with scratch(
-        there.address(), template=source, label="deploy.prove", wait=ws.lock_wait, soon=there.server.own
-    ) as clone:
-        proven = tuple(_prove(there, path, clone) for path in files)
+    with (
+        scratch(
+            there.address(), template=source, label="deploy.prove", wait=ws.lock_wait, soon=there.server.own
+        ) as clone,
+        Looking(clone, stays=works_beside(own=there.server.own)) as looking,
+    ):
+        proven = tuple(_prove(there, path, looking) for path in files)
     on = "" if there is ws else f"a seeded database on target {there.target}"
     problems = tuple(_problem(file) for file in proven if not file.rerunnable)
     if not problems:
@@ -83,20 +85,20 @@ def code_of_files(files: tuple[Path, ...]) -> str:
     return "" if any(map(commands, texts)) else what([path.name for path in files], texts)
 
 
-def _prove(ws: Workspace, path: Path, clone: Address) -> ProvenFile:
+def _prove(ws: Workspace, path: Path, looking: Looking) -> ProvenFile:
     from aegisdb.errors import StatementFailed
     from aegisdb.postgres import psql
 
     ws.listen(Event(step="prove", subject=path.name))
     began = time.monotonic()
-    psql.run_file(clone, path, bindir=ws.server.bindir())
-    before = look(clone)
+    psql.run_file(looking.address, path, bindir=ws.server.bindir())
+    before = looking.look()
     try:
-        psql.run_file(clone, path, bindir=ws.server.bindir())
+        psql.run_file(looking.address, path, bindir=ws.server.bindir())
     except StatementFailed as error:
         differences: tuple[str, ...] = (f"its second run fails: {error.message} at {error.where}",)
     else:
-        differences = what_changed(before, look(clone))
+        differences = what_changed(before, looking.look())
     seconds = time.monotonic() - began
     ws.listen(Event(step="prove", subject=path.name, seconds=seconds))
     return ProvenFile(file=path.name, rerunnable=not differences, seconds=seconds, differences=differences)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import Problem
-from aegisdb.postgres.connection import connect
+from aegisdb.postgres.scratch import scratch, works_beside
 from aegisdb.progress import Event
-from aegisdb.proofs.second_run import look, what_changed
+from aegisdb.proofs.second_run import Looking, what_changed
 from aegisdb.results import Result
 from aegisdb.seeds import run_seed, seeds_of, warm
-from aegisdb.seeds.sequences import Behind, sequences_behind
 from aegisdb.workflows.seed.run import require_at_head, seeding
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from aegisdb.postgres.address import Address
     from aegisdb.proofs.remembered_runs import RememberedRun
     from aegisdb.registry.kinds import Seed
+    from aegisdb.seeds.sequences import Behind
     from aegisdb.workspace import Workspace
 
 
@@ -62,7 +62,6 @@ def seed_prove(ws: Workspace, *, service: str = "", again: bool = True) -> SeedP
     """
     from aegisdb.building import template
     from aegisdb.building.proof_target import proving
-    from aegisdb.postgres.scratch import scratch
 
     found = seeding(ws, service)
     ws = found.ws
@@ -80,7 +79,7 @@ def seed_prove(ws: Workspace, *, service: str = "", again: bool = True) -> SeedP
     with scratch(
         there.address(), template=source, label="seed.prove", wait=ws.lock_wait, soon=there.server.own
     ) as clone:
-        proven = tuple(_prove(there, name, seed, clone) for name, seed in seeds)
+        proven = _prove_all(there, seeds, clone)
     on = "" if there is ws else f"a new database on target {there.target}"
     problems = tuple(problem for seed in proven for problem in _problems(seed))
     if not problems:
@@ -96,35 +95,42 @@ def remembered(ws: Workspace, seeds: Sequence[tuple[str, Seed]], *, on_target: b
     return RememberedRun(ws, "seed.prove", lambda: code_of_seeds(ws.registry, seeds), on_target=on_target)
 
 
-def _prove(ws: Workspace, service: str, seed: Seed, clone: Address) -> ProvenSeed:
+def _prove_all(ws: Workspace, seeds: Sequence[tuple[str, Seed]], clone: Address) -> tuple[ProvenSeed, ...]:
+    """Prove them in their order on one clone: a seed may need the rows of those before it."""
+    proven = []
+    with Looking(clone, stays=works_beside(own=ws.server.own)) as looking:
+        behind = looking.behind()
+        for service, seed in seeds:
+            name = f"{service}: {seed.label}"
+            ws.listen(Event(step="prove", subject=name))
+            done, behind = _prove(ws, service, seed, looking, behind)
+            ws.listen(Event(step="prove", subject=name, seconds=done.seconds))
+            proven.append(done)
+    return tuple(proven)
+
+
+def _prove(
+    ws: Workspace, service: str, seed: Seed, looking: Looking, behind_before: tuple[Behind, ...]
+) -> tuple[ProvenSeed, tuple[Behind, ...]]:
+    """Run it twice, and find which sequences are behind afterwards."""
     bindir = ws.server.bindir()
-    ws.listen(Event(step="prove", subject=f"{service}: {seed.label}"))
-    behind_before = _behind(clone)
-    first = run_seed(ws.registry, service, seed, clone, bindir=bindir)
-    before = look(clone)
-    second = run_seed(ws.registry, service, seed, clone, bindir=bindir)
-    differences = what_changed(before, look(clone))
-    seconds = first.seconds + second.seconds
-    ws.listen(Event(step="prove", subject=f"{service}: {seed.label}", seconds=seconds))
+    first = run_seed(ws.registry, service, seed, looking.address, bindir=bindir)
+    before = looking.look()
+    second = run_seed(ws.registry, service, seed, looking.address, bindir=bindir)
+    differences = what_changed(before, looking.look())
+    behind = looking.behind()
     filled = {name.replace('"', "").rpartition(".")[2] for name in seed.fills}
-    behind = tuple(
-        one
-        for one in _behind(clone)
-        if one not in behind_before or one.table.replace('"', "").rpartition(".")[2] in filled
-    )
-    return ProvenSeed(
+    proven = ProvenSeed(
         service=service,
         seed=first.seed,
         idempotent=not differences,
-        seconds=seconds,
+        seconds=first.seconds + second.seconds,
         differences=differences,
-        behind=behind,
+        behind=tuple(
+            one for one in behind if one not in behind_before or one.table.replace('"', "").rpartition(".")[2] in filled
+        ),
     )
-
-
-def _behind(clone: Address) -> tuple[Behind, ...]:
-    with connect(clone, application="aegisdb: seed.prove") as conn:
-        return sequences_behind(conn)
+    return proven, behind
 
 
 def _problems(seed: ProvenSeed) -> Iterator[Problem]:
