@@ -1,4 +1,4 @@
-"""One process with Alembic loaded, from which workers and seed modules of services without a runner are forked.
+"""One process with Alembic loaded, from which workers and programs of seeds of services without a runner are forked.
 
 Importing Alembic costs half a second; a fork costs milliseconds. The process is started once, ends with its engine,
 and never runs anything of a service itself.
@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,19 @@ if TYPE_CHECKING:
 
 _ALWAYS = ("sqlalchemy.dialects.postgresql", "sqlalchemy.orm")
 _OF_DRIVERS = {"psycopg": ("psycopg",), "asyncpg": ("asyncpg", "sqlalchemy.ext.asyncio")}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What `python -m MODULE`, or a script of this environment, runs."""
+
+    module: str = ""
+    script: str = ""
+    """Its file, in place of a module."""
+    arguments: tuple[str, ...] = ()
+    stdin: str = ""
+    mark: str = ""
+    """A name among its open files, by which others know what it is (Linux)."""
 
 
 class WarmProcess:
@@ -54,17 +68,15 @@ class WarmProcess:
         """
         self._send(b"f", requests, answers, output)
 
-    def run_module(
-        self, module: str, cwd: Path, env: Mapping[str, str], output: int, *, stdin: str = ""
-    ) -> ForkedModule:
-        """Run `python -m MODULE` in a fork; raises as `fork`."""
-        order = json.dumps({"module": module, "cwd": str(cwd), "env": dict(env), "stdin": stdin}).encode() + b"\n"
+    def run(self, program: Program, cwd: Path, env: Mapping[str, str], output: int) -> ForkedProgram:
+        """Run a program in a fork; raises as `fork`."""
+        order = json.dumps({**asdict(program), "cwd": str(cwd), "env": dict(env)}).encode() + b"\n"
         requests, ours = os.pipe()
         answers, theirs = os.pipe()
         with os.fdopen(requests, "rb") as read, os.fdopen(ours, "wb") as write, os.fdopen(theirs, "wb") as told:
-            told_to = ForkedModule(module, answers)
+            told_to = ForkedProgram(program.script or program.module, answers)
             try:
-                self._send(b"m", read.fileno(), told.fileno(), output)
+                self._send(b"p", read.fileno(), told.fileno(), output)
             except BaseException:
                 told_to.close()
                 raise
@@ -86,11 +98,11 @@ class WarmProcess:
         stop(self._process)
 
 
-class ForkedModule:
-    """A module that runs in a fork; the same interface as a Popen, as far as seeds need it."""
+class ForkedProgram:
+    """A program that runs in a fork; the same interface as a Popen, as far as seeds need it."""
 
-    def __init__(self, module: str, answers: int) -> None:
-        self._module = module
+    def __init__(self, name: str, answers: int) -> None:
+        self._name = name
         self._answers = os.fdopen(answers, "rb")
         self._buffer = b""
         self._code: int | None = None
@@ -112,6 +124,13 @@ class ForkedModule:
             self.close()
         return self._code
 
+    def poll(self) -> int | None:
+        """The exit code, as of `wait`; None while it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
     def close(self) -> None:
         """Listen no more."""
         self._answers.close()
@@ -129,7 +148,7 @@ class ForkedModule:
         while b"\n" not in self._buffer:
             left = None if deadline is None else max(deadline - time.monotonic(), 0)
             if not select.select([self._answers], [], [], left)[0]:
-                raise subprocess.TimeoutExpired(self._module, timeout or 0)
+                raise subprocess.TimeoutExpired(self._name, timeout or 0)
             chunk = os.read(self._answers.fileno(), 4096)
             if not chunk:
                 return {}  # killed together with whoever would have told

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aegisdb.errors import Failed
     from aegisdb.registry.document import Key
-    from aegisdb.runtime.forkserver import ForkedModule
+    from aegisdb.runtime.forkserver import ForkedProgram
     from aegisdb.seeds.child_process import Child
     from aegisdb.seeds.run import SeedRun
 
@@ -78,14 +78,14 @@ class ModuleSeed(ProgramSeed):
             if code:
                 raise self._failure(run, code, child.tail())
 
-    def _child(self, run: SeedRun) -> AbstractContextManager[Child[Popen[bytes]] | Child[ForkedModule]]:
+    def _child(self, run: SeedRun) -> AbstractContextManager[Child[Popen[bytes]] | Child[ForkedProgram]]:
         from aegisdb import runners
-        from aegisdb.runtime.forkserver import warm_process_if_started
+        from aegisdb.runtime.forkserver import Program, warm_process_if_started
         from aegisdb.seeds.child_process import forked, running
 
         warm = None if run.runner else warm_process_if_started()
         if warm is not None:
-            return forked(warm, run.registry, run.service, self, self.module, run.address)
+            return forked(warm, run.registry, run.service, self, Program(module=self.module), run.address)
         argv = [*runners.python(run.runner, run.home), "-m", self.module]
         return running(run.registry, run.service, self, argv, run.address)
 

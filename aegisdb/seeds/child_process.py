@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from aegisdb import processes, runners
@@ -15,19 +19,19 @@ from aegisdb.postgres.masking import mask
 from aegisdb.seeds.sources import service_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from aegisdb.postgres.address import Address
     from aegisdb.registry.types import Registry
-    from aegisdb.runtime.forkserver import ForkedModule, WarmProcess
+    from aegisdb.runtime.forkserver import ForkedProgram, Program, WarmProcess
 
 _TAIL_BYTES = 8192
 _TAIL_LINES = 12
+_LONGEST_FIRST_LINE = 512
 
 
-P = TypeVar("P", "subprocess.Popen[bytes]", "ForkedModule")
+P = TypeVar("P", "subprocess.Popen[bytes]", "ForkedProgram")
 
 
 class Connecting(Protocol):
@@ -103,17 +107,35 @@ def running(
 
 @contextmanager
 def forked(
-    warm: WarmProcess, registry: Registry, service: str, seed: Connecting, module: str, address: Address
-) -> Iterator[Child[ForkedModule]]:
-    """Run a seed's module as `running` would with `python -m`, without starting Python."""
+    warm: WarmProcess, registry: Registry, service: str, seed: Connecting, program: Program, address: Address
+) -> Iterator[Child[ForkedProgram]]:
+    """Run a seed's program as `running` would, without starting Python."""
     root = service_directory(registry, service)
+    name = program.mark.partition(" ")[0]  # for what the program itself starts
+    env = _environment(None, root, _database(seed, address) | ({name: "1"} if name else {}))
     with tempfile.TemporaryFile() as log:
-        env = _environment(None, root, _database(seed, address))
-        child = Child(warm.run_module(module, root, env, log.fileno()), log, address)
+        child = Child(warm.run(program, root, env, log.fileno()), log, address)
         try:
             yield child
         finally:
             child.end()
+
+
+def script_here(argv: Sequence[str], root: Path) -> Program | None:
+    """The program of these words, where it is a Python script of this very environment and may be forked."""
+    from aegisdb.runtime.forkserver import Program
+
+    path = runners.environment(None, root)["PATH"]
+    found = Path(shutil.which(argv[0], path=path) or "")
+    if "/" in argv[0] or not found.is_absolute() or sys.platform != "linux":
+        return None
+    with found.open("rb") as file:
+        first = file.readline(_LONGEST_FIRST_LINE)
+    python = Path(os.fsdecode(first.removeprefix(b"#!").strip()))
+    here = Path(sys.executable).parent
+    if not first.startswith(b"#!") or python.parent != here or not re.fullmatch(r"python[0-9.]*", python.name):
+        return None  # of another environment, or no Python, or started with flags of its own
+    return Program(script=str(found), arguments=tuple(argv[1:]))
 
 
 def _database(seed: Connecting, address: Address) -> dict[str, str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from aegisdb import runners
 from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, TimedOut
 from aegisdb.postgres.masking import mask
 from aegisdb.progress import Event, under_way
+from aegisdb.runtime.forkserver import warm_process_if_started
 from aegisdb.seeds import port_holders
-from aegisdb.seeds.child_process import Child, Connecting, indented, running
+from aegisdb.seeds.child_process import Child, Connecting, forked, indented, running, script_here
 from aegisdb.seeds.deadline import Deadline
 from aegisdb.seeds.http_answer import complaint, excerpt
 from aegisdb.seeds.http_request import Endpoint, listens, read_endpoint, send
@@ -20,13 +22,15 @@ from aegisdb.seeds.http_request import Endpoint, listens, read_endpoint, send
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.progress import Listener
+    from aegisdb.runtime.forkserver import ForkedProgram
     from aegisdb.seeds.run import SeedRun
 
-    Server = Child[subprocess.Popen[bytes]]
+    Server = Child[subprocess.Popen[bytes]] | Child[ForkedProgram]
 
 _POLL_SECONDS = 0.05
 _WAIT_SECONDS = 0.2
@@ -102,21 +106,23 @@ def _server(run: SeedRun, seed: HttpSeed, endpoint: Endpoint) -> Iterator[Server
         if _await_port(service, seed, endpoint, address, deadline, listen) == "ours":
             yield None
             return
-        argv = _argv(run, seed.serve)
-        with (
-            under_way(listen, "serve", service, seed.serve),
-            running(run.registry, service, seed, argv, address, mark=port_holders.MARK) as child,
-        ):
+        with under_way(listen, "serve", service, seed.serve), _started(run, seed, seed.serve) as child:
             if _wait_until_ready(service, seed, endpoint, address, child, deadline):
                 yield child
                 return
 
 
-def _argv(run: SeedRun, serve: str) -> list[str]:
-    runner, home = run.runner, run.home
-    argv = shlex.split(serve)
-    is_python = argv[:1] == ["python"]
-    return [*runners.python(runner, home), *argv[1:]] if is_python else runners.program(runner, home, argv)
+def _started(run: SeedRun, seed: HttpSeed, serve: str) -> AbstractContextManager[Server]:
+    """Start the server: in a fork where its program is of this environment, which has most of its imports done."""
+    runner, home, words = run.runner, run.home, shlex.split(serve)
+    is_python = words[:1] == ["python"]
+    argv = [*runners.python(runner, home), *words[1:]] if is_python else runners.program(runner, home, words)
+    warm = None if runner else warm_process_if_started()
+    program = script_here(argv, home) if warm else None
+    if warm is None or program is None:
+        return running(run.registry, run.service, seed, argv, run.address, mark=port_holders.MARK)
+    marked = replace(program, mark=port_holders.mark_of(argv))
+    return forked(warm, run.registry, run.service, seed, marked, run.address)
 
 
 def _seed_servers(endpoint: Endpoint) -> bool:

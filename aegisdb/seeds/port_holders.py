@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MARK = "AEGISDB_SEED_SERVER"
 """A variable in the environment of every server that a seed starts: such a server is gone in a moment, worth a wait."""
 
+_MARKED = f"/memfd:{MARK} "
 _LISTEN = "0A"
 _LOCALHOST = {"0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"}  # noqa: S104  what answers there, too
 # as /proc/net/tcp and tcp6 write them: any address, 127.0.0.1, ::1, and 127.0.0.1 inside IPv6
@@ -31,6 +32,7 @@ _ANSWER_LOCALHOST = {
     "0" * 16 + "FFFF00000100007F",
 }
 _LONGEST = 60
+_LONGEST_MARK = 60  # a name of 249 bytes is allowed
 _UNSEEN = "of another user or just ended"
 
 
@@ -44,6 +46,11 @@ class Holder:
 
     def __str__(self) -> str:
         return f"process {self.pid}, {self.command}"
+
+
+def mark_of(argv: Iterable[str]) -> str:
+    """The name that marks a server among its open files, where it is forked and its environment cannot be seen."""
+    return f"{MARK} {' '.join(argv)}"[:_LONGEST_MARK]
 
 
 def strangers(port: int) -> tuple[Holder, ...]:
@@ -88,21 +95,24 @@ def _listening(port: int) -> set[str]:
 
 
 def _sockets(pid: int) -> set[str]:
-    """Inodes of the sockets that a process has open; none where we may not look."""
+    """Inodes of the sockets that a process has open."""
+    return {target[len("socket:[") : -1] for target in _open_files(pid) if target.startswith("socket:[")}
+
+
+def _open_files(pid: int) -> list[str]:
+    """What a process has open, by the kernel's names; nothing where we may not look."""
     try:
-        return set(_socket_inodes(Path(f"/proc/{pid}/fd")))
+        return list(_targets(Path(f"/proc/{pid}/fd")))
     except (PermissionError, FileNotFoundError, ProcessLookupError):
-        return set()
+        return []
 
 
-def _socket_inodes(folder: Path) -> Iterator[str]:
+def _targets(folder: Path) -> Iterator[str]:
     for entry in folder.iterdir():
         try:
-            target = str(entry.readlink())
+            yield str(entry.readlink())
         except FileNotFoundError:  # closed since
             continue
-        if target.startswith("socket:["):
-            yield target[len("socket:[") : -1]
 
 
 def _pids() -> Iterator[int]:
@@ -131,6 +141,9 @@ def _family(leader: int) -> Iterable[int]:
 
 def _holder(pid: int) -> Holder:
     folder = Path(f"/proc/{pid}")
+    for target in _open_files(pid):
+        if target.startswith(_MARKED):
+            return Holder(pid, target.removeprefix(_MARKED).removesuffix(" (deleted)"), is_seed_server=True)
     try:
         words = (folder / "cmdline").read_text(errors="replace").split("\0")
         marked = f"\0{MARK}=" in "\0" + (folder / "environ").read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""Seed modules that run in a fork of the warm process: nobody can tell the difference from `python -m`."""
+"""Programs of seeds that run in a fork of the warm process: nobody can tell the difference from a start of Python."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from textwrap import dedent
 import pytest
 
 from aegisdb.postgres.address import Address
-from aegisdb.runtime.forkserver import ForkedModule, WarmProcess
+from aegisdb.runtime.forkserver import ForkedProgram, Program, WarmProcess
+from aegisdb.seeds.child_process import script_here
+from aegisdb.seeds.port_holders import mark_of, strangers, who_listens
 from tests.invoke import invoke
+from tests.postgres_server import free_port
 from tests.running import eventually
 from tests.seeds.shop import make_shop, processes_left, processes_naming, query, ran, sessions, write_module
+from tests.seeds.test_http import SERVE
 from tests.seeds.test_modules import interrupted, spawn
+
+FILL = Program(module="shop.fill")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def fork(warm: WarmProcess, root: Path, body: str) -> tuple[int, str]:
     """Its code and what it printed."""
     env = write(root, body)
     with tempfile.TemporaryFile() as log:
-        child = warm.run_module("shop.fill", root, env, log.fileno())
+        child = warm.run(FILL, root, env, log.fileno())
         code = child.wait(120)
         log.seek(0)
         return code, log.read().decode()
@@ -75,6 +81,79 @@ def test_it_is_what_python_m_is(tmp_path: Path, warm: WarmProcess, body: str) ->
     assert fork(warm, tmp_path, body) == plain(tmp_path, body)
 
 
+def script(root: Path, body: str, first: str = f"#!{sys.executable}") -> Path:
+    """A program of this environment, as pip writes them."""
+    (root / "bin").mkdir(exist_ok=True)
+    made = root / "bin" / "serves"
+    made.write_text(f"{first}\n{dedent(body)}")
+    made.chmod(0o755)
+    return made
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import os, sys; print(__name__, __file__, sys.argv, os.getcwd(), sorted(os.environ))",
+        "import shop.fill, sys; print(shop.fill.__file__, file=sys.stderr)",
+        "raise SystemExit(7)",
+        """
+        import multiprocessing
+        if __name__ == '__main__':
+            with multiprocessing.get_context('spawn').Pool(1) as pool:
+                print(pool.map(abs, [-3]))
+        """,
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_a_script_is_what_its_interpreter_makes_of_it(tmp_path: Path, warm: WarmProcess, body: str) -> None:
+    env, made = write(tmp_path, ""), script(tmp_path, body)
+    argv = [str(made), "--port", "1"]
+    plain = subprocess.run(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    with tempfile.TemporaryFile() as log:
+        program = Program(script=argv[0], arguments=tuple(argv[1:]))
+        code = warm.run(program, tmp_path, env, log.fileno()).wait(120)
+        log.seek(0)
+        assert (code, log.read()) == (plain.returncode, plain.stdout)
+
+
+@pytest.mark.parametrize(
+    ("first", "ours"),
+    [
+        (f"#!{sys.executable}", True),
+        (f"#!{Path(sys.executable).parent}/python", True),
+        (f"#!{sys.executable} -s", False),
+        ("#!/usr/bin/env python3", False),
+        ("#!/elsewhere/bin/python", False),
+        (f"#!{Path(sys.executable).parent}/pypy", False),
+        (sys.executable, False),
+    ],
+)
+def test_only_scripts_of_this_environment_are_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, *, ours: bool
+) -> None:
+    made = script(tmp_path, "", first)
+    monkeypatch.setenv("PATH", str(made.parent), prepend=os.pathsep)
+    expected = Program(script=str(made), arguments=("--port", "1")) if ours else None
+    assert script_here(["serves", "--port", "1"], tmp_path) == expected
+    assert script_here(["./serves"], made.parent) is None
+    assert script_here(["nowhere"], tmp_path) is None
+
+
+def test_others_see_that_a_forked_server_is_of_a_seed(tmp_path: Path, warm: WarmProcess) -> None:
+    port = free_port()
+    body = "import http.server, sys\nprint('ready', flush=True)\nhttp.server.test(port=int(sys.argv[1]))"
+    program = Program(script=str(script(tmp_path, body)), arguments=(str(port),), mark=mark_of(["serves", str(port)]))
+    with tempfile.TemporaryFile() as log:
+        child = warm.run(program, tmp_path, write(tmp_path, ""), log.fileno())
+        assert eventually(lambda: who_listens(child.pid, port) == "family")
+        (holder,) = strangers(port)
+        assert (holder.is_seed_server, holder.command) == (True, f"serves {port}")
+        assert child.poll() is None
+        child.stop()
+        assert child.poll() == -signal.SIGTERM
+    assert who_listens(child.pid, port) == "nobody"
+
+
 def test_an_exception_ends_as_it_does_there(tmp_path: Path, warm: WarmProcess) -> None:
     body = "def broken():\n    raise ValueError('no tags')\nbroken()"
     (code, text), (their_code, theirs) = fork(warm, tmp_path, body), plain(tmp_path, body)
@@ -82,7 +161,7 @@ def test_an_exception_ends_as_it_does_there(tmp_path: Path, warm: WarmProcess) -
     assert re.search(r'fill.py", line 3, in <module>', text)
     env = write(tmp_path, body)
     with tempfile.TemporaryFile() as log:
-        assert warm.run_module("shop.nowhere", tmp_path, env, log.fileno()).wait(120) == 1
+        assert warm.run(Program(module="shop.nowhere"), tmp_path, env, log.fileno()).wait(120) == 1
         log.seek(0)
         assert b"No module named" in log.read().splitlines()[-1]
 
@@ -110,8 +189,8 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path, warm: WarmProcess) -
         assert child.wait(60) == -signal.SIGKILL
 
 
-def started(warm: WarmProcess, root: Path, body: str, log: Path, descriptor: int) -> ForkedModule:
-    child = warm.run_module("shop.fill", root, write(root, body), descriptor)
+def started(warm: WarmProcess, root: Path, body: str, log: Path, descriptor: int) -> ForkedProgram:
+    child = warm.run(FILL, root, write(root, body), descriptor)
     assert eventually(lambda: "ready" in log.read_text())
     return child
 
@@ -130,6 +209,21 @@ def test_several_modules_share_one_start_of_python(tmp_path: Path, database: Add
     assert done.code == 0, done.err
     assert seen.read_text() == "True True "
     assert {name for _, name in ran(database)} == {"module shop.first", "module shop.fill"}
+    assert sessions(database) == []
+
+
+def test_a_server_of_this_environment_is_forked_for_each_run(tmp_path: Path, database: Address) -> None:
+    port, seen = free_port(), tmp_path / "seen"
+    note = f"import os, sys\nwith open({str(seen)!r}, 'a') as f: f.write(f'{{\"alembic\" in sys.modules}} ')\n"
+    made = script(tmp_path, note + SERVE)
+    served = f"  serve: serves {port}\n  ready: http://localhost:{port}/health\n"
+    make_shop(tmp_path, database, TWO + f"- http: POST http://localhost:{port}/seed\n  fills: [items]\n{served}")
+    for name in ("first", "fill"):
+        write_module(tmp_path, name, GOOD)
+    path = os.pathsep.join([str(made.parent), os.environ["PATH"]])
+    done = invoke("seed.prove", cwd=tmp_path, env={"PATH": path})
+    assert done.code == 0, done.err
+    assert seen.read_text() == "True True "
     assert sessions(database) == []
 
 

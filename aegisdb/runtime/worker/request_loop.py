@@ -1,4 +1,4 @@
-"""The worker's loop: open once, then one answer a request; or a warm process that forks workers and seed modules."""
+"""The worker's loop: open once, then one answer a request; or a warm process that forks workers and programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .channel import Message
 
 _FORK = "--fork"
-_MODULE = b"m"
+_PROGRAM = b"p"
 _COLOURS_OF_MAKO = "mako.ext.pygmentplugin"
 _DESCRIPTORS = 3  # requests, answers, and where stdout and stderr go
 
@@ -107,7 +107,7 @@ def _failure(side: Any, error: BaseException) -> Message:
 
 
 def _serve_forks(descriptor: int, modules: list[str]) -> None:
-    """Import what every service needs, then fork for each request on the socket: a worker, or a module to run."""
+    """Import what every service needs, then fork for each request on the socket: a worker, or a program to run."""
     import gc
 
     gc.disable()  # nothing that an import makes is garbage: looking for it costs a fifth of the time
@@ -128,10 +128,10 @@ def _serve_forks(descriptor: int, modules: list[str]) -> None:
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _settle(descriptors[2])
-            if wanted == _MODULE:
-                from .module_run import become_module
+            if wanted == _PROGRAM:
+                from .module_run import become_program
 
-                become_module(*descriptors[:2])
+                become_program(*descriptors[:2])
             _become_worker(*descriptors[:2])
         for each in descriptors:
             os.close(each)

@@ -108,10 +108,13 @@ def _started(home: Path, runner: tuple[str, ...], request: dict[str, Any]) -> tu
 
 def _forked(warm: WarmProcess, home: Path, request: dict[str, Any]) -> tuple[int, str, str]:
     """Describe as `_started` does, without a start of Python."""
+    from aegisdb.runtime.forkserver import Program
+
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer"
         stdin = json.dumps({**request, "answer": str(answer)})
-        child = warm.run_module(_PROBE_MODULE, home, runners.environment(None, home), output.fileno(), stdin=stdin)
+        program = Program(module=_PROBE_MODULE, stdin=stdin)
+        child = warm.run(program, home, runners.environment(None, home), output.fileno())
         try:
             code = child.wait(_DEADLINE)
         except subprocess.TimeoutExpired:

@@ -14,6 +14,7 @@ import pytest
 
 from aegisdb.postgres.address import Address
 from aegisdb.workflows import ci
+from aegisdb.workflows.ci_stages import stages_of
 from aegisdb.workspace import open_workspace
 from tests.invoke import Ran, environment, invoke
 from tests.lint.repository import commit, git
@@ -291,7 +292,7 @@ def test_more_services_than_are_tried_together(database: Address, tmp_path: Path
 def test_ci_fails_where_the_merge_base_does_not_build_and_skips_where_there_is_none(root: Path) -> None:
     def stage() -> tuple[str, str, list[str]]:
         ws = open_workspace(cwd=root, environ=environment())
-        found, _ = ci._run(ws, "compat", ci.stages_of("", again=True)["compat"], str)  # noqa: SLF001  one stage of it
+        found, _ = ci._run(ws, "compat", stages_of("", again=True)["compat"], str)  # noqa: SLF001  one stage of it
         return found.state, found.summary, [f"{one.exit_code} {one.code}" for one in found.problems]
 
     git(root, "switch", "-q", "main")
