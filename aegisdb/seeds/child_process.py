@@ -125,9 +125,9 @@ def script_here(argv: Sequence[str], root: Path) -> Program | None:
     """The program of these words, where it is a Python script of this very environment and may be forked."""
     from aegisdb.runtime.forkserver import Program
 
-    path = runners.environment(None, root)["PATH"]
+    on_linux, path = sys.platform == "linux", runners.environment(None, root)["PATH"]
     found = Path(shutil.which(argv[0], path=path) or "")
-    if "/" in argv[0] or not found.is_absolute() or sys.platform != "linux":
+    if "/" in argv[0] or not found.is_absolute() or not on_linux:
         return None
     with found.open("rb") as file:
         first = file.readline(_LONGEST_FIRST_LINE)
