@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TURN = 0.0002  # seconds
+_SWITCH = "AEGIS_ONE_PROCESS"
 
 
 @contextmanager
@@ -54,7 +55,12 @@ def meanwhile(work: Callable[[], T]) -> Iterator[list[T]]:
 
 
 def may_fork() -> bool:
-    """Whether a fork of this process gains anything and takes no lock of another thread with it."""
+    """Whether a fork of this process gains anything and takes no lock of another thread with it.
+
+    With AEGIS_ONE_PROCESS=1 there is none.
+    """
+    if os.environ.get(_SWITCH) == "1":
+        return False
     return (os.cpu_count() or 1) > 1 and threading.active_count() == 1 and sys.platform == "linux"
 
 

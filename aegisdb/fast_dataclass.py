@@ -83,6 +83,12 @@ def _init(fields: Fields) -> Callable[..., None]:
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
         values = vars(self)
+        if not given and len(args) == len(positional) == len(wanted):  # most of those that are made by the thousand
+            values.update(zip(positional, args, strict=True))
+            return
+        if not args and given.keys() == wanted:
+            values.update(given)
+            return
         values.update(defaults)
         values.update(zip(positional, args, strict=False))
         values.update(given)

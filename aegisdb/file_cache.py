@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     File = os.DirEntry[str] | Path | str
+    Buffer = bytes | memoryview
 
 STATE = ".aegisdb"
 """The name of the directory of local state, beside services.yaml."""
@@ -63,16 +64,22 @@ class KeptFile:
 
     def read(self) -> bytes | None:
         """Return the content; None where it must be found out anew."""
+        content = self.view()
+        return None if content is None else bytes(content)
+
+    def view(self) -> memoryview | None:
+        """As `read`, without a copy of what may be megabytes."""
         try:
             found = read_regular(self.path)
         except OSError:
             return None
         if found is None:
             return None
-        first, _, content = found.partition(b"\n")
-        return content if first == self._first(content) else None
+        end = found.find(b"\n")
+        content = memoryview(found)[end + 1 :]
+        return content if end >= 0 and found[:end] == self._first(content) else None
 
-    def write(self, *content: bytes, own: Callable[[Path], object] | None = None) -> None:
+    def write(self, *content: Buffer, own: Callable[[Path], object] | None = None) -> None:
         """Keep the content, which may come in parts, readable by this user alone; `own` gives it to another user.
 
         Raises:
@@ -83,7 +90,7 @@ class KeptFile:
         whole = (self._first(*content), b"\n", *content)
         replace_file(self.path, whole, mode=0o600, through_link=False, own=own)
 
-    def keep(self, *content: bytes) -> None:
+    def keep(self, *content: Buffer) -> None:
         """Keep the content where that can be done; a checkout that may only be read works too."""
         try:
             self.write(*content)
@@ -104,7 +111,7 @@ class KeptFile:
         """Keep plain data, as `keep`."""
         self.keep(json.dumps(plain).encode())
 
-    def _first(self, *content: bytes) -> bytes:
+    def _first(self, *content: Buffer) -> bytes:
         hashed = hashlib.sha256()
         for part in content:
             hashed.update(part)
@@ -119,7 +126,8 @@ class Remembered:
         self._kept = kept
         self._seen = {} if seen is None else seen
         self._known: dict[str, Any] = {}
-        self._changed = False
+        self.new: dict[str, Any] = {}
+        """What was found since: the part of another process may be taken over with `take`."""
 
     def __enter__(self) -> Self:
         self._known = self._kept.read_json() or {}
@@ -134,8 +142,12 @@ class Remembered:
         """Keep what was found, plain data."""
         now = self._identity(file)
         if time.time() - now[0] / 1e9 > _SETTLED:
-            self._known[os.fspath(file)] = [now, facts]
-            self._changed = True
+            self.take({os.fspath(file): [now, facts]})
+
+    def take(self, new: dict[str, Any]) -> None:
+        """Keep what another one has found, its `new`."""
+        self._known |= new
+        self.new |= new
 
     def is_file(self, path: str) -> bool:
         """As `files.is_file`; what it is now counts for `get` and `put`.
@@ -157,7 +169,7 @@ class Remembered:
         return self._seen[place]
 
     def __exit__(self, *_: object) -> None:
-        if self._changed:
+        if self.new:
             self._kept.keep_json(self._known)
 
 

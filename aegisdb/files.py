@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 _NAME = 40  # characters: the temporary name must not be longer than a file system takes
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_PATH_ONLY = getattr(os, "O_PATH", 0)  # Linux alone tells a path of it
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def replace_file(
     path: Path,
-    content: str | bytes | Sequence[bytes],
+    content: str | bytes | Sequence[bytes | memoryview],
     *,
     mode: int | None = None,
     durable: bool = False,
@@ -107,8 +108,25 @@ def status(path: Path | str) -> os.stat_result | None:
         return None
 
 
+def real_path(path: str) -> str:
+    """As `os.path.realpath`; the kernel tells it in a fifth of the time where the path leads to something."""
+    if _PATH_ONLY:
+        with suppress(OSError):
+            handle = os.open(path, _PATH_ONLY)
+            try:
+                found = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115  thousands of them
+            finally:
+                os.close(handle)
+            if found.startswith("/") and not found.endswith(" (deleted)"):
+                return found
+    return os.path.realpath(path)
+
+
 def shown(path: Path, root: Path) -> str:
     """A path as people are told it: from `root` where it is below, else the whole of it."""
+    whole, above = str(path), f"{root}/"
+    if whole.startswith(above):  # most, in a tenth of the time
+        return whole[len(above) :]
     if not path.is_relative_to(root):
         path, root = path.resolve(), root.resolve()
     return str(path.relative_to(root) if path.is_relative_to(root) else path)

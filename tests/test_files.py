@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aegisdb.files import is_directory, is_file, read_regular, replace_file
+from aegisdb import files
+from aegisdb.files import is_directory, is_file, read_regular, real_path, replace_file
 
 
 def names(directory: Path) -> set[str]:
@@ -101,3 +102,17 @@ def test_what_is_there(tmp_path: Path) -> None:
     names = ("file", "directory", "link", "loop", "nothing", "file/below")
     assert [name for name in names if is_file(tmp_path / name)] == ["file"]
     assert [name for name in names if is_directory(str(tmp_path / name))] == ["directory", "link"]
+
+
+@pytest.mark.parametrize("told_by_the_kernel", [True, False])
+def test_where_a_path_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told_by_the_kernel: bool) -> None:
+    (tmp_path / "directory (deleted)" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("directory (deleted)")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("missing")
+    monkeypatch.chdir(tmp_path)
+    if not told_by_the_kernel:
+        monkeypatch.setattr(files, "_PATH_ONLY", 0)
+    names = ("link", "link/below", "link/../link/below/", "loop", "nowhere", "missing", ".", "directory (deleted)")
+    for path in ("/", *names, *(f"{tmp_path}/{name}" for name in names)):
+        assert real_path(path) == os.path.realpath(path)

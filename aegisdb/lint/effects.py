@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from aegisdb.lint.statements import Statement, Token, statements, string_value
@@ -66,8 +67,7 @@ class _Reader:
 
     def take(self, *words: str) -> bool:
         """Go past these words if they are next."""
-        ahead = self.tokens[self.at : self.at + len(words)]
-        if tuple(t.text for t in ahead if t.kind == "word") != words:
+        if self.tokens[self.at : self.at + len(words)] != tuple(zip(repeat("word"), words, strict=False)):
             return False
         self.at += len(words)
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -95,7 +94,8 @@ def _of_files(
     for service, revisions in groupby(chosen, key=itemgetter(0)):
         with Verdicts(context, service) as verdicts:
             for _, revision in revisions:
-                path, shown = revision.path, context.shown(revision.path)
+                path = revision.path
+                shown = context.shown(path)
                 known = verdicts.of(path, shown)
                 if known is None:
                     file = read_file(context, service, revision)
@@ -119,6 +119,7 @@ def judge(context: Context, chosen: Iterable[tuple[str, Revision]], ids: Sequenc
 
 
 def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None = None) -> Iterator[Finding]:
+    path = file.revision.path
     for rule in rules().values() if wanted is None else wanted:
         for line, message, *fix in rule.check(file, context) if rule.check else ():
             yield Finding(
@@ -126,7 +127,7 @@ def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None
                 message=message,
                 path=file.shown,
                 line=line,
-                fix=how_to_fix(file.revision.path, fix[0] if fix else rule.fix),
+                fix=how_to_fix(path, fix[0] if fix else rule.fix),
                 service=file.service,
                 last_line=_last_line(file, line),
             )
@@ -134,7 +135,7 @@ def _of_file(file: RevisionFile, context: Context, wanted: Iterable[Rule] | None
 
 def _last_line(file: RevisionFile, line: int) -> int:
     """The last line of the innermost statement around a line."""
-    around = [n for n in file.nodes if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or n.lineno)]
+    around = [n for n in file.statements if n.lineno <= line <= (n.end_lineno or n.lineno)]
     return (around[-1].end_lineno or line) if around and not hasattr(around[-1], "body") else line
 
 

@@ -71,6 +71,11 @@ class RevisionFile:
         """Every node of the tree."""
         return tuple(walk(self.tree))
 
+    @cached_property
+    def statements(self) -> tuple[ast.stmt, ...]:
+        """The statements among `nodes`."""
+        return tuple(node for node in self.nodes if isinstance(node, ast.stmt))
+
     def function(self, name: str) -> ast.FunctionDef | None:
         """A function of the file's top level."""
         return function_of(self.tree, name)

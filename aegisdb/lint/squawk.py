@@ -179,12 +179,12 @@ class _Asked:
 
     def _told(self, service: str, revision: Revision) -> bool:
         """Whether the file itself tells what is executed."""
-        answers = self._answers[service]
-        known = answers.of_text(revision.path, self._context.shown(revision.path))
+        answers, path = self._answers[service], revision.path
+        known = answers.of_text(path, self._context.shown(path))
         if known is not None:
             self._known[service, revision] = known
             return True
-        if answers.is_rendered(revision.path):
+        if answers.is_rendered(path):
             return False
         script = written_sql(read_file(self._context, service, revision))
         if script is None:

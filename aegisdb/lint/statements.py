@@ -51,6 +51,11 @@ class Statement:
         return "\0".join(("", *words, "")) in self._spelled
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words, outside of strings and bodies."""
+        return frozenset(text for kind, text in self.tokens if kind == "word")
+
+    @cached_property
     def _spelled(self) -> str:
         """Its words between NULs, which no word has; anything else is none."""
         return "\0".join(("", *(token.text if token.kind == "word" else "" for token in self.tokens), ""))
@@ -77,7 +82,8 @@ def _split(sql: str) -> Iterator[Statement]:
         if not tokens:
             start = match.start()
         end = match.end()
-        tokens.append(_token(str(kind), match[0]))
+        text = match[0]
+        tokens.append(Token("word", text.lower()) if kind == "word" else _token(str(kind), text))
     if tokens:
         yield Statement(tuple(tokens), sql[start:end], sql.count("\n", 0, start))
 
@@ -89,8 +95,6 @@ def _is_body(tokens: list[Token]) -> bool:
 
 
 def _token(kind: str, text: str) -> Token:
-    if kind == "word":
-        return Token(kind, text.lower())
     if kind == "quoted":
         return Token(kind, text[1:-1].replace('""', '"'))
     return Token(kind, text)

@@ -142,6 +142,8 @@ def _painted(cell: Cell, width: int | None, *, colour: bool) -> list[str]:
 
 
 def _pad(text: str, width: int, *, right: bool = False) -> str:
+    if text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
     fill = " " * max(width - display_width(text), 0)
     return fill + text if right else text + fill
 

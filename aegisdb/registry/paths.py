@@ -103,7 +103,7 @@ def _service(tree: Tree, key: Key, service: dict[str, Any]) -> Iterator[Problem]
     yield from wrong
     if not wrong:
         yield from _inside(tree, key, path, service)
-        for place, text in texts(service, "objects"):
+        for place, text in texts(service, "objects") if "objects" in service else ():
             yield from tree.problems((*key, *place), path, text, "directory")
 
 
@@ -113,13 +113,13 @@ def _told_elsewhere(tree: Tree, path: str, config: str, alembic: dict[str, Any])
 
 
 def _of_alembic(tree: Tree, key: Key, path: str, alembic: dict[str, Any]) -> Iterator[Problem]:
-    for place, text in texts({"config": "alembic.ini", **alembic}, "config"):
+    for place, text in texts(alembic, "config") if "config" in alembic else ((("config",), "alembic.ini"),):
         wrong = tree.problems((*key, *place), path, text, "file")
         if wrong and _told_elsewhere(tree, path, text, alembic):
             wrong = tree.problems((*key, *place), path, text, "")
         yield from wrong
     for name in ("script_location", "version_locations"):
-        for place, text in texts(alembic, name):
+        for place, text in texts(alembic, name) if name in alembic else ():
             if ":" not in text:
                 yield from tree.problems((*key, *place), path, text, "directory")
 
@@ -128,7 +128,7 @@ def _inside(tree: Tree, key: Key, path: str, service: dict[str, Any]) -> Iterato
     alembic = service.get("alembic")
     if isinstance(alembic, dict):
         yield from _of_alembic(tree, (*key, "alembic"), path, alembic)
-    for place, text in texts(service, "base"):
+    for place, text in texts(service, "base") if "base" in service else ():
         if not (place == ("base",) and re.fullmatch(_CALLABLE, text)):
             yield from tree.problems((*key, *place), "", text, "file")
     for place, seed in elements(service, "seeds"):

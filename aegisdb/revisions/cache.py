@@ -1,6 +1,6 @@
 """Histories as they were read last, in one file: nothing of a history is decoded before it is asked for.
 
-Its first line says of each service which revisions are heads, what its files were, and how long what follows is: all
+Its beginning says of each service which revisions are heads, what its files were, and how long what follows is: all
 revisions together, then each of them.
 """
 
@@ -12,7 +12,7 @@ import marshal
 import os
 import time
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from zlib import compress, decompress
@@ -24,9 +24,10 @@ from aegisdb.revisions.summary import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Sequence, ValuesView
 
-    from aegisdb.file_cache import KeptFile
+    from aegisdb.file_cache import Buffer, KeptFile
 
 _QUICKLY = 1  # zlib's level
+_WIDTH = 8  # digits of where the heads end
 _SETTLED = 2 * 10**9  # nanoseconds: a file changed later than this may change again within its timestamp's resolution
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _WITHOUT_REFERENCES = 2  # marshal's version: later ones mark which objects are the same one
@@ -44,9 +45,9 @@ class Block(NamedTuple):
     """As `Listing.kept` gives it and the body."""
     phases: dict[str, str]
     """By id, for those that say `phase`."""
-    together: bytes
+    together: Buffer
     """As `packed` gives it."""
-    body: bytes
+    body: Buffer
 
 
 class Listing:
@@ -55,7 +56,8 @@ class Listing:
     def __init__(self, directories: Iterable[str], *, recursive: bool, block: Block | None = None) -> None:
         self._settled = time.time_ns() - _SETTLED
         self._names: list[tuple[str, list[str]]] = []
-        self._now: list[Identity] = []
+        self._looks: list[bytes] = []
+        """The identities of those, folder by folder: as bytes, since most commands only compare them."""
         self.beside: dict[str, list[str]] = {}
         """Directory that was looked into, to the names there that are no revision files."""
         for directory in directories:
@@ -70,7 +72,7 @@ class Listing:
             names = sorted(os.listdir(handle))  # noqa: PTH208  a quarter less than scandir, sorted by name
             # Alembic's rule for what is a revision file
             files = [name for name in names if name.endswith(".py") and not name.startswith((".#", "__init__"))]
-            self._now += _identities(files, handle)
+            self._looks.append(marshal.dumps(_identities(files, handle), _WITHOUT_REFERENCES))
         finally:
             os.close(handle)
         self._names.append((inside, files))
@@ -82,7 +84,11 @@ class Listing:
                 self._look(inside + name, recursive)
 
     def __len__(self) -> int:
-        return len(self._now)
+        return sum(len(files) for _, files in self._names)
+
+    @property
+    def _now(self) -> list[Identity]:
+        return [identity for look in self._looks for identity in marshal.loads(look)]  # noqa: S302  our own
 
     @cached_property
     def paths(self) -> list[str]:
@@ -107,7 +113,7 @@ class Listing:
         return self._told(read) if certain else _with("", self.read), packed(body)
 
     def _told(self, read: list[Identity]) -> str:
-        told = marshal.dumps((self._names, self._now, self.read, read), _WITHOUT_REFERENCES)
+        told = marshal.dumps((self._names, self._looks, self.read, read), _WITHOUT_REFERENCES)
         return _with(hashlib.sha256(told).hexdigest(), self.read)
 
     def same(self, block: Block) -> dict[str, Any]:
@@ -181,9 +187,11 @@ class KeptHistories:
         self._changed = False
 
     def __enter__(self) -> Self:
-        content = self._kept.read() or b"{}\n"
-        at = content.index(b"\n") + 1
-        for name, (heads, listing, phases, together, body) in json.loads(content[:at]).items():
+        content = self._kept.view()
+        if content is None:
+            return self
+        at = int(bytes(content[:_WIDTH]), 16)
+        for name, (heads, listing, phases, together, body) in json.loads(bytes(content[_WIDTH:at])).items():
             middle, end = at + together, at + together + body
             self._blocks[name] = Block(heads, listing, phases, content[at:middle], content[middle:end])
             at = end
@@ -203,7 +211,8 @@ class KeptHistories:
         if self._changed:
             head = {name: [*told, len(together), len(body)] for name, (*told, together, body) in self._blocks.items()}
             rest = (part for block in self._blocks.values() for part in (block.together, block.body))
-            self._kept.keep(json.dumps(head).encode(), b"\n", *rest)
+            told = json.dumps(head).encode()
+            self._kept.keep(b"%0*x" % (_WIDTH, _WIDTH + len(told)), told, *rest)
 
 
 def facts_of(revision: Revision, place: int) -> list[Any]:
@@ -255,16 +264,16 @@ def _identities(names: Sequence[str], directory: int | None = None) -> list[Iden
     """Identify each; seen from an open directory that goes faster."""
     if not names:
         return []
-    look = partial(os.stat, dir_fd=directory)
+    look = os.stat
     try:
-        return list(map(_identity_of, map(look, names)))  # nothing between two of tens of thousands
+        return [_identity_of(look(name, dir_fd=directory)) for name in names]  # tens of thousands
     except OSError:
-        return [_identity(name, look) for name in names]
+        return [_identity(name, directory) for name in names]
 
 
-def _identity(name: str, look: Callable[[str], os.stat_result]) -> Identity:
+def _identity(name: str, directory: int | None) -> Identity:
     try:
-        return _identity_of(look(name))
+        return _identity_of(os.stat(name, dir_fd=directory))
     except OSError:
         return ()
 
@@ -274,7 +283,7 @@ def packed(plain: Any) -> bytes:
     return compress(json.dumps(plain).encode(), _QUICKLY)
 
 
-def unpacked(content: bytes) -> Any:
+def unpacked(content: Buffer) -> Any:
     """Return what `packed` was given, tuples as lists."""
     return json.loads(decompress(content))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aegisdb.errors import HistoryError
 from aegisdb.file_cache import Kind, Remembered
+from aegisdb.files import real_path
 from aegisdb.revisions.cache import (
     Block,
     KeptHistories,
@@ -21,19 +21,23 @@ from aegisdb.revisions.cache import (
 )
 from aegisdb.revisions.history import History
 from aegisdb.revisions.locate import alembic_settings, configured, require_directories
+from aegisdb.revisions.locations import Locations
 from aegisdb.revisions.parse import FIELDS, NoLiteral, scan
 from aegisdb.revisions.revision_map import arrange
 from aegisdb.revisions.summary import summarized
 from aegisdb.revisions.unseen import refuse_unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.registry.types import Registry
+    from aegisdb.revisions.locations import Places
     from aegisdb.revisions.parse import Revision
 
 _LOCATIONS = Kind("cache/locations.json")
 _REVISIONS = Kind("cache/revisions.kept")
+_WORTH_A_FORK, _NEW_WORTH_A_FORK = 200, 20
+"""Histories: a fork takes as long as it takes to look at some thirty, or to read one or two."""
 
 
 def read_history(registry: Registry, service: str) -> History:
@@ -49,8 +53,10 @@ def read_history(registry: Registry, service: str) -> History:
 def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
     """Read every history; a broken one is its error, and the others still work."""
     found: dict[str, History | HistoryError] = {}
+    names = with_history(registry)
     with _Reader(registry) as reader:
-        for name in with_history(registry):
+        reader.look_side_by_side(names)
+        for name in names:
             try:
                 found[name] = reader.history(name)
             except HistoryError as error:
@@ -77,6 +83,17 @@ def with_history(registry: Registry) -> tuple[str, ...]:
     return tuple(name for name, service in registry.services.items() if service.alembic is not None)
 
 
+class _Seen(NamedTuple):
+    """What is on disk of a history, as plain data."""
+
+    places: Places
+    beside: dict[str, list[str]]
+    block: Block | None
+    """All of its revisions; None where that is what is kept of it."""
+    listing: str
+    """As that of `History`."""
+
+
 class _Reader:
     """Reads some histories of one registry, with what is kept of them."""
 
@@ -84,7 +101,8 @@ class _Reader:
         self._registry = registry
         self._remembered = Remembered(_LOCATIONS.file(registry.state))
         self._kept = KeptHistories(_REVISIONS.file(registry.state))
-        self._real: dict[str, str] = {}
+        self._beside: dict[str, _Seen] = {}
+        """What was looked at already."""
 
     def __enter__(self) -> Self:
         self._remembered.__enter__()
@@ -97,13 +115,51 @@ class _Reader:
 
     def history(self, name: str) -> History:
         """Read one of them; raises as `read_history`."""
-        settings = alembic_settings(self._registry, name)
+        found = self._beside.pop(name, None)
+        if found is not None:
+            return self._history(name, found, {})
+        return self._history(name, *self._seen(name))
+
+    def look_side_by_side(self, names: Sequence[str]) -> None:
+        """Look at every other one in a fork, beside the others, where that is worth it: `history` then knows."""
+        new = sum(self._kept.get(name) is None for name in names)
+        if len(names) - new < _WORTH_A_FORK and new < _NEW_WORTH_A_FORK:
+            return
+        from aegisdb.background import in_fork, may_fork
+
+        if not may_fork():
+            return
+        with in_fork(partial(self._seen_there, names[1::2])) as seen_there:
+            self._beside = {name: found for name in names[::2] if (found := self._plainly_seen(name)) is not None}
+            there, told = seen_there()
+        self._remembered.take(told)
+        for name, found in there.items():
+            self._beside[name] = found
+            if found.block is not None:
+                self._kept.put(name, found.block)
+
+    def _seen_there(self, names: Iterable[str]) -> tuple[dict[str, _Seen], dict[str, Any]]:
+        """What a fork has to say of these histories, as plain data."""
+        found = {name: found for name in names if (found := self._plainly_seen(name)) is not None}
+        return found, self._remembered.new
+
+    def _plainly_seen(self, name: str) -> _Seen | None:
+        """Look at one; None where it must be read in order, since that fails, asks a process or keeps nothing."""
+        try:
+            found, _ = self._seen(name, ask=False)
+        except HistoryError:
+            return None
+        kept = found.block or self._kept.get(name)
+        return found if kept is not None and kept.heads is not None else None
+
+    def _seen(self, name: str, *, ask: bool = True) -> tuple[_Seen, Mapping[str, Revision]]:
+        """Look at the files of one, and read those that are not what they were; also its revisions if it read any."""
         locations = configured(self._registry, name, self._remembered)
-        block = self._kept.get(name)
+        block = known = self._kept.get(name)
         if not locations.inside:
             require_directories(name, locations)
         try:
-            directories = dict.fromkeys(map(self._resolved, locations.places.versions))
+            directories = dict.fromkeys(map(real_path, locations.places.versions))
             listing = Listing(directories, recursive=locations.recursive, block=block)
         except (FileNotFoundError, NotADirectoryError):
             require_directories(name, locations)
@@ -112,18 +168,24 @@ class _Reader:
             refuse_unseen(name, locations)
         revisions: Mapping[str, Revision] = {}
         if block is None or block.listing != listing.now or block.heads is None:
-            block, revisions = self._read(name, listing, block)
-        schema, known, summary = self._registry.services[name].schema, None, None
-        if block.heads is not None:  # those of ten thousands of files are decoded again by whoever asks for them
+            block, revisions = self._read(name, listing, block, ask=ask)
+        as_listed = block.listing if block.listing == listing.now else ""
+        return _Seen(locations.places, listing.beside, None if block is known else block, as_listed), revisions
+
+    def _history(self, name: str, found: _Seen, revisions: Mapping[str, Revision]) -> History:
+        service, block = self._registry.services[name], found.block or self._kept.get(name)
+        table, known, summary = alembic_settings(self._registry, name).version_table, None, None
+        if block is not None and block.heads is not None:
+            # those of ten thousands of files are decoded again by whoever asks for them
             count, *heads = block.heads
             revisions, known = KeptRevisions(block, count), tuple(heads)
             summary = KeptSummary(block)
-        as_listed = block.listing if block.listing == listing.now else ""
-        return History(
-            name, settings.version_table, schema, locations, revisions, known, summary, listing.beside, as_listed
-        )
+        places = Locations(found.places)
+        return History(name, table, service.schema, places, revisions, known, summary, found.beside, found.listing)
 
-    def _read(self, name: str, listing: Listing, block: Block | None) -> tuple[Block, Mapping[str, Revision]]:
+    def _read(
+        self, name: str, listing: Listing, block: Block | None, *, ask: bool
+    ) -> tuple[Block, Mapping[str, Revision]]:
         """Read those files that are not what they were, and keep all of them."""
         same = listing.same(block) if block is not None else {}
         listing.read = listing.read if same else []
@@ -131,7 +193,7 @@ class _Reader:
         arranged: dict[str, Revision] = {}
         try:
             # one by one: where a file cannot be read, those before it are kept
-            found.extend(self._scanned(name, listing, same))
+            found.extend(self._scanned(name, listing, same, ask=ask))
             arranged = arrange(name, found)
         finally:
             # an abbreviation in `depends_on` means what the other files make of it
@@ -140,14 +202,16 @@ class _Reader:
             self._kept.put(name, block)
         return block, arranged
 
-    def _scanned(self, name: str, listing: Listing, same: Mapping[str, list[Any]]) -> Iterator[Revision]:
-        """Every file in order; those whose ids are no literals are run, all of them in one process."""
+    def _scanned(self, name: str, listing: Listing, same: Mapping[str, list[Any]], *, ask: bool) -> Iterator[Revision]:
+        """Every file in order; with `ask` those whose ids are no literals are run, all of them in one process."""
         read: dict[str, Revision] = {}
         run: list[str] = []
         for path in listing.paths:
             try:
                 read[path] = revived(same[path], path) if path in same else scan(Path(path))
             except NoLiteral:
+                if not ask:
+                    raise
                 run.append(path)
             except HistoryError:
                 yield from read.values()
@@ -160,20 +224,6 @@ class _Reader:
             read |= {path: scan(Path(path), answer.values[path]) for path in run}
             listing.read = sorted({*listing.read, *answer.read})
         yield from (read[path] for path in listing.paths)
-
-    def _resolved(self, path: str) -> str:
-        """The path without symbolic links; services share most of the directories above theirs."""
-        if not path.startswith("/") or ".." in path:
-            return os.path.realpath(path)
-        known = self._real.get(path)
-        if known is None:
-            parent, _, name = path.rpartition("/")
-            if not name:
-                return path
-            place = f"{self._resolved(parent).rstrip('/')}/{name}" if parent else path
-            linked = stat.S_ISLNK(os.lstat(place).st_mode)
-            known = self._real[path] = os.path.realpath(place) if linked else place
-        return known
 
 
 def _block(listing: Listing, found: list[Revision], arranged: Mapping[str, Revision] | None) -> Block:

@@ -13,7 +13,7 @@ from aegisdb.fast_dataclass import dataclass
 from aegisdb.revisions.literals import Literals, NotWritten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _REFERENCES = re.compile(r'\bREFERENCES\s+((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)', re.IGNORECASE)
 FIELDS = ("revision", "down_revision", "depends_on", "branch_labels", "one_way", "requires")
@@ -175,30 +175,35 @@ class _Code:
     """What a file does: its syntax tree without docstrings, gone through once."""
 
     def __init__(self, tree: ast.Module) -> None:
-        hashed = hashlib.sha256()
+        told: list[str] = []
         self._calls: list[ast.Call] = []
         self._imports: list[ast.Import | ast.ImportFrom] = []
         self._referring: list[str] = []
+        notes: dict[type[ast.AST], Callable[[Any], None]] = {
+            ast.Constant: self._constant,
+            ast.Call: self._calls.append,
+            ast.Import: self._imports.append,
+            ast.ImportFrom: self._imports.append,
+        }
         # a stack of our own: what a file holds may be nested deeper than Python's calls
         left: list[str | ast.AST] = [tree]
         while left:
             node = left.pop()
             if isinstance(node, str):
-                hashed.update(node.encode("utf-8", "surrogatepass"))
+                told.append(node)
                 continue
-            self._note(node)
-            left += reversed(list(_canonical(node)))
-        self.digest = hashed.hexdigest()
+            note = notes.get(node.__class__)
+            if note is not None:
+                note(node)
+            parts = _canonical(node)
+            parts.reverse()
+            left += parts
+        self.digest = hashlib.sha256("".join(told).encode("utf-8", "surrogatepass")).hexdigest()
         """Equal on every Python version, which `ast.dump` is not."""
 
-    def _note(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and "REFERENCES" in node.value.upper():
-                self._referring.append(node.value)
-        elif isinstance(node, ast.Call):
-            self._calls.append(node)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            self._imports.append(node)
+    def _constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and "REFERENCES" in node.value.upper():
+            self._referring.append(node.value)
 
     def references(self) -> Iterator[str]:
         """Tables that foreign keys point at, in SQL and in calls."""
@@ -216,23 +221,25 @@ class _Code:
                 yield node.module.partition(".")[0]
 
 
-def _canonical(node: ast.AST) -> Iterator[str | ast.AST]:
+def _canonical(node: ast.AST) -> list[str | ast.AST]:
     """A node in the words of the digest, with the nodes inside it where they stand."""
+    found: list[str | ast.AST] = []
     words = f"({type(node).__name__}"
-    for name, value in ast.iter_fields(node):
+    for name in node._fields:
+        value = getattr(node, name, None)
         # an absent field and an empty one are the same thing, whichever Python wrote it down
-        if value is None or value == [] or name in _NO_CODE:
+        if value is None or name in _NO_CODE or value == []:
             continue
         words += f" {name}="
         held = _without_docstring(node, value) if name == "body" else value
         for part in held if isinstance(held, list) else (held,):
             if isinstance(part, ast.AST):
-                yield words
-                yield part
+                found += (words, part)
                 words = ""
             else:
                 words += repr(part)
-    yield f"{words})"
+    found.append(f"{words})")
+    return found
 
 
 def _without_docstring(node: ast.AST, body: Any) -> Any:

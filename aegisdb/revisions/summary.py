@@ -55,7 +55,7 @@ def summarized(revisions: Iterable[Revision]) -> Summary:
     for revision in revisions:
         digest.update(f"{revision.id} {revision.digest}\n".encode())
         for table in revision.references:
-            references.setdefault(table, revision.path.name)
+            references.setdefault(table, revision.file.rpartition("/")[2])
         imports |= dict.fromkeys(revision.imports)
         if revision.requires:
             requires[revision.id] = revision.requires

@@ -20,6 +20,8 @@ _PHRASES = (
     ("comment", "on", "role"),
     ("comment", "on", "tablespace"),
 )
+_TELLING = frozenset({*_OBJECTS, "system", "grant", "revoke"})
+"""Words of which a statement that changes the server has one."""
 _OF_DATABASE = (("user", "mapping"), ("in", "database"))
 """What begins alike and stays in one database."""
 
@@ -48,6 +50,8 @@ def _with_bodies(statement: Statement) -> Iterator[Statement]:
 
 def _server_wide(statement: Statement) -> str:
     """What the statement does to the server, in words of SQL; empty where it stays in its database."""
+    if statement.words.isdisjoint(_TELLING):  # most statements
+        return ""
     if any(statement.has(*words) for words in _OF_DATABASE):
         return ""
     if statement.verb in {"grant", "revoke"} and not statement.has("on"):
