@@ -11,6 +11,9 @@ from aegisdb.deploy.ledger import deploy_files
 from aegisdb.revisions.load import good_histories
 from aegisdb.revisions.order import service_order
 from aegisdb.revisions.row_tests import SUFFIX
+from aegisdb.runtime.files_read import FilesRead
+from aegisdb.runtime.history_base import callable_base, sql_bases
+from aegisdb.runtime.loaded_code import below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,9 +24,10 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised when this package builds differently from the same files."""
 
+_CODE = (".py", ".sql")
 _LENGTH = 12  # hex digits: 48 bits, among a handful of templates
 
 
@@ -68,14 +72,21 @@ def _base_inputs(ws: Workspace, conn: Connection) -> Iterable[bytes]:
 
 
 def _history_inputs(registry: Registry, histories: Mapping[str, History]) -> Iterable[bytes]:
+    read = FilesRead(registry)
     for name in service_order(registry, histories):
         yield from _one_history(registry, histories[name])
+        yield from read.contents(name)
 
 
-def digest_chain(registry: Registry, below: str, histories: Iterable[History]) -> Iterator[str]:
-    """One hash for each of these histories: of everything that is there when it and those before it are at head."""
+def digest_chain(registry: Registry, below: str, histories: Iterable[History], *, read: bool = True) -> Iterator[str]:
+    """One hash for each of these histories: of everything that is there when it and those before it are at head.
+
+    Without `read` it is one that another machine finds, too: what revisions were seen to read does not count.
+    """
+    seen = FilesRead(registry) if read else None
     for history in histories:
-        below = _digest([below.encode(), *_one_history(registry, history)])
+        more = seen.contents(history.service) if seen else ()
+        below = _digest([below.encode(), *_one_history(registry, history), *more])
         yield below[:_LENGTH]
 
 
@@ -89,11 +100,12 @@ def chained(first: str, parts: Iterable[str]) -> Iterator[str]:
 
 def surroundings(registry: Registry, history: History) -> str:
     """One hash of what decides about a history besides its revisions: its keys, env.py, what they import or read."""
-    return _digest([_settings(registry, history), *_beside(history)])
+    return _digest([_settings(registry, history), *_base(registry, history), *_beside(history)])
 
 
 def _one_history(registry: Registry, history: History) -> Iterable[bytes]:
     yield _settings(registry, history)
+    yield from _base(registry, history)
     yield history.summary.digest.encode()
     yield from _beside(history)
 
@@ -103,6 +115,13 @@ def _settings(registry: Registry, history: History) -> bytes:
     return repr(
         (history.service, service.schema, service.base, service.stamp, service.alembic, service.runner)
     ).encode()
+
+
+def _base(registry: Registry, history: History) -> Iterable[bytes]:
+    service = registry.services[history.service]
+    yield from _contents(map(str, sql_bases(registry, service)))
+    if callable_base(service):  # nobody knows what it imports and reads
+        yield from _contents(sorted(path for path in below(str(history.locations.home)) if path.endswith(_CODE)))
 
 
 def _beside(history: History) -> Iterable[bytes]:

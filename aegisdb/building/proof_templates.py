@@ -6,11 +6,13 @@ services that need each other in a row are migrated once each.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import digest_chain
 from aegisdb.building.lived_order import database_to_follow
 from aegisdb.building.templates import (
+    TRIES,
     FilesChanged,
     alone,
     ground_name,
@@ -39,8 +41,15 @@ def ground(ws: Workspace, services: Collection[str]) -> str:
 
     Raises:
         RevisionFailed: one of them does not apply; Busy: another process builds the same for too long.
-        FilesChanged: revisions were changed meanwhile.
+        FilesChanged: revisions were changed meanwhile, again and again.
     """
+    for _ in range(TRIES - 1):
+        with suppress(FilesChanged):  # also where they were seen to read what does not count yet
+            return _ground(ws, services)
+    return _ground(ws, services)
+
+
+def _ground(ws: Workspace, services: Collection[str]) -> str:
     base = template(ws, "base")
     order = [name for name in service_order(ws.registry, good_histories(ws.registry)) if name in services]
     if not order:

@@ -84,6 +84,19 @@ def is_laid(registry: Registry, conn: Connection, history: History) -> bool:
     return conn.value("SELECT to_regnamespace(%s)", (quote_ident(history.schema),)) is not None
 
 
+def callable_base(service: Service) -> bool:
+    """Whether the base is made by code of the service."""
+    return isinstance(service.base, str) and bool(_CALLABLE.fullmatch(service.base))
+
+
+def sql_bases(registry: Registry, service: Service) -> list[Path]:
+    """The SQL files that make the base."""
+    if callable_base(service):
+        return []
+    parts = (service.base,) if isinstance(service.base, str) else service.base or ()
+    return [registry.root / part for part in parts]
+
+
 @contextmanager
 def _named(service: str) -> Iterator[None]:
     """Let an error say whose ground it was."""
@@ -117,14 +130,13 @@ def _is_there(conn: Connection, history: History) -> bool:
 def _make_base(registry: Registry, history: History, address: Address, bindir: Path | None) -> None:
     service = registry.services[history.service]
     inside = _in_schema(address, history.schema)
-    parts = (service.base,) if isinstance(service.base, str) else service.base or ()
-    for part in parts:
-        if isinstance(service.base, str) and _CALLABLE.fullmatch(part):
-            _call(history, service, part, inside)
-        else:
-            from aegisdb.postgres.psql import run_file
+    if callable_base(service):
+        _call(history, service, str(service.base), inside)
+        return
+    for path in sql_bases(registry, service):
+        from aegisdb.postgres.psql import run_file
 
-            run_file(inside, registry.root / part, bindir=bindir)
+        run_file(inside, path, bindir=bindir)
 
 
 def _in_schema(address: Address, schema: str | None) -> Address:

@@ -80,8 +80,11 @@ def changed_at(path: str | Path) -> float:
 
 
 def content(path: str) -> bytes:
-    """Hash a file."""
+    """Hash a file, or the names in a directory."""
     try:
+        if Path(path).is_dir():
+            names = sorted(one.name for one in Path(path).iterdir() if one.name not in _SKIPPED)
+            return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).digest()
         return hashlib.sha256(Path(path).read_bytes()).digest()
     except OSError:
         return b"gone"

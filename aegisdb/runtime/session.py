@@ -12,6 +12,7 @@ from aegisdb.postgres.locks import LockLost
 from aegisdb.progress import Event
 from aegisdb.runtime.backend import Backend
 from aegisdb.runtime.failures import LockTimeout, given_up
+from aegisdb.runtime.files_read import note
 from aegisdb.runtime.handshake import opening
 from aegisdb.runtime.news import News
 from aegisdb.runtime.process import Worker, WorkerEnded, WorkerTimeout
@@ -183,8 +184,7 @@ class Session:
         `owned` has the schema and name of its "tables", "types" and "sequences" in the database. With the statements of
         `reading` they are run in there, and all of it is taken back; an error may be that this is not possible.
         """
-        given = {kind: [*names] for kind, names in owned.items()}
-        request: dict[str, Any] = {"op": "models", "owned": given, "reading": reading}
+        request: dict[str, Any] = {"op": "models", "reading": reading, "owned": {k: [*v] for k, v in owned.items()}}
         while others := (answer := self._ask(request)).get("to_drop"):
             request |= {"drop": others, "before": answer["before"]}
         return models_built(answer)
@@ -224,18 +224,18 @@ class Session:
         after = self.history.after(before, revision.id, up=direction == "upgrade")
         subject = f"{self.history.service} {revision.id}"
         self._options.listen(Event(step=direction, subject=subject))
-        request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after}
-        request["beside"] = self.history.beside_rows(before, after)
-        if direction == "downgrade":
-            request["down"] = list(revision.down)  # which may be others than the file says today
-            request["needs"] = list(revision.depends_on)
-        self._prove()
+        beside = self.history.beside_rows(before, after)
+        request: dict[str, Any] = {"op": direction, "revision": revision.id, "expect": after, "beside": beside}
+        if direction == "downgrade":  # these may be others than the file says today
+            request |= {"down": list(revision.down), "needs": list(revision.depends_on)}
         if self._options.journal:
             request |= {"digest": revision.digest, "source": revision.source}
+        self._prove()
         answer = self._ask(request, revision)
         if not answer["checked"]:
             self._backend.require_rows(self.history, revision, after)
         self._rows = tuple(answer["rows"]) if answer["checked"] else after
+        note(self._registry, self.history, answer.get("read", ()))
         done = step_done(self.history.service, revision, direction, answer)
         self._options.listen(Event(step=direction, subject=subject, note=revision.message, seconds=done.seconds))
         return done

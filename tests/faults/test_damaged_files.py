@@ -32,6 +32,7 @@ READERS = {
     "fingerprints/{name}.json": ("migrate.verify", "db.verify", "db.diagram"),
     "refusals/{name}.json": ("db.verify",),
     "proven.json": ("migrate.roundtrip --all",),
+    "read.json": ("migrate.verify",),
     "last-roundtrip.json": ("report",),
 }
 """Commands that read each kind. The server's state is in tests/servers, that of rollouts in tests/fleets."""
@@ -48,6 +49,7 @@ SHOP = Svc(
     revisions=(Rev(id="a1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),),
     more={"seeds": [{"module": "filling"}]},
 )
+READING = Svc(revisions=(Rev(id="r1", up="open('more.sql').close()"),))
 EVERYTHING = (
     "migrate.apply",
     "seed.run",
@@ -62,7 +64,7 @@ def shop(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     root, address = tmp_path_factory.mktemp("shop"), server.address.with_database(f"t_{uuid.uuid4().hex[:12]}")
     build_monorepo(
         root,
-        {"shop": SHOP},
+        {"shop": SHOP, "reading": READING},
         url=f"${{{URL_NAME}}}",
         init={"sql/base.sql": BASE},
         database={"password": "${UNSET:-}"},  # one that is written out keeps the registry out of its cache
@@ -70,6 +72,7 @@ def shop(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     (root / "services" / "shop" / "filling.py").write_text("import more\n")
     (root / "services" / "shop" / "more.py").write_text("")
+    (root / "services" / "reading" / "more.sql").write_text("")
     _age(root)
     with databases.maintenance(address) as conn:
         databases.create(conn, address.database)

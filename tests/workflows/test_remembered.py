@@ -36,7 +36,8 @@ SHOP = Svc(
         Rev(id="a1", up=table("shop_items", "number serial"), down='op.execute("DROP TABLE shop_items")'),
         Rev(
             id="a2",
-            up='op.execute("ALTER TABLE shop_items ADD price int")',
+            up='op.execute((HOME / "sql" / "price.sql").read_text())',
+            head="from pathlib import Path\n\nHOME = Path(__file__).parents[2]",
             down='op.execute("ALTER TABLE shop_items DROP price")',
         ),
     ),
@@ -72,6 +73,7 @@ def shop(server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for name, text in {
         "sql/deploy/one.sql": "CREATE TABLE IF NOT EXISTS one (id int);\n",
         f"{HOME}/common.py": "",
+        f"{HOME}/sql/price.sql": "ALTER TABLE shop_items ADD price int",
         f"{HOME}/filling.py": FILLING,
         f"{HOME}/more.py": "",
         f"{HOME}/data.csv": "1\n",
@@ -169,6 +171,7 @@ def test_ci_says_what_it_does_not_run_again(shop: Project) -> None:
         (f"{VERSIONS}/a1.py", more("# a remark\n"), set()),
         (f"{HOME}/alembic/env.py", more("# a remark\n"), {"a2"}),
         (f"{HOME}/alembic/by_hand.sql", more("SELECT 1;\n"), {"a2"}),
+        (f"{HOME}/sql/price.sql", more(";\n"), {"a2"}),
         (f"{HOME}/alembic/tests/a2_test.py", more("BEFORE = {}\n"), {"a2"}),
         (f"{HOME}/alembic.ini", more("# a remark\n"), {"a2"}),
         (f"{HOME}/models.py", more("X = 1\n"), {"a2"}),

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 
 from . import (
     fast,
+    files_read,
     guard,
     metadata,
     offline_connection,
@@ -118,6 +119,7 @@ class AlembicSide:
         self.attributes = OnDemand(opening["url"])
         self.config.attributes = self.attributes
         self.script = version_locations.settled(ScriptDirectory.from_config(self.config), opening)
+        files_read.revisions_stand_in(self.script._version_locations)  # noqa: SLF001  of all Alembic versions
         self.stepper = Stepper(channel, self.script, MigrationStep, opening)
         # Alembic makes its own; this process is one service's alone, so it may be told once and for all
         alembic.runtime.migration.HeadMaintainer = partial(Heads, self.stepper)  # type: ignore[assignment,misc]

@@ -1,4 +1,4 @@
-"""What this process has imported: files of no installed package, and where packages are installed."""
+"""What this process has imported or read: files of no installed package, and where packages are installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import files_read
 
 if TYPE_CHECKING:
     from .channel import Message
@@ -26,6 +28,7 @@ def loaded() -> Message:
     places = sorted({entry for entry in sys.path if Path(entry).name in _INSTALLED})
     left_out = (f"{library}/", f"{own}/", *(f"{place}/" for place in places))
     files = {_before.get(name) or _file(module) for name, module in list(sys.modules.items())}
+    files.update(files_read.everything())
     return {"files": sorted(file for file in files if file and not file.startswith(left_out)), "places": places}
 
 

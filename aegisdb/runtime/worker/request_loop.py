@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import files_read
 from .channel import Channel
 from .error_report import Refusal, describe
 from .lifetime import die_with_parent
@@ -38,7 +39,9 @@ def _serve(channel: Channel) -> None:
     if opening is None:
         return
     try:
-        side = load_alembic_side().AlembicSide(channel, opening)
+        alembic_side = load_alembic_side().AlembicSide
+        files_read.watch()
+        side = alembic_side(channel, opening)
     except BaseException as error:  # noqa: BLE001  env.py's imports may raise anything, SystemExit included
         channel.write({"ok": False, **describe(error, kind="environment")})
         return

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import journal_rows, statements, version_rows
+from . import files_read, journal_rows, statements, version_rows
 from .error_report import Refusal
 from .fast import version_table
 from .guard import elsewhere_alone
@@ -249,6 +249,9 @@ class Stepper:
         answer: Message = {"ok": True, "rows": list(rows), "seconds": seconds, "checked": checked}
         if self._transactions is not None:
             answer |= {"ended": self._transactions.ended, "observed": self._observed}
+        if "revision" in request:
+            revision = self._script.get_revision(request["revision"])
+            answer["read"] = files_read.of_revision(vars(revision.module))
         self._channel.write(answer)
 
     @staticmethod

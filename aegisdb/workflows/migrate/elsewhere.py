@@ -150,7 +150,7 @@ def _sight(ws: Workspace, histories: Mapping[str, History]) -> Sight:
         server = conn.identity().system_identifier
     ordered = [histories[name] for name in service_order(ws.registry, histories)]
     tests = [content(str(path)) for one in ordered for path in files_of_tests(one, frozenset(one.revisions)).values()]
-    files = memory.what(base, *digest_chain(ws.registry, base, ordered), *tests)
+    files = memory.what(base, *digest_chain(ws.registry, base, ordered, read=False), *tests)
     return Sight(code_of_aegisdb(), files, server)
 
 

@@ -1,0 +1,124 @@
+"""Files that this process has read: what revisions do may stand there, and not in their own text.
+
+A hook of Python's sees each file that is opened and each directory that is listed. What a revision has open or imports
+is told with its answer; what env.py or a library reads counts for what the process has loaded (`loaded.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import CodeType
+
+_OPENED = "open"
+_LISTED = frozenset({"os.listdir", "os.scandir"})
+_PLACES = frozenset({"site-packages", "dist-packages"})
+_SYSTEM = ("/proc/", "/dev/", "/sys/")
+_IMPORTING = "<frozen importlib"
+_PATH = 0
+_FLAGS = 2
+_CACHE = "__pycache__"
+
+_read: dict[str, None] = {}
+"""Data files that anybody here has read."""
+_by_revisions: dict[str, None] = {}
+"""What revisions have read, listed and imported, and nobody was told of."""
+_told: set[str] = set()
+_packages: set[str] = set()
+"""Packages that revisions have names of, and that were looked at."""
+_versions: tuple[str, ...] = ()
+_left_out: tuple[str, ...] = ()
+
+
+def watch() -> None:
+    """Begin to note; a process cannot end it, so a fork does this, and not the one that it is of."""
+    global _left_out  # noqa: PLW0603  one process, one hook
+    installed = [f"{entry}/" for entry in sys.path if os.path.basename(entry) in _PLACES]
+    own = os.path.abspath(f"{__file__}/../../..")  # the package, whose helpers revisions call
+    _left_out = (f"{os.path.dirname(os.__file__)}/", f"{own}/", *installed, *_SYSTEM)
+    sys.addaudithook(_hear)
+
+
+def revisions_stand_in(directories: Iterable[str]) -> None:
+    """Tell where the files of revisions are."""
+    global _versions  # noqa: PLW0603  as above
+    _versions = tuple(f"{os.path.abspath(directory)}/" for directory in directories)
+
+
+def everything() -> list[str]:
+    """Every file that was read and is no module, and what revisions have listed or imported."""
+    return [path for path in {**_read, **dict.fromkeys(_told), **_by_revisions} if os.path.exists(path)]
+
+
+def of_revision(names: Mapping[str, Any]) -> list[str]:
+    """What revisions have read since this was asked last; `names` are those of the module of the last one."""
+    for package in {_package(value) for value in names.values()} - _packages:
+        _packages.add(package)
+        _by_revisions.update(dict.fromkeys(_modules_of(package)))
+    new = [path for path in _by_revisions if path not in _told and os.path.exists(path)]
+    _told.update(_by_revisions)
+    _by_revisions.clear()
+    return sorted(new)
+
+
+def _package(value: Any) -> str:
+    """The package that something is, or is from: others may have imported it before a revision did."""
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return name.partition(".")[0] if isinstance(name, str) else ""
+
+
+def _modules_of(package: str) -> Iterable[str]:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.partition(".")[0] == package and isinstance(file, str) and not file.startswith(_left_out):
+            yield os.path.abspath(file)
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == _OPENED:
+        if not isinstance(arguments[_PATH], int) and not (arguments[_FLAGS] or 0) & (os.O_WRONLY | os.O_RDWR):
+            _note(_path(arguments[_PATH]), listed=False)
+    elif event in _LISTED:
+        _note(_path(arguments[_PATH]), listed=True)
+
+
+def _path(given: Any) -> str:
+    if given is None:
+        return os.getcwd()
+    return os.path.abspath(os.fsdecode(given)) if isinstance(given, (str, bytes, os.PathLike)) else ""
+
+
+def _note(path: str, *, listed: bool) -> None:
+    if not path or path.startswith(_left_out):
+        return
+    module = path.endswith((".py", ".pyc"))
+    if not module and not listed:
+        _read[path] = None
+    if path.startswith(_versions) and module:
+        return  # revisions count by their code
+    for code in _callers():
+        if listed and code.co_filename.startswith(_IMPORTING):
+            return  # looks for modules
+        if code.co_filename.startswith(_versions):
+            _by_revisions[_source(path)] = None
+            return
+
+
+def _callers() -> Iterable[CodeType]:
+    frame = sys._getframe(3) if _versions else None  # noqa: SLF001  as `inspect` does, which takes long to import
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
+
+
+def _source(path: str) -> str:
+    """The module whose compiled form this is; the file itself otherwise."""
+    directory, name = os.path.split(path)
+    if not name.endswith(".pyc") or os.path.basename(directory) != _CACHE:
+        return path
+    return os.path.join(os.path.dirname(directory), name.partition(".")[0] + ".py")
