@@ -61,6 +61,11 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join([*names[:MOST], *more])
 
 
+def number_of(count: int, thing: str, more: str = "") -> str:
+    """How many of these there are; `more` is the word for several, where it is not made with an s."""
+    return f"{count} {thing if count == 1 else more or thing + 's'}"
+
+
 def release(number: int) -> str:
     """180006 is PostgreSQL 18.6."""
     return f"PostgreSQL {number // 10000}.{number % 10000}"

@@ -1,8 +1,9 @@
-"""A docstring begins with a verb or a noun that names its thing (docs/design.md)."""
+"""A docstring begins with a verb or a noun that names its thing (docs/design.md), and one thing is no "1 things"."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -29,4 +30,37 @@ def test_docstrings_name_their_thing() -> None:
         for line, text in _docstrings(source)
         if VAGUE.match(text.strip())
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
+
+
+SEVERAL = re.compile(r" (?!is\b|as\b|has\b|does\b|others\b|times\b|else\b)[a-z ]*?[a-z]{2}s\b")
+MORE_THAN_ONE = {
+    "applied.status": "heads",
+    "building.buildable": "services",
+    "members.choice": "members",
+    "postgres.url_hosts": "hosts",
+    "revisions.history": "heads",
+    "runtime.usual_traps": "characters",
+    "workflows.migrate.plan_elsewhere": "parts",
+    "workflows.migrate.rebase": "heads",
+    "workflows.migrate.roundtrip_problems": "revisions",
+}
+"""By module, what is only told where there are several."""
+
+
+def test_what_is_counted_agrees_with_its_number() -> None:
+    """`plain_text.number_of` tells "1 revision"; a text with `{len(...)} revisions` needs it, or is of several."""
+    wrong = []
+    for name, source in sources().items():
+        several = MORE_THAN_ONE.get(name.removeprefix("aegisdb."), "nothing")
+        for node in source.nodes(ast.JoinedStr):
+            for value, text in itertools.pairwise(node.values):
+                counted = isinstance(value, ast.FormattedValue) and ast.unparse(value.value).startswith("len(")
+                if (
+                    counted
+                    and isinstance(text, ast.Constant)
+                    and SEVERAL.match(str(text.value))
+                    and several not in str(text.value)
+                ):
+                    wrong.append(f"{source.place}:{node.lineno}: {text.value!r}")
+    assert not wrong, "\n".join(wrong)

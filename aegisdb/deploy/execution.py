@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aegisdb.deploy.ledger import State, compare_with_ledger, deploy_files, record
 from aegisdb.errors import AegisError, Failed, Interrupted
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.plain_text import number_of
 from aegisdb.progress import Event, Listener, silent
 from aegisdb.results import Result
 
@@ -102,7 +103,7 @@ def _run(
 
 
 def _with_result(error: AegisError | KeyboardInterrupt, result: DeployApplyResult) -> AegisError:
-    state = f"nothing of {result.failed} was kept, {len(result.files)} files ran before it"
+    state = f"nothing of {result.failed} was kept, {number_of(len(result.files), 'file')} ran before it"
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(f"interrupted: {state}", hint="invoke deploy.apply", result=result)
     if result.files and not isinstance(error, Failed):

@@ -9,6 +9,7 @@ from aegisdb.doctor.missing_revisions import cause_of, missing_parents
 from aegisdb.doctor.server import in_shell
 from aegisdb.errors import AegisError, Difference, HistoryError, MissingParent
 from aegisdb.files import shown
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.quoting import quote_ident, quote_literal
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def behind(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             check="behind",
             subject=service,
-            what=f"{service}: {len(standing.pending)} revisions are not applied"
+            what=f"{service}: {number_of(len(standing.pending), 'revision is', 'revisions are')} not applied"
             f" (plain alembic: Target database is not up to date)",
             evidence=(f"the database is at {' '.join(standing.applied) or 'nothing'}", *shown[:_SHOWN], *more),
             cause="they came with a checkout or a merge, or were just written",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aegisdb.doctor.finding import Finding
 from aegisdb.errors import AegisError, Failed, HistoryError
 from aegisdb.files import shown
+from aegisdb.plain_text import number_of
 from aegisdb.processes import run
 from aegisdb.revisions.locate import locate
 from aegisdb.revisions.parse import scan_source
@@ -124,7 +125,8 @@ def _restamp(patient: Patient, history: History) -> str:
     if equal:
         return f"{stamp} {' '.join(equal[-1]) or 'base'}"
     nearest = min(distances, key=lambda at: len(distances[at]))
-    return f"{stamp} {' '.join(nearest) or 'base'} (the nearest; it lists the {len(distances[nearest])} differences)"
+    differences = number_of(len(distances[nearest]), "difference")
+    return f"{stamp} {' '.join(nearest) or 'base'} (the nearest; it lists {differences})"
 
 
 def _in_journal(patient: Patient, shelf: Shelf, identifier: str) -> Found | None:

@@ -13,6 +13,7 @@ from aegisdb.errors import Difference
 from aegisdb.fingerprint import Fingerprint, diff, read
 from aegisdb.fingerprint.partitions import without_new_partitions
 from aegisdb.ownership import Owners
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
 from aegisdb.proofs.turns import Turns
@@ -79,7 +80,7 @@ def _hint(history: History, fitting: list[str], best: str, distance: int) -> str
     if fitting:
         fit = fitting[-1]
         return f"it is what {fit} builds: invoke migrate.stamp --service {history.service} --revision {fit}"
-    return f"the nearest revision is {best}, with {distance} differences"
+    return f"the nearest revision is {best}, with {number_of(distance, 'difference')}"
 
 
 def _states(ws: Workspace, conn: Connection, history: History) -> dict[tuple[str, ...], Fingerprint]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import BadInput
+from aegisdb.plain_text import number_of
 from aegisdb.registry.fleets import COLUMN
 from aegisdb.registry.values import NAME, NAME_HINT
 
@@ -60,7 +61,7 @@ def _of_file(registry: Registry, file: str) -> list[Row]:
     columns = _columns([name.strip() for name in lines[0]] if lines else [], file)
     for number, line in enumerate(lines[1:], start=2):
         if line and len(line) != len(columns):
-            told = f"this line has {len(line)} values, the heading has {len(columns)}"
+            told = f"this line has {number_of(len(line), 'value')}, the heading has {len(columns)}"
             raise BadInput(told, where=f"{file}:{number}", hint="one value a column", code="members")
     return [dict(zip(columns, (value.strip() for value in line), strict=True)) for line in lines[1:] if line]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.pictures.canvas import Canvas, owner_hues, shortened, width_of
 from aegisdb.pictures.layers import Box, layered, packed
+from aegisdb.plain_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +165,7 @@ def _draw_card(canvas: Canvas, card: _Card, box: Box, hue: str) -> None:
         canvas.text(box.x + box.width - _PAD, y, type_, "dim", anchor="end")
         y += _ROW
     if card.hidden:
-        canvas.text(box.x + _PAD, y, f"+ {card.hidden} columns", "dim")
+        canvas.text(box.x + _PAD, y, f"+ {number_of(card.hidden, 'column')}", "dim")
 
 
 def _label(column: Column) -> tuple[str, str]:

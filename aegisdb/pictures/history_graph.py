@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.pictures.canvas import Canvas, owner_hues, shortened, width_of
 from aegisdb.pictures.layers import Box, packed
+from aegisdb.plain_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,7 +53,7 @@ class Tree:
             return f"unreadable: {self.fault}"
         pending = sum(not node.applied for node in self.nodes)
         heads = sum(node.is_head for node in self.nodes)
-        words = [f"{len(self.nodes)} revisions", f"{pending} pending" if pending else "at head"]
+        words = [number_of(len(self.nodes), "revision"), f"{pending} pending" if pending else "at head"]
         words += [f"{heads} heads"] if heads > 1 else []
         words += [f"unknown: {', '.join(self.unknown)}"] if self.unknown else []
         words += [f"after {', '.join(self.after)}"] if self.after else []

@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote
 
 from aegisdb.errors import BadInput
+from aegisdb.plain_text import number_of
 
 _DEFAULT_PORT = 5432
 _LAST_PORT = 65535
@@ -40,7 +41,7 @@ def redirected(places: list[tuple[str, int]], hosts: str, ports: str) -> list[tu
         numbers *= len(names)
     if len(numbers) != len(names):
         raise BadInput(
-            f"the database URL has {len(names)} hosts and {len(numbers)} ports",
+            f"the database URL has {len(names)} hosts and {number_of(len(numbers), 'port')}",
             hint="write one port for all of them, or one for each",
             code="url",
         )

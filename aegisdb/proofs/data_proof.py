@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.postgres.scratch import scratch
@@ -174,7 +175,7 @@ def judge(proof: RevisionProof, before: Contents, between: Contents, after: Cont
         Finding(
             code="rows_lost",
             object=f"table {table}",
-            detail=f"{table}: {before.rows[table]} rows, {after.rows.get(table, 0)} after",
+            detail=f"{table}: {number_of(before.rows[table], 'row')}, {after.rows.get(table, 0)} after",
         )
         for table in lost
         if table in between.rows

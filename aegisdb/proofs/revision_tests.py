@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Interrupted, Unreachable
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.proofs.collector import failure, fault
 from aegisdb.proofs.proof_databases import Ground, GroundBroken
@@ -117,7 +118,7 @@ def _told(begin: str, lines: list[str]) -> Iterator[Finding]:
     for line in lines[:_TOLD]:
         yield fault("rows_differ", begin + line)
     if len(lines) > _TOLD:
-        yield fault("rows_differ", f"{begin}{len(lines) - _TOLD} rows more")
+        yield fault("rows_differ", f"{begin}{number_of(len(lines) - _TOLD, 'row')} more")
 
 
 def with_tests(proofs: Iterable[RevisionProof], found: Mapping[str, Found]) -> Iterator[RevisionProof]:

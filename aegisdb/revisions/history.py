@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 from aegisdb.errors import UsageError
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.plain_text import number_of
 from aegisdb.revisions.summary import summarized
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class History:
                 hint="say how far with --to REV",
             )
         if steps > len(newest_first):
-            raise UsageError(f"{self.service} has {len(newest_first)} revisions applied, not {steps}")
+            raise UsageError(f"{self.service} has {number_of(len(newest_first), 'revision')} applied, not {steps}")
         return tuple(newest_first[:steps])
 
     def _path_down_to(

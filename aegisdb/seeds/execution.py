@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.errors import AegisError, Failed, Interrupted, Unreachable
 from aegisdb.fast_dataclass import dataclass
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.driver_urls import require_sayable
 from aegisdb.progress import Event, Listener, silent
 from aegisdb.results import Result
@@ -146,12 +147,12 @@ def _partial(done: list[SeedDone], wanted: tuple[tuple[str, Seed], ...]) -> Iter
     try:
         yield
     except KeyboardInterrupt as stop:
-        message = f"interrupted during {names[now]}: {now} seeds done, {len(names) - now - 1} not started"
+        message = f"interrupted during {names[now]}: {number_of(now, 'seed')} done, {len(names) - now - 1} not started"
         raise Interrupted(message, hint="invoke seed.run", result=so_far()) from stop
     except AegisError as error:
         if done and not isinstance(error, Failed):
             # exit codes 2, 3, 4 and 7 promise that nothing changed, and an earlier seed has
-            message = f"{error.message} ({now} seeds ran before it)"
+            message = f"{error.message} ({number_of(now, 'seed')} ran before it)"
             raise Failed(message, hint=error.hint, code=error.code, result=so_far()) from error
         raise error.amended(result=so_far()) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.quoting import quote_literal
 
 if TYPE_CHECKING:
@@ -49,4 +50,8 @@ def changed_tables(before: dict[str, tuple[int, str]], after: dict[str, tuple[in
 def _change(old: tuple[int, str] | None, new: tuple[int, str] | None) -> str:
     if old is None or new is None:
         return "appeared" if old is None else "disappeared"
-    return f"{old[0]} rows became {new[0]}" if old[0] != new[0] else f"values changed in its {new[0]} rows"
+    return (
+        f"{number_of(old[0], 'row')} became {new[0]}"
+        if old[0] != new[0]
+        else f"values changed in its {number_of(new[0], 'row')}"
+    )

@@ -16,6 +16,7 @@ from aegisdb.pictures import diagram as er
 from aegisdb.pictures import history_graph, mermaid
 from aegisdb.pictures.canvas import MADE_BY
 from aegisdb.pictures.tables import read_schema
+from aegisdb.plain_text import number_of
 from aegisdb.reporting import write_report
 from aegisdb.results import Result
 from aegisdb.revisions.history import History
@@ -70,9 +71,8 @@ def draw_diagram(ws: Workspace, *, svg: bool = True) -> Picture:
         er.draw(schema, title=title, order=tuple(ws.registry.services)) if svg else mermaid.diagram(schema, title=title)
     )
     labels = sum(bool(table.graph) for table in schema.tables)
-    return Picture(
-        text, f"{len(schema.tables) - labels} tables, {len(schema.keys)} foreign keys, {labels} graph labels"
-    )
+    counted = {"table": len(schema.tables) - labels, "foreign key": len(schema.keys), "graph label": labels}
+    return Picture(text, ", ".join(number_of(count, thing) for thing, count in counted.items()))
 
 
 def graph(ws: Workspace, *, service: str = "", output: str = "") -> PictureResult:
@@ -95,7 +95,9 @@ def draw_graph(ws: Workspace, *, service: str = "", svg: bool = True) -> Picture
     title = f"{ws.registry.file.project}: histories, {where}"
     order = tuple(ws.registry.services)
     text = history_graph.draw(trees, title=title, order=order) if svg else mermaid.histories(trees, title=title)
-    shows = f"{len(trees)} histories, {sum(len(tree.nodes) for tree in trees)} revisions"
+    shows = (
+        f"{number_of(len(trees), 'history', 'histories')}, {number_of(sum(len(t.nodes) for t in trees), 'revision')}"
+    )
     return Picture(text, shows, found.problems)
 
 

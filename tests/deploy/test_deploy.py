@@ -76,7 +76,7 @@ def test_a_file_that_fails_is_all_or_nothing(root: Path, database: Address) -> N
     put(root, a=FIRST, b="INSERT INTO first VALUES (7);\n\nINSERT INTO nowhere VALUES (1);\n", c=SECOND)
     done = invoke("deploy.apply", cwd=root)
     assert done.code == 1
-    for part in ("b.sql:3", "nowhere", "nothing of b.sql was kept, 1 files ran before it"):
+    for part in ("b.sql:3", "nowhere", "nothing of b.sql was kept, 1 file ran before it"):
         assert part in done.last
     assert "not started: c.sql" in done.out + done.err
     assert query(database, "SELECT * FROM first") == []
@@ -126,7 +126,7 @@ def test_prove(root: Path, database: Address) -> None:
     assert [error["code"] for error in done.json["errors"]] == ["not_rerunnable", "not_rerunnable"]
     by_name = {file["file"]: file["differences"] for file in done.json["result"]["files"]}
     assert by_name["a.sql"] == []
-    assert by_name["b.sql"] == ["public.tags: 1 rows became 2"]
+    assert by_name["b.sql"] == ["public.tags: 1 row became 2"]
     assert "third" in by_name["c.sql"][0]
     assert query(database, "SELECT to_regclass('first'), to_regclass('aegisdb.deploy_ledger')") == [(None, None)]
     assert sessions(database) == []

@@ -126,7 +126,7 @@ def test_a_model_that_says_so_is_left_out(tmp_path: Path, database: Address, hid
     assert shop.invoke("migrate.apply").code == 0
     ran = shop.invoke("migrate.verify")
     assert ran.code == 0, ran.out + ran.err
-    assert "models and history agree (1 tables compared)" in shop.new().out
+    assert "models and history agree (1 table compared)" in shop.new().out
     assert_both_ways_are_one(shop.root)
 
 

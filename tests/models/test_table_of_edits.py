@@ -170,4 +170,4 @@ def test_new_writes_no_ghost_of_autogenerate(tmp_path: Path, database: Address) 
     assert [name for name, made in first.items() if not made.proven] == []
     again = {name: new_revision(ws, service, "nothing") for service, name in shop.names().items()}
     assert {name: made.operations for name, made in again.items() if made.operations} == {}
-    assert {made.why for made in again.values()} == {"models and history agree (1 tables compared)"}
+    assert {made.why for made in again.values()} == {"models and history agree (1 table compared)"}

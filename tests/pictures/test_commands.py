@@ -92,7 +92,7 @@ def test_a_name_that_cannot_be_written_is_a_mistake_of_typing(ws: Workspace, tmp
 
 
 def test_the_histories_are_drawn_with_and_without_a_database(ws: Workspace, tmp_path: Path) -> None:
-    assert graph(ws).shows == "1 histories, 7 revisions"
+    assert graph(ws).shows == "1 history, 7 revisions"
     away = open_workspace(cwd=tmp_path, environ={"TARGET_URL": "postgresql://nobody@127.0.0.1:1/nowhere"})
     assert "no database reached" in Path(graph(away).file).read_text()
 

@@ -84,7 +84,7 @@ def test_an_unset_variable_is_told_when_the_fleet_is_used(tmp_path: Path) -> Non
         ("", "columns: none"),
         ("id,region\n1,eu\n", "columns: id, region"),
         ("name,my region\na,eu\n", "'my region' is no name of a column"),
-        ("name,region\na\n", "this line has 1 values, the heading has 2"),
+        ("name,region\na\n", "this line has 1 value, the heading has 2"),
         ("name\na\na\n", "a is a member twice"),
         ("name\na b\n", "'a b' is not usable as the name of a member"),
     ],

@@ -52,14 +52,14 @@ def test_a_seed_that_appends_names_its_table(tmp_path: Path, database: Address) 
     done = prove(tmp_path, database, ONCE + APPEND)
     assert done.code == 6
     assert done.json["errors"][0]["code"] == "not_idempotent"
-    assert differences(done) == ["public.tags: 1 rows became 2"]
+    assert differences(done) == ["public.tags: 1 row became 2"]
     assert untouched(database)
 
 
 def test_a_seed_that_changes_values(tmp_path: Path, database: Address) -> None:
     done = prove(tmp_path, database, ONCE + TOUCH)
     assert done.code == 6
-    assert differences(done) == ["public.items: values changed in its 1 rows"]
+    assert differences(done) == ["public.items: values changed in its 1 row"]
 
 
 def test_a_seed_that_changes_the_schema(tmp_path: Path, database: Address) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Styled, Text, duration, table
+from aegisdb.plain_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def _statement(statement: Any) -> Iterator[str]:
     yield f"  {duration(statement.seconds):>7}  {lines[0]}{times}{outside}"
     yield from (f"           {line}" for line in lines[1:_SHOWN])
     if len(lines) > _SHOWN:
-        yield f"           ... {len(lines) - _SHOWN} more lines"
+        yield f"           ... {number_of(len(lines) - _SHOWN, 'more line')}"
 
 
 VIEWS = {"PlanResult": plan}

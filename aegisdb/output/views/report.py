@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Text, size
+from aegisdb.plain_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,16 +17,25 @@ def report(result: ReportResult) -> Iterator[Block]:
     """Show where the page is, and which sections tell of something wrong."""
     yield Text(f"{result.file} ({size(result.bytes)})", "ok")
     for title, count in result.findings.items():
-        yield Text(f"{title}: {count} finding{'s' if count > 1 else ''}", "warn")
+        yield Text(f"{title}: {number_of(count, 'finding')}", "warn")
+
+
+def _one(several: str) -> str:
+    """The word of a report's key for one of these."""
+    return f"{several[:-3]}y" if several.endswith("ies") else several.removesuffix("s")
 
 
 def merge(result: Any) -> Iterator[Block]:
     """Count what the parts looked at."""
-    counts = [f"{len(result.services)} services"] if result.services else []
+    counts = [number_of(len(result.services), "service")] if result.services else []
     lists = {key: value for key, value in result.report.items() if isinstance(value, list) and value}
-    counts += [f"{len(value)} {key}" for key, value in lists.items()]
+    counts += [number_of(len(value), _one(key), key) for key, value in lists.items()]
     if "file" in result.report:
-        counts = [f"{result.report[name]} {name}" for name in ("tests", "failures", "skipped")]
+        counts = [
+            number_of(result.report["tests"], "test"),
+            number_of(result.report["failures"], "failure"),
+            f"{result.report['skipped']} skipped",
+        ]
     told = ", ".join(counts) or "nothing in them"
     yield Text(f"{result.merged}, all {result.shards} parts: {told}", "warn" if result.problems else "ok")
     if "file" in result.report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.output.blocks import Block, Cell, Fields, Styled, Text, table
-from aegisdb.plain_text import MOST, one_line, some_of
+from aegisdb.plain_text import MOST, number_of, one_line, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,7 +91,10 @@ def _more(count: int, kind: str = "") -> list[str]:
 def owners(result: Any) -> Iterator[Block]:
     """Objects by owner, then what is not in order."""
     for owner, keys in sorted(result.owned.items()):
-        yield Text(f"{owner}: {len(keys)} objects, {result.counts[owner]} with all that belongs to them", "heading")
+        yield Text(
+            f"{owner}: {number_of(len(keys), 'object')}, {result.counts[owner]} with all that belongs to them",
+            "heading",
+        )
         yield Fields(tuple(_by_kind(keys)))
     pairs: list[tuple[str, Cell]] = [("contested", f"{c.object}: {', '.join(c.services)}") for c in result.contested]
     pairs += [("names nothing", Styled(f"{o.pattern} of {o.service}", "warn")) for o in result.orphaned]

@@ -12,6 +12,7 @@ from aegisdb.errors import Problem, StatementFailed
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import diff, read
 from aegisdb.ownership import BASE, Owners
+from aegisdb.plain_text import number_of
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.graphs import broken_graphs, graph_names
 from aegisdb.postgres.scratch import scratch
@@ -100,7 +101,7 @@ def _objects(ws: Workspace, conn: Connection) -> tuple[Check, ...]:
 
     # what hangs on a table of the base is the base's too: an index that somebody added by hand is a difference
     changes = [change for change in diff(base.only(belongs), live.only(belongs)) if not change.is_remark]
-    intact = Check(what="schema", object=f"{len(mine)} objects", state="ok")
+    intact = Check(what="schema", object=number_of(len(mine), "object"), state="ok")
     return tuple(_changed(change) for change in changes) or (intact,)
 
 

@@ -12,6 +12,7 @@ from aegisdb.errors import AegisError, HistoryError, Interrupted, Problem, Usage
 from aegisdb.lint import Context, Finding, check
 from aegisdb.lint.changed_files import Changes, changes
 from aegisdb.lint.squawk import squawk
+from aegisdb.plain_text import number_of
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories, read_history
 from aegisdb.revisions.locate import alembic_settings
@@ -178,7 +179,7 @@ def _problems(findings: Findings) -> tuple[Problem, ...]:
     return (
         Problem(
             code="lint",
-            message=f"{len(findings)} findings in {'one file' if files == 1 else f'{files} files'}: {counted}",
+            message=f"{number_of(len(findings), 'finding')} in {number_of(files, 'file')}: {counted}",
             hint=f"`aegisdb explain {one.rule}`, and the same for each rule",
             where=one.where,
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.status import several_heads
 from aegisdb.errors import Difference, Refused, UsageError
+from aegisdb.plain_text import number_of
 from aegisdb.results import Result
 from aegisdb.revisions.folder_lock import folder_lock
 from aegisdb.revisions.load import read_history
@@ -273,4 +274,4 @@ def _why(history: History, compared: int) -> str:
             f"env.py's target_metadata has no table that {history.service} owns:"
             " are its models imported there, and listed under `owns` in services.yaml?"
         )
-    return f"models and history agree ({compared} tables compared)"
+    return f"models and history agree ({number_of(compared, 'table')} compared)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aegisdb.applied.out_of_order import as_it_ran
 from aegisdb.errors import AegisError, Busy, Failed, Interrupted, Refused, UsageError
+from aegisdb.plain_text import number_of
 from aegisdb.progress import Event
 from aegisdb.results import Result
 from aegisdb.revisions.load import read_histories, read_history
@@ -242,7 +243,7 @@ def _tell(ws: Workspace, losses: Sequence[Loss]) -> None:
     for loss in losses:
         what = f"column {loss.table}.{loss.column}" if loss.column else f"table {loss.table}"
         about = "" if loss.exact else "about "
-        ws.listen(Event(step="will lose", subject=what, note=f"{about}{loss.rows} rows"))
+        ws.listen(Event(step="will lose", subject=what, note=f"{about}{number_of(loss.rows, 'row')}"))
 
 
 def _run(session: Session, job: _Job, losses: tuple[Loss, ...], *, again: bool) -> RollbackResult:

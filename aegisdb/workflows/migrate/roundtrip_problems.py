@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aegisdb.proofs.revision_proof import Finding, ServiceProof
     from aegisdb.revisions.history import History
 
+_NOT_UNDONE = frozenset({"left_behind", "not_restored", "downgrade_failed"})
 _NAMED_NOT_NULL = re.compile(
     r"changed column (?P<table>.+)\.(?P<column>[^.]+): .*"
     r"\bnot null named (?P<name>\"[^\"]+\"|[^\s;]+).* -> .*\bnot null\b"
@@ -39,7 +40,7 @@ def problems_of(services: Iterable[ServiceProof]) -> Iterable[Problem]:
                     code="roundtrip",
                     message=f"{proof.service} {proof.revision}: {finding}",
                     where=proof.where,
-                    hint=_hint(finding, Path(proof.where.rpartition(":")[0])),
+                    hint=_hint(finding, Path(proof.where.rpartition(":")[0]), proof.findings),
                 )
 
 
@@ -63,8 +64,10 @@ def strays_of(histories: Mapping[str, History], services: Iterable[str]) -> Iter
             )
 
 
-def _hint(finding: Finding, path: Path) -> str:
+def _hint(finding: Finding, path: Path, beside: Iterable[Finding]) -> str:
     code = finding.code
+    if code == "upgrade_differs" and any(one.code in _NOT_UNDONE for one in beside):
+        return how_to_fix(path, "fix downgrade() first: what it leaves otherwise is what this upgrade meets")
     if finding.hint:
         return how_to_fix(path, finding.hint)
     if code == "not_restored" and (lost := _NAMED_NOT_NULL.match(finding.detail)):
@@ -72,7 +75,7 @@ def _hint(finding: Finding, path: Path) -> str:
         return how_to_fix(
             path, f"in downgrade(): ALTER TABLE {lost['table']} ADD CONSTRAINT {lost['name']} NOT NULL {lost['column']}"
         )
-    if code in {"left_behind", "not_restored", "downgrade_failed"}:
+    if code in _NOT_UNDONE:
         return how_to_fix(path, 'fix downgrade(), or mark the revision `one_way = "reason"`')
     if code == "foreign_object":
         return "only its owner may change it: move the change into a revision of the owner"

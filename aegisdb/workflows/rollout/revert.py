@@ -10,6 +10,7 @@ from aegisdb.errors import AegisError, Interrupted, Problem, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.fleets.asking import ask
 from aegisdb.fleets.side_by_side import side_by_side
+from aegisdb.plain_text import number_of
 from aegisdb.progress import counted, silent
 from aegisdb.results import Result
 from aegisdb.runtime.forkserver import warm_process
@@ -185,7 +186,10 @@ def _result(
 
 def _require_consent(ws: Workspace, identifier: str, confirm: str, result: RolloutRevertResult) -> None:
     count = sum(one.state == PLANNED for one in result.members)
-    lost = ", ".join(f"{what} with {rows} rows" for what, rows in result.losses.items()) or "no table and no column"
+    lost = (
+        ", ".join(f"{what} with {number_of(rows, 'row')}" for what, rows in result.losses.items())
+        or "no table and no column"
+    )
     told = f"{count} member{'' if count == 1 else 's'} would be reverted; lost in all of them together: {lost}"
     refused = Refused(
         f"{told}; it was not confirmed, and nothing was touched",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import BadInput, Failed, UsageError
+from aegisdb.plain_text import number_of
 from aegisdb.results import Result
 from aegisdb.workflows.service.add import runner_words
 from aegisdb.workflows.service.created_tables import created
@@ -110,7 +111,8 @@ def _inserted(registry: Registry, name: str, found: Examined) -> tuple[str, str]
     except BadInput as error:
         if found.version_table not in error.message:
             told = (
-                f"found: {len(found.tables)} tables, {found.revisions} revisions, version table {found.version_table}"
+                f"found: {number_of(len(found.tables), 'table')}, {number_of(found.revisions, 'revision')},"
+                f" version table {found.version_table}"
             )
             raise error.amended(hint=f"{told}; correct it by hand:\n{entry_text(name, found.entry, 2)}") from None
         raise error.amended(

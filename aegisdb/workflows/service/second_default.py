@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.errors import BadInput, HistoryError
+from aegisdb.plain_text import number_of
 from aegisdb.registry.insertion import entry_text
 from aegisdb.registry.types import AlembicSettings, Service
 from aegisdb.revisions.load import read_history
@@ -68,7 +69,8 @@ def way_out(name: str, tables: Sequence[str], revisions: int, version_table: str
     shown = f" ({', '.join(tables[:_SHOWN])}{', ...' if len(tables) > _SHOWN else ''})" if tables else ""
     alone = {key: value for key, value in entry.items() if key != "owns"}
     return (
-        f"found: {len(tables)} tables{shown}, {revisions} revisions, version table {version_table}; "
+        f"found: {number_of(len(tables), 'table')}{shown}, {number_of(revisions, 'revision')}, "
+        f"version table {version_table}; "
         f'--schema {schema} gives it a schema of its own, or let env.py say version_table="{version_table}_{schema}":\n'
         f"{entry_text(name, {**alone, 'schema': schema}, 2)}"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aegisdb.errors import HistoryError
 from aegisdb.files import shown
+from aegisdb.plain_text import number_of
 from aegisdb.registry.types import AlembicSettings, Service
 from aegisdb.revisions.cache import Listing
 from aegisdb.revisions.locate import located
@@ -37,7 +38,9 @@ def seen_revisions(name: str, home: Path, entry: Mapping[str, Any], files: Seque
         return Seen(0, (f"{error.message}: {error.hint}" if error.hint else error.message,))
     if listed != {Path(file).resolve() for file in files}:
         told = "name their folders under `alembic.version_locations`"
-        return Seen(len(listed), (f"Alembic finds {len(files)} revisions, this entry {len(listed)}: {told}",))
+        return Seen(
+            len(listed), (f"Alembic finds {number_of(len(files), 'revision')}, this entry {len(listed)}: {told}",)
+        )
     if not listed:
         return Seen(0, (f"there is no revision yet in {', '.join(shown(path, home) for path in locations.versions)}",))
     return Seen(len(listed))

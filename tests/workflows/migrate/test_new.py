@@ -70,7 +70,7 @@ def test_nothing_is_written_when_models_and_history_agree(tmp_path: Path, databa
     monorepo(tmp_path, database, ORDERS)
     ran = invoke("migrate.new", "--service", "shop", "-m", "nothing", cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert "models and history agree (1 tables compared)" in ran.out
+    assert "models and history agree (1 table compared)" in ran.out
     assert new_files(tmp_path) == []
     with psycopg.connect(database.url()) as conn:
         # the live database was empty all the time and still is

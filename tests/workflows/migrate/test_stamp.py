@@ -41,4 +41,4 @@ def test_where_nothing_fits_the_nearest_is_named(database: Address, tmp_path: Pa
         conn.execute("CREATE TABLE stamp_t (id bigint PRIMARY KEY, name text, by_hand int)")
     ran = invoke("migrate.stamp", "--service", "stamp", "--revision", "s1", cwd=root)
     assert ran.code == 6
-    assert "the nearest revision is s2, with 1 differences" in ran.last
+    assert "the nearest revision is s2, with 1 difference" in ran.last

@@ -193,7 +193,7 @@ def test_a_second_default_version_table_is_refused_with_what_was_found_and_the_w
     ran, _ = adopt(repository, "two")
     assert ran.code == 2
     hint = ran.json["errors"][-1]["hint"]
-    found = "found: 1 tables (made), 1 revisions" if early else "found: 2 tables (two_a, two_b), 0 revisions"
+    found = "found: 1 table (made), 1 revision" if early else "found: 2 tables (two_a, two_b), 0 revisions"
     assert f"{found}, version table alembic_version; --schema two gives it a schema of its own, or" in hint
     assert 'version_table="alembic_version_two"' in hint
     assert "    schema: two\n" in hint
