@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegisdb.errors import BadInput, Failed, Unreachable
+from aegisdb.errors import BadInput, Failed, TimedOut, Unreachable
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.files import read_regular
-from aegisdb.processes import run
+from aegisdb.processes import run, start, stop
 from aegisdb.servers.ext4_spread import spread
 from aegisdb.servers.program_copies import passable
 
@@ -82,11 +85,21 @@ class Cluster:
         """Let the files of its databases be placed apart; also for data that were made before this was known."""
         spread(self.path / "base")
 
-    def flush(self) -> None:
-        """Write the files that initdb made to the disk where they have to last; safe beside a running server."""
+    def flush(self, at_end: ExitStack | None = None) -> None:
+        """Write the files that initdb made to the disk where they have to last; safe beside a running server.
+
+        Waits for it, or lets `at_end` wait, whose block works meanwhile. It goes on where the command is killed, since
+        nobody would do it later.
+
+        Raises:
+            Failed: they could not be written; at the end of a block that has failed itself, that is not told.
+        """
         if self.volatile:
             return
-        run(self.command("initdb", "--sync-only", "-D", str(self.path)), timeout=_FLUSHING, check=True)
+        argv = self.command("initdb", "--sync-only", "-D", str(self.path))
+        process = start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, death_signal=None)
+        with ExitStack() if at_end is None else nullcontext(at_end) as end:
+            end.push(partial(_flushed, process))
 
     def sweep(self) -> None:
         """Remove what a killed initdb or a killed deletion has left; the caller holds the lock."""
@@ -207,3 +220,17 @@ def check_login(login: Address) -> None:
         raise BadInput("`database.user` or `database.password` has a line break or control character", code="login")
     if login.user.startswith("pg_"):
         raise BadInput(f"`database.user` {login.user!r}: PostgreSQL reserves names that start with pg_", code="login")
+
+
+def _flushed(process: subprocess.Popen[bytes], failed: type[BaseException] | None, *more: object) -> None:
+    """Wait for the end of a flush, and say what is wrong unless something else has failed."""
+    del more
+    try:
+        _, said = process.communicate(timeout=_FLUSHING)
+    except subprocess.TimeoutExpired:
+        stop(process)
+        raise TimedOut(f"initdb --sync-only did not end within {_FLUSHING:g} s and was stopped") from None
+    if process.returncode and failed is None:
+        told = said.decode(errors="replace").strip().splitlines()
+        last = told[-1] if told else "no output"
+        raise Failed(f"initdb --sync-only exited with {process.returncode}: {last}", code="program")

@@ -20,6 +20,7 @@ from aegisdb.servers.server import Proof
 from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
 
     from aegisdb.postgres.client import Client
@@ -67,7 +68,7 @@ class ComposeServer:
         """The file and the service."""
         return f"{self._spec.file}, service {self._spec.service}"
 
-    def start(self, listen: Listener, client: Client | None = None) -> Address:
+    def start(self, listen: Listener, client: Client | None = None, at_end: ExitStack | None = None) -> Address:
         """`docker compose up -d` (which builds a missing image), then wait for the real server over TCP.
 
         The server that runs the init files on first boot has no TCP port, so a login over TCP means that they are
@@ -77,6 +78,7 @@ class ComposeServer:
             Unreachable: Docker or Compose missing, engine down, or the role cannot log in.
             Failed: compose or the container failed; with its last lines.
         """
+        del at_end
         self._found = None
         self._require_service()
         first = not self._compose.volumes()

@@ -31,7 +31,7 @@ from aegisdb.servers.state import exclusive, make_directories, permission_named,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractContextManager, ExitStack
     from pathlib import Path
 
     from aegisdb.postgres.client import Client
@@ -88,7 +88,7 @@ class EmbeddedServer:
         """The place where it listens or would listen, without looking at the server: another has the port, perhaps."""
         return f"127.0.0.1:{read_state(self._home).port or self._spec.port}{self._daemon.port_in_doubt()}"
 
-    def start(self, listen: Listener, client: Client | None = None) -> Address:
+    def start(self, listen: Listener, client: Client | None = None, at_end: ExitStack | None = None) -> Address:
         """Start it unless it runs, make the data directory first if there is none, and check that the role logs in.
 
         A password or a role that changed in the registry is set in the server, for which it is restarted.
@@ -107,7 +107,7 @@ class EmbeddedServer:
             if running is not None and self._daemon.comes_up(running.pid):
                 self._daemon.repair_state(running)
             else:
-                self._launch(listen)
+                self._launch(listen, at_end)
             self.checkouts.record(self._registry.root)
             if not self._logs_in(client):
                 self._require_alone()
@@ -252,7 +252,7 @@ class EmbeddedServer:
                 code="extension",
             )
 
-    def _launch(self, listen: Listener) -> None:
+    def _launch(self, listen: Listener, at_end: ExitStack | None = None) -> None:
         if self._memory:
             make_memory_directory(self._memory, self._home, project_owner(self.checkouts.root))
         cluster = self._cluster
@@ -269,7 +269,7 @@ class EmbeddedServer:
         began = time.monotonic()
         self._daemon.launch()
         if made:
-            cluster.flush()
+            cluster.flush(at_end)
         listen(Event(step="start", subject=what, seconds=time.monotonic() - began))
 
     def _logs_in(self, client: Client | None) -> bool:

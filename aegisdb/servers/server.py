@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from aegisdb.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
 
     from aegisdb.postgres.address import Address
@@ -52,11 +53,11 @@ class Server(Protocol):
     def label(self) -> str:
         """Where it is, for people, without contacting it and without a password."""
 
-    def start(self, listen: Listener, client: Client | None = None) -> Address:
+    def start(self, listen: Listener, client: Client | None = None, at_end: ExitStack | None = None) -> Address:
         """Start it and wait until it answers over TCP and lets the role log in; does nothing when it runs.
 
         Returns the address of the registry's database, which need not exist yet. `client` keeps the session that shows
-        the login.
+        the login. With `at_end`, files of a new server are on the disk when that ends; otherwise at once.
 
         Raises:
             Unreachable: it cannot be started; the message says why and what to do.

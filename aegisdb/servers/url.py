@@ -13,6 +13,8 @@ from aegisdb.servers.checkouts import NO_OTHERS
 from aegisdb.servers.wheels import server_directory
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from aegisdb.postgres.client import Client
     from aegisdb.postgres.connection import Connection
     from aegisdb.progress import Listener
@@ -53,14 +55,14 @@ class UrlServer:
         """`user@host:port/database`."""
         return str(self._given)
 
-    def start(self, listen: Listener, client: Client | None = None) -> Address:
+    def start(self, listen: Listener, client: Client | None = None, at_end: ExitStack | None = None) -> Address:
         """Only check that it answers, that the role logs in and that it is new enough.
 
         Raises:
             Unreachable: no answer, no login, or no such database.
             BadInput: older than PostgreSQL 14.
         """
-        del listen, client
+        del listen, client, at_end
         from aegisdb.postgres.connection import connect
 
         with connect(self._address) as conn:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from aegisdb.errors import Unreachable
+from aegisdb.errors import Failed, Unreachable
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.progress import Event, silent
@@ -18,6 +20,7 @@ from aegisdb.servers import postmaster
 from aegisdb.servers.embedded import EmbeddedServer
 from tests.postgres_server import BIN, PASSWORD, TestServer, free_port
 from tests.running import contents
+from tests.seeds.shop import processes_left, processes_naming
 from tests.servers.projects import START, data_of, embedded, home_of, python
 
 
@@ -150,6 +153,31 @@ def test_pg_control_is_read_as_pg_controldata_reads_it(up: EmbeddedServer, root:
     done = subprocess.run([BIN / "pg_controldata", data_of(root)], capture_output=True, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("Database system identifier"))
     assert up._cluster.system_identifier() == int(line.split()[-1])  # noqa: SLF001  the fact itself is under test
+
+
+def test_a_flush_that_fails_is_told_by_whoever_waits_for_it(up: EmbeddedServer, tmp_path: Path) -> None:
+    """It has nothing to write here, as where somebody has removed the data."""
+    cluster = replace(up._cluster, path=tmp_path / "nowhere")  # noqa: SLF001  there is no other way to it
+    with pytest.raises(Failed, match=r"initdb --sync-only exited with 1: .*nowhere"):
+        cluster.flush()
+    at_end = ExitStack()
+    cluster.flush(at_end)
+    with pytest.raises(Failed, match="nowhere"):
+        at_end.close()
+    cluster.flush(at_end)
+    with pytest.raises(LookupError, match="of the block"), at_end:
+        raise LookupError("of the block")
+    assert processes_left(str(tmp_path)) == []
+
+
+def test_a_flush_waits_until_all_is_written(up: EmbeddedServer) -> None:
+    cluster = up._cluster  # noqa: SLF001  there is no other way to it
+    with ExitStack() as at_end:
+        cluster.flush(at_end)
+        with psycopg.connect(maintenance(up.address()).url(), autocommit=True) as conn:
+            conn.execute("CREATE DATABASE beside_a_flush")
+            conn.execute("DROP DATABASE beside_a_flush")
+    assert processes_naming(f"--sync-only\0-D\0{cluster.path}") == []
 
 
 def test_stop_rolls_back_open_work_and_the_port_is_remembered(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -48,8 +49,9 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     """
     began = time.monotonic()
     good_histories(ws.registry)
-    if not _is_there(ws) and (made := _make(ws, began, no_seed=no_seed)):
-        return made
+    with ExitStack() as at_end:
+        if not _is_there(ws, at_end) and (made := _make(ws, began, no_seed=no_seed)):
+            return made
     found, untouched = note_prepared(ws, made=False), not no_seed and _is_untouched(ws)
     from aegisdb.seeds import SeedRunResult
     from aegisdb.workflows.deploy.apply import deploy_apply
@@ -100,9 +102,9 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     return Planned(steps=tuple(steps) or ("do nothing: all revisions and deploy files are applied",))
 
 
-def _is_there(ws: Workspace) -> bool:
+def _is_there(ws: Workspace, at_end: ExitStack) -> bool:
     try:
-        ws.server.start(ws.listen, ws.client)
+        ws.server.start(ws.listen, ws.client, at_end)
     except NoDatabase:
         return False
     address = ws.address()

@@ -7,7 +7,7 @@ of the old one has changed, whatever happens, but for a row in its journal; then
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -250,14 +250,13 @@ def _started(ws: Workspace, command: str) -> Iterator[tuple[Address, Connection]
         from aegisdb.runtime.forkserver import warm_process
 
         warm_process(ws.registry)  # everything will have to be built: its imports take a second, beside initdb
-    try:
+    with ExitStack() as at_end:
+        at_end.callback(ws.client.close)
         with suppress(NoDatabase, DatabaseClosed):
-            ws.server.start(ws.listen, ws.client)
+            ws.server.start(ws.listen, ws.client, at_end)
         address = ws.address()
         with databases.maintenance(address, application=holder_name(command), client=ws.client) as conn:
             yield address, conn
-    finally:
-        ws.client.close()
 
 
 def _read_again(ws: Workspace, histories: dict[str, History], began: float) -> dict[str, History]:
