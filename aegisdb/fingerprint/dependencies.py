@@ -100,11 +100,20 @@ WHERE c.oid >= {_OWN} AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
 """
 """The query of all relations."""
 
+DEPENDS = MappingProxyType({
+    "pg_depend": """SELECT classid, objid FROM pg_depend
+        WHERE refclassid = r.class AND refobjid = r.object""",
+    # there it is its relation that depends on a type; an attribute shows in constants of the type
+    "composite types": """SELECT 'pg_type'::regclass::oid, c.reltype FROM pg_class c
+        WHERE r.class = 'pg_class'::regclass AND c.oid = r.object AND c.relkind = 'c'""",
+})  # fmt: skip
+"""Kind of dependency to the query of what depends on an object `r`."""
+
 REACH = """
 WITH RECURSIVE reached (class, object) AS (
     SELECT * FROM unnest($1, $2)
     UNION
-    SELECT d.classid, d.objid FROM reached r JOIN pg_depend d ON d.refclassid = r.class AND d.refobjid = r.object
+    SELECT d.classid, d.objid FROM reached r, LATERAL ({depends}) d (classid, objid)
 ),
 found (relation) AS ({found})
 SELECT c.oid::int8, quote_ident(s.nspname) || '.' || quote_ident(c.relname)
@@ -155,6 +164,12 @@ EVERYTHING = MappingProxyType({
     # a name that leads to another one now is written with its schema
     "system routines": _all("pg_proc", f"AND (oid < {_OWN} OR pronamespace = 'pg_catalog'::regnamespace)"),
     "operators of pg_catalog": _all("pg_operator", f"AND oid >= {_OWN} AND oprnamespace = 'pg_catalog'::regnamespace"),
+    # the name of an object in the bound of a partition depends on nothing; where there may be one, any change counts
+    "objects in bounds of partitions": """
+        SELECT pg_current_snapshot()::text WHERE EXISTS (
+            SELECT FROM pg_partitioned_table p JOIN pg_attribute a ON attrelid = partrelid AND attnum = ANY (partattrs)
+            WHERE atttypid = ANY (ARRAY['regclass', 'regcollation', 'regconfig', 'regdictionary', 'regnamespace',
+                'regoper', 'regoperator', 'regproc', 'regprocedure', 'regrole', 'regtype']::regtype[]))""",
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then everything is read."""
 

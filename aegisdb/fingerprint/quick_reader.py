@@ -121,10 +121,16 @@ class QuickReader:
     def reached(self, objects: Iterable[tuple[int, int]], relations: Iterable[int]) -> dict[int, str]:
         """Name, by oid, these relations and each whose texts name one of the objects; 0 stands for all else."""
         found = "\nUNION ".join(dependencies.REACHED.values())
+        depends = "\nUNION ALL ".join(dependencies.DEPENDS.values())
         given = list(objects)
         classes, oids = _array(one for one, _ in given), _array(oid for _, oid in given)
         statement = self._execute(
-            "reached", "oid[], oid[], oid[]", dependencies.REACH.format(found=found), classes, oids, _array(relations)
+            "reached",
+            "oid[], oid[], oid[]",
+            dependencies.REACH.format(found=found, depends=depends),
+            classes,
+            oids,
+            _array(relations),
         )
         return dict(self._ask([_FOR_FEW, statement])[1])
 

@@ -143,6 +143,19 @@ EVERYTHING = (
         " CREATE TABLE t (a int[] CHECK (a @> a))",
         "CREATE OPERATOR pg_catalog.@> (leftarg = int[], rightarg = int[], function = has)",
     ),
+    Mutant(
+        "objects in bounds of partitions",
+        f"{_T} CREATE TABLE p (r regclass) PARTITION BY LIST (r); CREATE TABLE q PARTITION OF p FOR VALUES IN ('t')",
+        _RENAME_T,
+    ),
+)
+DEPENDS = (
+    Mutant("pg_depend", f"{_F} CREATE TABLE t (a int DEFAULT f(1))", _RENAME_F),
+    Mutant(
+        "composite types",
+        "CREATE TYPE pair AS (a int); CREATE TYPE pairs AS (p pair); CREATE TABLE t (p pairs DEFAULT '(\"(1)\")')",
+        "ALTER TYPE pair ADD ATTRIBUTE b int",
+    ),
 )
 OTHERS = (
     Mutant("schemas", "CREATE SCHEMA s", "GRANT USAGE ON SCHEMA s TO PUBLIC"),
@@ -173,7 +186,8 @@ OTHERS = (
 ALL = [
     (where, mutant)
     for where, mutants in (
-        ("CHANGING", CHANGING), ("REACHED", REACHED), ("EVERYTHING", EVERYTHING), ("OTHERS", OTHERS)
+        ("CHANGING", CHANGING), ("REACHED", REACHED), ("EVERYTHING", EVERYTHING), ("OTHERS", OTHERS),
+        ("DEPENDS", DEPENDS),
     )
     for mutant in mutants
 ]  # fmt: skip
@@ -213,7 +227,7 @@ def test_with_all_kinds_it_is_seen(database: Address, where: str, mutant: Mutant
 
 
 def test_each_kind_has_a_mutant() -> None:
-    for where in ("CHANGING", "REACHED", "EVERYTHING", "OTHERS"):
+    for where in ("CHANGING", "REACHED", "EVERYTHING", "OTHERS", "DEPENDS"):
         assert list(dict.fromkeys(m.kind for at, m in ALL if at == where)) == list(getattr(dependencies, where))
 
 
