@@ -18,7 +18,7 @@ from aegisdb.errors import Failed, Interrupted
 from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
-from aegisdb.revisions.load import good_histories
+from aegisdb.revisions.load import read_history
 from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.loaded_code import CodeHashes, older
 from aegisdb.runtime.session import Session
@@ -125,7 +125,7 @@ class _Maker:
             if loaded is None or not older(ws.registry, self._history, loaded, began):
                 return None
             loaded = loaded.and_of(found.loaded if found else None)
-            if self._names != self._named(good_histories(ws.registry)[self._history.service]):
+            if self._names != self._named(read_history(ws.registry, self._history.service)):
                 return None
             databases.drop(conn, self.wanted)  # one that is not current any more
             code = self._hashes.of(self._history, loaded)

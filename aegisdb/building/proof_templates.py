@@ -51,9 +51,9 @@ def ground(ws: Workspace, services: Collection[str]) -> str:
 
 def _ground(ws: Workspace, services: Collection[str]) -> str:
     base = template(ws, "base")
-    order = [name for name in service_order(ws.registry, good_histories(ws.registry)) if name in services]
-    if not order:
+    if not services:
         return base
+    order = list(service_order(ws.registry, good_histories(ws.registry, services)))
     names = _names(ws, base, order)
     with databases.maintenance(ws.address(), application="aegisdb: templates") as conn:
         if not holds(conn, names[-1]):
@@ -64,7 +64,7 @@ def _ground(ws: Workspace, services: Collection[str]) -> str:
 
 def _names(ws: Workspace, base: str, order: list[str]) -> list[str]:
     """The names of the templates, one for each beginning of the order, of the files as they are now."""
-    histories = good_histories(ws.registry)
+    histories = good_histories(ws.registry, order)
     return [ground_name(ws, digest) for digest in digest_chain(ws.registry, base, [histories[name] for name in order])]
 
 

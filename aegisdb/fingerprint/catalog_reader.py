@@ -23,10 +23,13 @@ HALVES = (
     ("attached", "database", "comments", "other_comments", "grants", "other_grants", "age_graphs"),
 )
 """Files of `catalog/`, in two parts that take about as long."""
+PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", "grants")
+"""Families whose texts each belong to one relation."""
 OFTEN_EMPTY = frozenset({"types", "routines", "operators", "text_search"})
 """Families that `census.sql` knows about; all in the first part."""
 _NEEDS = {**{kind: kind for kind in OFTEN_EMPTY}, "age_graphs": "age"}
-_OF_RELATIONS = re.compile(r"\bFROM relations r\b")
+_OF_RELATIONS = re.compile(r"\b(FROM|JOIN) relations r\b")
+_WANTED = ",\nwanted AS MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
 _ONLY_FOR = re.compile(r" -- (from|before) (\d+)")
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -46,17 +49,28 @@ SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('qu
 SETTINGS = _SETTINGS.format(prepared="ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements)")
 SETTINGS_AGAIN = _SETTINGS.format(prepared="'{}'::text[]")
 """Settings for a session whose prepared statements are known: listing them costs as much as all the rest."""
-_CHANGED_HERE = """,
-touched AS MATERIALIZED ( -- by this transaction: a new part of a relation depends on it
-    SELECT oid FROM pg_class WHERE age(xmin) <= age(pg_current_xact_id()::xid)
-    UNION SELECT attrelid FROM pg_attribute WHERE age(xmin) <= age(pg_current_xact_id()::xid)
-    UNION SELECT refobjid FROM pg_depend
-    WHERE refclassid = 'pg_class'::regclass AND age(xmin) <= age(pg_current_xact_id()::xid)
+# few relations are looked up by their indexes, and planning would take longer than that
+FOR_FEW = """SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true)"""
+FOR_MANY = """SELECT set_config('enable_nestloop', 'off', true), set_config('enable_hashjoin', 'on', true),
+    set_config('plan_cache_mode', 'auto', true)"""
+_HERE = """
+WITH held AS (
+    SELECT relation AS oid FROM pg_locks
+    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND relation >= 16384
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ),
-wanted AS (
-    SELECT * FROM relations WHERE id = ANY (ARRAY[{names}]::text[]) OR oid IN (SELECT oid FROM touched)
-)
+wanted AS (SELECT oid FROM held UNION SELECT to_regclass(name) FROM unnest(ARRAY[{names}]::text[]) name)
+SELECT '{{' || coalesce(string_agg(oid::text, ','), '') || '}}', CASE
+    WHEN count(*) <= {few} THEN true
+    ELSE count(*) <= (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')) / {one_in} END
+FROM wanted
 """
+"""A transaction holds a lock on each relation that it makes, or changes otherwise than by GRANT."""
+FEW = 50
+"""Relations that are looked up one by one at any rate,"""
+ONE_IN = 3
+"""and so are more where they are at most one in this many."""
 DROPPED_MEANWHILE = frozenset({"XX000", "42P01", "42704", "42883", "3F000"})
 _ATTEMPTS = 3
 
@@ -86,23 +100,31 @@ def read_families(conn: Connection, beside: Connection | None = None) -> dict[st
 
 
 def statements_inside(relations: Collection[str], major: int) -> dict[str, Any]:
-    """What reads, within a transaction that changes the schema, what it changed and these relations, on any session.
+    """What reads, within a transaction that changes the schema, what it locked and these relations, on any session.
 
     "settings" come first and end with the transaction; the last column of their row is whether there is the extension
-    age. "census" gives the families that have objects. Each of "kinds" is a query and what it needs: a family, "age" or
-    nothing. What is on no relation is read whole.
+    age. "census" gives the families that have objects. "wanted" gives an array of relations, which stands in "parts"
+    for $1, and whether they are few. "few" and "many" are what is set before such queries, "many" before the others.
+    Each of "kinds" is a query and what it needs: a family, "age" or nothing. What is on no relation is read whole.
     """
     names = ", ".join(map(quote_literal, relations))
+    kinds = [kind for half in HALVES for kind in half if kind not in PARTS]
     return {
         "settings": SETTINGS,
         "census": query("census", major),
-        "kinds": [[_inside(kind, names, major), _NEEDS.get(kind, "")] for half in HALVES for kind in half],
+        "wanted": _HERE.format(names=names, few=FEW, one_in=ONE_IN),
+        "few": FOR_FEW,
+        "many": FOR_MANY,
+        "parts": [part_of(kind, major) for kind in PARTS],
+        "kinds": [[query(kind, major), _NEEDS.get(kind, "")] for kind in kinds],
     }
 
 
-def _inside(kind: str, names: str, major: int) -> str:
-    preamble, rest = query("_with", major), query(kind, major, whole=False)
-    return preamble + _CHANGED_HERE.format(names=names) + _OF_RELATIONS.sub("FROM wanted r", rest)
+@cache
+def part_of(kind: str, major: int) -> str:
+    """The query for one of PARTS that reads it of the relations whose oids are in $1 alone."""
+    preamble = query("_with", major).replace(" AS (", " AS NOT MATERIALIZED (")
+    return preamble + _WANTED + _OF_RELATIONS.sub(r"\1 wanted r", query(kind, major, whole=False))
 
 
 def of_rows(rows: Iterable[Sequence[Any]]) -> Fingerprint:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.fingerprint import dependencies
-from aegisdb.fingerprint.catalog_reader import of_rows, read, read_families
+from aegisdb.fingerprint.catalog_reader import FEW, ONE_IN, PARTS, of_rows, read, read_families
 from aegisdb.fingerprint.difference import diff
 from aegisdb.fingerprint.facts import Fingerprint
 from aegisdb.fingerprint.patched import Patched
-from aegisdb.fingerprint.quick_reader import EVER, PARTS, QuickReader
+from aegisdb.fingerprint.quick_reader import EVER, QuickReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
 
 _SWITCH = "AEGIS_FULL_FINGERPRINT"
-_ONE_IN = 3
-"""Where more than one relation in this many has to be read, all are,"""
-_FEW = 50
-"""unless they are at most this many."""
 _RELATIONS = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND oid >= 16384"
 _SMALL = 500
 """Relations: four full readings of so many take as long as four quick ones with what these need."""
@@ -224,7 +220,7 @@ class Follower:
             changes = _changes(reader, known, found)
             touched = {row[1] for row in changes.rows}
             reached = reader.reached(sorted({(row[2], row[3]) for row in changes.rows}), sorted(touched))
-            if len(reached) > max(_FEW, len(known.names) // _ONE_IN):
+            if len(reached) > max(FEW, len(known.names) // ONE_IN):
                 return None
             seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.moment.mark_of_others
             texts = reader.texts(sorted(reached), seldom=seldom)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from aegisdb.fingerprint import dependencies
 from aegisdb.fingerprint.catalog_reader import (
     BEGIN,
+    FOR_FEW,
+    FOR_MANY,
     HALVES,
     OFTEN_EMPTY,
+    PARTS,
     SETTINGS,
     SETTINGS_AGAIN,
+    part_of,
     prepared,
-    query,
 )
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 EVER = "0"
 """No transaction: every row was written since."""
-PARTS = ("tables", "columns", "constraints", "indexes", "attached", "comments", "grants")
-"""Families whose texts each belong to one relation."""
 SELDOM = frozenset({"types", "routines", "operators", "text_search", "other_grants", "other_comments", "database"})
 """Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
 _SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
@@ -41,14 +40,6 @@ SELECT '{kind}', NULL::int8, coalesce(array_agg(ARRAY[id, relation, class::int8,
 FROM ({rows}) changing (id, relation, class, object, written) WHERE age(written) <= (SELECT age($1))
 """
 _NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)"
-_OF_RELATIONS = re.compile(r"\b(FROM|JOIN) relations r\b")
-_WANTED = ",\nwanted AS MATERIALIZED (SELECT * FROM relations WHERE oid = ANY ($1))\n"
-# few relations are looked up by their indexes, and planning would take longer than that
-_FOR_FEW = """SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true),
-    set_config('plan_cache_mode', 'force_generic_plan', true)"""
-_FOR_MANY = """SELECT set_config('enable_nestloop', 'off', true), set_config('enable_hashjoin', 'on', true),
-    set_config('plan_cache_mode', 'auto', true)"""
-
 Row = list[int]
 """Number, relation, and class and oid of the object."""
 
@@ -132,7 +123,7 @@ class QuickReader:
             oids,
             _array(relations),
         )
-        return dict(self._ask([_FOR_FEW, statement])[1])
+        return dict(self._ask([FOR_FEW, statement])[1])
 
     def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
         """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all.
@@ -142,12 +133,12 @@ class QuickReader:
         as_before = frozenset() if seldom else SELDOM - self._to_read
         left_out = {*PARTS, *as_before} | (set() if self._with_age else {"age_graphs"})
         if seldom:
-            _, there, _ = self._ask([_FOR_MANY, self._prepared("census"), _FOR_FEW])
+            _, there, _ = self._ask([FOR_MANY, self._prepared("census"), FOR_FEW])
             left_out |= OFTEN_EMPTY - {family for (family,) in there}
         kinds = [kind for half in HALVES for kind in half if kind not in left_out]
         wanted = _array(relations)
-        parts = [self._execute(f"part {kind}", "oid[]", _part(kind, self._major), wanted) for kind in PARTS]
-        found = self._ask([*parts, _FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
+        parts = [self._execute(f"part {kind}", "oid[]", part_of(kind, self._major), wanted) for kind in PARTS]
+        found = self._ask([*parts, FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
         self._open = False
         read = dict(zip((*PARTS, "", *kinds), found[:-1], strict=True))
         return {kind: read.get(kind, []) for half in HALVES for kind in half if kind not in as_before}
@@ -163,12 +154,6 @@ class QuickReader:
             self._conn.execute(f"PREPARE {name}{f' ({types})' if types else ''} AS {sql}")
             self._known.add(name)
         return f"EXECUTE {name}" + (f" ({', '.join(values)})" if values else "")
-
-
-@cache
-def _part(kind: str, major: int) -> str:
-    preamble = query("_with", major).replace(" AS (", " AS NOT MATERIALIZED (")
-    return preamble + _WANTED + _OF_RELATIONS.sub(r"\1 wanted r", query(kind, major, whole=False))
 
 
 def _mark(texts: Mapping[str, str]) -> str:

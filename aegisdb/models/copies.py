@@ -82,7 +82,7 @@ class _Copy:
 
     def state(self) -> str:
         """The number of the catalog's rows, and of those that were made since this copy was."""
-        since = f"age('{self._began}'::xid8::xid)"
+        since = f"(SELECT age('{self._began}'::xid8::xid))"  # asked once, not for each row
         counts = " UNION ALL ".join(
             f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= {since}) FROM {catalog}"  # noqa: S608  our own words
             for catalog in _CATALOGS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,28 +15,36 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _Rows = list[tuple[Any, ...]]
+_NAME = "(SELECT pg_catalog.quote_ident(nspname) FROM pg_namespace WHERE oid = relnamespace)"
+_PLAIN = "(SELECT nspname::text FROM pg_namespace WHERE oid = relnamespace)"
+_TABLE = f"""
+oid::bigint, {_NAME} || '.' || pg_catalog.quote_ident(relname), pg_relation_filenode(oid)::bigint,
+{_PLAIN} || '.' || relname::text
+"""
 _TABLES = """
-SELECT c.oid::bigint, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-       pg_relation_filenode(c.oid)::bigint,
-       n.nspname::text || '.' || c.relname::text
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND pg_catalog.left(n.nspname, 3) <> 'pg_'
-    AND n.nspname NOT IN ('information_schema', 'aegisdb')
+FROM pg_class WHERE relkind IN ('r', 'p', 'm', 'f', 'v') AND relnamespace <> ALL (ARRAY(
+    SELECT oid FROM pg_namespace
+    WHERE pg_catalog.left(nspname, 3) = 'pg_' OR nspname IN ('information_schema', 'aegisdb')))
 """
-_CONSTRAINTS = """
-SELECT o.oid::bigint, o.conrelid::bigint, o.conname, o.contype, o.convalidated
-FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
-"""
-_DEFINITIONS = """
-SELECT o.oid::bigint, pg_get_constraintdef(o.oid), coalesce(pg_catalog.to_jsonb(o) ->> 'conenforced', 'true')::boolean
-FROM pg_constraint o WHERE o.conrelid <> 0 AND o.contype IN ('c', 'f', 'n', 'p', 'u', 'x')
-"""
+_CONSTRAINT = "oid::bigint, conrelid::bigint, conname, contype, convalidated"
+_DEFINITION = """
+pg_get_constraintdef(oid), coalesce(
+    (SELECT pg_catalog.to_jsonb(o) ->> 'conenforced' FROM pg_constraint o WHERE o.oid = pg_constraint.oid), 'true'
+)::boolean
+"""  # a row of its own: a look at all rows that names them whole takes five times as long
+_CONSTRAINTS = "FROM pg_constraint"
+_OF_TABLES = "cfnpux"
+"""Kinds of constraints; the others are triggers, and a domain's belong to no table."""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SINCE = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text,
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
 """
-_CHANGED = " AND age({row}.xmin) <= age('{since}'::xid)"
+_CHANGED = """
+coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array({columns}))
+    FILTER (WHERE pg_catalog.age(xmin) <= (SELECT pg_catalog.age('{since}'::xid))), '[]')
+"""
+"""Rows that were written since, as one value: they and the number of all come out of one look through the catalog."""
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
@@ -124,40 +132,45 @@ def read_state(conn: Connection, before: State | None = None) -> State:
 
 
 def _changed(before: State) -> list[str]:
-    """For tables and for constraints: the rows that were written since, and the number of all; then definitions."""
-    since = int(before.since)
+    """The number of tables, and those written since; the same of constraints, with how they are defined."""
+
+    def since(columns: str) -> str:
+        return _CHANGED.format(columns=columns, since=int(before.since))
+
+    # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
     return [
-        _TABLES + _CHANGED.format(row="c", since=since),
-        f"SELECT count(*) FROM ({_TABLES}) found",  # noqa: S608  our own words
-        _CONSTRAINTS + _CHANGED.format(row="o", since=since),
-        f"SELECT count(*) FROM ({_CONSTRAINTS}) found",  # noqa: S608  our own words
-        # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
-        _DEFINITIONS + _CHANGED.format(row="o", since=since),
+        f"SELECT count(*), {since(_TABLE)} {_TABLES}",
+        f"SELECT count(*), {since(f'{_CONSTRAINT}, {_DEFINITION}')} {_CONSTRAINTS}",
     ]
 
 
 def _tables(conn: Connection, before: State | None, spaces: str, changed: list[_Rows]) -> Mapping[int, Table]:
     if before is not None and before.spaces == spaces:
-        found = {**before.tables, **_by_oid(changed[0], Table)}
-        if changed[1][0][0] == len(found):
+        (there, written), *_ = changed[0]
+        found = {**before.tables, **_by_oid(written, Table)}
+        if there == len(found):
             return found  # nothing is gone
-    return _by_oid(conn.rows(_TABLES), Table)
+    return _by_oid(conn.rows(f"SELECT {_TABLE} {_TABLES}"), Table)
 
 
 def _constraints(
     conn: Connection, before: State | None, changed: list[_Rows]
 ) -> tuple[Mapping[int, _Constraint], Mapping[int, tuple[str, bool]]]:
+    every = f"SELECT {_CONSTRAINT} {_CONSTRAINTS}"
     if before is None:
-        return _by_oid(conn.rows(_CONSTRAINTS), _Constraint), {}
-    found, defined = {**before.constraints, **_by_oid(changed[2], _Constraint)}, changed[4]
-    if changed[3][0][0] != len(found):
-        found = _by_oid(conn.rows(_CONSTRAINTS), _Constraint)
+        return _by_oid(conn.rows(every), _Constraint), {}
+    (there, written), *_ = changed[1]
+    found = {**before.constraints, **_by_oid([row[:5] for row in written], _Constraint)}
+    defined = [(row[0], *row[5:]) for row in written]
+    if there != len(found):
+        found = _by_oid(conn.rows(every), _Constraint)
         new = [each for each, now in found.items() if _is_new(before, each, now)]
-        defined = conn.rows(f"{_DEFINITIONS} AND o.oid = ANY (%s::oid[])", (new,)) if new else []
-    return found, {row[0]: (row[1], row[2]) for row in defined}
+        wanted = f"SELECT oid::bigint, {_DEFINITION} {_CONSTRAINTS} WHERE oid = ANY (%s::oid[])"
+        defined = conn.rows(wanted, (new,)) if new else []
+    return found, {row[0]: (row[1], row[2]) for row in defined if found[row[0]].kind in _OF_TABLES}
 
 
-def _by_oid(rows: _Rows, make: Callable[..., T]) -> dict[int, T]:
+def _by_oid(rows: Sequence[Sequence[Any]], make: Callable[..., T]) -> dict[int, T]:
     return {row[0]: make(*row[1:]) for row in rows}
 
 

@@ -28,7 +28,7 @@ from aegisdb.revisions.summary import summarized
 from aegisdb.revisions.unseen import refuse_unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.locations import Places
@@ -50,10 +50,10 @@ def read_history(registry: Registry, service: str) -> History:
         return reader.history(service)
 
 
-def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
-    """Read every history; a broken one is its error, and the others still work."""
+def read_histories(registry: Registry, only: Collection[str] | None = None) -> dict[str, History | HistoryError]:
+    """Read every history, or those of `only` these services; a broken one is its error, and the others still work."""
     found: dict[str, History | HistoryError] = {}
-    names = with_history(registry)
+    names = [name for name in with_history(registry) if only is None or name in only]
     with _Reader(registry) as reader:
         reader.look_side_by_side(names)
         for name in names:
@@ -64,14 +64,14 @@ def read_histories(registry: Registry) -> dict[str, History | HistoryError]:
     return found
 
 
-def good_histories(registry: Registry) -> dict[str, History]:
-    """Every history of the registry.
+def good_histories(registry: Registry, only: Collection[str] | None = None) -> dict[str, History]:
+    """Every history of the registry, or those of `only` these services.
 
     Raises:
         HistoryError: the first one that cannot be read.
     """
     histories: dict[str, History] = {}
-    for name, history in read_histories(registry).items():
+    for name, history in read_histories(registry, only).items():
         if isinstance(history, HistoryError):
             raise history
         histories[name] = history

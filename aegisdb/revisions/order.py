@@ -52,16 +52,20 @@ def waits(registry: Registry, histories: Mapping[str, History]) -> Waits:
 
 def _placed(registry: Registry, needs: Mapping[str, Mapping[str, str]]) -> tuple[list[str], list[list[str]]]:
     """Services in order, and the circles that there are, each left where it closes."""
-    placed: list[str] = []
+    placed: dict[str, None] = {}  # in this order; a thousand services are looked up in it at each step
     circles: list[list[str]] = []
     for name in registry.services:
         if name in needs:
             _place(name, needs, placed, [], circles)
-    return placed, circles
+    return list(placed), circles
 
 
 def _place(
-    name: str, needs: Mapping[str, Mapping[str, str]], placed: list[str], visiting: list[str], circles: list[list[str]]
+    name: str,
+    needs: Mapping[str, Mapping[str, str]],
+    placed: dict[str, None],
+    visiting: list[str],
+    circles: list[list[str]],
 ) -> None:
     if name in placed:
         return
@@ -73,7 +77,7 @@ def _place(
         if needed in needs:
             _place(needed, needs, placed, visiting, circles)
     visiting.pop()
-    placed.append(name)
+    placed[name] = None
 
 
 def _raise_circle(circle: list[str], needs: Mapping[str, Mapping[str, str]]) -> None:

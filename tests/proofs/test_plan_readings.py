@@ -9,7 +9,7 @@ import psycopg
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.proofs.table_states import read_state
-from aegisdb.runtime.worker.observer import _AMONG, _WORK
+from aegisdb.runtime.worker.observer import _AMONG, _EVERY, _FLUSH, _LOCKS, _WORK
 
 STEPS = (
     "CREATE TABLE a (id int PRIMARY KEY, n int NOT NULL CHECK (n > 0))",
@@ -76,13 +76,16 @@ def test_a_state_is_of_one_moment(database: Address) -> None:
 def test_the_work_of_a_transaction_is_that_of_the_servers_view(database: Address) -> None:
     with psycopg.connect(database.url()) as conn:
         conn.execute(WORKED)
+        conn.execute(_FLUSH)
         conn.commit()
+        undone = conn.execute("SELECT 'undone'::regclass::oid::bigint").fetchall()[0][0]
         for statement in WORK.split(";"):
             conn.execute(statement)
             seen = {row[0]: row for row in conn.execute(VIEW).fetchall() if any(row[1:])}
-            ours = {row[0]: row for row in conn.execute(_WORK.format(among="")).fetchall()}
-            some = sorted(ours)[::2]
-            among = _AMONG.format(known=",".join(map(str, some)))
-            assert {row[0]: row for row in conn.execute(_WORK.format(among=among))} == {one: ours[one] for one in some}
+            ours = {row[0]: row for row in conn.execute(_WORK.format(among=_EVERY)).fetchall()}
+            held = {row[0] for row in conn.execute(_LOCKS).fetchall()}
+            among = {row[0]: row for row in conn.execute(_WORK.format(among=_AMONG)).fetchall()}
+            assert among == {one: row for one, row in ours.items() if one in held}
+            assert ours.keys() - held <= {undone}, statement
             assert ours == seen, statement
         assert len(seen) > 3

@@ -14,15 +14,24 @@ if TYPE_CHECKING:
 
     from .channel import Message
 
-_LOCKS = """
-SELECT relation::bigint, mode FROM pg_catalog.pg_locks
-WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
+_HELD = """
+    pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 """
+_LOCKS = f"SELECT relation::bigint, mode FROM pg_catalog.pg_locks WHERE {_HELD}"  # noqa: S608  our own words
+_OURS = f"""
+    ARRAY(SELECT DISTINCT relation FROM pg_catalog.pg_locks WHERE relation >= 16384 AND {_HELD})
+"""  # noqa: S608  our own words
+"""Relations that the transaction holds a lock on: each scan, write and change of the schema keeps one to the end."""
+_AMONG = f"""oid = ANY (ARRAY(
+    SELECT pg_catalog.unnest(l.ours) FROM (SELECT {_OURS}) l (ours) UNION ALL
+    SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ANY ({_OURS})))
+"""  # noqa: S608  our own words
+_EVERY = "oid >= 16384"
 _WORK = """
 WITH worked AS MATERIALIZED (
     SELECT oid, relkind = 'i' AS is_index FROM pg_catalog.pg_class
-    WHERE oid >= 16384 {among} AND CASE
+    WHERE {among} AND CASE
         WHEN relkind = 'i' THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
         WHEN relkind IN ('r', 'p', 'm') THEN pg_catalog.pg_stat_get_xact_numscans(oid) <> 0
             OR pg_catalog.pg_stat_get_xact_tuples_returned(oid) <> 0
@@ -42,23 +51,23 @@ SELECT oid::bigint, pg_catalog.pg_stat_get_xact_numscans(oid), pg_catalog.pg_sta
 FROM (SELECT oid, pg_catalog.sum(by_index)::bigint AS by_index FROM found GROUP BY oid) f
 """
 """What pg_stat_xact_all_tables has of tables in which something was done; of a thousand the view takes 3 ms."""
-_AMONG = """AND oid IN (
-    SELECT pg_catalog.unnest(t.known) FROM (VALUES ('{{{known}}}'::oid[])) t (known) UNION ALL
-    SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ANY ('{{{known}}}'::oid[]))
-"""
+_FLUSH = "SELECT pg_catalog.pg_stat_force_next_flush()"
+"""Lets the server take over all counters when the transaction ends, so that the next one begins at 0."""
+_FLUSHES_SINCE = (15,)
 _SCANS = (0, 5)
 """Places of its scans among the counters of a table."""
-_CONSTRAINTS = """
+_CONSTRAINTS = f"""
 SELECT oid::bigint, conrelid::bigint, '', convalidated FROM pg_catalog.pg_constraint
-WHERE conrelid >= 16384 AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
+WHERE conrelid = ANY ({_OURS})
+    AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
 UNION ALL
 SELECT 0, attrelid::bigint, attname, true FROM pg_catalog.pg_attribute
 WHERE pg_catalog.current_setting('server_version_num')::int < 180000
-    AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
+    AND attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid = ANY ({_OURS})
     AND pg_catalog.age(xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
-"""
-"""Constraints whose rows this transaction or a later one wrote; there are thousands of others. NOT NULL is a
-constraint since PostgreSQL 18; before, it is a property of the column."""
+"""  # noqa: S608  our own words
+"""Constraints that this transaction wrote; there are thousands of others. NOT NULL is a constraint since PostgreSQL 18;
+before, it is a property of the column."""
 _MAY_CHECK = re.compile(r"\bALTER\s+(?:FOREIGN\s+)?(?:TABLE|DOMAIN)\b", re.IGNORECASE)
 """Statements after which one looks which constraints came, and whether their table was scanned for them."""
 _BACKFILL = "/* aegisdb: backfill of "
@@ -71,10 +80,9 @@ _ONLY_OUTSIDE = re.compile(
 class Observer:
     """Collects what one step does; the engine gives oids their names, for it knows those that are gone as well."""
 
-    def __init__(self, connection: Any, earlier: Observer | None = None) -> None:
-        """`earlier` is that of the step before."""
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._known = earlier.worked(connection) if earlier is not None else None
+        self._flushes = connection.dialect.server_version_info >= _FLUSHES_SINCE
         self._began = 0.0
         self._outside = False
         self._statements: list[Message] = []
@@ -90,7 +98,7 @@ class Observer:
         from sqlalchemy import event
 
         hooks = (("before_cursor_execute", self._start), ("after_cursor_execute", self._end))
-        self._before = self._counters(self._connection, self._known)
+        self._before = self._counters(self._connection, everything=False)
         for name, hook in hooks:
             event.listen(self._connection, name, hook)
         try:
@@ -109,22 +117,21 @@ class Observer:
         finally:
             self._outside = False
 
-    def worked(self, connection: Any) -> list[int] | None:
-        """Tables in which this session had done something by the last look: the others' counters are still 0.
-
-        Between two steps it does nothing but our bookkeeping. None for another session, of which that is not known.
-        """
-        return sorted(self._before) if connection is self._connection else None
-
     def look(self, connection: Any) -> None:
-        """Note the locks that are held and the work that was done since the last look."""
+        """Note the locks that are held and the work that was done since the last look; the transaction ends now."""
         self._locks.update((row[0], row[1]) for row in statements.rows(connection, _LOCKS))
-        self._count(connection)
+        self._last(connection, everything=False)
 
-    def _count(self, connection: Any) -> set[int]:
+    def _last(self, connection: Any, *, everything: bool) -> None:
+        self._count(connection, everything=everything)
+        if self._flushes:
+            statements.rows(connection, _FLUSH)
+            self._before = {}
+
+    def _count(self, connection: Any, *, everything: bool = False) -> set[int]:
         """Add the work since the last look; the tables that were scanned."""
         scanned = set()
-        now = self._counters(connection)
+        now = self._counters(connection, everything=everything)
         for relation, counters in now.items():
             earlier = self._before.get(relation, (0,) * len(counters))
             total = self._work.setdefault(relation, [0] * len(counters))
@@ -165,6 +172,8 @@ class Observer:
         if self._in_short_transaction(statement):
             self.look(connection)
             statements.command(connection, "COMMIT")
+        elif self._outside:
+            self._last(connection, everything=True)  # its locks are gone with it
 
     def _note(self, sql: str, seconds: float, times: int) -> None:
         """Add a statement; the batches of a backfill, of which there are thousands, are one."""
@@ -179,8 +188,10 @@ class Observer:
         # locks of a statement outside of a transaction are gone with it, so here it gets one where it may have one
         return self._outside and not _ONLY_OUTSIDE.search(statement)
 
-    def _counters(self, connection: Any, known: list[int] | None = None) -> dict[int, tuple[int, ...]]:
-        """The counters of all tables that have some, or of those that are known to have had some."""
-        among = "" if known is None else _AMONG.format(known=",".join(map(str, known)))
-        rows = statements.rows(connection, _WORK.format(among=among)) if known != [] else []
-        return {row[0]: tuple(row[1:]) for row in rows}
+    def _counters(self, connection: Any, *, everything: bool) -> dict[int, tuple[int, ...]]:
+        """The counters of tables that have some: of all, or of those that the transaction holds a lock on.
+
+        Others may have some that were there before it, where a server keeps them longer than a transaction.
+        """
+        among = _AMONG if self._flushes and not everything else _EVERY
+        return {row[0]: tuple(row[1:]) for row in statements.rows(connection, _WORK.format(among=among))}

@@ -45,7 +45,6 @@ class Stepper:
         self._began = 0.0
         self._outer = False
         self._direction = ""
-        self._observer: Observer | None = None
         self._observed: Message | None = None
         self._transactions: Transactions | None = None
         self._before: tuple[str, ...] = ()
@@ -128,8 +127,7 @@ class Stepper:
         def run(**kwargs: Any) -> None:
             connection, record = context.connection, self._opening["record"]
             forget_dropped(context.impl, connection)
-            observer = Observer(connection, self._observer) if self._opening["observe"] else None
-            self._observer = observer
+            observer = Observer(connection) if self._opening["observe"] else None
             self._transactions = transactions = Transactions(context, observer)
             transactions.given(
                 journal_rows.start(connection, self._facts(request)) if record else transactions.current()
