@@ -18,7 +18,7 @@ from aegisdb.runtime.step_options import StepOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aegisdb.models.copies import Copies
+    from aegisdb.models.copies import Copy
     from aegisdb.postgres.address import Address
     from aegisdb.postgres.connection import Identity
     from aegisdb.revisions.history import History
@@ -60,17 +60,16 @@ class BothSides:
                 built = session.build_models(self.parts.owned(service))
             return Sides(*self.parts.both(service, built, read(conn)), built)
 
-    def tried(self, history: History, copies: Copies) -> Sides:
+    def tried(self, history: History, copy: Copy) -> Sides:
         """Build and read both sides in a copy of the histories at head that others get afterwards.
 
         Raises:
             AegisError: it is not possible there, or a table cannot be built.
         """
-        service = history.service
-        with copies.one() as (address, identity):
-            reading = statements_inside(self.parts.relations(service), identity.server_version // _MAJOR)
-            with self._session(history, address, identity) as session:
-                built = session.build_models(self.parts.owned(service), reading)
+        service, identity = history.service, copy.identity
+        reading = statements_inside(self.parts.relations(service), identity.server_version // _MAJOR)
+        with self._session(history, copy.address, identity) as session:
+            built = session.build_models(self.parts.owned(service), reading)
         return Sides(*self.parts.both(service, built, of_rows(built.found)), built)
 
     def _session(self, history: History, address: Address, identity: Identity) -> Session:

@@ -20,7 +20,7 @@ from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError, Interrupted
 from aegisdb.fingerprint import without_parts
 from aegisdb.models.both_sides import BothSides, other_kinds
-from aegisdb.models.copies import Copies
+from aegisdb.models.copies import Copies, Copy
 from aegisdb.models.kept import KeptComparisons, is_older
 from aegisdb.models.normal_form import differences
 from aegisdb.models.results import ModelsCompared
@@ -29,7 +29,7 @@ from aegisdb.runtime.failures import NoMetadata
 from aegisdb.runtime.forkserver import warm_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from aegisdb.models.both_sides import Sides
     from aegisdb.revisions.history import History
@@ -41,6 +41,11 @@ Heard = Callable[[str, ModelsCompared | AegisError], None]
 """A listener to what was found about a service."""
 Others = Callable[[Sequence["History"], Heard], Mapping[str, ModelsCompared]]
 """A comparison in place of this process; what is missing in the answer is compared here."""
+
+
+_TOGETHER = 16
+"""Services that are built in a copy one after the other before one looks whether it is as it was: that look goes
+through the schema of all services."""
 
 
 def _nobody(service: str, found: ModelsCompared | AegisError) -> None:
@@ -96,7 +101,7 @@ class Comparing:
         self._pool = ThreadPoolExecutor(max(1, min(2, len(self._asked), os.cpu_count() or 1)))
         self._heard: Future[Heard] = Future()
         self._comparison = _Comparison(ws, knowing, source, kept, alone=len(self._asked) == 1)
-        self._results: list[Future[ModelsCompared | AegisError]] = []
+        self._results: list[Future[list[ModelsCompared | AegisError]]] = []
 
     def __enter__(self) -> Self:
         if self._others is not None:
@@ -114,14 +119,18 @@ class Comparing:
         self._comparison.close()
 
     def _begin(self, asked: Sequence[History]) -> None:
-        self._results = [self._pool.submit(self._tell, history) for history in asked]
+        size = _at_once(len(asked))
+        groups = [asked[first : first + size] for first in range(0, len(asked), size)]
+        self._results = [self._pool.submit(self._tell, group) for group in groups]
 
-    def _tell(self, history: History) -> ModelsCompared | AegisError:
-        found, loaded = self._comparison.tried(history)
-        if loaded is not None:
-            self.loaded[history.service] = loaded
-        self._heard.result()(history.service, found)
-        return found
+    def _tell(self, group: Sequence[History]) -> list[ModelsCompared | AegisError]:
+        told = []
+        for service, found, loaded in self._comparison.tried(group):
+            if loaded is not None:
+                self.loaded[service] = loaded
+            self._heard.result()(service, found)
+            told.append(found)
+        return told
 
     def found(self, heard: Heard = _nobody) -> dict[str, ModelsCompared | AegisError]:
         """By service; `heard` is told of each as it is known, in any order and from any thread."""
@@ -135,9 +144,15 @@ class Comparing:
             if left:
                 warm_process(self._ws.registry)  # here: it would end with the thread that starts it
             self._begin(left)
-        results = counted(self._ws.listen, "models", (one.result() for one in self._results), len(left))
+        each = (found for group in self._results for found in group.result())
+        results = counted(self._ws.listen, "models", each, len(left))
         made = dict(zip((history.service for history in left), results, strict=True))
         return {one.service: self._known.get(one.service) or made[one.service] for one in self._histories}
+
+
+def _at_once(services: int) -> int:
+    """How many are built together: of few each is told as soon as it is known, and all threads have some to the end."""
+    return min(_TOGETHER, services // 8 + 1)
 
 
 class _Comparison:
@@ -165,34 +180,64 @@ class _Comparison:
     def _read(self) -> BothSides:
         return BothSides(self._ws, self._source, self._knowing)
 
-    def tried(self, history: History) -> tuple[ModelsCompared | AegisError, Loaded | None]:
-        """The comparison of one service and what was imported for it, or why it failed."""
-        try:
-            return self._compared(history)
-        except Interrupted:
-            raise
-        except AegisError as error:
-            return error, None
-
-    def _compared(self, history: History) -> tuple[ModelsCompared, Loaded]:
+    def tried(self, group: Sequence[History]) -> Iterator[tuple[str, ModelsCompared | AegisError, Loaded | None]]:
+        """The comparison of each service and what was imported for it, or why it failed."""
         since = time.time()
-        sides = self._of(history)
+        there = {} if self._own_copy else self._in_copies(group)
+        for history in group:
+            try:
+                yield (history.service, *self._compared(history, there.get(history.service), since))
+            except Interrupted:
+                raise
+            except AegisError as error:
+                yield history.service, error, None
+
+    def _compared(
+        self, history: History, there: Sides | AegisError | None, since: float
+    ) -> tuple[ModelsCompared, Loaded]:
+        if isinstance(there, AegisError):
+            raise there
+        sides = there or self._sides.of(history)
         found = compared(self._sides, history, sides)
         self._kept.keep(history, sides.built.loaded, found, since)
         return found, sides.built.loaded
 
-    def _of(self, history: History) -> Sides:
-        if not self._own_copy:
-            try:
-                sides = self._sides.tried(history, self._copies)
-            except (Interrupted, NoMetadata):
-                raise
-            except AegisError:
-                pass  # whatever it is, a copy of its own shows whether it is true there
-            else:
-                if not sides.built.failed:
-                    return sides
-        return self._sides.of(history)
+    def _in_copies(self, group: Sequence[History]) -> dict[str, Sides | AegisError]:
+        """What can be built in copies that others get, or has no models."""
+        there: dict[str, Sides | AegisError] = {}
+        todo, left = [*group], len(group) + 1
+        while todo and len(todo) < left:
+            left = len(todo)
+            there |= self._in_copy(todo)
+        return there
+
+    def _in_copy(self, todo: list[History]) -> dict[str, Sides | AegisError]:
+        """Take from `todo` what is built in one copy, up to the first that fails; nothing counts if anything stayed."""
+        there: dict[str, Sides | AegisError] = {}
+        try:
+            with self._copies.one() as copy:
+                while todo and not copy.doubtful:
+                    history = todo.pop(0)
+                    sides = self._tried(history, copy)
+                    if sides is not None:
+                        there[history.service] = sides
+        except Interrupted:
+            raise
+        except AegisError:
+            return {}
+        return there
+
+    def _tried(self, history: History, copy: Copy) -> Sides | AegisError | None:
+        try:
+            sides = self._sides.tried(history, copy)
+        except Interrupted:
+            raise
+        except NoMetadata as error:
+            return error
+        except AegisError:
+            copy.doubtful = True  # whatever it is, a copy of its own shows whether it is true there
+            return None
+        return None if sides.built.failed else sides
 
 
 def compared(both: BothSides, history: History, sides: Sides) -> ModelsCompared:

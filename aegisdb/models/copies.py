@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.postgres.address import Address
-    from aegisdb.postgres.connection import Connection, Identity
+    from aegisdb.postgres.connection import Connection
 
 _CATALOGS = (
     *("pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_inherits", "pg_sequence", "pg_depend"),
@@ -40,7 +40,7 @@ class Copies:
         self._address = address
         self._template = template
         self._label = label
-        self._free: SimpleQueue[_Copy] = SimpleQueue()
+        self._free: SimpleQueue[Copy] = SimpleQueue()
         self._all = ExitStack()
         self._making = Lock()
 
@@ -49,34 +49,38 @@ class Copies:
         self._all.close()
 
     @contextmanager
-    def one(self) -> Iterator[tuple[Address, Identity]]:
-        """A copy that nobody else has meanwhile; others get it afterwards, unless the block fails.
+    def one(self) -> Iterator[Copy]:
+        """A copy that nobody else has meanwhile; others get it afterwards, unless the block fails or calls it doubtful.
 
         Raises:
             Failed: it is not as it was before the block; nobody else gets it.
         """
         copy = self._taken()
-        yield copy.address, copy.conn.identity()
+        yield copy
         if copy.state() != copy.untouched:
             raise Failed(f"something was committed in {copy.address.database}", code="environment")
-        self._free.put(copy)
+        if not copy.doubtful:
+            self._free.put(copy)
 
-    def _taken(self) -> _Copy:
+    def _taken(self) -> Copy:
         try:
             return self._free.get_nowait()
         except Empty:
             with self._making:
                 made = scratch(self._address, template=self._template, label=self._label, soon=True)
                 address = self._all.enter_context(made)
-                return _Copy(address, self._all.enter_context(connect(address)))
+                return Copy(address, self._all.enter_context(connect(address)))
 
 
-class _Copy:
+class Copy:
     """A copy of a database, and a session that looks at it."""
 
     def __init__(self, address: Address, conn: Connection) -> None:
         self.address = address
-        self.conn = conn
+        self.identity = conn.identity()
+        self.doubtful = False
+        """Whether something failed in it, so that somebody may still be at work there."""
+        self._conn = conn
         self._began = conn.value("SELECT pg_current_xact_id()::text")
         self.untouched = self.state()
 
@@ -87,4 +91,4 @@ class _Copy:
             f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= {since}) FROM {catalog}"  # noqa: S608  our own words
             for catalog in _CATALOGS
         )
-        return str(self.conn.value(f"SELECT string_agg(a::text || '/' || b::text, ' ') FROM ({counts}) c (a, b)"))  # noqa: S608
+        return str(self._conn.value(f"SELECT string_agg(a::text || '/' || b::text, ' ') FROM ({counts}) c (a, b)"))  # noqa: S608

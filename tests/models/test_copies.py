@@ -11,6 +11,7 @@ import pytest
 from aegisdb.building import template
 from aegisdb.building.proof_target import proving
 from aegisdb.errors import AegisError
+from aegisdb.models import comparison
 from aegisdb.models.both_sides import BothSides
 from aegisdb.models.comparison import compare_models
 from aegisdb.models.copies import Copies
@@ -67,7 +68,8 @@ def test_what_stays_in_a_copy_is_noticed(tmp_path: Path, database: Address, monk
     with closing(Copies(there.address(), source, "models")) as copies:
         for name, history in histories.items():
             try:
-                sides.tried(history, copies)
+                with copies.one() as copy:
+                    sides.tried(history, copy)
             except AegisError:
                 alone.append(name)
     assert alone == ["elsewhere", "commits"]
@@ -79,6 +81,8 @@ def test_what_stays_in_a_copy_is_noticed(tmp_path: Path, database: Address, monk
     shared = compared()
     assert "elsewhere_side" in str(shared["elsewhere"])
     assert "function_one" in str(shared["function"])
+    monkeypatch.setattr(comparison, "_at_once", lambda _: 4)
+    assert compared() == shared
     monkeypatch.setenv("AEGIS_COPY_EACH", "1")
     monkeypatch.setattr(BothSides, "tried", None)
     assert compared() == shared
