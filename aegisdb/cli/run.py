@@ -46,6 +46,10 @@ _NOT_OUR_FAULT = {
 }
 
 
+_ENDED = "lost"
+"""The code of a session's end, which we bring about ourselves when we are interrupted."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A task that is to run: its dotted name, what it calls, and what it takes."""
@@ -79,6 +83,8 @@ def run_typed(command: Command, context: Context, given: dict[str, Any]) -> int:
             state |= _of_a_bug(error)
     if signalled.exit_code:
         state["exit_code"] = signalled.exit_code
+        if [problem.code for problem in state["problems"]] == [_ENDED]:
+            state["problems"] = Interrupted("interrupted").problems
     outcome = Outcome(command=command.name, seconds=time.monotonic() - started, **state)
     try:
         return present(outcome, form, quiet=not command.options.heading, masked=not command.options.raw)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from invoke.context import Context
 from invoke.program import Program
 
 from aegisdb.cli.task import AegisTask, task
-from aegisdb.errors import Dirty, Failed, Interrupted, Problem, StatementFailed
+from aegisdb.errors import Dirty, Failed, Interrupted, Problem, StatementFailed, Unreachable
 from aegisdb.output import console
 from aegisdb.progress import Event
 from aegisdb.results import Result
@@ -126,6 +127,16 @@ def found(c: Context) -> Result:
 def dirty(c: Context) -> Result:
     """Refuse with a message of two lines."""
     raise Dirty("identity 0003 died half-way\nCREATE INDEX a", where="identity", hint="invoke migrate.resolve")
+
+
+@task(workspace=False)
+def ending(c: Context) -> Result:
+    """Be interrupted, and meet the end of a session that was ended for it."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise Unreachable("the server ended the session", code="lost") from None
+    raise AssertionError
 
 
 @task(workspace=False, positional=("directory",))

@@ -134,6 +134,12 @@ def test_without_a_terminal_a_question_is_refused() -> None:
     assert ran.last.startswith("error[no_tty]")
 
 
+def test_a_session_that_was_ended_for_it_is_not_what_an_interrupted_command_tells() -> None:
+    ran = demo("ending")
+    assert ran.code == 130
+    assert ran.last == "error[interrupted] interrupted"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 @pytest.mark.parametrize("report", [True, False])
 def test_a_signal_cleans_up_and_leaves_no_child(
