@@ -28,7 +28,19 @@ EVER = "0"
 """No transaction: every row was written since."""
 SELDOM = frozenset({"types", "routines", "operators", "text_search", "other_grants", "other_comments", "database"})
 """Families that are read only where something changed that belongs to no relation; the remaining ones always are."""
-_SINCE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
+SINCE = """
+SELECT coalesce((
+    SELECT running FROM pg_snapshot_xip(now) running WHERE NOT EXISTS (
+        SELECT FROM pg_stat_get_activity(NULL) a WHERE a.backend_xid = running::xid
+            AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ORDER BY running LIMIT 1), pg_snapshot_xmax(now))::xid::text
+FROM pg_current_snapshot() now
+"""
+"""The first transaction that may still write into this database, or the next one.
+
+One that is seen at work in another database is none: a DROP DATABASE that waits for a checkpoint runs for seconds, and
+all that was written meanwhile would count as new at each reading.
+"""
 # the age of the transaction in a query of its own is asked once, not for each row
 _ROWS = """
 SELECT '{kind}', count(*)::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8])
@@ -76,7 +88,7 @@ class QuickReader:
         self._open = True
         settings = SETTINGS_AGAIN if self._known else SETTINGS
         _, ((*_, known, self._major, self._with_age),), ((self.since,),), *found = self._conn.results(
-            [BEGIN, settings, _SINCE, *statements]
+            [BEGIN, settings, SINCE, *statements]
         )
         self._known.update(known)
         return found

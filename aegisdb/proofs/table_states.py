@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from aegisdb.fingerprint.quick_reader import SINCE
 from aegisdb.postgres.indexes import INVALID
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ _CONSTRAINTS = "FROM pg_constraint"
 _OF_TABLES = "cfnpux"
 """Kinds of constraints; the others are triggers, and a domain's belong to no table."""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_SINCE = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text,
+_SINCE = f"""
+SELECT ({SINCE}),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
-"""
+"""  # noqa: S608  constants of ours
 _CHANGED = """
 coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array({columns}))
     FILTER (WHERE pg_catalog.age(xmin) <= (SELECT pg_catalog.age('{since}'::xid))), '[]')

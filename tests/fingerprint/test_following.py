@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aegisdb.errors import StatementFailed
 from aegisdb.fingerprint import Fingerprint, dependencies, diff, read
 from aegisdb.fingerprint.following import Follower, QuickReadingWrong
+from aegisdb.fingerprint.quick_reader import EVER, QuickReader
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from tests.fingerprint.corpus import FAMILIES, Case
@@ -156,6 +157,31 @@ def test_what_a_subtransaction_wrote_counts_and_what_was_rolled_back_does_not(da
         assert "column public.t.y" not in found.facts
         assert follower.quick == 2
         assert wrong(found, read(reader)) == []
+
+
+def test_who_works_in_another_database_does_not_hold_up_what_counts_as_new(database: Address) -> None:
+    def since(last: str) -> tuple[str, list[list[int]]]:
+        with QuickReader(reader, set()) as looking:
+            _, rows = looking.rows(["relations"], last)["relations"]
+            return looking.since, rows
+
+    with connect(database) as conn, connect(database) as reader, connect(database.with_database("postgres")) as other:
+        other.execute("BEGIN")
+        elsewhere = int(other.value("SELECT pg_current_xact_id()::text"))
+        conn.execute("CREATE TABLE t (id int)")
+        for step in ("BEGIN", "SAVEPOINT a", "CREATE TABLE u (id int)"):
+            conn.execute(step)
+        here = int(conn.value("SELECT pg_current_xact_id()::text"))
+        first, rows = since(EVER)
+        assert (int(first), len(rows)) == (here, 1)
+        second, rows = since(first)
+        assert (int(second), rows) == (here, [])
+        conn.execute("COMMIT")
+        third, rows = since(second)
+        assert len(rows) == 1
+        assert int(third) > here > elsewhere
+        assert since(third)[1] == []
+        other.execute("COMMIT")
 
 
 def test_rows_and_statistics_do_not_count(database: Address) -> None:
