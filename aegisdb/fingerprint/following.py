@@ -8,6 +8,7 @@ Where it is not known how far a change reaches, everything is read. `AEGIS_FULL_
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,10 @@ _RELATIONS = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm'
 _SMALL = 500
 """Relations: four full readings of so many take as long as four quick ones with what these need."""
 _NOTHING = object()
+_NAMING = "reg(?:class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)"
+_NAMES_IN_ARRAY = re.compile(rf"::{_NAMING}\[\]")
+_NAMES_IN_TYPE = re.compile(rf"\b{_NAMING}\b")
+"""Types whose values are written with the names of objects."""
 
 
 class QuickReadingWrong(Exception):
@@ -157,6 +162,8 @@ class Follower:
         small = few and not self._check and conn.value(_RELATIONS) <= _SMALL
         self._always_full = switch == "1" or not conn.prepares or small
         self._known: _Known | None = None
+        self._names_in_constants = False
+        """Whether a constant may have names of objects on which PostgreSQL notes no dependency; then all is read."""
         self._statements: set[str] = set()
         """Names of statements that the session is known to have prepared."""
         self.quick = 0
@@ -174,7 +181,8 @@ class Follower:
             return read(self._conn, self._beside)
         if undone and self._known is not None:
             self._known.go_back()
-        found = None if self._known is None else self._read_changes(self._known)
+        known = None if self._names_in_constants else self._known
+        found = self._read_changes(known) if known is not None else None
         if found is None:
             return self._read_everything()
         self.quick += 1
@@ -205,7 +213,7 @@ class Follower:
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
             names = reader.names()
         self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, names)
-        return self._known.take(reader, (), self._everything())
+        return self._take(self._known, reader, (), self._everything())
 
     def _everything(self) -> dict[str, list[Text]]:
         self._statements.clear()  # this may prepare more
@@ -225,7 +233,24 @@ class Follower:
             seldom = 0 in touched or 0 in reached or reader.mark_of_others != known.moment.mark_of_others
             texts = reader.texts(sorted(reached), seldom=seldom)
         reached.pop(0, None)
-        return known.take(reader, known.forget(changes, reached, texts), texts)
+        return self._take(known, reader, known.forget(changes, reached, texts), texts)
+
+    def _take(
+        self, known: _Known, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, list[Text]]
+    ) -> Fingerprint:
+        told = (_names_in_constants(key, facts) for rows in texts.values() for key, facts, _ in rows)
+        self._names_in_constants = self._names_in_constants or any(told)
+        return known.take(reader, stale, texts)
+
+
+def _names_in_constants(key: str, facts: str) -> bool:
+    """Whether the object has constants of an array, or is a type with values, that are written with names of objects.
+
+    PostgreSQL notes a dependency for a constant of such a type alone (`find_expr_references_walker` of 18).
+    """
+    if key.startswith(("type ", "domain ")):
+        return _NAMES_IN_TYPE.search(facts) is not None
+    return "[]" in facts and _NAMES_IN_ARRAY.search(facts) is not None
 
 
 def _changes(reader: QuickReader, known: _Known, found: Mapping[str, tuple[int, list[Row]]]) -> _Changes:

@@ -141,6 +141,29 @@ def test_a_quick_reading_is_the_full_one_about_anything(database: Address, chang
             assert wrong(follower.read(undone=undone), read(reader)) == [], change
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "CREATE TABLE d (names regclass[] DEFAULT '{t}')",
+        "CREATE VIEW v AS SELECT 1 AS one WHERE 't'::regclass = ANY ('{t}'::regclass[])",
+        "CREATE TYPE pair AS (a regclass, b int); CREATE TABLE d (p pair DEFAULT '(t,1)')",
+        "CREATE DOMAIN relation AS regclass; CREATE TABLE d (names relation DEFAULT 't')",
+    ],
+)
+def test_names_in_constants_without_a_dependency_are_read_again(database: Address, named: str) -> None:
+    with connect(database) as conn, connect(database) as reader:
+        conn.execute("CREATE TABLE t (id int)")
+        before = Follower(reader)
+        before.read()
+        conn.execute(named)
+        after = Follower(reader)
+        for follower in (before, after):
+            assert wrong(follower.read(), read(reader)) == []
+        conn.execute("ALTER TABLE t RENAME TO renamed")
+        for follower in (before, after):
+            assert wrong(follower.read(), read(reader)) == []
+
+
 def test_what_a_subtransaction_wrote_counts_and_what_was_rolled_back_does_not(database: Address) -> None:
     with connect(database) as conn, connect(database) as reader:
         follower = Follower(reader)
