@@ -25,10 +25,11 @@ MANY = 10
 MEETING = """
 op.execute("CREATE TABLE {}_5 (id int)")
 op.execute("DO $$ BEGIN FOR n IN 1..600 LOOP"
-           " EXIT WHEN (SELECT count(*) > 1 FROM pg_" "class WHERE relname ~ '^[abc]_0$'); PERFORM pg_sleep(0.1);"
+           " EXIT WHEN (SELECT count(to_regclass(concat(s, '_0'))) > 1 FROM string_to_array('a b c', ' ') s);"
+           " PERFORM pg_sleep(0.1);"
            " END LOOP; END $$")
 """
-"""Waits for the first revision of another service. A catalog that is not named in one word hinders nobody."""
+"""Waits for the first revision of another service, whose names it puts together where no text shows it."""
 
 
 def history(name: str, **special: str) -> tuple[Rev, ...]:
