@@ -24,12 +24,12 @@ from tests.running import SLEEP, children, eventually, gone, nothing_left, rows,
 MANY = 10
 MEETING = """
 op.execute("CREATE TABLE {}_5 (id int)")
-op.execute("DO $$ BEGIN FOR n IN 1..600 LOOP"
-           " EXIT WHEN (SELECT count(to_regclass(concat(s, '_0'))) > 1 FROM string_to_array('a b c', ' ') s);"
-           " PERFORM pg_sleep(0.1);"
+op.execute("DO $$ DECLARE met bool; BEGIN FOR n IN 1..600 LOOP"
+           " EXECUTE concat('SELECT count(*) > 1 FROM p', 'g_class WHERE relname ~ ''^[abc]_0$''') INTO met;"
+           " EXIT WHEN met; PERFORM pg_sleep(0.1);"
            " END LOOP; END $$")
 """
-"""Waits for the first revision of another service, whose names it puts together where no text shows it."""
+"""Waits for the first revision of another service, in a catalog whose name no text shows."""
 
 
 def history(name: str, **special: str) -> tuple[Rev, ...]:
