@@ -144,6 +144,12 @@ def _all(catalog: str, more: str = "", number: str = "oid") -> str:
     return f"SELECT {rows} FROM {catalog} WHERE xmin <> '1'::xid {more}"
 
 
+NAMING = (
+    *("regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator", "regproc"),
+    *("regprocedure", "regrole", "regtype"),
+)
+"""Types whose values are written with the names of objects."""
+_NAMING = ", ".join(f"'{one}'" for one in NAMING)
 _MEMBERS = "FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'"
 EVERYTHING = MappingProxyType({
     "names of roles": "SELECT string_agg(oid::text || ' ' || rolname::text, ',' ORDER BY oid) FROM pg_roles",
@@ -165,11 +171,10 @@ EVERYTHING = MappingProxyType({
     "system routines": _all("pg_proc", f"AND (oid < {_OWN} OR pronamespace = 'pg_catalog'::regnamespace)"),
     "operators of pg_catalog": _all("pg_operator", f"AND oid >= {_OWN} AND oprnamespace = 'pg_catalog'::regnamespace"),
     # the name of an object in the bound of a partition depends on nothing; where there may be one, any change counts
-    "objects in bounds of partitions": """
+    "objects in bounds of partitions": f"""
         SELECT pg_current_snapshot()::text WHERE EXISTS (
             SELECT FROM pg_partitioned_table p JOIN pg_attribute a ON attrelid = partrelid AND attnum = ANY (partattrs)
-            WHERE atttypid = ANY (ARRAY['regclass', 'regcollation', 'regconfig', 'regdictionary', 'regnamespace',
-                'regoper', 'regoperator', 'regproc', 'regprocedure', 'regrole', 'regtype']::regtype[]))""",
+            WHERE atttypid = ANY (ARRAY[{_NAMING}]::regtype[]))""",
 })  # fmt: skip
 """Kind of object to SQL for a text that differs after any change of that kind; then everything is read."""
 

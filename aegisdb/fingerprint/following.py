@@ -32,10 +32,9 @@ _RELATIONS = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm'
 _SMALL = 500
 """Relations: four full readings of so many take as long as four quick ones with what these need."""
 _NOTHING = object()
-_NAMING = "reg(?:class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)"
+_NAMING = f"(?:{'|'.join(dependencies.NAMING)})"
 _NAMES_IN_ARRAY = re.compile(rf"::{_NAMING}\[\]")
 _NAMES_IN_TYPE = re.compile(rf"\b{_NAMING}\b")
-"""Types whose values are written with the names of objects."""
 
 
 class QuickReadingWrong(Exception):

@@ -224,7 +224,7 @@ class _Comparison:
         except Interrupted:
             raise
         except AegisError:
-            return {}
+            return {}  # something stayed, or there is no copy: each is built in one of its own, and meets that there
         return there
 
     def _tried(self, history: History, copy: Copy) -> Sides | AegisError | None:
