@@ -27,6 +27,8 @@ _SPARES = """FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE '
 _LEFT_BEHIND = "FROM pg_stat_activity WHERE application_name = 'aegisdb: spare copy'"
 SETTLED = 3.0
 """Seconds: what is known of a file of the last two is not kept, and a disk works on after a DROP DATABASE."""
+_STARTING = 0.5
+"""Seconds in which what was left to the background has begun."""
 _PATIENCE = 60.0
 """Seconds: a server that keeps no spare copy is measured without one."""
 
@@ -118,7 +120,8 @@ class Project:
         time.sleep(SETTLED)
 
     def settle(self, *, spare: bool) -> None:
-        """Wait for what the last reset left to the background; with or without the spare copy that it made."""
+        """Wait for what the last reset left to the background; with or without the spare copies that it made."""
+        time.sleep(_STARTING)
         began = time.monotonic()
         while not self._ask(f"SELECT 1 {_SPARES}") and time.monotonic() - began < _PATIENCE:
             time.sleep(0.1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BARE, OURS, FLOOR = "bare invoke", "aegisdb", "psql -1, one file"
 EMPTY = "bare --list, empty tasks.py"
 WITHOUT_SPARE, COLD, COPIED = "aegisdb, without a spare copy", "aegisdb, cold", "CREATE DATABASE of it, psql"
+SECOND = "aegisdb, right after another"
 START, MISTYPED, COMPLETION = "invoke --list", "a mistyped task", "completion"
 FROM_EMPTY, STATUS, NOTHING = "apply from empty", "status of all services", "apply, nothing pending"
 ONE, RESET, ROUNDTRIP = "apply, one revision pending", "reset with seeds", "roundtrip of one service, one round"
@@ -98,6 +99,10 @@ def reset(project: Project, cold: Project) -> tuple[Contender, ...]:
         forget()  # what its reset left to the background would go on meanwhile
         project.settle(spare=spare)
 
+    def settled_and_reset() -> None:
+        settled(spare=True)
+        run(ours[0])
+
     (project.root / COPY_FILE).write_text(_COPY)
     uncopied = project.psql("postgres", "-c", "DROP DATABASE IF EXISTS copied")
     copied = project.psql("postgres", "-f", COPY_FILE)
@@ -109,6 +114,7 @@ def reset(project: Project, cold: Project) -> tuple[Contender, ...]:
     return (
         Contender(BARE, (project.invoke("--version"),), forget),
         Contender(OURS, ours, lambda: settled(spare=True)),
+        Contender(SECOND, ours, settled_and_reset),
         Contender(WITHOUT_SPARE, ours, lambda: settled(spare=False)),
         Contender(COPIED, (copied,), settled_without_copy),
         Contender(DOCUMENTED, project.reset(), lambda: settled(spare=True)),

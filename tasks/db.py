@@ -287,7 +287,7 @@ def diagram(ws: Workspace, output: str = "") -> Result:
 
 @task(help={"drop": "Drop what is listed; the next reset builds from nothing."})
 def cache(ws: Workspace, drop: bool = False) -> Result:
-    """List what is kept to make resets quick: templates, and the spare copy for the next reset.
+    """List what is kept to make resets quick: templates, and spare copies for the next resets.
 
     Example:
         invoke db.cache --drop

@@ -115,9 +115,10 @@ def template_names(ws: Workspace, conn: Connection) -> tuple[tuple[str, str, int
     return tuple(sorted(found, key=lambda row: row[1], reverse=True))
 
 
-def spare_name(ws: Workspace, template: str) -> str:
-    """The name of a template's spare copy (building/spare.py)."""
-    return spare_prefix(ws) + template.rpartition("_")[2]
+def spare_copy_names(ws: Workspace, template: str) -> tuple[str, str]:
+    """The names of a template's two spare copies (building/spare.py)."""
+    first = spare_prefix(ws) + template.rpartition("_")[2]
+    return first, f"{first}_2"
 
 
 def spare_prefix(ws: Workspace, database: str = "") -> str:
@@ -125,7 +126,7 @@ def spare_prefix(ws: Workspace, database: str = "") -> str:
     if not (tag := checkout_tag(ws, database)):
         return f"{_prefix(ws)}spare_"
     infix = f"{_INFIX}{tag}spare_"
-    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 12) + infix
+    return cut_name(ws.registry.file.project, MAX_NAME_BYTES - len(infix) - 14) + infix
 
 
 def checkout_tag(ws: Workspace, database: str = "") -> str:

@@ -51,16 +51,27 @@ class Binaries:
         places = [place for files in self.beside for place in (files.share / "extension", files.libraries)]
         return tuple(place / "any" for place in places if place)
 
-    def lacking(self, extensions: Iterable[str]) -> tuple[str, ...]:
-        """Which of these the wheel's server cannot make; of other servers nothing is known before they run."""
+    def require(self, extensions: Iterable[str], *, where: str) -> None:
+        """Refuse extensions that the wheel's server cannot make; of other servers nothing is known before they run.
+
+        Raises:
+            BadInput: `extension`; they are asked for at `where`.
+        """
         if self.directory != wheels.server_directory():
-            return ()
+            return
         shares = [self.directory.parent / "share", *(files.share for files in self.beside)]
-        return tuple(
+        lacking = [
             name
             for name in extensions
             if not any((share / "extension" / f"{name}.control").exists() for share in shares)
-        )
+        ]
+        if lacking:
+            raise BadInput(
+                f"the embedded PostgreSQL has no extension {', '.join(lacking)}, which the base schema asks for",
+                hint=wheels.ways_to(lacking),
+                where=where,
+                code="extension",
+            )
 
 
 def find_binaries(root: Path, bindir: str | None, *, known: Mapping[str, int]) -> Binaries:

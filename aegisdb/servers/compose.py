@@ -135,6 +135,10 @@ class ComposeServer:
     def require_one_database(self) -> None:
         """Do nothing: there is one address."""
 
+    def free_bytes(self) -> int:
+        """Not known: the volume is Docker's, on a machine of its own perhaps."""
+        return 0
+
     def bindir(self) -> Path | None:
         """The wheel's programs, which work with older servers too; None for those on PATH."""
         return server_directory()

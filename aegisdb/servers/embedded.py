@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from aegisdb.errors import BadInput, LoginRefused, NotRunning
+from aegisdb.errors import LoginRefused, NotRunning
 from aegisdb.postgres.address import Address, Secret
 from aegisdb.progress import Event, silent, under_way
 from aegisdb.servers import ports, postmaster, wheels
@@ -172,6 +172,10 @@ class EmbeddedServer:
     def require_one_database(self) -> None:
         """Do nothing: there is one address."""
 
+    def free_bytes(self) -> int:
+        """Room on the file system of the data directory."""
+        return shutil.disk_usage(self._memory or self._home).free
+
     def bindir(self) -> Path:
         """The directory of this server's psql and pg_dump."""
         return self._binaries.directory
@@ -243,14 +247,7 @@ class EmbeddedServer:
         database = self._registry.file.database
         wanted = dict.fromkeys((*database.extensions, *(["age"] if database.graphs else [])))
         with self._permission_named():
-            lacking = self._binaries.lacking(wanted)
-        if lacking:
-            raise BadInput(
-                f"the embedded PostgreSQL has no extension {', '.join(lacking)}, which the base schema asks for",
-                hint=wheels.ways_to(lacking),
-                where=f"{self._registry.path.name}: database.extensions",
-                code="extension",
-            )
+            self._binaries.require(wanted, where=f"{self._registry.path.name}: database.extensions")
 
     def _launch(self, listen: Listener, at_end: ExitStack | None = None) -> None:
         if self._memory:

@@ -94,6 +94,9 @@ class Server(Protocol):
             Refused: they do; Unreachable: one of them does not answer.
         """
 
+    def free_bytes(self) -> int:
+        """Room where its databases are; 0 where that is not known without asking another program."""
+
     def bindir(self) -> Path | None:
         """The directory of psql and pg_dump that fit this server; None: those on PATH."""
 

@@ -124,6 +124,10 @@ class UrlServer:
                 code="two_databases",
             )
 
+    def free_bytes(self) -> int:
+        """Not known."""
+        return 0
+
     def bindir(self) -> Path | None:
         """The target's own, else the wheel's programs, which work with older servers too; None for those on PATH."""
         own = self._spec.bindir

@@ -69,6 +69,21 @@ def test_a_budget_of_large_projects_is_not_asked_of_small_ones() -> None:
     assert row.endswith("| at least 120 | 100.00 | **MISSED** |")
 
 
+@pytest.mark.parametrize(("ours", "holds"), [(600.0, "yes"), (700.0, "**MISSED**")])
+def test_a_copy_is_judged_with_what_invoke_itself_takes(ours: float, holds: str) -> None:
+    samples = {scenarios.BARE: 100.0, scenarios.COPIED: 500.0, scenarios.WITHOUT_SPARE: ours}
+    (row,) = budgets.rows({scenarios.RESET: {who: Samples([taken]) for who, taken in samples.items()}}, 50, 40)
+    who = f"{scenarios.WITHOUT_SPARE} / ({scenarios.COPIED} + 1.5 {scenarios.BARE})"
+    assert row == f"| {scenarios.RESET}: {who} | at most 1 | {ours / 650:.2f} | {holds} |"
+
+
+@pytest.mark.parametrize(("size", "asked"), [((0, 0), "at least 2"), ((3, 10), "at least 1")])
+def test_a_cold_reset_of_this_repository_is_asked_more(size: tuple[int, int], asked: str) -> None:
+    found = {scenarios.RESET: {DOCUMENTED: Samples([150.0]), scenarios.COLD: Samples([100.0])}}
+    (row,) = budgets.rows(found, *size)
+    assert f"| {asked} | 1.50 |" in row
+
+
 @pytest.mark.parametrize(("ours", "holds"), [(25.0, "yes"), (26.0, "**MISSED**")])
 def test_another_build_is_judged_by_medians_of_wall_time_and_cpu_is_told(ours: float, holds: str) -> None:
     found = {against.ALL.format(400): {OTHER: Samples([100, 90, 900], [40]), THIS: Samples([ours], [20])}}

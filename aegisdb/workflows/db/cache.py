@@ -1,4 +1,4 @@
-"""`db.cache`: templates and the spare copy, which may go at any time, and clones that were made or kept."""
+"""`db.cache`: templates and spare copies, which may go at any time, and clones that were made or kept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CacheResult(Result):
 
 
 def cache(ws: Workspace, *, drop: bool = False) -> CacheResult:
-    """List templates, spare copy, clones, and what removed worktrees left, on the target's server; `drop` drops them.
+    """List templates, spare copies, clones, and what removed worktrees left, on the target's server; `drop` drops them.
 
     What somebody is connected to, and is no template, stays and is not listed as dropped.
 
