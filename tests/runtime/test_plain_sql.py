@@ -24,6 +24,17 @@ LISTENING = SYNC.replace(
     1,
 )
 
+BESIDE_OURS = """
+import sys
+from sqlalchemy import event
+listening, bind = sys.modules["_aegisdb_worker.fast.listening"], op.get_bind()
+said = [bool(bind._has_events), listening.others_listen(bind)]
+event.listen(bind, "before_execute", lambda conn, clause, *_: said.append(str(clause)))
+said.append(listening.others_listen(bind))
+op.execute("CREATE TABLE app_heard (id int)")
+op.execute("CREATE TABLE app_said AS SELECT '%s %s %s %s' AS what" % (*said[:3], "app_heard" in said[3]))
+"""
+
 
 @given(st.text(st.characters(exclude_characters="\0:%\\", exclude_categories=["Cs"])))
 def test_compiling_such_a_text_gives_it_back(sql: str) -> None:
@@ -49,6 +60,14 @@ def test_who_listens_to_executions_hears_of_a_plain_text(tmp_path: Path, databas
     with opened(tmp_path, database, revision, env=LISTENING) as worker:
         worker.upgrade_one("r1")
     assert "CREATE TABLE app_heard (id int)" in (tmp_path / "services" / "app" / "heard.txt").read_text()
+
+
+def test_a_copy_is_listened_to_by_us_and_takes_the_plain_way_until_a_revision_listens(
+    tmp_path: Path, database: Address
+) -> None:
+    with connect(database) as conn, opened(tmp_path, database, Rev(id="r1", up=BESIDE_OURS)) as worker:
+        worker.upgrade_one("r1")
+        assert conn.rows("SELECT what FROM app_said") == [("True False True True",)]
 
 
 def test_a_plain_worker_takes_none_of_the_ways_past_sqlalchemy_and_psycopg(

@@ -74,8 +74,10 @@ def _package(value: Any) -> str:
 
 def _modules_of(package: str) -> Iterable[str]:
     for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != package:
+            continue
         file = getattr(module, "__file__", None)
-        if name.partition(".")[0] == package and isinstance(file, str) and not file.startswith(_left_out):
+        if isinstance(file, str) and not file.startswith(_left_out):
             yield os.path.abspath(file)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from . import statements
 from .error_report import Refusal
+from .fast.listening import listening
 from .schema_path import quoted
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ def elsewhere_alone(connection: Any, live: list[str]) -> Iterator[None]:
     Raises:
         Refusal: `names_database`: one does; it was not sent.
     """
-    from sqlalchemy import event
-
     names = "|".join(f'{re.escape(name)}(?![\\w$])|"{re.escape(name)}"' for name in live)
     naming = re.compile(rf"\b(?:ALTER|DROP|IN|COMMENT\s+ON|{_GIVEN})\s+DATABASE\s+(?:{names})", re.IGNORECASE)
 
@@ -65,13 +64,8 @@ def elsewhere_alone(connection: Any, live: list[str]) -> Iterator[None]:
                 "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I ...', current_database()); END $$;",
             )
 
-    if live:
-        event.listen(connection, "before_cursor_execute", look)
-    try:
+    with listening(connection, before_cursor_execute=look) if live else nullcontext():
         yield
-    finally:
-        if live:
-            event.remove(connection, "before_cursor_execute", look)
 
 
 def require_connection(given: Any) -> Any:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import statements
+from .fast.listening import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,17 +96,9 @@ class Observer:
     @contextmanager
     def observing(self) -> Iterator[None]:
         """Listen to the statements of a revision, then look once more before its transaction ends."""
-        from sqlalchemy import event
-
-        hooks = (("before_cursor_execute", self._start), ("after_cursor_execute", self._end))
         self._before = self._counters(self._connection, everything=False)
-        for name, hook in hooks:
-            event.listen(self._connection, name, hook)
-        try:
+        with listening(self._connection, before_cursor_execute=self._start, after_cursor_execute=self._end):
             yield
-        finally:
-            for name, hook in hooks:
-                event.remove(self._connection, name, hook)
         self.look(self._connection)
 
     @contextmanager

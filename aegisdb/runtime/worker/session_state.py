@@ -7,6 +7,7 @@ one gets another.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from . import statements
@@ -77,6 +78,11 @@ class Boundary:
         self._over = False
 
 
+@lru_cache(maxsize=8)  # a proof asks of each revision three times
+def _leaves_unseen(source: str) -> bool:
+    return _UNSEEN.search(source) is not None
+
+
 class SessionState:
     """Compares the session of one run of env.py with what env.py made of it."""
 
@@ -91,7 +97,7 @@ class SessionState:
 
     def ends(self, state: str, source: str) -> None:
         """Note what the last statement of a step found; `source` is the text of the revision."""
-        self.changed = self.changed or state != self._given or bool(_UNSEEN.search(source))
+        self.changed = self.changed or state != self._given or _leaves_unseen(source)
 
     def leave(self, context: Any) -> None:
         """Let the connection end when env.py closes it, instead of going back to a pool."""

@@ -32,6 +32,11 @@ _NONE = "0"  # no transaction
 STEPS = ("upgrade", "downgrade", "stamp", "current")
 
 
+@functools.lru_cache(maxsize=8)  # a proof takes each revision up, down and up again
+def _text(path: str) -> str:
+    return Path(path).read_text("utf-8", "replace")
+
+
 class Stepper:
     """Turns requests into Alembic's steps and answers each when the database has it."""
 
@@ -42,6 +47,8 @@ class Stepper:
         self._opening = opening
         self.request: Message | None = None
         """The step that is being done."""
+        self._revision: Any = None
+        """What Alembic knows of the revision of that step: finding it costs Alembic more than some steps."""
         self._began = 0.0
         self._outer = False
         self._direction = ""
@@ -113,7 +120,7 @@ class Stepper:
         yield step
 
     def _step(self, request: Message) -> Any:
-        script = self._script.get_revision(request["revision"])
+        self._revision = script = self._script.get_revision(request["revision"])
         make = (
             self._step_type.upgrade_from_script if request["op"] == "upgrade" else self._step_type.downgrade_from_script
         )
@@ -223,7 +230,7 @@ class Stepper:
     def _source(self) -> str:
         request = self.request or {}
         given: str = request.get("source") or ""
-        return given or Path(self._script.get_revision(request["revision"]).path).read_text("utf-8", "replace")
+        return given or _text(self._revision.path)
 
     def ended(self) -> None:
         """Called when env.py has returned: an open step is done only where env.py held the transaction itself."""
@@ -248,8 +255,7 @@ class Stepper:
         if self._transactions is not None:
             answer |= {"ended": self._transactions.ended, "observed": self._observed}
         if "revision" in request:
-            revision = self._script.get_revision(request["revision"])
-            answer["read"] = files_read.of_revision(vars(revision.module))
+            answer["read"] = files_read.of_revision(vars(self._revision.module))
         self._channel.write(answer)
 
     @staticmethod

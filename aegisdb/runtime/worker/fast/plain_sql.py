@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from .. import fast
+from .listening import others_listen
 
 _MEANS_MORE = re.compile(r"[:%\\]")  # a parameter, a sign that drivers double, an escape of one of them
 
@@ -23,13 +24,9 @@ def take(context: Any) -> None:
 
     def execute(sql: Any, execution_options: Any = None) -> None:
         connection = impl.connection
-        if type(sql) is not str or execution_options or _MEANS_MORE.search(sql) or _is_listened_to(connection):
+        if type(sql) is not str or execution_options or _MEANS_MORE.search(sql) or others_listen(connection):
             whole_way(sql, execution_options)
         else:
             connection.exec_driver_sql(sql)
 
     impl.execute = execute
-
-
-def _is_listened_to(connection: Any) -> bool:
-    return getattr(connection, "_has_events", True) or getattr(connection.engine, "_has_events", True)
