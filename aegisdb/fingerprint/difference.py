@@ -28,9 +28,9 @@ def diff(before: Fingerprint, after: Fingerprint) -> tuple[Change, ...]:
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    candidates = after.differing(before) if isinstance(after, Patched) else None
-    if candidates is not None:
-        return [key for key in candidates if before.get(key) != after.get(key)]
+    found = after.differing(before) if isinstance(after, Patched) else None
+    if found is not None:
+        return found
     if before == after:
         return []
     new = (key for key, facts in after.items() if before.get(key) != facts)

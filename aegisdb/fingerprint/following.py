@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aegisdb.fingerprint import dependencies
-from aegisdb.fingerprint.catalog_reader import FEW, ONE_IN, PARTS, of_rows, read, read_families
+from aegisdb.fingerprint.catalog_reader import FEW, ON_RELATIONS, ONE_IN, PARTS, of_rows, read, read_families
 from aegisdb.fingerprint.difference import diff
 from aegisdb.fingerprint.facts import Fingerprint
 from aegisdb.fingerprint.patched import Patched
 from aegisdb.fingerprint.quick_reader import EVER, QuickReader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from aegisdb.fingerprint.catalog_reader import Row as Text
     from aegisdb.fingerprint.quick_reader import Row
@@ -102,13 +102,13 @@ class _Known:
         self.put(self.names, reached)
         return [key for keys in stale for key in keys]
 
-    def take(self, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, list[Text]]) -> Fingerprint:
+    def take(self, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, Sequence[Text]]) -> Fingerprint:
         """Put what was read in the place of these facts."""
         units: dict[str, list[str]] = defaultdict(list)
         others: dict[str, list[str]] = {family: [] for family in texts}
         for family, rows in texts.items():
             for key, _, relation in rows:
-                name = _unit(key, relation) if family in PARTS else ""
+                name = _unit(key, relation) if family in {*PARTS, ON_RELATIONS} else ""
                 (units[name] if name else others[family]).append(key)
         self.put(self.units, {name: self.units.get(name, []) + keys for name, keys in units.items()})
         self.put(self.others, others)
@@ -235,7 +235,7 @@ class Follower:
         return self._take(known, reader, known.forget(changes, reached, texts), texts)
 
     def _take(
-        self, known: _Known, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, list[Text]]
+        self, known: _Known, reader: QuickReader, stale: Iterable[str], texts: Mapping[str, Sequence[Text]]
     ) -> Fingerprint:
         told = (_names_in_constants(key, facts) for rows in texts.values() for key, facts, _ in rows)
         self._names_in_constants = self._names_in_constants or any(told)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 _FEW = 200
 """A patch of more keys is merged with what it is about,"""
@@ -32,11 +32,12 @@ class Patched(Mapping[str, str]):
             return Patched(self.base, patch)
         return Patched({key: text for key, text in {**self.base, **patch}.items() if text is not None})
 
-    def differing(self, other: Mapping[str, str]) -> Collection[str] | None:
-        """Name keys among which are all whose texts differ; None where both are not made from one mapping."""
-        if isinstance(other, Patched) and other.base is self.base:
-            return self.patch.keys() | other.patch.keys()
-        return None
+    def differing(self, other: Mapping[str, str]) -> list[str] | None:
+        """Name the keys whose texts differ; None where both are not made from one mapping."""
+        if not isinstance(other, Patched) or other.base is not self.base:
+            return None
+        candidates = {key for key, _ in self.patch.items() ^ other.patch.items()}
+        return [key for key in candidates if self.get(key) != other.get(key)]
 
     def __getitem__(self, key: str) -> str:
         found = self.patch.get(key, _UNPATCHED)

@@ -11,10 +11,11 @@ from aegisdb.fingerprint.catalog_reader import (
     FOR_MANY,
     HALVES,
     OFTEN_EMPTY,
+    ON_RELATIONS,
     PARTS,
     SETTINGS,
     SETTINGS_AGAIN,
-    part_of,
+    parts,
     prepared,
 )
 
@@ -137,8 +138,8 @@ class QuickReader:
         )
         return dict(self._ask([FOR_FEW, statement])[1])
 
-    def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, list[Text]]:
-        """Read a fingerprint's rows by family: of PARTS those on these relations or on none, of the others all.
+    def texts(self, relations: Iterable[int], *, seldom: bool) -> dict[str, Sequence[Text]]:
+        """Read a fingerprint's rows by family: of PARTS together those on these relations, of the others all.
 
         It comes after `reached`, and ends the transaction. Families that are as they were are not in what it returns.
         """
@@ -148,12 +149,11 @@ class QuickReader:
             _, there, _ = self._ask([FOR_MANY, self._prepared("census"), FOR_FEW])
             left_out |= OFTEN_EMPTY - {family for (family,) in there}
         kinds = [kind for half in HALVES for kind in half if kind not in left_out]
-        wanted = _array(relations)
-        parts = [self._execute(f"part {kind}", "oid[]", part_of(kind, self._major), wanted) for kind in PARTS]
-        found = self._ask([*parts, FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
+        on_these = self._execute("parts", "oid[]", parts(self._major), _array(relations))
+        read, _, *found = self._ask([on_these, FOR_MANY, *map(self._prepared, kinds), "COMMIT"])
         self._open = False
-        read = dict(zip((*PARTS, "", *kinds), found[:-1], strict=True))
-        return {kind: read.get(kind, []) for half in HALVES for kind in half if kind not in as_before}
+        others = dict.fromkeys((kind for half in HALVES for kind in half if kind not in {*PARTS, *as_before}), ())
+        return {ON_RELATIONS: read, **others, **dict(zip(kinds, found, strict=False))}  # COMMIT has nothing
 
     def _prepared(self, kind: str) -> str:
         return prepared(self._conn, kind, self._major, self._known)

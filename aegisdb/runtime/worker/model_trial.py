@@ -58,7 +58,7 @@ def _found(connection: Any, reading: Message) -> list[list[str]]:
     there = {"", *(family for (family,) in statements.rows(connection, reading["census"])), *(["age"] * with_age)}
     wanted, few = statements.rows(connection, reading["wanted"])[0]
     statements.rows(connection, reading["few" if few else "many"])
-    found = [row for part in reading["parts"] for row in statements.rows(connection, part.replace("$1", f"'{wanted}'"))]
+    found = statements.rows(connection, reading["parts"].replace("$1", f"'{wanted}'"))
     statements.rows(connection, reading["many"])
     found += [row for query, needs in reading["kinds"] if needs in there for row in statements.rows(connection, query)]
     return [[*row] for row in found]

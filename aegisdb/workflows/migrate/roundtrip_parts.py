@@ -73,6 +73,8 @@ class PartProver:
 
     def _ground(self, needs: list[str]) -> tuple[_Needs, str]:
         """What is left to migrate before the proof, and the template to start on."""
+        if not needs:
+            return {}, self._base
         try:
             return {}, ground(self._ws, needs)
         except Failed as error:
