@@ -166,15 +166,16 @@ def drafting(
         sides = replace(sides, models=put_off.models)
         changes = differences(sides.head, sides.models, sides.built)
         blocking = in_the_way(sides.head, sides.models, changes)
-        with connect(address := at_head()) as conn:
-            identity = conn.identity()
         options = StepOptions(listen=ws.listen, journal=False)
-        with under_way(ws.listen, "compare", service), Session(ws.registry, history, address, identity, options) as s:
+        with (
+            under_way(ws.listen, "compare", service),
+            connect(at_head()) as conn,
+            Session(ws.registry, history, conn.address, conn.identity(), options) as s,
+        ):
             later = (*put_off.operations, *blocking.operations)
             objects = {**both.parts.objects(service), "changed": [*_changed(changes)], "later": later}
             draft = s.propose(message, objects, [rename.step() for rename in put_off.renames])
-            trial = Trial(both, sides, said, s, address, units)
-            around = trial.around(draft, changes, put_off.renames, blocking)
+            around = Trial(both, sides, said, s, conn, units).around(draft, changes, put_off.renames, blocking)
             found = replace(found, changes=changes)
             yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, differing=found)
 

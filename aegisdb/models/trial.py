@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aegisdb.models.generated_columns import InTheWay
     from aegisdb.models.object_files import Unit
     from aegisdb.models.renames import Rename
-    from aegisdb.postgres.address import Address
+    from aegisdb.postgres.connection import Connection
     from aegisdb.runtime.session import Session
     from aegisdb.runtime.step_results import Draft
 
@@ -53,17 +53,20 @@ class Trial:
         sides: Sides,
         said: Fingerprint,
         session: Session,
-        address: Address,
+        conn: Connection,
         units: Sequence[Unit] | None,
     ) -> None:
-        """`said` are the models with what later revisions do: a type that only such a column has is the service's."""
+        """`conn` reads the database of `session`.
+
+        `said` are the models with what later revisions do: a type that only such a column has is the service's.
+        """
         self._both = both
         self._sides = sides
         self._said = said
         self._history = session.history
         self._units = units
         self._session = session
-        self._address = address
+        self._conn = conn
 
     def around(self, draft: Draft, changes: Sequence[Change], renames: Sequence[Rename], blocking: InTheWay) -> Around:
         """What has to come around the draft; only what has to come first, and why, where it fails."""
@@ -87,7 +90,7 @@ class Trial:
         """What failed, tried again without the views and the like of files: a column cannot change under them."""
         if not self._units:
             return None
-        with connect(self._address) as conn:
+        with connect(self._conn.address) as conn:  # files may leave something in their session
             gone, drops, restores = objects_on_tables(conn, self._units, made_of_files(self._history))
         if not drops:
             return None
@@ -128,7 +131,7 @@ class Trial:
         """What the service's files say otherwise than this database, which has the new tables."""
         if self._units is None:
             return ObjectChanges()
-        with connect(self._address) as conn:
+        with connect(self._conn.address) as conn:  # as above
             return object_changes(conn, self._history.schema or "", self._units, made_of_files(self._history))
 
     def _types_that_go(self) -> tuple[list[Statement], list[Statement]]:
@@ -145,8 +148,7 @@ class Trial:
         return statements(head, models, gone), statements(models, head, again)
 
     def _whole(self) -> Fingerprint:
-        with connect(self._address) as conn:
-            return read(conn)
+        return read(self._conn)
 
     def _part(self, whole: Fingerprint) -> Fingerprint:
         return self._both.parts.part(self._history.service, self._sides.built, whole, self._said)

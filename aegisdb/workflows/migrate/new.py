@@ -250,16 +250,22 @@ def _proven(
     ws: Workspace, result: NewRevisionResult, options: NewOptions, before: Mapping[str, History]
 ) -> NewRevisionResult:
     """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from aegisdb.models.left import comparing_new, left
     from aegisdb.workflows.migrate.lint import lint_one
     from aegisdb.workflows.migrate.roundtrip import roundtrip
 
     service, new = result.service, result.revisions
     history = read_history(ws.registry, service)
-    with comparing_new(ws, before, history, new) as compared:
-        linted = tuple(finding for revision in new for finding in lint_one(ws, service, revision))
+    with (
+        comparing_new(ws, before, history, new) as compared,
+        ThreadPoolExecutor(1, thread_name_prefix="lint") as beside,
+    ):
+        lint = beside.submit(lambda: tuple(one for revision in new for one in lint_one(ws, service, revision)))
         problems = roundtrip(ws, service=service, last=len(new)).problems
         problems = problems or tuple(left(ws, history, compared()))
+        linted = lint.result()
     if not problems:
         return replace(result, proven=True, lint=linted)
     if options.discard:
