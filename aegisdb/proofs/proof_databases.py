@@ -48,6 +48,14 @@ class Stage:
     conn: Connection
     follower: Follower
 
+    def begin(self) -> None:
+        """Read the database as it is now, while the session's process loads env.py and the revisions.
+
+        env.py may write meanwhile: before a step is judged there must be another reading.
+        """
+        self.session.start(ahead=True)
+        self.follower.read()
+
     def fingerprint(self, *, undone: bool = False) -> Fingerprint:
         """The fingerprint of the database as it is now; nobody else works on it. `undone`: as of `Follower.read`."""
         return self.follower.read(undone=undone)

@@ -108,6 +108,8 @@ class ServiceProver:
                     yield replace(held, notes=(*held.notes, _ALONE)) if broken is None else held
                 climb = _Climb(stage, self._history, self._judge, one_way=self._one_way)
                 if broken is None:
+                    if not done[self._ground.begun :] and todo[0].id not in scope:
+                        stage.begin()
                     yield from climb.prove(todo, done, scope)
             if broken is not None:
                 yield from self._unreached(todo, scope, *broken, told=held is not None)

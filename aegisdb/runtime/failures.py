@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
@@ -51,7 +52,7 @@ def error_of(
 ) -> AegisError:
     """The error for a failure outside any revision: env.py, its connection, a template, a module that is missing."""
     kind, message, hint = failure["kind"], failure["message"], failure.get("hint", "")
-    where = str(history.locations.env_py)
+    where = str(failure.get("file") or history.locations.env_py)
     if kind == "wrong_database":
         return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
     if kind == "version_table":
@@ -61,9 +62,10 @@ def error_of(
         return NoMetadata(f"{history.service}: env.py gives Alembic no target_metadata", hint=hint, where=where)
     if failure.get("module"):
         return _missing_module(failure, history, runner)
-    if kind == "environment" and failure.get("line"):
+    if kind in {"environment", "import"} and failure.get("line"):
         where = f"{where}:{failure['line']}"
-    lines = [f"{history.service}: env.py failed: {_first(message)}", *_last_lines(output)]
+    what = f"{Path(failure['file']).name} cannot be imported" if failure.get("file") else "env.py failed"
+    lines = [f"{history.service}: {what}: {_first(message)}", *_last_lines(output)]
     if kind in {"template", "draft"}:  # nothing that env.py did
         lines[0] = f"{history.service}: {message}"
     name = failure.get("error", "")
@@ -81,15 +83,16 @@ def error_of(
 def _missing_module(failure: dict[str, Any], history: History, runner: runners.Runner) -> AegisError:
     home = history.locations.home
     whose = f"the environment of `{' '.join(runner)}`" if runner else "this environment"
-    line = failure.get("line")
+    line, file = failure.get("line"), failure.get("file") or history.locations.env_py
     top = failure["module"].partition(".")[0]
     # most services have a folder `alembic` beside their code
     own = top != "alembic" and ((home / f"{top}.py").exists() or (home / top).is_dir())
+    what = f"{history.service}: {Path(file).name} cannot be imported" if failure.get("file") else history.service
     return Failed(
-        f"{history.service}: No module named {failure['module']!r} in {whose}",
+        f"{what}: No module named {failure['module']!r} in {whose}",
         hint=f"is it imported from the right place below {home}?" if own else runners.how_to_install(runner, home),
-        where=f"{history.locations.env_py}:{line}" if line else str(home),
-        code="environment",
+        where=f"{file}:{line}" if line else str(home),
+        code=failure["kind"],
     )
 
 

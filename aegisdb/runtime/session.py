@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
 _CURRENT: dict[str, Any] = {"op": "current"}
+_AHEAD = _CURRENT | {"load": True}  # while the engine does something else
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -78,21 +79,20 @@ class Session:
         self.close() if kind is None else self.abort()
 
     def start(self, *, ahead: bool = False) -> None:
-        """Start the worker without waiting for it; `ahead` lets it run env.py and read the version table already."""
-        if self._worker is None:
-            self._worker = Worker(self.history.locations.home, self._runner, self._news)
-            self._opened = self._ahead = False
-            with suppress(WorkerEnded):  # waiting for its answer will say why it ended
+        """Start the worker without waiting; `ahead` lets it run env.py, which may write, and load the revisions."""
+        with suppress(WorkerEnded):  # waiting for its answer will say why it ended
+            if self._worker is None:
+                self._worker = Worker(self.history.locations.home, self._runner, self._news)
+                self._opened = self._ahead = False
                 self._worker.send(self._opening)
-                if ahead:
-                    self._worker.send(_CURRENT)
-                    self._ahead = True
+            if ahead and not self._ahead:
+                self._ahead = True
+                self._worker.send(_AHEAD)
 
     def release(self) -> Loaded | None:
         """Let env.py return, so that its connection is free; the process stays, and this is what it has imported."""
         self._rows = None
-        opened = self._worker is not None and self._opened
-        return files_loaded(self._ask({"op": "release"})["loaded"]) if opened else None
+        return files_loaded(self._ask({"op": "release"})["loaded"]) if self._worker and self._opened else None
 
     def move(self, address: Address, identity: Identity) -> None:
         """Go on with another database in the same process, where the service's models are loaded; `release` first.
@@ -169,8 +169,8 @@ class Session:
 
     def attempt(self, direction: Direction, *, first: Steps = (), then: Steps = (), operations: bool = True) -> None:
         """Do what was proposed on this database, between these steps."""
-        around = {"first": [*first], "then": [*then], "operations": operations}
-        self._ask({"op": "attempt", "direction": direction, **around})
+        steps = {"first": [*first], "then": [*then]}
+        self._ask({"op": "attempt", "direction": direction, "operations": operations, **steps})
 
     def write_proposed(self, message: str, up: Mapping[str, Steps], down: Mapping[str, Steps]) -> Path:
         """Write what was proposed as a revision; `up` and `down` have the steps "first" and "then"."""

@@ -22,6 +22,7 @@ from aegisdb.runtime.step_options import UNRECORDED
 from aegisdb.runtime.upgrade import apply_histories
 from tests.monorepo import SYNC, Rev, Svc, build_monorepo, table, write
 from tests.postgres_server import BIN, PASSWORD
+from tests.running import eventually
 
 pytestmark = pytest.mark.usefixtures("either_worker")
 
@@ -110,6 +111,46 @@ def test_a_session_goes_on_after_a_failed_revision(tmp_path: Path, database: Add
                 worker.upgrade_one("r3")
             assert worker.current() == ("r2",)
         worker.downgrade_one("r2")
+
+
+def test_revisions_are_loaded_ahead(tmp_path: Path, database: Address) -> None:
+    registry, identity = prepare(tmp_path, database)
+    file = next((tmp_path / "services").rglob("r2.py"))
+    file.write_text(f"{file.read_text()}\nfrom pathlib import Path\nPath(__file__ + '.loaded').touch()\n")
+    with session(registry, database, identity) as worker:
+        worker.start(ahead=True)
+        assert eventually(Path(f"{file}.loaded").exists)
+        assert worker.current() == ()
+        worker.upgrade_one("r1")
+        assert worker.current() == ("r1",)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import no_such_package", "r2.py cannot be imported: No module named 'no_such_package'"),
+        ("raise RuntimeError('not here')", "r2.py cannot be imported: not here (RuntimeError)"),
+        ("raise SystemExit(3)", "r2.py cannot be imported: 3 (SystemExit)"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_named_and_not_the_step(
+    tmp_path: Path, database: Address, line: str, told: str, *, ahead: bool
+) -> None:
+    """Alembic imports all files of a history for the first step."""
+    registry, identity = prepare(tmp_path, database)
+    file = next((tmp_path / "services").rglob("r2.py"))
+    text = file.read_text()
+    file.write_text(f"{text}\n{line}\n")
+    with session(registry, database, identity) as worker:
+        worker.start(ahead=ahead)
+        assert worker.current() == ()
+        with pytest.raises(Failed) as failed:
+            worker.upgrade_one("r1")
+        assert (failed.value.code, failed.value.where) == ("import", f"{file}:{len(text.splitlines()) + 2}")
+        assert told in failed.value.message
+    with session(registry, database, None) as offline, pytest.raises(Failed, match=r"r2\.py cannot be imported"):
+        offline.render_sql((), ("r1",), "upgrade")
 
 
 def test_offline_sql_is_what_psql_runs(tmp_path: Path, database: Address) -> None:

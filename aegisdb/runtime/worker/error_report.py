@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .channel import Message
 
@@ -45,6 +45,15 @@ def describe(error: BaseException, *, kind: str, path: str = "") -> Message:
             answer.update(_of_database(link, ""))
             break
     return answer
+
+
+def file_in(error: BaseException, directories: Iterable[str]) -> str:
+    """The file in one of the directories where the error was raised, or whose syntax is wrong; empty for none."""
+    names = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        names.append(error.filename or "")
+    below = [f"{os.path.realpath(directory)}/" for directory in directories]
+    return next((name for name in reversed(names) if os.path.realpath(name).startswith(tuple(below))), "")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import files_read
 from .channel import Channel
-from .error_report import Refusal, describe
+from .error_report import Refusal, describe, file_in
 from .lifetime import die_with_parent
 from .loaded import note_before_forks
 
@@ -94,9 +94,15 @@ def _handle(side: Any, channel: Channel, request: Message) -> None:
 def _failure(side: Any, error: BaseException) -> Message:
     current = side.stepper.request
     if current is None or "revision" not in current:
+        if file := file_in(error, side.script._version_locations):  # noqa: SLF001  of all Alembic versions
+            return describe(error, kind="import", path=file) | {"file": file}
         kind = "draft" if side.operation == "attempt" else "environment"
         return describe(error, kind=kind, path=side.script.env_py_location)
-    path = side.script.get_revision(current["revision"]).path
+    try:
+        path = side.script.get_revision(current["revision"]).path
+    except BaseException:  # noqa: BLE001  a revision file cannot be imported, of which `error` tells
+        file = file_in(error, side.script._version_locations)  # noqa: SLF001  as above
+        return describe(error, kind="import", path=file) | {"file": file}
     if isinstance(error, SystemExit):
         error = Refusal(
             "unrecorded", f"it called sys.exit({error.code!r}) and ended without being recorded"

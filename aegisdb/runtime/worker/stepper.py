@@ -60,6 +60,8 @@ class Stepper:
         """The version table as the step's last statement left it, in the step's own transaction."""
         self._moves: list[version_rows.Move] = []
         self._session = SessionState()
+        self._unloaded: BaseException | None = None
+        """Why the revision files could not be loaded ahead."""
         self.overheard = False
         """Whether env.py wants to be told of each step, and so may look at the version table after it."""
         self.offline_script: Script | None = None
@@ -91,6 +93,15 @@ class Stepper:
                 rows = self._versions_now(context)
             asked = True
             self._answer(rows)
+            if request.get("load"):
+                self._load()
+
+    def _load(self) -> None:
+        """Load the revision files; what is wrong with them is told to who wants a step."""
+        try:
+            self._script.get_heads()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a file may raise anything
+            self._unloaded = error
 
     def _versions_now(self, context: Any) -> tuple[str, ...]:
         if self._rows is not None:
@@ -106,6 +117,9 @@ class Stepper:
     def _steps(self, request: Message, rows: Iterable[str], context: Any) -> Iterator[Any]:
         if request["op"] == "current":
             return
+        if (error := self._unloaded) is not None:
+            self._unloaded = None
+            raise error
         if request["op"] == "stamp":
             stamps = self._script._stamp_revs(tuple(request["revisions"]) or "base", tuple(rows))  # noqa: SLF001  as `alembic stamp` does
             yield from stamps
