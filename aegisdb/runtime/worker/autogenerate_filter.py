@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import statements
 from .other_kinds import creates_view, is_declared_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .channel import Message
 
@@ -52,14 +54,35 @@ class Filter:
     def _schemas(self) -> set[str | None]:
         return {table.schema for table in self._tables} | {None, self._schema}
 
+    @cached_property
+    def _is_named(self) -> bool:
+        """Whether the models name the service's schema, as those must that plain Alembic is to find in it."""
+        return any(one.schema == self._schema for one in self._tables) and all(one.schema for one in self._tables)
+
+    @contextmanager
+    def by_name(self, connection: Any) -> Iterator[None]:
+        """Let Alembic compare without the search path of the service, until the savepoint ends, where models name all.
+
+        Its schema is the default one otherwise, of which Alembic speaks as None: to filters of env.py that ask for the
+        name, and in the revision, which plain Alembic would run in `public`.
+        """
+        dialect, default = connection.dialect, connection.dialect.default_schema_name
+        if self._is_named:
+            connection.exec_driver_sql(f"SET LOCAL search_path TO {_DEFAULT_SCHEMA}")
+            dialect.default_schema_name = self._default = _DEFAULT_SCHEMA
+        try:
+            yield
+        finally:
+            dialect.default_schema_name = default
+
     def owns(self, table: str, schema: str | None) -> bool:
         """Whether the service owns this table."""
         if table in self._version_tables:
             return False
-        if self._schema and schema in (None, self._schema):
+        if self._schema and (schema == self._schema or (schema is None and not self._is_named)):
             return True
         if not self._patterns:
-            return any(table == one.name for one in self._tables)
+            return any(table == one.name for one in self._tables if schema == one.schema or not self._is_named)
         qualified = f"{schema or _DEFAULT_SCHEMA}.{table}"
         return any(fnmatchcase(table, pattern) or fnmatchcase(qualified, pattern) for pattern in self._patterns)
 
@@ -80,7 +103,7 @@ class Filter:
         default = connection.dialect.default_schema_name
         if schema not in {translated.get(one, one) or default for one in self._schemas}:
             return False
-        given = None if schema == default else schema
+        given = None if schema == default and not self._is_named else schema
         if not self.owns(name, given):
             return False
         parents = {"schema_name": given, "schema_qualified_table_name": f"{given}.{name}" if given else name}

@@ -46,7 +46,8 @@ class Proposal:
         _compare_defaults_safely(migration)
         with migration.connection.begin_nested() as aside:
             _invoke(migration, map(_operation, first))
-            self._context.run_autogenerate(heads, migration)
+            with filter_.by_name(migration.connection):
+                self._context.run_autogenerate(heads, migration)
             aside.rollback()  # what came first is for the comparison alone
         _render_signs_once(migration.impl)
         for script in self._scripts():
