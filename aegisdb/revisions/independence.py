@@ -4,7 +4,8 @@ Whoever runs side by side must give what one after the other gives. So two servi
 order, unless the text of their pending revisions shows that neither knows of the other: a declared order, a name that
 the other owns, names of one third service in both, a name that both use and nobody owns, one that nobody owns and both
 make, or anything that reaches beyond its own tables or cannot be seen in the text (`autocommit_block`, catalog queries,
-grants on all tables of a schema, names put together from pieces, imports of the service's code, files) makes them wait.
+grants on all tables of a schema, what others use without its name, names put together from pieces, imports of the
+service's code, files) makes them wait.
 """
 
 from __future__ import annotations
@@ -36,14 +37,21 @@ _FOREIGN_KEYS = re.compile(
 _IMPORTS = re.compile(r"(?:^|;)[ \t]*(?:from[ \t]+([\w.]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _REACHES_FAR = re.compile(
     r"\bautocommit_block\b|\bconcurrently\b|\bpg_(?!(?:trgm|get_serial_sequence|sleep)\b)|\binformation_schema\b"
-    r"|\binspect\b|\breflect\b|\bevent\s+trigger\b|\bdefault\s+privileges\b|\b(?:drop|reassign)\s+owned\b"
-    r"|\balter\s+(?:system|role|user|database)\b|\bset\s+(?:session\s+|local\s+)?role\b"
-    r"|\ball\s+\w+\s+in\s+schema\b|\bon\s+(?:schema|database|extension)\b"
+    r"|\binspect(?:or)?\b|\breflect(?:ion)?\b|\bhas_(?:table|index|sequence|schema)\b|\bevent\s+trigger\b"
+    r"|\bdefault\s+privileges\b|\b(?:drop|reassign)\s+owned\b|\balter\s+(?:system|role|user|database)\b"
+    r"|\bset\s+(?:session\s+|local\s+)?(?:role|session\s+authorization)\b|\bimport\s+foreign\s+schema\b|\bdblink"
+    r"|\ball\s+(?:\w+\s+in\s+schema|in\s+tablespace)\b|\bon\s+(?:schema|database|extension|language|role)\b"
+    # used by who does not name it, or for all that there is
+    r"|\b(?:create|alter|drop)\s+(?:(?:or\s+replace|trusted|procedural|default)\s+)*(?:access\s+method|cast|conversion"
+    r"|extension|foreign\s+data\s+wrapper|group|language|operator|publication|subscription|text\s+search|transform)\b"
     r"|\bread_text\b|\bread_bytes\b|\bopen\s*\(|\bexec\s*\(|\beval\s*\(|\b__import__\b"
 )
 _PUT_TOGETHER = re.compile(
     r"""[\w$]\{(?:[^\W\d][^{}\n]*)?\}|\{(?:[^\W\d][^{}\n]*)?\}[\w$]|[\w$]%[sI]|%[sI][\w$]"""  # f"{x}_items", "%s_items"
     r"""|\+\s*[fr]?["'][\w$]|[\w$]["']\s*\+|["'][\w$]*["']\.join\b"""  # x + "_items", "_".join(...)
+    r"""|\.(?:replace|translate|decode)\s*\("""  # "X_items".replace("X", x)
+    # EXECUTE x || '_items', EXECUTE format('...', concat(x, '_items'))
+    r"""|(?<![.\w])(?i:execute)\s+(?!(?i:function|procedure|on)\b)[^;]*?(?:\|\||\b(?i:concat\w*|replace|translate|chr)\s*\()"""
 )
 """Names of which no text has the whole."""
 _MADE = re.compile(
@@ -51,6 +59,8 @@ _MADE = re.compile(
     (?:aggregate|collation|domain|extension|function|index|procedure|role|schema|sequence|server|statistics|table|type
     |user|view)\s+(?:if\s+not\s+exists\s+)?(?:"?[\w$]+"?\s*\.\s*)?"?([\w$]+)
     |\b(?:create_table|create_sequence|CreateSchema|CreateSequence|Sequence|Table)\s*\(\s*["']([\w$]+)
+    |\bcreate_index\s*\(\s*(?:op\.f\s*\(\s*)?["']([\w$]+)|\bcreate_graph\s*\(\s*'([\w$]+)
+    |\brename\s+to\s+(?:"?[\w$]+"?\s*\.\s*)?"?([\w$]+)|\brename_table\s*\(\s*["'][\w$]+["']\s*,\s*["']([\w$]+)
     |\b(?:enum|domain)\s*\((?:[^()]|\([^()]*\))*?\bname\s*=\s*["']([\w$]+)""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -40,10 +40,12 @@ _WIDEST = 4  # services at once: the server has work to do as well
 _NAMES = """
 WITH own AS (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
 part AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e')
-SELECT relname::text FROM pg_class WHERE relnamespace IN (TABLE own) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+SELECT relname::text FROM pg_class WHERE relnamespace IN (TABLE own) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 UNION SELECT proname::text FROM pg_proc
 WHERE pronamespace IN (TABLE own) AND ('pg_proc'::regclass, oid) NOT IN (TABLE part)
-UNION SELECT typname::text FROM pg_type WHERE typnamespace IN (TABLE own) AND typtype IN ('e', 'd')
+UNION SELECT typname::text FROM pg_type WHERE typnamespace IN (TABLE own) AND typtype IN ('e', 'd', 'r')
+UNION SELECT nspname::text FROM pg_namespace n
+WHERE EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = '_ag_label_vertex')
 """
 
 
@@ -130,7 +132,7 @@ def in_order(registry: Registry, todo: Sequence[Steps], live: Address | None = N
 
 
 def names_in(conn: Connection) -> set[str]:
-    """Names of what the database has now: relations, functions and types, as `independence.waits` asks for them."""
+    """Names of what the database has now, as `independence.waits` asks for: relations, functions, types and graphs."""
     return {row[0] for row in conn.rows(_NAMES)}
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from aegisdb.postgres.address import Address
+from aegisdb.postgres.connection import connect
 from aegisdb.registry import load
 from aegisdb.revisions.independence import waits
 from aegisdb.revisions.load import good_histories
+from aegisdb.runtime.upgrade import names_in
 from tests.monorepo import Rev, Svc, build_monorepo
 
 
@@ -36,6 +39,9 @@ PLAIN = 'op.execute("CREATE TABLE a_items (id int)")'
         'for name in ("b_items", "b_lines"):\n    op.execute(f"ALTER TABLE {name} ADD x int")',
         """op.execute("ALTER TABLE b_items ADD CHECK (code ~ '^[A-Z]{2}[0-9]{3,5}x$')")""",
         'op.execute("CREATE OR REPLACE FUNCTION b_touch() RETURNS int LANGUAGE sql RETURN 1")',
+        """op.execute("DO $$ BEGIN EXECUTE 'DROP TABLE b_items'; END $$")""",
+        'op.execute("CREATE TRIGGER t AFTER INSERT ON b_items EXECUTE FUNCTION b_touch(); SELECT b_a || b_b FROM b_t")',
+        'op.execute("GRANT EXECUTE ON FUNCTION b_touch() TO app")',
     ],
 )
 def test_own_tables_and_foreign_keys_to_what_all_share_need_no_waiting(tmp_path: Path, text: str) -> None:
@@ -70,6 +76,22 @@ def test_own_tables_and_foreign_keys_to_what_all_share_need_no_waiting(tmp_path:
         'op.execute("DROP TABLE " + "_".join(("a", "items")))',
         "import json, b.models",
         "import json; import b.models",
+        """op.execute("DO $$ BEGIN EXECUTE 'DROP TABLE ' || left('a', 1) || '_items'; END $$")""",
+        """op.execute("DO $$ BEGIN EXECUTE format('DROP TABLE %I', concat('a', '_', 'items')); END $$")""",
+        """op.execute("DO $$ BEGIN EXECUTE replace('DROP TABLE X_items', 'X', 'a'); END $$")""",
+        'op.execute("DROP TABLE X_items".replace("X", "a"))',
+        'op.execute("SET SESSION AUTHORIZATION app")',
+        "op.get_bind().dialect.has_table(op.get_bind(), name)",
+        'op.execute("IMPORT FOREIGN SCHEMA public FROM SERVER s INTO public")',
+        "op.execute(\"COMMENT ON ROLE app IS 'x'\")",
+        # used by who does not name it
+        'op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")',
+        'op.execute("CREATE CAST (text AS int) WITH INOUT AS IMPLICIT")',
+        'op.execute("CREATE OPERATOR CLASS b_ops DEFAULT FOR TYPE point USING btree AS STORAGE point")',
+        'op.execute("ALTER TEXT SEARCH CONFIGURATION english DROP MAPPING FOR word")',
+        'op.execute("CREATE OR REPLACE PROCEDURAL LANGUAGE plfoo")',
+        'op.execute("CREATE PUBLICATION p FOR ALL TABLES")',
+        'op.execute("ALTER PUBLICATION p SET TABLE b_items")',
         # triggers of anybody's tables may call it
         'op.execute("CREATE OR REPLACE FUNCTION accounts() RETURNS int LANGUAGE sql RETURN 1")',
     ],
@@ -119,6 +141,13 @@ def test_a_declared_order_and_unknown_owners_wait(tmp_path: Path) -> None:
             'op.execute("CREATE TABLE IF NOT EXISTS settings (x int)")',
             'op.create_table("settings", sa.Column("y", sa.Integer), if_not_exists=True)',
         ),
+        ('op.create_index("ix_x", "a_items", ["x"])', 'op.create_index("ix_x", "b_items", ["x"], if_not_exists=True)'),
+        ('op.rename_table("a_items", "things")', 'op.execute("CREATE TABLE IF NOT EXISTS things (x int)")'),
+        ('op.execute("ALTER TABLE a_items RENAME TO things")', 'op.rename_table("b_items", "things")'),
+        (
+            """op.execute("SELECT create_graph('lines')")""",
+            """op.execute("SELECT * FROM cypher('lines', $$ CREATE (n) $$) AS (v agtype)")""",
+        ),
         (
             'sa.Enum("x", name="kind").create(op.get_bind(), checkfirst=True)',
             """op.execute("DO $$ BEGIN CREATE TYPE Kind AS ENUM ('y'); EXCEPTION WHEN OTHERS THEN END $$")""",
@@ -129,3 +158,17 @@ def test_a_declared_order_and_unknown_owners_wait(tmp_path: Path) -> None:
 def test_two_that_make_what_nobody_owns_wait_though_it_is_not_there_yet(tmp_path: Path, a: str, b: str) -> None:
     assert waiting(tmp_path, a, b, shared=()) == {"a"}
     assert waiting(tmp_path / "turned", b, a, shared=()) == {"a"}
+
+
+def test_names_of_everybody_are_those_of_relations_functions_types_and_graphs(database: Address) -> None:
+    with connect(database) as conn:
+        for statement in (
+            "CREATE TYPE pair AS (x int, y int)",
+            "CREATE TYPE span AS RANGE (subtype = float8)",
+            "CREATE DOMAIN grade AS int",
+            "CREATE SCHEMA lines CREATE TABLE _ag_label_vertex (id int)",
+            "CREATE SCHEMA plain CREATE TABLE kept (id int)",
+        ):
+            conn.execute(statement)
+        assert names_in(conn) >= {"pair", "span", "grade", "lines", "kept"}
+        assert not {"plain", "public"} & names_in(conn)

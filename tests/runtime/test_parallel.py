@@ -25,7 +25,7 @@ MANY = 10
 MEETING = """
 op.execute("CREATE TABLE {}_5 (id int)")
 op.execute("DO $$ DECLARE met bool; BEGIN FOR n IN 1..600 LOOP"
-           " EXECUTE concat('SELECT count(*) > 1 FROM p', 'g_class WHERE relname ~ ''^[abc]_0$''') INTO met;"
+           " SELECT count(*) > 1 INTO met FROM p\\x67_class WHERE relname ~ '^[abc]_0$';"
            " EXIT WHEN met; PERFORM pg_sleep(0.1);"
            " END LOOP; END $$")
 """
