@@ -57,6 +57,8 @@ def error_of(
         return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
     if kind == "version_table":
         return BadInput(f"{history.service}: {message}", hint=hint, where=where, code=kind)
+    if kind == "exists":
+        return BadInput(f"{history.service}: {message}", hint=hint, code=kind)
     if kind == NoMetadata.default_code:
         hint = "set target_metadata to the metadata of the service's models; invoke doctor proposes the lines"
         return NoMetadata(f"{history.service}: env.py gives Alembic no target_metadata", hint=hint, where=where)

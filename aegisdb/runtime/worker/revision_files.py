@@ -48,10 +48,9 @@ def write(context: Any, request: Message) -> str:
     """Write the file and read it back: it must compile and say the message.
 
     Raises:
-        Refusal: the template made something else of it; the file is removed again.
+        Refusal: the template made something else of it; the file is removed again. Or a file has that name.
     """
-    (script,) = context.generate_scripts()
-    path = Path(script.path)
+    path = _generate(context)
     message = plain(request.get("message") or "")
     try:
         document = ast.get_docstring(ast.parse(path.read_bytes())) or ""
@@ -63,6 +62,25 @@ def write(context: Any, request: Message) -> str:
         raise Refusal("template", "script.py.mako does not keep the message as it is")
     missing_imports.add(path)
     return str(path)
+
+
+def _generate(context: Any) -> Path:
+    """Let Alembic write the file, and over none: it would where `file_template` gives two revisions one name."""
+    directory = context.script_directory
+    generate = directory._generate_template  # noqa: SLF001  of all Alembic versions
+
+    def over_none(source: Any, target: Any, **given: Any) -> None:
+        if Path(target).exists():
+            hint = "say another message, or let file_template have %(rev)s, as Alembic's own has"
+            raise Refusal("exists", f"the new revision would be written over {target}", hint)
+        generate(source, target, **given)
+
+    directory._generate_template = over_none  # noqa: SLF001
+    try:
+        (script,) = context.generate_scripts()
+    finally:
+        directory._generate_template = generate  # noqa: SLF001
+    return Path(script.path)
 
 
 def leaves(operation: Any) -> Iterator[Any]:

@@ -39,3 +39,18 @@ def test_a_history_that_had_no_revision_when_it_was_released_has_a_released_stat
     write_revision(root / "services" / "young", Rev(id="y1", up=table("young_t")), None)
     ran = invoke("migrate.compat", "--format", "json", cwd=root)
     assert ran.code == 0, ran.err
+
+
+def test_no_file_of_a_revision_is_written_over(database: Address, tmp_path: Path) -> None:
+    """Alembic does where `file_template` lacks the revision: the history would lose its parent."""
+    root = build_monorepo(tmp_path, {"slug": Svc(owns=())}, url=database.url())
+    ini = root / "services/slug/alembic.ini"
+    ini.write_text(ini.read_text().replace("[alembic]\n", "[alembic]\nfile_template = %%(slug)s\n"))
+    words = ("migrate.new", "--service", "slug", "--empty", "-m", "one name")
+    assert invoke(*words, cwd=root).code == 0
+    file = root / "services/slug/alembic/versions/one_name.py"
+    before = file.read_text()
+    ran = invoke(*words, cwd=root)
+    assert (ran.code, file.read_text()) == (2, before), ran.err
+    assert "error[exists]" in ran.err
+    assert str(file) in ran.err
