@@ -71,9 +71,14 @@ def _configuring(registry: Registry, history: History) -> list[str]:
 
 
 def changed_at(path: str | Path) -> float:
-    """When a file was changed last; infinity for one that cannot be asked."""
+    """When a file was changed last; infinity for one that cannot be asked.
+
+    One that is not there was removed when its directory changed, or before.
+    """
     try:
         status = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return changed_at(Path(path).parent)
     except OSError:
         return float("inf")
     return max(status.st_mtime, status.st_ctime)

@@ -1,7 +1,9 @@
 """Files that this process has read: what revisions do may stand there, and not in their own text.
 
-A hook of Python's sees each file that is opened and each directory that is listed. What a revision has open or imports
-is told with its answer; what env.py or a library reads counts for what the process has loaded (`loaded.py`).
+A hook of Python's sees each file that is opened and each directory that is listed; no hook sees who only asks whether
+something is there, so `os.stat` and `os.lstat` are replaced. What a revision has open, asks for or imports is told with
+its answer, be it there or not: it may be there the next time. What it made itself decides nothing. What env.py or a
+library reads counts for what the process has loaded (`loaded.py`).
 """
 
 from __future__ import annotations
@@ -12,14 +14,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
 
 _OPENED = "open"
 _LISTED = frozenset({"os.listdir", "os.scandir"})
 _PLACES = frozenset({"site-packages", "dist-packages"})
 _SYSTEM = ("/proc/", "/dev/", "/sys/")
+_MADE = "os.mkdir"
+_ANEW = os.O_TRUNC | os.O_EXCL
 _IMPORTING = "<frozen importlib"
+_LIBRARY = os.path.dirname(os.__file__)
+_RESOLVING = frozenset({"resolve", "realpath", "_joinrealpath"})
 _PATH = 0
 _FLAGS = 2
 _CACHE = "__pycache__"
@@ -27,7 +33,9 @@ _CACHE = "__pycache__"
 _read: dict[str, None] = {}
 """Data files that anybody here has read."""
 _by_revisions: dict[str, None] = {}
-"""What revisions have read, listed and imported, and nobody was told of."""
+"""What revisions have read, listed, asked for and imported, and nobody was told of."""
+_made: set[str] = set()
+"""Files and directories that this process has made."""
 _told: set[str] = set()
 _packages: set[str] = set()
 """Packages that revisions have names of, and that were looked at."""
@@ -42,6 +50,23 @@ def watch() -> None:
     own = os.path.abspath(f"{__file__}/../../..")  # the package, whose helpers revisions call
     _left_out = (f"{os.path.dirname(os.__file__)}/", f"{own}/", *installed, *_SYSTEM)
     sys.addaudithook(_hear)
+    _hear_of_questions()
+
+
+def _hear_of_questions() -> None:
+    os.stat, os.lstat = _heard(os.stat), _heard(os.lstat)
+
+
+def _heard(real: Callable[..., os.stat_result]) -> Any:
+    def asked(path: Any, **how: Any) -> os.stat_result:
+        if how.get("dir_fd") is None and not isinstance(path, int):
+            _note(_path(path), asked=True)
+        return real(path, **how)
+
+    for those in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+        if real in those:
+            those.add(asked)  # who looks there asks for what stands in `os`
+    return asked
 
 
 def revisions_stand_in(directories: Iterable[str]) -> None:
@@ -51,8 +76,8 @@ def revisions_stand_in(directories: Iterable[str]) -> None:
 
 
 def everything() -> list[str]:
-    """Every file that was read and is no module, and what revisions have listed or imported."""
-    return [path for path in {**_read, **dict.fromkeys(_told), **_by_revisions} if os.path.exists(path)]
+    """Every file that was read and is no module, and all that revisions have read, listed, asked for or imported."""
+    return [*dict.fromkeys([*filter(os.path.exists, _read), *_told, *_by_revisions])]
 
 
 def of_revision(names: Mapping[str, Any]) -> list[str]:
@@ -60,7 +85,7 @@ def of_revision(names: Mapping[str, Any]) -> list[str]:
     for package in {_package(value) for value in names.values()} - _packages:
         _packages.add(package)
         _by_revisions.update(dict.fromkeys(_modules_of(package)))
-    new = [path for path in _by_revisions if path not in _told and os.path.exists(path)]
+    new = [path for path in _by_revisions if path not in _told]
     _told.update(_by_revisions)
     _by_revisions.clear()
     return sorted(new)
@@ -83,10 +108,16 @@ def _modules_of(package: str) -> Iterable[str]:
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     if event == _OPENED:
-        if not isinstance(arguments[_PATH], int) and not (arguments[_FLAGS] or 0) & (os.O_WRONLY | os.O_RDWR):
-            _note(_path(arguments[_PATH]), listed=False)
+        if not isinstance(arguments[_PATH], int):
+            flags = arguments[_FLAGS] or 0
+            if flags & _ANEW:
+                _made.add(_path(arguments[_PATH]))
+            elif not flags & os.O_WRONLY:
+                _note(_path(arguments[_PATH]))
     elif event in _LISTED:
         _note(_path(arguments[_PATH]), listed=True)
+    elif event == _MADE:
+        _made.add(_path(arguments[_PATH]))
 
 
 def _path(given: Any) -> str:
@@ -95,19 +126,20 @@ def _path(given: Any) -> str:
     return os.path.abspath(os.fsdecode(given)) if isinstance(given, (str, bytes, os.PathLike)) else ""
 
 
-def _note(path: str, *, listed: bool) -> None:
+def _note(path: str, *, listed: bool = False, asked: bool = False) -> None:
     if not path or path.startswith(_left_out):
         return
     module = path.endswith((".py", ".pyc"))
-    if not module and not listed:
+    if not module and not listed and not asked:
         _read[path] = None
     if path.startswith(_versions) and module:
         return  # revisions count by their code
     for code in _callers():
-        if listed and code.co_filename.startswith(_IMPORTING):
-            return  # looks for modules
+        if (listed and code.co_filename.startswith(_IMPORTING)) or (asked and _resolves(code)):
+            return  # looks for modules, or follows links
         if code.co_filename.startswith(_versions):
-            _by_revisions[_source(path)] = None
+            if _made.isdisjoint(_with_parents(path)):
+                _by_revisions[_source(path)] = None
             return
 
 
@@ -116,6 +148,16 @@ def _callers() -> Iterable[CodeType]:
     while frame is not None:
         yield frame.f_code
         frame = frame.f_back
+
+
+def _resolves(code: CodeType) -> bool:
+    return code.co_name in _RESOLVING and code.co_filename.startswith(_LIBRARY)
+
+
+def _with_parents(path: str) -> Iterable[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _source(path: str) -> str:
