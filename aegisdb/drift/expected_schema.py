@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _FINGERPRINTS = Kind("fingerprints/{name}.json")
 
 
-def base_schema(ws: Workspace) -> Fingerprint:
-    """The fingerprint of the base schema: init SQL and deploy files, no history."""
-    return _of_template(ws, "base")
+def base_schema(ws: Workspace, name: str = "") -> Fingerprint:
+    """The fingerprint of the base schema: init SQL and deploy files, no history; `name`: of its template, if known."""
+    return _of_template(ws, "base", name)
 
 
-def schema_at_head(ws: Workspace) -> Fingerprint:
-    """The fingerprint of what the histories build to their heads."""
-    return _of_template(ws, "histories")
+def schema_at_head(ws: Workspace, name: str = "") -> Fingerprint:
+    """The fingerprint of what the histories build to their heads; `name`: of its template, if known."""
+    return _of_template(ws, "histories", name)
 
 
 def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]], laid: Collection[str] = ()) -> Fingerprint:
@@ -55,9 +55,9 @@ def schema_at(ws: Workspace, applied: Mapping[str, tuple[str, ...]], laid: Colle
             return read(conn)
 
 
-def _of_template(ws: Workspace, level: Level) -> Fingerprint:
+def _of_template(ws: Workspace, level: Level, name: str) -> Fingerprint:
     ws = proving(ws)
-    name = template(ws, level)
+    name = name or template(ws, level)
     kept = _FINGERPRINTS.file(ws.registry.state, name)
     if (known := kept.read_json()) is not None:
         return Fingerprint(*known)

@@ -46,7 +46,7 @@ class BothSides:
         self._template = source
         self._base = base_schema(ws)
         self._owners = Owners(knowing.registry, self._base)
-        self.parts = OwnParts(ws.registry, self._owners, head or schema_at_head(ws))
+        self.parts = OwnParts(ws.registry, self._owners, head or schema_at_head(ws, source))
 
     def of(self, history: History) -> Sides:
         """Build the models of a service in a scratch database; the part that it owns of both."""

@@ -54,7 +54,7 @@ class PartProver:
         self._ws = ws
         self._histories = histories
         self._base = template(ws, "base")
-        self._owners = Owners(ws.registry, base_schema(ws))
+        self._owners = Owners(ws.registry, base_schema(ws, self._base))
         self._watch = EndedTogether()
 
     def prove(self, part: Part, *, alone: bool = False) -> Proved:
