@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import psycopg
 
+from aegisdb.errors import RevisionFailed
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.runtime.worker.fast.plain_sql import _MEANS_MORE
@@ -85,3 +86,78 @@ def test_a_plain_worker_takes_none_of_the_ways_past_sqlalchemy_and_psycopg(
             worker.upgrade_one("r1")
             assert conn.rows("SELECT what FROM app_ways") == [(said,)]
             worker.downgrade_one("r1")
+
+
+CAUGHT = """
+import sqlalchemy as sa
+op.execute("SAVEPOINT mine")
+try:
+    op.execute("INSERT INTO app_missing VALUES (1)")
+except sa.exc.ProgrammingError as error:
+    said = type(error.orig).__name__ + " " + error.statement
+op.execute("ROLLBACK TO SAVEPOINT mine")
+op.execute("CREATE TABLE app_caught AS SELECT '%s' AS what" % said)
+"""
+NESTED = """
+op.execute("CREATE TABLE app_nested (id int PRIMARY KEY)")
+for _ in range(2):
+    try:
+        with op.get_bind().begin_nested():
+            op.execute("INSERT INTO app_nested VALUES (1)")
+    except Exception as error:
+        op.execute(f"COMMENT ON TABLE app_nested IS '{type(error).__name__}'")
+"""
+PREPARED = """
+import sqlalchemy as sa
+table = sa.table("app_prepared", sa.column("id", sa.Integer))
+for word in ("DEALLOCATE ALL", "DROP TABLE app_prepared"):
+    op.execute("CREATE TABLE IF NOT EXISTS app_prepared (id int)")
+    for number in range(8):
+        op.get_bind().execute(table.insert(), {"id": number})
+    op.execute(word)
+op.execute("CREATE TABLE app_prepared (id bigint)")
+op.get_bind().execute(table.insert(), {"id": 8})
+"""
+
+
+@pytest.mark.usefixtures("either_worker")
+def test_a_text_that_fails_raises_what_sqlalchemy_would_raise(tmp_path: Path, database: Address) -> None:
+    with connect(database) as conn, opened(tmp_path, database, Rev(id="r1", up=CAUGHT)) as worker:
+        worker.upgrade_one("r1")
+        assert conn.rows("SELECT what FROM app_caught") == [("UndefinedTable INSERT INTO app_missing VALUES (1)",)]
+
+
+@pytest.mark.usefixtures("either_worker")
+def test_a_savepoint_of_the_revision_takes_back_a_text_that_fails(tmp_path: Path, database: Address) -> None:
+    with connect(database) as conn, opened(tmp_path, database, Rev(id="r1", up=NESTED)) as worker:
+        worker.upgrade_one("r1")
+        assert conn.rows("SELECT id, obj_description('app_nested'::regclass) FROM app_nested") == [
+            (1, "IntegrityError")
+        ]
+
+
+@pytest.mark.usefixtures("either_worker")
+def test_psycopg_forgets_what_it_prepared_when_a_text_takes_it_away(tmp_path: Path, database: Address) -> None:
+    with connect(database) as conn, opened(tmp_path, database, Rev(id="r1", up=PREPARED)) as worker:
+        worker.upgrade_one("r1")
+        assert conn.rows("SELECT id FROM app_prepared") == [(8,)]
+
+
+@pytest.mark.usefixtures("either_worker")
+def test_copy_that_waits_for_rows_is_refused(tmp_path: Path, database: Address) -> None:
+    revision = Rev(id="r1", up='op.execute("CREATE TABLE app_copied (id int); COPY app_copied FROM STDIN")')
+    with connect(database) as conn, opened(tmp_path, database, revision) as worker:
+        with pytest.raises(RevisionFailed):
+            worker.upgrade_one("r1")
+        assert conn.value("SELECT to_regclass('app_copied')") is None
+
+
+def test_who_sends_statements_in_the_place_of_the_driver_gets_them(tmp_path: Path, database: Address) -> None:
+    sending = LISTENING.replace(
+        'engine, "before_execute", lambda conn, clause, *_', 'engine, "do_execute", lambda cursor, clause, *_'
+    )
+    assert sending != LISTENING
+    revision = Rev(id="r1", up='op.execute("CREATE TABLE app_heard (id int)")')
+    with opened(tmp_path, database, revision, env=sending) as worker:
+        worker.upgrade_one("r1")
+    assert "CREATE TABLE app_heard (id int)" in (tmp_path / "services" / "app" / "heard.txt").read_text()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
+from aegisdb.runtime.worker.session_state import _PARTS, _UNSEEN
 from tests.monorepo import SYNC, Rev
 from tests.runtime.test_session import prepare, session
 
@@ -98,3 +101,8 @@ def test_a_revision_that_changes_no_session_costs_no_other_connection(tmp_path: 
     with connect(database) as conn:
         pids = "SELECT pid FROM app_1 UNION SELECT pid FROM app_2 UNION SELECT pid FROM app_3"
         assert len(conn.rows(pids)) == 1
+
+
+@given(st.from_regex(_UNSEEN, alphabet=st.characters(codec="ascii")))
+def test_every_word_that_no_catalog_shows_has_a_part_that_is_looked_for_first(text: str) -> None:
+    assert any(part in text.lower() for part in _PARTS)

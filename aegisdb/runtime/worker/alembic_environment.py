@@ -92,7 +92,7 @@ class GuardedEnvironment(EnvironmentContext):
         super().configure(**wished)
         context = self.get_context()
         context.opts["aegisdb"] = self._side.stepper.suite()
-        version_table.take(context, version_rows.read)
+        version_table.take(context, version_rows.read, version_rows.exists)
         plain_sql.take(context)
 
     def _configure_offline(self, wished: dict[str, Any]) -> None:

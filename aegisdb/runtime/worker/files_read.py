@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import CodeType
 
 _OPENED = "open"
@@ -82,9 +82,11 @@ def everything() -> list[str]:
 
 def of_revision(names: Mapping[str, Any]) -> list[str]:
     """What revisions have read since this was asked last; `names` are those of the module of the last one."""
-    for package in {_package(value) for value in names.values()} - _packages:
-        _packages.add(package)
-        _by_revisions.update(dict.fromkeys(_modules_of(package)))
+    # its own name is another one each time, and that of no module that it imports
+    packages = {_package(value) for value in names.values()} - _packages - {names["__name__"], ""}
+    if packages:
+        _packages.update(packages)
+        _by_revisions.update(dict.fromkeys(_modules_of(packages)))
     new = [path for path in _by_revisions if path not in _told]
     _told.update(_by_revisions)
     _by_revisions.clear()
@@ -97,11 +99,11 @@ def _package(value: Any) -> str:
     return name.partition(".")[0] if isinstance(name, str) else ""
 
 
-def _modules_of(package: str) -> Iterable[str]:
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] != package:
+def _modules_of(packages: Collection[str]) -> Iterable[str]:
+    for name in list(sys.modules):
+        if name.partition(".")[0] not in packages:
             continue
-        file = getattr(module, "__file__", None)
+        file = getattr(sys.modules.get(name), "__file__", None)
         if isinstance(file, str) and not file.startswith(_left_out):
             yield os.path.abspath(file)
 

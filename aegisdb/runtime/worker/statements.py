@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .fast import libpq
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def rows(connection: Any, sql: str) -> list[Any]:
@@ -22,6 +25,21 @@ def texts(connection: Any, sql: str) -> tuple[str, ...]:
     if libpq.serves(connection):
         return libpq.texts(connection, sql)
     return tuple(rows(connection, sql)[0])
+
+
+def texts_and_counts(connection: Any, query: str, changes: Sequence[str]) -> tuple[tuple[str, ...], list[int]]:
+    """The one row of a query whose columns are texts, and how many rows each of the changes that follow has found.
+
+    The query sees nothing of them.
+    """
+    if libpq.serves(connection):
+        return libpq.texts_and_counts(connection, query, changes)
+    if not changes:
+        return tuple(rows(connection, query)[0]), []
+    parts = [f"change{n} AS ({change} RETURNING 1)" for n, change in enumerate(changes)]
+    counts = "".join(f", (SELECT count(*) FROM change{n})" for n in range(len(changes)))  # noqa: S608  ours
+    row = rows(connection, f"WITH {', '.join(parts)} {query}{counts}")[0]
+    return tuple(row[: -len(changes)]), list(row[-len(changes) :])
 
 
 def command(connection: Any, sql: str) -> None:

@@ -222,19 +222,18 @@ class Stepper:
             self._finish(ctx, "", ())
 
     def _finish(self, context: Any, given: str, moves: Sequence[version_rows.Move]) -> str:
-        """The step's last statement; the transaction that it was in."""
+        """The step's last message: the version table moves, the journal notes it; the transaction that it was in."""
         noted: tuple[str, ...] = ()
         if self._opening["record"]:
             noted = journal_rows.notes(self._facts(self.request or {}), time.monotonic() - self._began, given=given)
         versions = version_rows.table(context)
-        rows, transaction, state, *found = journal_rows.finish(
+        (rows, transaction, state), found = statements.texts_and_counts(
             context.connection,
-            moves=[move.statement(versions) for move in moves],
-            noted=noted,
-            returning=f"{version_rows.versions(context)}, {CURRENT}, {STATE}",
+            f"SELECT {version_rows.versions(context)}, {CURRENT}, {STATE}",
+            [*(move.statement(versions) for move in moves), *noted],
         )
         self._session.ends(state, self._source())
-        if any(count != "1" for count in found):
+        if any(count != 1 for count in found[: len(moves)]):
             raise Refusal(
                 "unrecorded", f"it left nothing of {' and '.join(m.old for m in moves if m.old)} in {versions}"
             )

@@ -45,11 +45,17 @@ def versions(context: Any) -> str:
     return f"(SELECT CAST(coalesce(json_agg(version_num), '[]') AS text) FROM {table(context)})"  # noqa: S608  quoted
 
 
+def exists(context: Any) -> bool:
+    """Whether there is a version table."""
+    named = statements.literal(table(context))
+    sql = f"SELECT coalesce(CAST(pg_catalog.to_regclass({named}) AS text), '')"
+    return bool(statements.texts(context.connection, sql)[0])
+
+
 def read(context: Any) -> tuple[str, ...]:
     """The rows of the version table, none where it does not exist: as `MigrationContext.get_current_heads`."""
     connection = context.connection
     with nullcontext() if connection.in_transaction() else connection.begin():
-        named = statements.literal(table(context))
-        if not statements.texts(connection, f"SELECT coalesce(CAST(pg_catalog.to_regclass({named}) AS text), '')")[0]:
+        if not exists(context):
             return ()
         return tuple(json.loads(statements.texts(connection, f"SELECT {versions(context)}")[0]))

@@ -6,6 +6,7 @@ much work as all of a small revision. What a table of Alembic's own making needs
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def take(context: Any, read: Callable[[Any], tuple[str, ...]]) -> None:
-    """Read it so for this context from now on."""
+def take(context: Any, read: Callable[[Any], tuple[str, ...]], exists: Callable[[Any], bool]) -> None:
+    """Read it so for this context from now on, and look so whether it has to be made."""
     if fast.ON:
         context.get_current_heads = partial(read, context)
+        context._ensure_version_table = partial(_ensure, context, context._ensure_version_table, exists)  # noqa: SLF001
+
+
+def _ensure(
+    context: Any, whole_way: Callable[..., None], exists: Callable[[Any], bool], *, purge: bool = False
+) -> None:
+    connection = context.connection
+    if purge:
+        whole_way(purge=True)
+        return
+    with nullcontext() if connection.in_transaction() else connection.begin():
+        if not exists(context):
+            context._version.create(connection, checkfirst=False)  # noqa: SLF001  see below
 
 
 def can_change(context: Any) -> bool:
