@@ -193,7 +193,7 @@ def test_what_a_removed_worktree_leaves_is_told_and_dropped(two: tuple[Path, Pat
         listed = invoke("db.cache", "--format", "json", cwd=c).json["result"]["databases"]
         return {one["name"] for one in listed if one["kind"] == "spare"}
 
-    assert eventually(lambda: len(spares()) == 2)  # noqa: PLR2004
+    assert eventually(lambda: len(spares()) == 2)
     made = spares()
     git(two[0], "worktree", "remove", "--force", str(c))
     told = invoke("doctor", cwd=two[1])
