@@ -65,7 +65,10 @@ def write(context: Any, request: Message) -> str:
 
 
 def _generate(context: Any) -> Path:
-    """Let Alembic write the file, and over none: it would where `file_template` gives two revisions one name."""
+    """Let Alembic write the file, and over none: it would where `file_template` gives two revisions one name.
+
+    See findings/alembic-revision-written-over.sh.
+    """
     directory = context.script_directory
     generate = directory._generate_template  # noqa: SLF001  of all Alembic versions
 
