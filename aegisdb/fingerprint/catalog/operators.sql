@@ -53,6 +53,8 @@ SELECT 'cast (' || format_type(k.castsource, NULL) || ' as ' || format_type(k.ca
     ''
 FROM pg_cast k
 WHERE k.oid >= 16384 AND k.oid NOT IN (SELECT objid FROM members WHERE classid = 'pg_cast'::regclass)
+    -- each range type has one to its multirange type, which is part of it
+    AND NOT EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = k.castsource AND r.rngmultitypid = k.casttarget)
 UNION ALL
 SELECT 'access method ' || quote_ident(m.amname),
     concat_ws('; ', CASE m.amtype WHEN 't' THEN 'table' ELSE 'index' END, 'handler ' || m.amhandler::text), ''
