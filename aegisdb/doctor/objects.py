@@ -79,7 +79,7 @@ def _told_elsewhere(patient: Patient) -> set[str]:
 
     told = {EXTENSION, *(f"index {index.name}" for index in invalid_indexes(patient.conn))}
     for name, standing in patient.standings.items():
-        if standing.state not in {"at head", "pending", "ahead", "several heads"} or fitting_stamp(patient, name):
+        if standing.state not in {"at head", "pending", "several heads"} or fitting_stamp(patient, name):
             told.add(name)
     return told
 

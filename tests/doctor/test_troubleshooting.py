@@ -46,6 +46,7 @@ def test_cant_locate_revision(healthy: Clinic, place: str, cause: str, command: 
     code, said = healthy.alembic("current")
     assert code != 0
     assert "Can't locate revision identified by 's2'" in said
+    assert "drift" not in healthy.names(), "what the lost revision made is not told as made by hand"
     found = healthy.finding("unknown_revision")
     assert cause in found["cause"]
     assert found["command"].startswith(command)
