@@ -90,6 +90,10 @@ def _done(service: str, step: Any, phases: Mapping[str, str]) -> list[Cell]:
 
 def rolled_back(result: Any) -> Iterator[Block]:
     """Show what is lost, then what was done."""
+    lines = _outcomes(result, "would be reverted" if result.planned else "not started", {})
+    if not lines:
+        yield Text(f"nothing to do: no applied revision of {result.service} is to be reverted", "ok")
+        return
     if result.losses:
         rows = (
             [f"{loss.table}.{loss.column}" if loss.column else loss.table, f"{'' if loss.exact else '~'}{loss.rows}"]
@@ -98,8 +102,7 @@ def rolled_back(result: Any) -> Iterator[Block]:
         yield table(["would lose" if result.planned else "lost", "rows#"], rows)
     else:
         yield Text("no table and no column is lost", "dim")
-    if lines := _outcomes(result, "would be reverted" if result.planned else "not started", {}):
-        yield _steps(lines)
+    yield _steps(lines)
 
 
 def history(result: Any) -> Iterator[Block]:

@@ -190,11 +190,11 @@ def _home(registry: Registry, path: str) -> Path:
 
 
 def _free(registry: Registry, name: str, relative: str) -> None:
-    if name in registry.services:
-        raise UsageError(f"a service is already called {name}", hint="choose another with --name", code="exists")
     for other, service in registry.services.items():
         if service.path == relative and service.alembic:
             raise UsageError(f"{relative} is already registered as {other}", hint="invoke service.list", code="exists")
+    if name in registry.services:
+        raise UsageError(f"a service is already called {name}", hint="choose another with --name", code="exists")
 
 
 def _own(claims: Mapping[str, str], found: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -61,6 +61,12 @@ def test_the_cost_is_told_and_the_revision_reverted(root: Path, database: Addres
     assert value(database, "SELECT action FROM aegisdb.journal WHERE revision = 'c2' ORDER BY id DESC") == "downgrade"
 
 
+def test_a_rollback_to_where_the_database_is_says_that_it_does_nothing(root: Path, database: Address) -> None:
+    ran = invoke("migrate.rollback", "--service", "crm", "--to", "c2", cwd=root)
+    assert (ran.code, "nothing to do: no applied revision of crm is to be reverted" in ran.out) == (0, True), ran.out
+    assert value(database, "TABLE alembic_version_crm") == "c2"
+
+
 def test_fault_22_what_another_service_rests_on_stays(root: Path, database: Address) -> None:
     with databases.maintenance(database) as conn:
         markers.mark(conn, database.database, "test")  # so that nothing else stands in the way

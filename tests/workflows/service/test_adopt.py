@@ -163,6 +163,8 @@ def test_twice_is_refused(repository: Path) -> None:
     ran = invoke("service.adopt", "legacy", "--name", "other", cwd=repository)
     assert ran.code == 2
     assert "legacy is already registered as legacy" in ran.last
+    ran = invoke("service.adopt", "legacy", cwd=repository)  # another name for the same service would not help
+    assert "legacy is already registered as legacy" in ran.last
 
 
 def test_an_env_py_that_does_not_run_is_told_with_its_error(repository: Path) -> None:
