@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aegisdb.lint.rule import Complaint, Context, RevisionFile
     from aegisdb.lint.statements import Statement
 
-_OBJECTS = ("role", "user", "group", "tablespace")
+_OBJECTS = ("role", "user", "group", "tablespace", "subscription")  # the last one: in a catalog of the server, too
 _PHRASES = (
     *((verb, kind) for verb in ("create", "alter", "drop") for kind in _OBJECTS),
     ("alter", "system"),
