@@ -36,6 +36,8 @@ _ROOM = 10
 """So many times the size of a template must be free for a second copy of it,"""
 _RESERVE = 1 << 30
 """and so many bytes beside that."""
+_LATER = "SELECT pg_sleep(2);"
+"""While another copy is there: a command that follows at once, such as a reset, has the disk to itself."""
 _COPY = """\\set made_{number} false
 SELECT pg_try_advisory_lock({key}) AS alone \\gset
 \\if :alone
@@ -163,6 +165,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
     if not can_wait(ws):
         return
     doomed = dict.fromkeys((*drop, *orphans(conn, ws.address().database)))
+    there: list[str] = []
     lacking: list[str] = []
     copies: list[str] = []
     if template:
@@ -180,7 +183,7 @@ def make_ahead(ws: Workspace, conn: Connection, template: str | None, *, drop: I
     spoiled = [f"{databases.drop_statement(name)};" for name in doomed if name in lacking]
     drops = [f"{databases.drop_statement(name)};" for name in doomed if name not in lacking]
     # dropping waits for a checkpoint, and what is wanted first is one copy
-    script = [*held, *spoiled, *copies[:1], *drops, *copies[1:]]
+    script = [*held, *([_LATER] if there else []), *spoiled, *copies[:1], *drops, *copies[1:]]
     _leave(ws, conn, [*script, *(_LOOK.format(number=n, name=quote_ident(name)) for n, name in enumerate(lacking))])
 
 
