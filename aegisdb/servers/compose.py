@@ -265,9 +265,13 @@ class ComposeServer:
     def _container_failed(self, container: Container | None) -> Failed:
         if container is None:
             return Failed(f"the container of service {self._spec.service!r} has disappeared", code="container")
-        logs = docker("logs", "--tail", _LOG_LINES, container.id, check=False)
-        said = [line for line in (logs.stdout + logs.stderr).splitlines() if line.strip()]
-        cause = next((line for line in said if re.search("ERROR|FATAL|Error", line)), said[-1] if said else "no output")
+        for _ in range(10):
+            logs = docker("logs", "--tail", _LOG_LINES, container.id, check=False)
+            said = [line for line in (logs.stdout + logs.stderr).splitlines() if line.strip()]
+            if cause := next((line for line in said if re.search("ERROR|FATAL|Error", line)), ""):
+                break
+            time.sleep(_POLL)  # Docker may write the last lines down after it has said that the container ended
+        cause = cause or (said[-1] if said else "no output")
         return Failed(
             f"the container of service {self._spec.service!r} ended while starting: {cause}\n" + "\n".join(said),
             hint=f"fix the cause, then invoke db.up --target {self._target}",

@@ -56,10 +56,6 @@ _UP_TO_A_PROBLEM = """from itertools import takewhile
 order = [name for name in service_order(ws.registry, good) if name in standings]
 order = list(takewhile(lambda name: standings[name].problem is None, order))
 """
-_LIVE = """address = ws.address()
-with connect(address) as live:
-    identity = live.identity()
-"""
 _SUPPRESSED = """from contextlib import suppress
 
 with suppress(Refusal):
@@ -506,14 +502,14 @@ MUTATIONS = (
         30,
         "verify: models are not compared with the live database",
         "models/both_sides.py:BothSides.__init__",
-        (instead("schema_at_head", "with ws.connect() as conn:\n    self.head = read(conn)"),),
+        (swap("schema_at_head(ws, source)", "read(ws.connect())"),),
         (_FITS,),
     ),
     Mutation(
         30,
         "new: models are not compared with the live database",
         "models/drafting.py:drafting",
-        (instead("identity", _LIVE),),
+        (swap("at_head()", "ws.address()"),),
         (_FITS,),
     ),
     Mutation(31, "ahead, not just unknown", "applied/missing_revisions.py:_ahead", (answers("0"),), (_AHEAD,)),
