@@ -78,6 +78,7 @@ def error_of(
         or _grant(failure, address)
         or failure.get("server_hint", "")
         or usual_traps.of_environment(failure, history)
+        or ("correct that line, or what it imports" if failure.get("file") else "")
     )
     return Failed("\n".join(lines), hint=hint, where=where, code=kind)
 

@@ -149,6 +149,7 @@ def test_a_file_that_cannot_be_imported_is_named_and_not_the_step(
             worker.upgrade_one("r1")
         assert (failed.value.code, failed.value.where) == ("import", f"{file}:{len(text.splitlines()) + 2}")
         assert told in failed.value.message
+        assert failed.value.hint
     with session(registry, database, None) as offline, pytest.raises(Failed, match=r"r2\.py cannot be imported"):
         offline.render_sql((), ("r1",), "upgrade")
 
