@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import ONCE, Contender, compare
 from benchmarks.project import generate, running
-from benchmarks.registries import DATABASE
-from benchmarks.scenarios import BARE, OURS
+from benchmarks.registries import DATABASE, one_file
+from benchmarks.scenarios import BARE, FLOOR_FILE, OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,9 @@ LINTED = 6
 DIFFERS = 6
 """Exit code of verify: nothing is applied there."""
 LOOKS = ("first status", "status", "first lint --all", "lint --all")
-RUNS = ("plan", "roundtrip --all", "verify")
+STATEMENTS = "the statements with psql"
+"""What PostgreSQL needs for them, each in a transaction that waits for no disk: where that grows, all else does."""
+RUNS = ("plan", "roundtrip --all", "verify", STATEMENTS)
 """They run every revision, so they are measured once; with many services on histories of four revisions."""
 MOST = 1.15
 """What a revision or a service may cost at one size, in times of what it costs at the size before: machines drift."""
@@ -71,11 +73,16 @@ def measure(folder: Path, rounds: int, only: str = "") -> Iterator[tuple[str, di
         with running(made) as project:
             project.anew(DATABASE)
             for work in size.works:
-                name = size.named(work)
-                yield name, _compared(project, name, work, rounds)
+                yield size.named(work), _compared(project, size, work, rounds)
 
 
-def _compared(project: Project, name: str, work: str, rounds: int) -> dict[str, Samples]:
+def _compared(project: Project, size: Size, work: str, rounds: int) -> dict[str, Samples]:
+    name = size.named(work)
+    if work == STATEMENTS:
+        one_file(project.root / FLOOR_FILE, size.services, size.revisions)
+        psql = project.psql("floor", "-f", FLOOR_FILE)
+        psql = replace(psql, env={**psql.env, "PGOPTIONS": "-c synchronous_commit=off"})
+        return compare(name, (Contender(STATEMENTS, (psql,), lambda: project.anew("floor")),), rounds, enough=ONCE)
     words, code = {
         "status": (("migrate.status",), 0),
         "lint --all": (("migrate.lint", "--all"), LINTED),
@@ -101,10 +108,13 @@ def rows(found: Found) -> Iterator[str]:
 
 def _row(name: str, less: Mapping[str, Samples], more: Mapping[str, Samples], before: Size, size: Size) -> str:
     times = size.services * size.revisions / (before.services * before.revisions)
+    begins = f"| {name} / {before.name} |"
+    if STATEMENTS in more:  # nobody's own: it is asked for nothing
+        return f"{begins} | {more[STATEMENTS].median / less[STATEMENTS].median:.2f} | | |"
     time = _above(more, "median") / _above(less, "median")
     peak = _above(more, "peak") / _above(less, "peak")
     holds = "yes" if max(time, peak) <= MOST * times else "**MISSED**"
-    return f"| {name} / {before.name} | at most {times:g} | {time:.2f} | {peak:.2f} | {holds} |"
+    return f"{begins} at most {times:g} | {time:.2f} | {peak:.2f} | {holds} |"
 
 
 def _above(found: Mapping[str, Samples], what: str) -> float:

@@ -44,6 +44,7 @@ SELECT pg_catalog.set_config('search_path', '', true), pg_catalog.set_config('qu
     -- the planner knows little about the catalog and would look up each of a thousand rows by itself
     pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_hashjoin', 'on', true),
     pg_catalog.set_config('enable_mergejoin', 'off', true), pg_catalog.set_config('jit', 'off', true),
+    pg_catalog.set_config('enable_indexonlyscan', 'off', true), -- rows are counted in the table itself more quickly
     {prepared},
     pg_catalog.current_setting('server_version_num')::int / 10000,
     EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'age')
@@ -90,7 +91,12 @@ def read(conn: Connection, beside: Connection | None = None) -> Fingerprint:
 
 
 def read_families(conn: Connection, beside: Connection | None = None) -> dict[str, list[Row]]:
-    """Read the rows that a fingerprint is made of, by the file of `catalog/` that gave them; else as `read`."""
+    """Read the rows that a fingerprint is made of, by the file of `catalog/` that gave them; else as `read`.
+
+    Raises:
+        BadInput: `old_server`: its catalog lacks what is asked.
+    """
+    conn.require_supported()
     for _ in range(_ATTEMPTS - 1):
         try:
             return _read_once(conn, beside)

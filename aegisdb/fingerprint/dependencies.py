@@ -9,66 +9,84 @@ entry here, and a test takes them out one by one.
 # all SQL here is of constants
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 
 _OWN = 16384
 """The lowest oid that a user's object can have."""
 
 
-def _rows(catalog: str, relation: str, table: str = "", identifier: str = "oid") -> str:
-    """Write a query of a catalog: number of the row, its relation, class and oid of the object, and who wrote it."""
-    object_class = f"'{catalog}'::regclass::oid"
-    rest = f"FROM {table or catalog} WHERE {identifier} >= {_OWN}"
-    return f"SELECT {identifier}::int8, {relation}::int8, {object_class}, {identifier}, xmin {rest}"
+@dataclass(frozen=True)
+class Kind:
+    """Rows of a catalog that may change: their query, and how many there are."""
+
+    rows: str
+    """The query of the rows that meet the condition {new}: number, relation, class and oid of the object."""
+    every: str = ""
+    """What to count: each of these rows, and others that never come or go. Empty where missing rows do not matter."""
 
 
+_NEW = "(SELECT * FROM {catalog} WHERE {{new}} OFFSET 0)"
+"""What changed, before anything else is asked of a row: a second condition would cost as much for each row there is."""
+
+
+def _kind(catalog: str, relation: str, table: str = "", identifier: str = "oid", *, every: bool = True) -> Kind:
+    """Write the queries of a catalog, of whose rows those of users' objects are told."""
+    new = _NEW.format(catalog=table or catalog)
+    told = f"{identifier}::int8, {relation}::int8, '{catalog}'::regclass::oid, {identifier}"
+    return Kind(f"SELECT {told} FROM {new} n WHERE {identifier} >= {_OWN}", (table or catalog) if every else "")
+
+
+_COMMENTS = f"""
+    -- in two, since there is an index by objects, and of the five thousand comments few are on a user's
+    SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid,
+        CASE WHEN classoid = 'pg_class'::regclass THEN objoid ELSE 0 END::int8, classoid, objoid
+    FROM pg_description WHERE objoid >= {_OWN} AND {{new}}
+    UNION ALL
+    SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0, classoid, objoid
+    FROM pg_description WHERE objoid = ANY (ARRAY(SELECT oid FROM pg_namespace WHERE oid < {_OWN}))
+        AND classoid = 'pg_namespace'::regclass AND {{new}}"""
 CHANGING = MappingProxyType({
     # looked up for what changed only, where a join would be made for each row; a TOAST table depends on its own table
-    "relations": f"""
+    "relations": Kind(f"""
         SELECT c.oid::int8, coalesce(CASE
+            WHEN c.oid < {_OWN} THEN 0
             WHEN c.relkind IN ('i', 'I') THEN (SELECT indrelid FROM pg_index WHERE indexrelid = c.oid)
             WHEN c.relkind = 't' THEN (SELECT refobjid FROM pg_depend WHERE classid = 'pg_class'::regclass
                 AND objid = c.oid AND refclassid = 'pg_class'::regclass AND deptype = 'i')
-            END, c.oid)::int8, 'pg_class'::regclass::oid, c.oid, c.xmin
-        FROM pg_class c WHERE c.oid >= {_OWN}""",
-    "indexes": _rows("pg_class", "indrelid", "pg_index", "indexrelid"),
-    "constraints": _rows("pg_constraint", "conrelid"),
-    "triggers": _rows("pg_trigger", "tgrelid"),
-    "rules": _rows("pg_rewrite", "ev_class"),
-    "policies": _rows("pg_policy", "polrelid"),
-    "statistics objects": _rows("pg_statistic_ext", "stxrelid"),
-    "sequences": _rows("pg_class", "seqrelid", "pg_sequence", "seqrelid"),
-    "foreign tables": _rows("pg_class", "ftrelid", "pg_foreign_table", "ftrelid"),
-    "inheritance": """
-        SELECT h.inhrelid::int8 << 32 | h.inhparent::int8, coalesce(i.indrelid, h.inhrelid)::int8,
-            'pg_class'::regclass::oid, h.inhrelid, h.xmin
-        FROM pg_inherits h LEFT JOIN pg_index i ON i.indexrelid = h.inhrelid""",
-    # in two, since there is an index by objects, and of the five thousand comments few are on a user's
-    "comments": f"""
-        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid,
-            CASE WHEN classoid = 'pg_class'::regclass THEN objoid ELSE 0 END::int8, classoid, objoid, xmin
-        FROM pg_description WHERE objoid >= {_OWN}
-        UNION ALL
-        SELECT objoid::int8 << 28 | classoid::int8 << 12 | objsubid, 0, classoid, objoid, xmin
-        FROM pg_description WHERE objoid = ANY (ARRAY(SELECT oid FROM pg_namespace WHERE oid < {_OWN}))
-            AND classoid = 'pg_namespace'::regclass""",
+            END, c.oid)::int8, 'pg_class'::regclass::oid, c.oid
+        FROM {_NEW.format(catalog="pg_class")} c""", "pg_class"),
+    "indexes": _kind("pg_class", "indrelid", "pg_index", "indexrelid"),
+    "constraints": _kind("pg_constraint", "conrelid"),
+    "triggers": _kind("pg_trigger", "tgrelid"),
+    "rules": _kind("pg_rewrite", "ev_class"),
+    "policies": _kind("pg_policy", "polrelid"),
+    "statistics objects": _kind("pg_statistic_ext", "stxrelid"),
+    "sequences": _kind("pg_class", "seqrelid", "pg_sequence", "seqrelid"),
+    "foreign tables": _kind("pg_class", "ftrelid", "pg_foreign_table", "ftrelid"),
+    "inheritance": Kind(f"""
+        SELECT h.inhrelid::int8 << 32 | h.inhparent::int8,
+            coalesce((SELECT indrelid FROM pg_index WHERE indexrelid = h.inhrelid), h.inhrelid)::int8,
+            'pg_class'::regclass::oid, h.inhrelid
+        FROM {_NEW.format(catalog="pg_inherits")} h""", "pg_inherits"),
+    "comments": Kind(_COMMENTS, f"({_COMMENTS.format(new=True)}) q"),
     # the type of a table's rows goes with the table, and an array with what it is made of
-    "types": f"""
-        SELECT t.oid::int8, CASE WHEN t.typtype = 'c' THEN
-            coalesce((SELECT c.oid FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'), 0) ELSE 0 END::int8,
-            'pg_type'::regclass::oid, t.oid, t.xmin
-        FROM pg_type t WHERE t.oid >= {_OWN} AND t.typcategory <> 'A'""",
-    "values of enums": f"""
-        SELECT oid::int8, 0::int8, 'pg_type'::regclass::oid, enumtypid, xmin FROM pg_enum WHERE oid >= {_OWN}""",
-    "routines": _rows("pg_proc", "0"),
-    "operators": _rows("pg_operator", "0"),
-    # none goes without a trace in one of the others
-    "columns": _rows("pg_class", "attrelid", "pg_attribute", "attrelid"),
+    "types": Kind(f"""
+        SELECT t.oid::int8, coalesce((
+                SELECT c.oid FROM pg_class c WHERE c.relkind <> 'c' AND c.oid = coalesce(
+                    (SELECT e.typrelid FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid), t.typrelid)
+            ), 0)::int8,
+            'pg_type'::regclass::oid, t.oid
+        FROM {_NEW.format(catalog="pg_type")} t WHERE t.oid >= {_OWN}""", "pg_type"),
+    "values of enums": Kind(f"""
+        SELECT oid::int8, 0::int8, 'pg_type'::regclass::oid, enumtypid
+        FROM {_NEW.format(catalog="pg_enum")} n WHERE oid >= {_OWN}""", "pg_enum"),
+    "routines": _kind("pg_proc", "0"),
+    "operators": _kind("pg_operator", "0"),
+    # none goes without a trace in one of the others: the row of a dropped column stays
+    "columns": _kind("pg_class", "attrelid", "pg_attribute", "attrelid", every=False),
 })  # fmt: skip
-"""The query of each kind's rows. Rows written by a transaction since the last reading are those that changed."""
-
-ONLY_CHANGE = frozenset({"columns"})
-"""Kinds whose missing rows do not matter: the row of a dropped column stays."""
+"""Rows written by a transaction since the last reading are those that changed."""
 
 REACHED = MappingProxyType({
     "relations": "SELECT object FROM reached WHERE class = 'pg_class'::regclass",
@@ -124,12 +142,13 @@ UNION ALL
 SELECT 0, class::regclass::text FROM reached
 LEFT JOIN pg_depend m ON m.classid = class AND m.objid = object AND m.deptype = 'e'
 LEFT JOIN pg_type t ON class = 'pg_type'::regclass AND t.oid = object
+LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid -- an array goes with what it is made of
 LEFT JOIN pg_class c ON c.oid = CASE class
     WHEN 'pg_type'::regclass THEN t.typrelid WHEN 'pg_class'::regclass THEN object END
 LEFT JOIN pg_constraint k ON class = 'pg_constraint'::regclass AND k.oid = object
 WHERE m.objid IS NOT NULL OR NOT CASE class
     WHEN 'pg_class'::regclass THEN c.relkind IS DISTINCT FROM 'c'
-    WHEN 'pg_type'::regclass THEN t.typcategory = 'A' OR c.relkind <> 'c'
+    WHEN 'pg_type'::regclass THEN e.oid IS NOT NULL OR c.relkind <> 'c'
     WHEN 'pg_constraint'::regclass THEN coalesce(k.conrelid, 1) <> 0
     ELSE class IN ('pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass,
         'pg_statistic_ext'::regclass) END
@@ -196,7 +215,6 @@ then the family is always read."""
 
 OTHERS = MappingProxyType({
     "schemas": _all("pg_namespace"),
-    "system relations": _all("pg_class", f"AND oid < {_OWN}"),
     "languages": _all("pg_language"),
     "foreign data wrappers": _all("pg_foreign_data_wrapper"),
     "casts": _all("pg_cast"),

@@ -79,6 +79,16 @@ def _acl_name(role: str) -> str:
     return role if re.fullmatch(r"\w+", role, re.ASCII) else '"' + role.replace('"', '""') + '"'
 
 
+_FACT = re.compile(r"""((?:'(?:[^']|'')*'|"(?:[^"]|"")*"|(?!;\ ).)*)(?:;\ |$)""", re.VERBOSE | re.DOTALL)
+
+
+def split(facts: str) -> list[str]:
+    """The facts of an object, one by one; a semicolon in quotes separates nothing."""
+    if "'" not in facts and '"' not in facts:
+        return facts.split("; ")
+    return [found[1] for found in _FACT.finditer(facts) if found[1]]
+
+
 _GRANTS, _DEFAULTS = "grants on ", "default privileges of "
 
 Kind = Literal["added", "removed", "changed", "reordered", "renamed"]
@@ -117,7 +127,7 @@ class Change:
 
     def sides(self) -> tuple[str, str]:
         """The facts before that are no facts after, and the other way round; "nothing" for none."""
-        old, new = self.before.split("; "), self.after.split("; ")
+        old, new = split(self.before), split(self.after)
         gone = "; ".join(fact for fact in old if fact not in new)
         come = "; ".join(fact for fact in new if fact not in old)
         return _excerpt(gone, come), _excerpt(come, gone)

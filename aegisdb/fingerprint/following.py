@@ -58,6 +58,8 @@ class _Known:
     moment: _Moment
     rows: dict[str, dict[int, Row]]
     """The rows of each kind, by number."""
+    system: dict[str, int]
+    """How many more each catalog has, of PostgreSQL's own."""
     names: dict[int, str]
     """The names of relations, by oid."""
     units: dict[str, list[str]] = field(default_factory=dict)
@@ -208,10 +210,11 @@ class Follower:
     def _read_everything(self) -> Fingerprint:
         # first what it is compared with later: what anyone changes meanwhile is then new to the next reading
         with QuickReader(self._conn, self._statements) as reader:
-            listed = reader.rows([kind for kind in dependencies.CHANGING if kind not in dependencies.ONLY_CHANGE], EVER)
+            listed = reader.rows([name for name, kind in dependencies.CHANGING.items() if kind.every], EVER)
             rows = {kind: {row[0]: row for row in each} for kind, (_, each) in listed.items()}
+            system = {kind: number - len(each) for kind, (number, each) in listed.items()}
             names = reader.names()
-        self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, names)
+        self._known = _Known(_Moment(reader.since, reader.mark, reader.mark_of_others), rows, system, names)
         return self._take(self._known, reader, (), self._everything())
 
     def _everything(self) -> dict[str, list[Text]]:
@@ -253,10 +256,10 @@ def _names_in_constants(key: str, facts: str) -> bool:
 
 
 def _changes(reader: QuickReader, known: _Known, found: Mapping[str, tuple[int, list[Row]]]) -> _Changes:
-    """Return what changed in the catalogs; all of a catalog are listed where there are fewer than expected."""
+    """Return what changed in the catalogs; all of a catalog are listed where there are not as many as expected."""
     new = {kind: rows for kind, (_, rows) in found.items()}
-    expected = {kind: len(rows) + sum(row[0] not in rows for row in new[kind]) for kind, rows in known.rows.items()}
-    short = [kind for kind, number in expected.items() if found[kind][0] != number]
+    user = {kind: len(rows) + sum(row[0] not in rows for row in new[kind]) for kind, rows in known.rows.items()}
+    short = [kind for kind, number in user.items() if found[kind][0] != number + known.system[kind]]
     gone = {kind: known.rows[kind].keys() - numbers for kind, numbers in reader.numbers(short).items()}
     was = [known.rows[kind][row] for kind, rows in gone.items() for row in rows]
     was += [rows[row[0]] for kind, rows in known.rows.items() for row in new[kind] if row[0] in rows]

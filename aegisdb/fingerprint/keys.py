@@ -89,6 +89,11 @@ def parse(key: str) -> Name:
     identity = text[kind.end() :]
     # a policy, a rule and a domain's constraint are told by PostgreSQL as "name on relation"
     identity = identity.rpartition(" on ")[2] if " on " in identity else identity
+    if kind[1] == "user mapping for":  # of a role of the server: the foreign server is what it belongs to
+        identity = identity.rpartition(" server ")[2]
+    if kind[1] == "cast":  # it belongs to the type in a schema of the database, or to its source
+        sides = identity.strip("()").split(" as ")
+        identity = next((side for side in sides if "." in side), sides[0])
     return _name(kind[1], identity)
 
 

@@ -42,17 +42,13 @@ FROM pg_current_snapshot() now
 One that is seen at work in another database is none: a DROP DATABASE that waits for a checkpoint runs for seconds, and
 all that was written meanwhile would count as new at each reading.
 """
-# the age of the transaction in a query of its own is asked once, not for each row
 _ROWS = """
-SELECT '{kind}', count(*)::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8])
-    FILTER (WHERE age(written) <= (SELECT age($1))), '{{}}')
-FROM ({rows}) changing (id, relation, class, object, written)
+SELECT '{kind}', {number}, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8]), '{{}}')
+FROM ({rows}) changing (id, relation, class, object)
 """
-_CHANGED = """
-SELECT '{kind}', NULL::int8, coalesce(array_agg(ARRAY[id, relation, class::int8, object::int8]), '{{}}')
-FROM ({rows}) changing (id, relation, class, object, written) WHERE age(written) <= (SELECT age($1))
-"""
-_NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object, written)"
+# the age of the transaction in a query of its own is asked once, not for each row
+_SINCE_THEN = "age(xmin) <= (SELECT age($1))"
+_NUMBERS = "SELECT coalesce(array_agg(id), '{{}}') FROM ({rows}) changing (id, relation, class, object)"
 Row = list[int]
 """Number, relation, and class and oid of the object."""
 
@@ -95,12 +91,13 @@ class QuickReader:
         return found
 
     def rows(self, kinds: Iterable[str], since: str) -> dict[str, tuple[int, list[Row]]]:
-        """Return, by kind, how many rows there are, where that matters, and which were written since."""
+        """Return, by kind, how many rows its catalog has, where that matters, and which were written since."""
         marks = (_mark(dependencies.EVERYTHING), _mark(dependencies.OTHERS))
         flags = ", ".join(dependencies.TO_READ.values())
         asked = self._execute("marks", "", f"SELECT {', '.join(marks)}, ARRAY[{flags}]")
-        forms = [(kind, _CHANGED if kind in dependencies.ONLY_CHANGE else _ROWS) for kind in kinds]
-        parts = [form.format(kind=kind, rows=dependencies.CHANGING[kind]) for kind, form in forms]
+        new = "true" if since == EVER else _SINCE_THEN
+        wanted = [(name, dependencies.CHANGING[name]) for name in kinds]
+        parts = [_ROWS.format(kind=n, number=_number(k.every), rows=k.rows.format(new=new)) for n, k in wanted]
         # one statement: each costs as much as looking through a small catalog
         changed = self._execute(
             "listed" if since == EVER else "changed", "xid", "\nUNION ALL ".join(parts), f"'{since}'"
@@ -112,9 +109,8 @@ class QuickReader:
 
     def numbers(self, kinds: Sequence[str]) -> dict[str, set[int]]:
         """Return, by kind, the numbers of all rows."""
-        statements = [
-            self._execute(f"numbers {kind}", "", _NUMBERS.format(rows=dependencies.CHANGING[kind])) for kind in kinds
-        ]
+        queries = {kind: _NUMBERS.format(rows=dependencies.CHANGING[kind].rows.format(new=True)) for kind in kinds}
+        statements = [self._execute(f"numbers {kind}", "", query) for kind, query in queries.items()]
         found = self._ask(statements) if statements else []
         return {kind: set(each[0][0]) for kind, each in zip(kinds, found, strict=True)}
 
@@ -166,6 +162,10 @@ class QuickReader:
             self._conn.execute(f"PREPARE {name}{f' ({types})' if types else ''} AS {sql}")
             self._known.add(name)
         return f"EXECUTE {name}" + (f" ({', '.join(values)})" if values else "")
+
+
+def _number(rows: str) -> str:
+    return f"(SELECT count(*)::int8 FROM {rows})" if rows else "NULL::int8"  # noqa: S608  of constants
 
 
 def _mark(texts: Mapping[str, str]) -> str:

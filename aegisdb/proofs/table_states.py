@@ -41,11 +41,9 @@ _SINCE = f"""
 SELECT ({SINCE}),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, nspname, xmin), ',' ORDER BY oid) FROM pg_namespace)
 """  # noqa: S608  constants of ours
-_CHANGED = """
-coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array({columns}))
-    FILTER (WHERE pg_catalog.age(xmin) <= (SELECT pg_catalog.age('{since}'::xid))), '[]')
-"""
-"""Rows that were written since, as one value: they and the number of all come out of one look through the catalog."""
+_SINCE_THEN = "pg_catalog.age(xmin) <= (SELECT pg_catalog.age('{}'::xid))"
+_AS_ONE = "pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array({}))"
+"""Rows as one value: those that were written since and the number of all come out of one look through the catalog."""
 _NOT_NULL = """
 SELECT attrelid::bigint, attname FROM pg_attribute
 WHERE attnotnull AND attnum > 0 AND NOT attisdropped AND attrelid >= 16384
@@ -98,6 +96,7 @@ class State:
 
     tables: Mapping[int, Table]
     constraints: Mapping[int, _Constraint]
+    """With those that were dropped since the first of these states: no oid is given twice."""
     definitions: Mapping[int, tuple[str, bool]]
     """Oid to definition of constraints whose rows were written since the last state; whether they are enforced."""
     not_null: frozenset[tuple[int, str]]
@@ -133,22 +132,19 @@ def read_state(conn: Connection, before: State | None = None) -> State:
 
 
 def _changed(before: State) -> list[str]:
-    """The number of tables, and those written since; the same of constraints, with how they are defined."""
-
-    def since(columns: str) -> str:
-        return _CHANGED.format(columns=columns, since=int(before.since))
-
+    """The number of tables, and those written since; and such constraints, with how they are defined."""
+    since = _SINCE_THEN.format(int(before.since))
     # writing out a definition costs ten times as much as the row, and of a thousand constraints few are new
     return [
-        f"SELECT count(*), {since(_TABLE)} {_TABLES}",
-        f"SELECT count(*), {since(f'{_CONSTRAINT}, {_DEFINITION}')} {_CONSTRAINTS}",
+        f"SELECT count(*), {_AS_ONE.format(_TABLE)} FILTER (WHERE {since}) {_TABLES}",
+        f"SELECT {_AS_ONE.format(f'{_CONSTRAINT}, {_DEFINITION}')} {_CONSTRAINTS} WHERE {since}",
     ]
 
 
 def _tables(conn: Connection, before: State | None, spaces: str, changed: list[_Rows]) -> Mapping[int, Table]:
     if before is not None and before.spaces == spaces:
         (there, written), *_ = changed[0]
-        found = {**before.tables, **_by_oid(written, Table)}
+        found = {**before.tables, **_by_oid(written or (), Table)}
         if there == len(found):
             return found  # nothing is gone
     return _by_oid(conn.rows(f"SELECT {_TABLE} {_TABLES}"), Table)
@@ -157,18 +153,12 @@ def _tables(conn: Connection, before: State | None, spaces: str, changed: list[_
 def _constraints(
     conn: Connection, before: State | None, changed: list[_Rows]
 ) -> tuple[Mapping[int, _Constraint], Mapping[int, tuple[str, bool]]]:
-    every = f"SELECT {_CONSTRAINT} {_CONSTRAINTS}"
     if before is None:
-        return _by_oid(conn.rows(every), _Constraint), {}
-    (there, written), *_ = changed[1]
-    found = {**before.constraints, **_by_oid([row[:5] for row in written], _Constraint)}
-    defined = [(row[0], *row[5:]) for row in written]
-    if there != len(found):
-        found = _by_oid(conn.rows(every), _Constraint)
-        new = [each for each, now in found.items() if _is_new(before, each, now)]
-        wanted = f"SELECT oid::bigint, {_DEFINITION} {_CONSTRAINTS} WHERE oid = ANY (%s::oid[])"
-        defined = conn.rows(wanted, (new,)) if new else []
-    return found, {row[0]: (row[1], row[2]) for row in defined if found[row[0]].kind in _OF_TABLES}
+        return _by_oid(conn.rows(f"SELECT {_CONSTRAINT} {_CONSTRAINTS}"), _Constraint), {}
+    written = changed[1][0][0] or ()
+    found = _by_oid([row[:5] for row in written], _Constraint)
+    defined = {row[0]: (row[5], row[6]) for row in written if found[row[0]].kind in _OF_TABLES}
+    return {**before.constraints, **found}, defined
 
 
 def _by_oid(rows: Sequence[Sequence[Any]], make: Callable[..., T]) -> dict[int, T]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import against, budgets, scenarios, tools
+from benchmarks import against, budgets, growth, scenarios, tools
 from benchmarks.builds import OTHER, THIS
 from benchmarks.measuring import Command, Contender, Samples, compare
 from benchmarks.project import DOCUMENTED
@@ -104,3 +104,11 @@ def test_growth_is_judged_between_two_works_of_one_build() -> None:
 def test_each_ratio_is_asked_of_a_work_that_is_done() -> None:
     names = {work.name for work in against.WORKS}
     assert {wanted.work for wanted in against.WANTED} | {w.than for w in against.WANTED if w.than} <= names
+
+
+def test_growth_of_what_the_server_alone_does_is_told_and_not_judged() -> None:
+    few, many = (growth.Size(services, 4, growth.RUNS) for services in (10, 100))
+    found = {
+        size.named(growth.STATEMENTS): {growth.STATEMENTS: Samples([took])} for size, took in ((few, 2), (many, 23))
+    }
+    assert list(growth.rows(found)) == [f"| {many.named(growth.STATEMENTS)} / {few.name} | | 11.50 | | |"]

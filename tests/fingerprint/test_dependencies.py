@@ -60,6 +60,7 @@ class Mutant:
 
 CHANGING = (
     Mutant("relations", _T, "ALTER TABLE t ENABLE ROW LEVEL SECURITY"),
+    Mutant("relations", "", "GRANT SELECT ON pg_statistic TO PUBLIC"),
     Mutant("indexes", f"{_T} CREATE INDEX i ON t (a)", "ALTER TABLE t CLUSTER ON i"),
     Mutant(
         "constraints", f"{_T} ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", "ALTER TABLE t RENAME CONSTRAINT k TO l"
@@ -73,6 +74,8 @@ CHANGING = (
     Mutant("inheritance", "CREATE TABLE p (); CREATE TABLE t (a int) INHERITS (p)", "ALTER TABLE t NO INHERIT p"),
     Mutant("comments", _T, "COMMENT ON TABLE t IS 'x'"),
     Mutant("types", _ENUM, "ALTER TYPE mood RENAME TO temper"),
+    # of the category of arrays, but nobody's array
+    Mutant("types", "CREATE DOMAIN d AS int[]", "ALTER DOMAIN d SET DEFAULT '{}'"),
     Mutant("values of enums", _ENUM, "ALTER TYPE mood RENAME VALUE 'fine' TO 'good'"),
     Mutant("routines", f"{_F} CREATE TABLE t (a int DEFAULT f(1))", _RENAME_F),
     Mutant(
@@ -159,7 +162,6 @@ DEPENDS = (
 )
 OTHERS = (
     Mutant("schemas", "CREATE SCHEMA s", "GRANT USAGE ON SCHEMA s TO PUBLIC"),
-    Mutant("system relations", "", "GRANT SELECT ON pg_statistic TO PUBLIC"),
     Mutant("languages", "", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC"),
     Mutant("foreign data wrappers", "CREATE FOREIGN DATA WRAPPER w", "GRANT USAGE ON FOREIGN DATA WRAPPER w TO PUBLIC"),
     Mutant("casts", "", "CREATE CAST (int AS inet) WITH INOUT"),

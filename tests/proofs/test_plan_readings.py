@@ -47,7 +47,8 @@ def test_a_state_read_in_parts_is_the_whole_one(database: Address) -> None:
         for step in STEPS:
             conn.execute(step)
             state, whole = read_state(conn, before), read_state(conn)
-            assert (state.tables, state.constraints) == (whole.tables, whole.constraints), step
+            assert state.tables == whole.tables, step
+            assert state.constraints.items() >= whole.constraints.items(), step
             assert (state.not_null, state.invalid, state.spaces) == (whole.not_null, whole.invalid, whole.spaces), step
             was, now = before.constraints, whole.constraints
             new = {one for one in now if one not in was or was[one].valid != now[one].valid}
@@ -70,7 +71,7 @@ def test_a_state_is_of_one_moment(database: Address) -> None:
             assert state.definitions.keys() <= state.constraints.keys()
             before = state
         maker.join()
-        assert read_state(conn, before).constraints == read_state(conn).constraints
+        assert read_state(conn, before).constraints == read_state(conn).constraints  # none was dropped
 
 
 def test_the_work_of_a_transaction_is_that_of_the_servers_view(database: Address) -> None:

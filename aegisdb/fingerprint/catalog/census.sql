@@ -18,7 +18,8 @@ WITH made (family, class, object) AS MATERIALIZED ( -- else each part looks thro
     -- types that come with a table, arrays and multiranges are told with what they come with
     UNION ALL SELECT 'types', 'pg_type', reltype FROM pg_class WHERE oid >= 16384 AND relkind = 'c'
     UNION ALL SELECT 'types', 'pg_type', oid FROM pg_type
-    WHERE oid >= 16384 AND typtype NOT IN ('c', 'm') AND oid NOT IN (SELECT typarray FROM pg_type)
+    -- an array has none of itself, every other one of the base types has
+    WHERE oid >= 16384 AND typtype NOT IN ('c', 'm') AND NOT (typtype = 'b' AND typelem <> 0 AND typarray = 0)
 )
 SELECT DISTINCT family
 FROM made
