@@ -18,6 +18,7 @@ from aegisdb.errors import Failed, Interrupted
 from aegisdb.postgres import databases
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch
+from aegisdb.postgres.uncopied import uncopied
 from aegisdb.revisions.load import read_history
 from aegisdb.runtime.history_base import lay_ground
 from aegisdb.runtime.loaded_code import CodeHashes, older
@@ -127,10 +128,12 @@ class _Maker:
             loaded = loaded.and_of(found.loaded if found else None)
             if self._names != self._named(read_history(ws.registry, self._history.service)):
                 return None
+            if uncopied(conn, address.database):  # a later revision would not find it in a copy
+                return None
             databases.drop(conn, self.wanted)  # one that is not current any more
             code = self._hashes.of(self._history, loaded)
             told = json.dumps([loaded.files, loaded.places])
-            promote_template(conn, address.database, self.wanted, "ground", code=code, loaded=told)
+            promote_template(conn, address.database, self.wanted, "ground", source, code=code, loaded=told)
         keep_grounds(ws, conn)
         return Beginning(self.wanted, self.count, loaded)
 

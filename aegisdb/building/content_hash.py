@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
 
-FORMAT = "3"
+FORMAT = "4"
 """Raised when this package builds differently from the same files."""
 
 _CODE = (".py", ".sql")

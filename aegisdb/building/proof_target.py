@@ -108,6 +108,12 @@ def _named(ws: Workspace) -> tuple[str, tuple[str, ...]]:
     """The target whose server it is; empty where there is none, with what is against the target's own."""
     spec = ws.registry.target(ws.target)
     if spec.proof:
+        if ws.registry.target(spec.proof).protected:  # services.yaml may not say so, AEGIS_PROOF can
+            raise Refused(
+                f"target {spec.proof} is protected: it gets no database of ours, also where AEGIS_PROOF names it",
+                hint="name another target",
+                code="protected",
+            )
         return spec.proof, ()
     room = _own_room(ws, protected=spec.protected)
     if room.by_default:

@@ -88,5 +88,5 @@ def _make(ws: Workspace, conn: Connection, base: str, order: list[str], names: l
         )
         if _names(ws, base, order) != names:
             raise FilesChanged
-        promote_template(conn, address.database, names[-1], "ground")
+        promote_template(conn, address.database, names[-1], "ground", source)
     keep_grounds(ws, conn)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aegisdb.building.content_hash import level_hashes
+from aegisdb.building.lacking import end_lacking, lacking, lacking_fact
 from aegisdb.building.levels import LEVELS, fill
 from aegisdb.errors import Busy
 from aegisdb.postgres import databases
@@ -203,13 +204,19 @@ def _make(ws: Workspace, conn: Connection, names: dict[Level, str], upto: Level)
         fill(ws, address, upto)
         if _names(ws, conn, upto, None)[upto] != names[upto]:
             raise FilesChanged
-        promote_template(conn, address.database, names[upto], upto)
+        promote_template(conn, address.database, names[upto], upto, source)
     ws.listen(Event(step="template", subject=upto, seconds=time.monotonic() - began))
     drop_templates(ws, conn, keep=KEPT * (1 + _other_checkouts(ws, conn)))
 
 
-def promote_template(conn: Connection, scratch_name: str, name: str, level: str, **facts: str) -> None:
-    """Make a finished scratch database the template `name`, with `facts`; nobody may connect to it from then on."""
+def promote_template(
+    conn: Connection, scratch_name: str, name: str, level: str, source: str | None, **facts: str
+) -> None:
+    """Make a finished scratch database the template `name`, with `facts`; nobody may connect to it from then on.
+
+    What its copies would not have is ended and noted, with what it lacks already as a copy of `source`.
+    """
+    facts |= lacking_fact((lacking(conn, source) if source else {}) | end_lacking(conn, scratch_name))
     databases.wait_until_free(conn, scratch_name)
     conn.execute(f"ALTER DATABASE {quote_ident(scratch_name)} ALLOW_CONNECTIONS false")
     promote(conn, scratch_name, name, "template", {"level": level, **facts})

@@ -11,6 +11,7 @@ from aegisdb.postgres import database_properties
 from aegisdb.postgres.capabilities import DIRECT
 from aegisdb.postgres.connection import connect, moment
 from aegisdb.postgres.quoting import quote_ident, quote_literal
+from aegisdb.postgres.uncopied import end_uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -170,11 +171,13 @@ def rename(conn: Connection, old: str, new: str) -> None:
 
 
 def drop(conn: Connection, name: str, *, force: bool = False) -> None:
-    """Drop a database if it exists; `force` ends the sessions on it.
+    """Drop a database if it exists, its subscriptions and prepared transactions first; `force` ends the sessions on it.
 
     Raises:
         Busy: without `force`, sessions are on it, named; nothing changed.
     """
+    if force or not sessions(conn, name):
+        end_uncopied(conn, name)
     try:
         conn.execute(drop_statement(name, force=force))
     except Busy:

@@ -144,6 +144,7 @@ class DriverConnection(Connection):
 
     def stay(self) -> None:
         """As `Connection.stay`."""
+        self.require_supported()
         self.execute(
             "SELECT set_config('idle_session_timeout', '0', false) WHERE pg_backend_pid() = %s",
             (self._raw.info.backend_pid,),

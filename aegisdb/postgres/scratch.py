@@ -21,6 +21,7 @@ from aegisdb.postgres import databases, markers
 from aegisdb.postgres.capabilities import CREATE_DATABASE
 from aegisdb.postgres.quoting import MAX_NAME_BYTES, cut_name
 from aegisdb.postgres.route import require, require_primary, require_undivided
+from aegisdb.postgres.uncopied import uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,9 @@ def scratch(
             yield made
         finally:
             # its session has the lock that tells it from an orphan until it is gone
-            if not own.leave(databases.drop_statement(made.database, force=True)):
+            if not _can_be_left(own, made.database) or not own.leave(
+                databases.drop_statement(made.database, force=True)
+            ):
                 threading.Thread(target=_drop_and_close, args=(address, own, made.database), name="drop").start()
         return
     if conn is None:
@@ -111,6 +114,14 @@ def _begun(
 def works_beside(*, own: bool) -> bool:
     """Whether databases are made and dropped beside other work: on an `own` server, as others have room for few."""
     return own and os.environ.get(_WAIT_FOR_DROPS) != "1"
+
+
+def _can_be_left(conn: Connection, name: str) -> bool:
+    """Whether the server can drop it by itself: nobody would hear it refuse."""
+    try:
+        return not uncopied(conn, name)
+    except AegisError:
+        return False
 
 
 def _drop_and_close(address: Address, conn: Connection, name: str) -> None:

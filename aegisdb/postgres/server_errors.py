@@ -98,7 +98,7 @@ def of_connecting(said: str, address: Address) -> AegisError:
         kind = DatabaseRenamed if _RENAMED in text else NoDatabase
         return kind(
             f"the server at {_place(address)} has no database {address.database!r}",
-            hint="invoke db.reset",
+            hint="invoke db.prepare",
         )
     if _CLOSED in text:
         return DatabaseClosed(

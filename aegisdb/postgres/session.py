@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from aegisdb.errors import BadInput
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.capabilities import LACKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from aegisdb.postgres.address import Address
 
+OLDEST = 140000
+"""The first `server_version_num` that is supported."""
 CONNECT_TIMEOUT = 5.0
 """Seconds for all of connecting, also when the port is open but nobody answers."""
 
@@ -170,8 +173,26 @@ class Connection(ABC):
         """Let no timeout of idle sessions end this one, which waits for work that goes on elsewhere.
 
         A session that a pooler has between us and the server is left as it is: it may be somebody else's as well.
+
+        Raises:
+            BadInput: `old_server`: what works for longer than a look needs a newer one.
         """
+        self.require_supported()
         self.execute_soon("SET idle_session_timeout = 0")
+
+    def require_supported(self) -> None:
+        """Refuse a server that is too old.
+
+        Raises:
+            BadInput: `old_server`.
+        """
+        if (version := self.identity().server_version) < OLDEST:
+            raise BadInput(
+                f"the server at {self.address} is PostgreSQL {version // 10000};"
+                f" {OLDEST // 10000} is the oldest that works",
+                hint="upgrade the server, or use another target",
+                code="old_server",
+            )
 
     def wait_briefly(self) -> None:
         """Wait for nobody's lock for long from now on; a session that may be somebody else's too keeps no trace."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.servers.server import Proof
 
-_OLDEST = 140000
-
 
 class Spec(Protocol):
     """What services.yaml says about the target, as `target_kinds` explains it."""
@@ -66,13 +64,7 @@ class UrlServer:
         from aegisdb.postgres.connection import connect
 
         with connect(self._address) as conn:
-            version = int(conn.value("SELECT current_setting('server_version_num')::int"))
-        if version < _OLDEST:
-            raise BadInput(
-                f"the server of target {self._target!r} is PostgreSQL {version // 10000}; 14 is the oldest that works",
-                hint="upgrade the server, or use another target",
-                code="old_server",
-            )
+            conn.require_supported()
         return self._address
 
     def stop(self, *, destroy: bool = False) -> bool:

@@ -117,6 +117,10 @@ def test_another_major_version_is_refused_by_name(shop: Path, managed: Address, 
         live={"url": managed.url(), "proof": "elsewhere"},
         elsewhere={"url": elsewhere.url(), "proof": "elsewhere"},
     )
+    said = typed(shop, "live", "doctor", "--format", "json").json["errors"]  # with revisions that are pending
+    assert "does_not_build" not in {error["code"] for error in said}, said
+    (unknown,) = (error for error in said if error["code"] == "exists_already")
+    assert "PostgreSQL 18, and its reference would be built by PostgreSQL 15" in unknown["message"]
     assert typed(shop, "live", "migrate.apply").code == 0
     for words in (("migrate.verify",), ("db.verify",)):
         ran = typed(shop, "live", *words, "--format", "json")

@@ -95,7 +95,7 @@ def test_a_name_that_goes_to_another_database_meanwhile_leads_there(
 def test_a_missing_database_has_its_own_code(server: TestServer) -> None:
     with pytest.raises(Unreachable) as caught:
         connect(server.address.with_database("nowhere"))
-    assert (caught.value.code, caught.value.hint) == ("no_database", "invoke db.reset")
+    assert (caught.value.code, caught.value.hint) == ("no_database", "invoke db.prepare")
 
 
 @pytest.mark.parametrize("change", [{"password": Secret("C4n%a@r/y2")}, {"user": "nobody_of_that_name"}])

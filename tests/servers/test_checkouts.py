@@ -193,7 +193,13 @@ def test_what_a_removed_worktree_leaves_is_told_and_dropped(two: tuple[Path, Pat
         listed = invoke("db.cache", "--format", "json", cwd=c).json["result"]["databases"]
         return {one["name"] for one in listed if one["kind"] == "spare"}
 
-    assert eventually(lambda: len(spares()) == 2)
+    def copying() -> int:
+        with psycopg.connect(url(two[0])) as conn:
+            found = conn.execute("SELECT FROM pg_stat_activity WHERE application_name = 'aegisdb: spare copy'")
+            return len(found.fetchall())
+
+    # what is being copied cannot be dropped
+    assert eventually(lambda: len(spares()) == 2 and not copying())
     made = spares()
     git(two[0], "worktree", "remove", "--force", str(c))
     told = invoke("doctor", cwd=two[1])

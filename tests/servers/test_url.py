@@ -59,9 +59,12 @@ def test_a_server_that_is_not_there_is_7(tmp_path: Path) -> None:
 
 def test_an_old_server_is_named(tmp_path: Path, database: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     # no binaries older than 14 are to be had: the limit is raised instead
-    monkeypatch.setattr("aegisdb.servers.url._OLDEST", 990000)
+    monkeypatch.setattr("aegisdb.postgres.session.OLDEST", 990000)
     with pytest.raises(BadInput, match="PostgreSQL 18") as refused:
         server_of(tmp_path, database.url()).start(silent)
+    assert refused.value.code == "old_server"
+    with connect(database) as conn, pytest.raises(BadInput, match="99 is the oldest") as refused:
+        conn.stay()  # every command that does more than look
     assert refused.value.code == "old_server"
 
 

@@ -30,7 +30,7 @@ def up(result: UpResult) -> Iterator[Block]:
     yield Text(f"{release(result.version)} answers after {duration(result.seconds)}", "ok")
     yield Fields((("url", result.address),))
     if not result.database_exists:
-        yield Text("the database does not exist yet: invoke db.reset makes it", "warn")
+        yield Text("the database does not exist yet: invoke db.prepare makes it", "warn")
 
 
 def down(result: DownResult) -> Iterator[Block]:
@@ -106,7 +106,12 @@ def _disposable(result: DbStatusResult) -> Cell:
 
 def prepare(result: PrepareResult) -> Iterator[Block]:
     """Show what was run, one a line, then what the database is now."""
-    lists = {"deployed": result.deployed, "revisions": result.revisions, "seeds": result.seeds}
+    lists = {
+        "base schema": result.base,
+        "deployed": result.deployed,
+        "revisions": result.revisions,
+        "seeds": result.seeds,
+    }
     yield Fields(tuple((name, "\n".join(map(one_line, lines))) for name, lines in lists.items() if lines))
     if result.problems:
         return
@@ -118,7 +123,8 @@ def prepare(result: PrepareResult) -> Iterator[Block]:
     yield Text(f"database {result.database} {said[result.did]}", "ok")
     if result.found:
         yield Text(
-            "databases for proofs may stand beside it while nobody else uses its server (aegisdb explain safety)"
+            "databases for proofs may stand beside it while its role may make them and nobody else uses its server"
+            " (aegisdb explain safety)"
         )
 
 
@@ -139,8 +145,14 @@ def snapshot(result: SnapshotResult) -> Iterator[Block]:
     """Show what was kept, and how to get it back."""
     kept = result.snapshot
     yield Text(f"kept as {kept.name} ({size(kept.bytes)})", "ok")
+    yield from _lacks(result.lacks)
     yield Text(_space(result.space))
     yield Text(f"get it back with: invoke db.restore {kept.name}")
+
+
+def _lacks(names: tuple[str, ...]) -> Iterator[Block]:
+    if names:
+        yield Text(f"without {', '.join(names)}: CREATE DATABASE ... TEMPLATE does not copy it", "warn")
 
 
 def snapshot_plan(result: SnapshotPlan) -> Iterator[Block]:
@@ -208,6 +220,7 @@ def switched(result: SwitchResult) -> Iterator[Block]:
         return
     said = {"nothing": "is in place", "noted": "is in place, as from now on it is noted", "made": "is made anew"}
     yield Text(f"the database of branch {result.branch} {said.get(result.did, 'is back')}", "ok")
+    yield from _lacks(result.lacks)
     if result.parked:
         yield Text(f"that of {result.parked} is parked as {result.parked_as}")
 
@@ -232,6 +245,7 @@ def branches(result: BranchesResult) -> Iterator[Block]:
 def restore(result: RestoreResult) -> Iterator[Block]:
     """Show what is there again, and how to undo it."""
     yield Text(f"database {result.database} is snapshot {result.restored} again", "ok")
+    yield from _lacks(result.lacks)
     if result.undo:
         yield Text(f"the one before is kept as {result.kept_as}: {result.undo}")
 

@@ -55,6 +55,8 @@ class SwitchResult(Result):
     planned: bool = False
     """Nothing was done."""
     seconds: float
+    lacks: tuple[str, ...] = ()
+    """What revisions make and a copy of a template does not have, where the database is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ def switch(ws: Workspace, branch: str = "", *, dry_run: bool = False) -> SwitchR
         if databases.exists(conn, address.database) and _label(conn, address.database) != wanted:
             require_disposable(ws, conn, verb="db.switch", database=address.database, undoable=True)
         plan = _plan(ws, conn, wanted, here)
+        lacks: tuple[str, ...] = ()
         if plan.did != "nothing" and not dry_run:
             lock = replacing_lock(
                 address, wait=ws.lock_wait, command="db.switch", listen=ws.listen, conn=conn, client=ws.client
@@ -119,7 +122,7 @@ def switch(ws: Workspace, branch: str = "", *, dry_run: bool = False) -> SwitchR
             with lock:
                 _note(ws, "")
                 plan = _plan(ws, conn, wanted, here)
-                _do(ws, conn, wanted, plan)
+                lacks = _do(ws, conn, wanted, plan)
         if not dry_run:
             _note(ws, wanted)
     return SwitchResult(
@@ -130,6 +133,7 @@ def switch(ws: Workspace, branch: str = "", *, dry_run: bool = False) -> SwitchR
         parked_as=plan.parked_as,
         planned=dry_run,
         seconds=time.monotonic() - began,
+        lacks=lacks,
     )
 
 
@@ -158,21 +162,25 @@ def _plan(ws: Workspace, conn: Connection, wanted: str, here: str) -> _Plan:
     return _Plan("brought back" if stored else "made", owner, parked_as, stored)
 
 
-def _do(ws: Workspace, conn: Connection, wanted: str, plan: _Plan) -> None:
+def _do(ws: Workspace, conn: Connection, wanted: str, plan: _Plan) -> tuple[str, ...]:
+    """Do the steps; returns what the new database lacks."""
     live, labels = ws.address().database, (plan.owner, wanted)
     if plan.did == "noted":
         conn.execute(label(live, wanted))
-        return
+        return ()
     if plan.did == "nothing":  # somebody else did it meanwhile
-        return
+        return ()
     facts = _facts(ws, plan.owner) if plan.parked_as else {}
     if plan.incoming:
         exchange(conn, live, plan.incoming, plan.parked_as, facts, labels=labels)
-        return
+        return ()
     from aegisdb.building import template
+    from aegisdb.building.lacking import lacking
 
-    with scratch(ws.address(), conn, template=template(ws, "seeds", conn), label="switch") as made:
+    source = template(ws, "seeds", conn)
+    with scratch(ws.address(), conn, template=source, label="switch") as made:
         exchange(conn, live, made.database, plan.parked_as, facts, labels=labels)
+    return tuple(lacking(conn, source))
 
 
 def branches(ws: Workspace, *, drop: str = "") -> BranchesResult:

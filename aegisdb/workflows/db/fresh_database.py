@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aegisdb.background import meanwhile
 from aegisdb.building import fill, spare, template
 from aegisdb.building.inspection import inspect, require_complete
+from aegisdb.building.lacking import lacking, require_nothing_prepared
 from aegisdb.building.levels import LEVELS, complete_base
 from aegisdb.building.templates import TRIES, FilesChanged
 from aegisdb.errors import AegisError, Failed, Interrupted
@@ -87,7 +88,10 @@ def put_in_place(wanted: Wanted, look: spare.Look | None) -> Content:
 
 
 def _prepared(wanted: Wanted, look: spare.Look | None) -> tuple[Wanted, str | None, Mapping[str, str]]:
-    """The template to clone, if any, with the histories that are in it, and what the database was that goes."""
+    """The template to clone, with the histories that are in it, and what the database was that goes.
+
+    None where a copy of it would lack something.
+    """
     ws, histories = wanted.ws, wanted.histories
     if wanted.there:
         ws.prefetch()
@@ -96,6 +100,8 @@ def _prepared(wanted: Wanted, look: spare.Look | None) -> tuple[Wanted, str | No
         meanwhile(lambda: look.look(ws, histories)) if look else nullcontext(),
     ):
         source, histories = _template(wanted) if wanted.cached else (None, histories)
+        if source and lacking(wanted.conn, source):
+            source = None
     return replace(wanted, histories=histories), source, facts[0]
 
 
@@ -129,6 +135,7 @@ def _replace_with_build(wanted: Wanted, source: str | None, facts: Mapping[str, 
             for each in LEVELS[: LEVELS.index(wanted.level) + 1]:
                 fill(ws, new, each)
             histories = good_histories(ws.registry)  # as they were when it was filled
+            require_nothing_prepared(wanted.conn, new.database)
         content = _verify(ws, new, wanted.level, histories)
         return content, wanted.take(new.database, facts)
 

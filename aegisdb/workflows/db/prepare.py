@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.building.beside import note_prepared
 from aegisdb.dry_run import Planned
-from aegisdb.errors import NoDatabase, NotRunning
+from aegisdb.errors import NoDatabase, NotRunning, StatementFailed
 from aegisdb.postgres import databases
+from aegisdb.postgres.neighbours import is_empty
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.safety import prove, told
@@ -28,6 +29,8 @@ class PrepareResult(Result):
 
     database: str
     did: Did
+    base: tuple[str, ...] = ()
+    """Files of the base schema, where the database of a URL was empty."""
     deployed: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ()
     """Applied ones, each with its service."""
@@ -41,8 +44,9 @@ class PrepareResult(Result):
 def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     """Start the server; make the database when there is none, else run deploy files and pending revisions.
 
-    Nothing is ever replaced. Seeds run in a database that is made here, and in one that no history has touched yet
-    where it is proven to be this project's own (a container that has just run its init files).
+    Nothing is ever replaced. On a server given by URL a database that has nothing in it gets the base schema first:
+    there is no image that has run the files. Seeds run in a database that is made here, and in one that no history has
+    touched yet where it is proven to be this project's own (a container that has just run its init files).
 
     Raises:
         Busy, Unreachable, RevisionFailed, Failed: as `db.reset`, `deploy.apply`, `migrate.apply` and `seed.run`.
@@ -52,7 +56,8 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     with ExitStack() as at_end:
         if not _is_there(ws, at_end) and (made := _make(ws, began, no_seed=no_seed)):
             return made
-    found, untouched = note_prepared(ws, made=False), not no_seed and _is_untouched(ws)
+    found, base = note_prepared(ws, made=False), _lay_base(ws)
+    untouched = not no_seed and _is_untouched(ws)
     from aegisdb.seeds import SeedRunResult
     from aegisdb.workflows.deploy.apply import deploy_apply
     from aegisdb.workflows.migrate.apply import apply
@@ -66,7 +71,8 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
     seeds = tuple(f"{s.service}: {s.seed}" for s in seeded.seeds) if isinstance(seeded, SeedRunResult) else ()
     return PrepareResult(
         database=ws.address().database,
-        did="migrated" if files or revisions or seeds else "nothing",
+        did="migrated" if base or files or revisions or seeds else "nothing",
+        base=base,
         deployed=files,
         revisions=revisions,
         seeds=seeds,
@@ -96,7 +102,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     from aegisdb.workflows.deploy.apply import deploy_apply
     from aegisdb.workflows.migrate.apply import apply
 
-    steps = [f"run {file}" for file in deploy_apply(ws, dry_run=True).planned]
+    steps = [f"run {file}" for file in (*_base_lacking(ws), *deploy_apply(ws, dry_run=True).planned)]
     for service in apply(ws, dry_run=True).services:
         steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
     return Planned(steps=tuple(steps) or ("do nothing: all revisions and deploy files are applied",))
@@ -126,6 +132,29 @@ def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None
         found=note_prepared(ws, made=True),
         seconds=time.monotonic() - began,
     )
+
+
+def _base_lacking(ws: Workspace) -> tuple[str, ...]:
+    """Files of the base schema that the target's database needs, as it has nothing in it."""
+    if ws.server.own:
+        return ()
+    with ws.connect() as conn:
+        return ws.registry.file.database.init if is_empty(conn) else ()
+
+
+def _lay_base(ws: Workspace) -> tuple[str, ...]:
+    if not _base_lacking(ws):
+        return ()
+    from aegisdb.building import fill
+
+    with ws.writing("db.prepare"):
+        if lacking := _base_lacking(ws):  # another run may have done it meanwhile
+            try:
+                fill(ws, ws.address(), "base")
+            except StatementFailed as error:
+                kept = "what ran before it is kept: drop the database and create it again before the next db.prepare"
+                raise error.amended(hint=f"{error.hint}; {kept}" if error.hint else kept) from None
+    return lacking
 
 
 def _is_untouched(ws: Workspace) -> bool:

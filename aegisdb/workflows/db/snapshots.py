@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aegisdb.applied.version_tables import read_versions
+from aegisdb.building.lacking import lacking, lacking_fact
 from aegisdb.errors import BadInput, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.git_head import branch_of
@@ -46,6 +47,8 @@ class SnapshotResult(Result):
     snapshot: Snapshot
     space: Space
     seconds: float
+    lacks: tuple[str, ...] = ()
+    """What the database has and no copy of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,8 @@ class RestoreResult(Result):
     kept_as: str
     undo: str
     seconds: float
+    lacks: tuple[str, ...] = ()
+    """What the snapshot's database had and no copy of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +115,8 @@ def snapshot(
         ws.listen(Event(step="copy", subject=address.database, note=f"{size} bytes"))
         with replacing_lock(address, wait=ws.lock_wait, command="db.snapshot", listen=ws.listen):
             _require_new(ws, conn, name)  # again: whoever held the lock may have made one
-            facts = _facts(ws)
+            lacks = lacking(conn, address.database)
+            facts = _facts(ws) | lacking_fact(lacks)
             with (
                 closing.advised(),
                 closing.closed(conn, address.database, by="db.snapshot") if disconnect else nullcontext(),
@@ -120,7 +126,7 @@ def snapshot(
         (made,) = [found for found in _snapshots(conn, address.database) if found.name == name]
         seconds = time.monotonic() - began
         ws.listen(Event(step="copy", subject=address.database, seconds=seconds))
-        return SnapshotResult(snapshot=made, space=_space(ws, conn), seconds=seconds)
+        return SnapshotResult(snapshot=made, space=_space(ws, conn), seconds=seconds, lacks=tuple(lacks))
 
 
 def list_snapshots(ws: Workspace) -> SnapshotsResult:
@@ -170,7 +176,7 @@ def restore(
         if dry_run:
             return _plan_restore(ws, conn, source, snapshot_database(live, kept))
         with replacing_lock(address, wait=ws.lock_wait, command="db.restore", listen=ws.listen):
-            facts = _facts(ws) if there else {}
+            facts, lacks = _facts(ws) if there else {}, tuple(lacking(conn, source))
             with scratch(address, template=source, label="restore", wait=ws.lock_wait) as copy:
                 with ws.connect(copy.database) as fresh:
                     side_schema.journal(fresh, "restore", command=ws.command, note=f"snapshot {name}")
@@ -178,7 +184,8 @@ def restore(
                     replace_live(conn, live, copy.database, snapshot_database(live, kept), facts, disconnect=disconnect)
     seconds = time.monotonic() - began
     undo = f"invoke db.restore {kept}" if there else ""
-    return RestoreResult(database=live, restored=name, kept_as=kept if there else "", undo=undo, seconds=seconds)
+    kept_as = kept if there else ""
+    return RestoreResult(database=live, restored=name, kept_as=kept_as, undo=undo, seconds=seconds, lacks=lacks)
 
 
 def _plan_restore(ws: Workspace, conn: Connection, source: str, kept: str) -> SnapshotPlan:

@@ -86,7 +86,7 @@ def _missing(ws: Workspace) -> DbStatusResult | None:
     except Unreachable:
         return None
     message = f"the pooler does not list database {name!r}" if there else f"there is no database {name!r}"
-    hint = "add it to the pooler's databases" if there else "invoke db.reset"
+    hint = "add it to the pooler's databases" if there else "invoke db.prepare"
     return DbStatusResult(
         target=ws.target,
         server=ws.server.kind,
@@ -154,7 +154,7 @@ def _content(ws: Workspace, conn: Connection) -> dict[str, Any]:
 def _problems(missing: tuple[str, ...], disabled: tuple[str, ...]) -> tuple[Problem, ...]:
     found = []
     if missing:
-        found.append(Problem(code="incomplete", message=f"missing: {', '.join(missing)}", hint="invoke db.reset"))
+        found.append(Problem(code="incomplete", message=f"missing: {', '.join(missing)}", hint="invoke doctor --fix"))
     if disabled:
         names = ", ".join(disabled)
         found.append(

@@ -69,7 +69,7 @@ def base_verify(ws: Workspace) -> BaseVerifyResult:
             *(_trial(conn, guarded) for guarded in promised),
         )
     return BaseVerifyResult(
-        checks=checks, problems=tuple(_problem(check) for check in checks if check.state not in _GOOD)
+        checks=checks, problems=tuple(_problem(check, restoring(ws)) for check in checks if check.state not in _GOOD)
     )
 
 
@@ -134,8 +134,12 @@ def _promised_refusals(ws: Workspace) -> tuple[Guarded, ...]:
     return promised
 
 
-def _problem(check: Check) -> Problem:
-    hint = "restore it from sql/init, or invoke db.reset"
+def restoring(ws: Workspace) -> str:
+    """How what the base schema makes comes back; a server that is not ours is not reset."""
+    return f"restore it from the files of `database.init`{', or invoke db.reset' if ws.server.managed else ''}"
+
+
+def _problem(check: Check, hint: str) -> Problem:
     if check.state == "accepted":
         message = f"{check.what} on {check.object} is not refused by a trigger"
     elif check.what == "schema":
