@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aegisdb.building import fill, template
+from aegisdb.building.lacking import lacking, subscriptions
 from aegisdb.building.proof_target import proving
 from aegisdb.file_cache import Kind
 from aegisdb.fingerprint import Fingerprint, read
@@ -66,5 +67,6 @@ def _of_template(ws: Workspace, level: Level, name: str) -> Fingerprint:
         connect(address) as conn,
     ):
         found = read(conn)
+        found = Fingerprint({**found.facts, **subscriptions(lacking(conn, name))}, found.relations)
     kept.keep_json([dict(found.facts), dict(found.relations)])
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aegisdb.models.fact_parts import fact, is_not_null, parts
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
     from aegisdb.fingerprint import Change
 
+_UNCHECKED = re.compile(r"not null(?: named (?P<name>.+?))?(?: no inherit)? not valid")
 OWN_SEQUENCE = "nextval of its own sequence"
 _OPTIONS = {
     "start ": "START WITH",
@@ -78,17 +80,27 @@ def _altered(change: Change, alter: str, column: str) -> Iterator[str]:
         yield f"{alter} DROP DEFAULT"
     if type_of(was) != type_of(now):
         yield f"{alter} TYPE {type_of(now)} USING {column}::{parts(now)[0]}"
-    if is_not_null(now) and not is_not_null(was):
+    unchecked, unchecked_before = _unchecked(now, column), _unchecked(was, column)
+    if is_not_null(now) and not unchecked and (unchecked_before or not is_not_null(was)):
         yield f"{alter} SET NOT NULL"
     yield from _identity(fact(was, "identity "), fact(now, "identity "), alter)
-    if is_not_null(was) and not is_not_null(now):
+    if is_not_null(was) and (not is_not_null(now) or (unchecked and not unchecked_before)):
         yield f"{alter} DROP NOT NULL"
+    if unchecked and not unchecked_before:
+        yield f"ALTER TABLE {change.relation} ADD {unchecked}"
     if default != old_default and default == OWN_SEQUENCE:
         yield from _counted(change, alter, column)
     elif default != old_default and default is not None:
         yield f"{alter} SET DEFAULT {default}"
     if (storage := fact(now, "storage ")) and storage != fact(was, "storage "):
         yield f"{alter} SET STORAGE {storage.upper()}"
+
+
+def _unchecked(facts: str, column: str) -> str:
+    """A NOT NULL that the rows were not held against (from PostgreSQL 18), as in ADD; empty for none."""
+    found = next(filter(None, map(_UNCHECKED.fullmatch, parts(facts))), None)
+    name = f"CONSTRAINT {found['name']} " if found and found["name"] else ""
+    return f"{name}NOT NULL {column} NOT VALID" if found else ""
 
 
 def _identity(was: str | None, now: str | None, alter: str) -> Iterator[str]:

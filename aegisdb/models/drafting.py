@@ -31,12 +31,13 @@ from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from aegisdb.errors import Problem
     from aegisdb.fingerprint import Change, Fingerprint
     from aegisdb.models.both_sides import Sides
+    from aegisdb.models.generated_columns import InTheWay
     from aegisdb.models.renames import Rename
     from aegisdb.models.results import ModelsCompared
     from aegisdb.registry.types import Registry
@@ -139,8 +140,9 @@ def drafting(
     *,
     confirmed: Callable[[Rename], bool],
     putting_off: Callable[[Fingerprint, Fingerprint, Sequence[Change], tuple[Rename, ...]], PutOff],
+    head: str = "",
 ) -> Iterator[Drafted]:
-    """Compare, try and hand out the draft; its session lasts as long as the block.
+    """Compare, try and hand out the draft of a revision on `head`; its session lasts as long as the block.
 
     Whether a rename that is not among `renames`, and looks like one, is meant is for `confirmed` to say; what of the
     changes from the histories to the models other revisions do, for `putting_off`.
@@ -172,9 +174,8 @@ def drafting(
             connect(at_head()) as conn,
             Session(ws.registry, history, conn.address, conn.identity(), options) as s,
         ):
-            later = (*put_off.operations, *blocking.operations)
-            objects = {**both.parts.objects(service), "changed": [*_changed(changes)], "later": later}
-            draft = s.propose(message, objects, [rename.step() for rename in put_off.renames])
+            objects = {**both.parts.objects(service), **_of_models(changes, put_off, blocking)}
+            draft = s.propose(message, objects, [rename.step() for rename in put_off.renames], head)
             around = Trial(both, sides, said, s, conn, units).around(draft, changes, put_off.renames, blocking)
             found = replace(found, changes=changes)
             yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, differing=found)
@@ -196,6 +197,11 @@ def _renames(
     could_be = tuple(one for one in proposed(sides.head, sides.models, changes) if one not in chosen)
     chosen += tuple(filter(confirmed, could_be))
     return chosen, tuple(one for one in could_be if one not in chosen)
+
+
+def _of_models(changes: Sequence[Change], put_off: PutOff, blocking: InTheWay) -> dict[str, Iterable[tuple[str, ...]]]:
+    """What of the models is changed, and what of that is left out of this revision's own operations."""
+    return {"changed": [*_changed(changes)], "later": (*put_off.operations, *blocking.operations)}
 
 
 def _changed(changes: Sequence[Change]) -> Iterator[tuple[str, str]]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-_PART = re.compile(r"""((?:'(?:[^']|'')*'|"(?:[^"]|"")*"|(?!;\ ).)*)(?:;\ |$)""", re.VERBOSE | re.DOTALL)
-_LATER = re.compile(
-    r"; (?:inherited|also inherited|clustered|replica identity|invalid index|invalid|index \S+|with [^;]*"
-    r"|tablespace \S+|triggers [^;]*|attached to \S+|statistics [^;]*)"
-)
+from aegisdb.fingerprint import split
+
 _VALUE = re.compile(r"E?'(?:[^']|'')*'")
 
 _ONE_OF = re.compile(
@@ -20,7 +17,7 @@ _ONE_OF = re.compile(
 
 def parts(facts: str) -> list[str]:
     """The facts, one by one; a semicolon in quotes separates nothing."""
-    return [found[1] for found in _PART.finditer(_unescaped(facts)) if found[1]]
+    return [part for part in split(_unescaped(facts)) if part]
 
 
 def writable(facts: str) -> str:
@@ -44,10 +41,7 @@ def is_not_null(facts: str) -> bool:
 
 def definition(facts: str) -> str:
     """The definition of a constraint or index, which PostgreSQL wrote, without what the fingerprint adds."""
-    first, *rest = parts(facts)
-    # a definition may hold a semicolon only in quotes
-    del rest
-    return _LATER.sub("", first)
+    return parts(facts)[0]
 
 
 def enum_values(facts: str) -> list[str] | None:

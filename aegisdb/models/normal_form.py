@@ -10,9 +10,10 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from aegisdb.fingerprint import Fingerprint, diff
+from aegisdb.fingerprint import Fingerprint, diff, split
 from aegisdb.fingerprint.partitions import is_partition
 from aegisdb.models.defaults import with_plain_default, without_given
+from aegisdb.models.text_casts import TextCasts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,21 +32,22 @@ _UNSAID = {
     "type": ("owner ",),
     "domain": ("owner ",),
     "view": ("owner ", "with "),
+    "publication": ("tables ",),  # the tables of the models are others than those it was made for
     "materialized": ("owner ", "with ", "tablespace ", "not populated"),
 }
 """Facts, by their beginning, that models have no word for."""
+_COMMENT = "comment on "
 _OWN_SEQUENCE = "default nextval of its own sequence"
 _OWNER_OF_SEQUENCE = re.compile(r"; (?:owned by|identity of) ([^;]+)$")
+_OWNED = re.compile(r"; owned by [^;]+$")
+_UNCHECKED = re.compile(r"(not null.* not valid)(?: (?:also )?inherited)?")
+_PARAMETERS = re.compile(r" WITH \(([^()]*)\)")
 _INDEX_NAME = re.compile(r'^(CREATE (?:UNIQUE )?INDEX )(?:"(?:[^"]|"")*"|\S+) ON ')
-_TEXT_CAST = re.compile(r"::(?:text|character varying|bpchar)(?:\[\])?(?![\w(\[])")
-_AROUND_ONE = re.compile(r'(?<![\w"])\(([\w\0]+|"[^"]*"|ARRAY\[[^\[\]()]*\])\)')
-_DOUBLE = re.compile(r"\(\(([^()]*)\)\)")
-_LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
 def differences(history: Fingerprint, models: Fingerprint, built: ModelsBuilt) -> tuple[Change, ...]:
     """What the models have otherwise, of which `built` tells what they say and what they leave open."""
-    before, after = _with_sequences_of_columns(history), _with_sequences_of_columns(models)
+    before, after = (_with_sequences_of_columns(side, _sequences_alone(models)) for side in (history, models))
     before, after = _without_unsaid(before, after)
     before = _without_left(before, after, {".".join(names) for names in built.left})
     after = _renamed(before, after, {".".join(names) for names in built.named})
@@ -53,7 +55,9 @@ def differences(history: Fingerprint, models: Fingerprint, built: ModelsBuilt) -
     return tuple(
         change
         for change in diff(before, after)
-        if not change.is_remark and not _is_of_history_alone(change, before.facts, after.facts)
+        if not change.is_remark
+        and change.object.replace('"', "").removeprefix(_COMMENT) not in built.left_out
+        and not _is_of_history_alone(change, before.facts, after.facts)
     )
 
 
@@ -69,9 +73,17 @@ def _is_of_history_alone(change: Change, history: Mapping[str, str], models: Map
     return is_partition(relation)
 
 
-def _with_sequences_of_columns(found: Fingerprint) -> Fingerprint:
+def _sequences_alone(models: Fingerprint) -> frozenset[str]:
+    """Sequences that the models make by themselves; that a column owns one they cannot say."""
+    keys = (key for key in models.facts if key.startswith("sequence "))
+    return frozenset(key for key in keys if not _OWNER_OF_SEQUENCE.search(models.facts[key]))
+
+
+def _with_sequences_of_columns(found: Fingerprint, alone: frozenset[str]) -> Fingerprint:
     """A sequence that belongs to a column is named by the server: it is called after the column."""
     facts, relations = dict(found.facts), dict(found.relations)
+    for key in alone & facts.keys():
+        facts[key] = _OWNED.sub("", facts[key])
     for key in [key for key in facts if key.startswith("sequence ")]:
         owner = _OWNER_OF_SEQUENCE.search(facts[key])
         column = f"column {owner[1]}" if owner else ""
@@ -82,8 +94,8 @@ def _with_sequences_of_columns(found: Fingerprint) -> Fingerprint:
                 del facts[about]
             name = key.removeprefix("sequence ")
             default = f"default nextval('{name}'::regclass)"
-            facts[column] = "; ".join(_OWN_SEQUENCE if f == default else f for f in facts[column].split("; "))
-            if _OWN_SEQUENCE not in facts[column].split("; "):
+            facts[column] = "; ".join(_OWN_SEQUENCE if f == default else f for f in split(facts[column]))
+            if _OWN_SEQUENCE not in split(facts[column]):
                 facts[f"sequence of {owner[1]}"] = told
                 relations[f"sequence of {owner[1]}"] = relation
     return Fingerprint(facts, relations)
@@ -117,36 +129,43 @@ def _without_left(history: Fingerprint, models: Fingerprint, left: Collection[st
     for key, text in history.facts.items():
         kind, _, name = key.partition(" ")
         if kind == "column" and name.replace('"', "") in left and key in models.facts:
-            facts[key] = "; ".join(without_given(text.split("; ")))
+            facts[key] = "; ".join(without_given(split(text)))
     return Fingerprint(facts, history.relations)
 
 
 def _told(key: str, facts: str) -> list[str]:
-    parts = facts.split("; ")
-    if key.startswith("column "):
-        # PostgreSQL 18 gives NOT NULL a name and a way of being inherited, which models do not
-        parts = ["not null" if part.startswith("not null") else part for part in parts]
+    parts = split(facts)
+    if key.startswith(("column ", "constraint ")):
         parts = [part for part in parts if part not in {"inherited", "also inherited"}]
+    if key.startswith("column "):
+        parts = [_not_null(part) if part.startswith("not null") else part for part in parts]
     if key.startswith("constraint "):
         parts = [part for part in parts if not part.startswith("index ")]
     return parts
 
 
+def _not_null(part: str) -> str:
+    """NOT NULL without what models do not say: its name (from PostgreSQL 18), where it holds for every row."""
+    unchecked = _UNCHECKED.fullmatch(part)
+    return unchecked[1] if unchecked else "not null"
+
+
 def _renamed(history: Fingerprint, models: Fingerprint, named: Collection[str]) -> Fingerprint:
     """What the models leave to the server, or to a naming convention, is called as the history calls the same thing."""
+    theirs, ours = _Structures(history), _Structures(models)
     alike = {
         key
         for key, facts in models.facts.items()
-        if key in history.facts and structure(history.facts[key]) == structure(facts)
+        if key in history.facts and (history.facts[key] == facts or theirs.of(key) == ours.of(key))
     }
     candidates: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key in sorted(history.facts):
         if key not in alike and key.startswith(("constraint ", "index ")):
-            candidates[history.relations.get(key, ""), structure(history.facts[key])].append(key)
+            candidates[history.relations.get(key, ""), theirs.of(key)].append(key)
     names: dict[str, str] = {}
     for key in sorted(models.facts):
         if key not in alike and _is_free(key, models, named):
-            fitting = candidates.get((models.relations.get(key, ""), structure(models.facts[key])))
+            fitting = candidates.get((models.relations.get(key, ""), ours.of(key)))
             if fitting:
                 names[key] = fitting.pop(0)
     if not names:
@@ -176,49 +195,41 @@ def _is_free(key: str, models: Fingerprint, named: Collection[str]) -> bool:
     return name.replace('"', "") not in named
 
 
-def structure(facts: str) -> str:
-    """The facts of a constraint or index without its name and without casts between texts."""
-    return without_text_casts(_INDEX_NAME.sub(r"\1ON ", facts))
+class _Structures:
+    """What a schema's objects are without the names of indexes, casts between texts, and the order of parameters."""
+
+    def __init__(self, schema: Fingerprint) -> None:
+        self._facts = schema.facts
+        self._casts = TextCasts(schema)
+
+    def of(self, key: str) -> str:
+        facts = self._casts.without(key, _INDEX_NAME.sub(r"\1ON ", self._facts[key]))
+        return _PARAMETERS.sub(_in_order, facts) if key.startswith("index ") else facts
+
+
+def _in_order(parameters: re.Match[str]) -> str:
+    return f" WITH ({', '.join(sorted(parameters[1].split(', ')))})"
 
 
 def _as_the_models_write(history: Fingerprint, models: Fingerprint) -> Fingerprint:
     """The history's facts, as the models write them where only the way of writing differs."""
-    facts = dict(history.facts)
-    for key, text in facts.items():
+    facts, theirs, structures = dict(history.facts), _Structures(history), _Structures(models)
+    for key, text in history.facts.items():
         ours = models.facts.get(key, text)
-        if ours != text and _mean_the_same(key, text, ours):
+        if ours != text and (
+            theirs.of(key) == structures.of(key)
+            or (key.startswith("column ") and _give_the_same(split(text), split(ours)))
+        ):
             facts[key] = ours
     return Fingerprint(facts, history.relations)
 
 
-def _mean_the_same(key: str, history: str, models: str) -> bool:
-    if without_text_casts(history) == without_text_casts(models):
+def _give_the_same(history: list[str], models: list[str]) -> bool:
+    """Whether a column gets the same values where nobody gives one."""
+    if with_plain_default(history) == with_plain_default(models):
         return True
-    if not key.startswith("column "):
-        return False
-    if with_plain_default(history.split("; ")) == with_plain_default(models.split("; ")):
-        return True
-    if _OWN_SEQUENCE not in models.split("; "):
+    if _OWN_SEQUENCE not in models:
         return False
     # models that say no more than "the database counts" are content with an identity
-    theirs = [fact for fact in history.split("; ") if not fact.startswith("identity ")]
-    return len(theirs) < len(history.split("; ")) and theirs == [f for f in models.split("; ") if f != _OWN_SEQUENCE]
-
-
-def without_text_casts(text: str) -> str:
-    """The text without casts between kinds of text: a column that once was varchar keeps them in its expressions.
-
-    Parentheses go where they hold a single thing, so that what belongs together stays together.
-    """
-    literals: list[str] = []
-
-    def hide(literal: re.Match[str]) -> str:
-        literals.append(literal[0])
-        return f"\0{len(literals)}\0"
-
-    bare, count = _TEXT_CAST.sub("", _LITERAL.sub(hide, text)), 1
-    while count:
-        bare, single = _AROUND_ONE.subn(r"\1", bare)
-        bare, double = _DOUBLE.subn(r"(\1)", bare)
-        count = single + double
-    return "\n".join([bare, *literals])
+    theirs = [fact for fact in history if not fact.startswith("identity ")]
+    return len(theirs) < len(history) and theirs == [fact for fact in models if fact != _OWN_SEQUENCE]

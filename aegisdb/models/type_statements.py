@@ -152,7 +152,7 @@ def _added(name: str, was: Sequence[str], values: Sequence[str]) -> Iterator[str
             where = f" AFTER {values[place - 1]}"
         else:
             where = f" BEFORE {there[0]}"
-        yield f"ALTER TYPE {name} ADD VALUE {value}{where}"
+        yield f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value}{where}"
         there.insert(place, value)
 
 

@@ -114,6 +114,19 @@ EDITS = (
     ),
     column("default with a quote", "Text", 'Text, server_default="it\'s"', kind="str"),
     column("default function", "sa.DateTime, server_default=sa.func.now()", "sa.DateTime", kind="datetime"),
+    column("default of a scale", "Numeric, server_default=text('0.0')", "Numeric, server_default=text('0.00')"),
+    column(
+        "default that looks like several facts",
+        "Text, server_default='a; not null b'",
+        "Text, server_default='a; not null c'",
+        kind="str",
+    ),
+    column(
+        "default that looks like more facts",
+        "Text, server_default='a; storage b; c'",
+        "Text, server_default='a; c'",
+        kind="str",
+    ),
     column("generated other", "Computed('id * 2', persisted=True)", "Computed('id * 3', persisted=True)"),
     column("generated added", "sa.Integer, nullable=True", "Computed('id * 2', persisted=True), nullable=True"),
     column("generated removed", "Computed('id * 2', persisted=True), nullable=True", "sa.Integer, nullable=True"),
@@ -198,6 +211,25 @@ EDITS = (
     ),
     argument("check without a name", "", "CheckConstraint('length(name) > 2')", CK),
     argument(
+        "check of numbers as texts",
+        "CheckConstraint('number::text < id::text', name='T_c')",
+        "CheckConstraint('number < id', name='T_c')",
+        "T_c",
+    ),
+    argument(
+        "check of some numbers as texts",
+        "CheckConstraint('coalesce(number, 0)::text < coalesce(id, 0)::text', name='T_c')",
+        "CheckConstraint('coalesce(number, 0) < coalesce(id, 0)', name='T_c')",
+        "T_c",
+    ),
+    argument(
+        "check that looks like several facts",
+        "CheckConstraint(\"name <> 'a; index b'\", name='T_c')",
+        "CheckConstraint(\"name <> 'a; index c'\", name='T_c')",
+        "T_c",
+    ),
+    argument("index of numbers as texts", "Index('T_ix', text('(number::text)'))", "Index('T_ix', 'number')", "T_ix"),
+    argument(
         "check renamed", "CheckConstraint('number > 0', name='T_a')", "CheckConstraint('number > 0', name='T_b')", "T_b"
     ),
     argument("unique added", "", "UniqueConstraint('name')", "T_items_name_key"),
@@ -265,6 +297,14 @@ EDITS = (
     ),
     argument("index expression", "Index('T_ix', text('lower(name)'))", "Index('T_ix', text('upper(name)'))", "T_ix"),
     argument("index renamed", "Index('T_ix', 'name')", "Index('T_other', 'name')", "T_other"),
+    argument("index in quotes renamed", "Index('T_Ix', 'name')", "Index('T_Other', 'name')", "T_Other"),
+    argument("index of many bytes renamed", "Index('T_x', 'day')", f"Index('T_{'й' * 40}', 'day')", "T_ййй"),
+    argument(
+        "unique in quotes renamed",
+        "UniqueConstraint('name', name='T_Key')",
+        "UniqueConstraint('name', name='T_Other key')",
+        "T_Other key",
+    ),
     # tables and sequences
     Edit("table added", PLAIN, PLAIN.replace("\n\nclass Item", PLACE + "\n\nclass Item"), "table public.T_places"),
     argument("table comment", "", "{'comment': 'what is sold'}", "comment on table public.T_items"),
@@ -326,6 +366,27 @@ EQUAL = (
     same("default cast", "Text, server_default='a'", "Text, server_default=text(\"'a'::text\")", kind="str"),
     same("default 0 of a numeric", "Numeric(9, 2), server_default='0'", "Numeric(9, 2), server_default=text('0')"),
     same("default 0 of a bigint", "sa.BigInteger, server_default='0'", "sa.BigInteger, server_default=text('0')"),
+    same("default 0.00 of a scale", "Numeric(9, 2), server_default='0.00'", "Numeric(9, 2), server_default=text('0')"),
+    same("default 0.0 of a double", "sa.Double, server_default=text('0.0')", "sa.Double, server_default='0'"),
+    same(
+        "default of an empty array",
+        "pg.ARRAY(Text), server_default=text('ARRAY[]::text[]')",
+        "pg.ARRAY(Text), server_default='{}'",
+        kind="list",
+    ),
+    same("default null", "Text, server_default=text('NULL::varchar')", "Text", kind="str"),
+    same(
+        "default of a day",
+        "sa.Date, server_default=text('now()::date')",
+        "sa.Date, server_default=sa.func.current_date()",
+        kind="date",
+    ),
+    same(
+        "default localtimestamp",
+        "sa.DateTime, server_default=sa.func.localtimestamp()",
+        "sa.DateTime, server_default=sa.func.now()",
+        kind="datetime",
+    ),
     same("default of a double", "sa.Double, server_default='-0.5'", "sa.Double, server_default=text('-0.5')"),
     same(
         "default current_timestamp",
@@ -336,7 +397,7 @@ EQUAL = (
     same(
         "default at time zone",
         "sa.DateTime, server_default=text(\"timezone('utc', now())\")",
-        "sa.DateTime, server_default=text(\"(now() AT TIME ZONE 'utc')\")",
+        "sa.DateTime, server_default=text(\"(current_timestamp AT TIME ZONE 'UTC')\")",
         kind="datetime",
     ),
     same(
@@ -427,6 +488,11 @@ EQUAL = (
         "predicate spaces",
         "Index('T_ix', 'name', postgresql_where=text('number>0'))",
         "Index('T_ix', 'name', postgresql_where=text('( number > 0 )'))",
+    ),
+    alike(
+        "index parameters in another order",
+        "Index('T_ix', 'name', postgresql_with={'fillfactor': 50, 'deduplicate_items': 'off'})",
+        "Index('T_ix', 'name', postgresql_with={'deduplicate_items': 'off', 'fillfactor': 50})",
     ),
     alike("index method said", "Index('T_ix', 'name')", "Index('T_ix', 'name', postgresql_using='btree')"),
     alike("index order said", "Index('T_ix', 'name')", "Index('T_ix', text('name ASC NULLS LAST'))"),

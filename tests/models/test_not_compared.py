@@ -16,6 +16,7 @@ TABLES = (
     "CREATE TABLE shop_flows (id serial PRIMARY KEY, name varchar)",
     "CREATE TABLE shop_runs (id serial PRIMARY KEY, flow_id int REFERENCES shop_flows, started timestamp)",
 )
+ID = 'Column("id", sa.Integer, primary_key=True)'
 MODELS = '''
 
 class Pool(Base):
@@ -86,3 +87,28 @@ def test_an_index_that_cannot_be_built_keeps_no_table_from_it_that_needs_its_tab
     assert [code for code, _ in told].count("not_compared") == 2, told
     assert not [message for _, message in told if "shop_pools" in message], "it was built, with its index"
     assert len(told) == 3, told
+
+
+def test_a_table_that_two_metadata_have_and_a_name_that_is_too_long(tmp_path: Path, database: Address) -> None:
+    """Of the first only one was made; for the second env.py was said to have failed, and nothing was compared."""
+    made = [f"CREATE TABLE shop_{name} (id serial PRIMARY KEY)" for name in ("runs", "flows", "pools")]
+    up = "\n".join(f'op.execute("{sql}")' for sql in made)
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=(Rev(id="s1", up=up),))}, url=database.url())
+    env = root / "services" / "shop" / "alembic" / "env.py"
+    env.write_text(env.read_text().replace("models.Base.metadata", "[models.Base.metadata, models.more]"))
+    models = (
+        f'Table("shop_runs", Base.metadata, {ID})\nTable("shop_pools", Base.metadata, {ID}, Column("a", Text))',
+        'more = MetaData()\nTable("shop_runs", more, Column("other", Text))',
+        f'Table("shop_flows", more, {ID}, Index("{"x" * 64}", "id"))',
+    )
+    (root / "services" / "shop" / "models.py").write_text(HEAD + BASE + "\n\n" + "\n".join(models) + "\n")
+    assert invoke("migrate.apply", cwd=root).code == 0
+    ran = invoke("migrate.verify", "--format", "json", cwd=root)
+    told = sorted((error["code"], error["where"], error["message"]) for error in ran.json["errors"])
+    assert [one[:2] for one in told] == [
+        ("models", "column public.shop_pools.a"),
+        ("not_compared", "public.shop_flows"),
+        ("not_compared", "public.shop_runs"),
+    ]
+    assert "exceeds maximum length of 63 characters" in told[1][2]
+    assert "two of the MetaData that env.py gives have it" in told[2][2]

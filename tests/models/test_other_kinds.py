@@ -178,3 +178,16 @@ def test_tables_are_written_beside_a_view_that_no_revision_makes_yet(tmp_path: P
         assert "create table shop_items" in ran.json["result"]["operations"]
         assert [error["code"] for error in ran.json["errors"]] == ["unowned_model"]
         assert shop.revisions() == files
+
+
+@pytest.mark.parametrize("of", ["TABLE shop_items", "ALL TABLES", "TABLES IN SCHEMA public"])
+def test_a_publication_of_the_services_own_is_no_difference(database: Address, tmp_path: Path, of: str) -> None:
+    """The tables of the models take the place of those that it was made for, and so are not in it."""
+    revisions = (
+        Rev(id="s1", up=table("shop_items"), down='op.execute("DROP TABLE shop_items")'),
+        made(f"CREATE PUBLICATION shop_pub FOR {of}", "DROP PUBLICATION shop_pub"),
+    )
+    root = build_monorepo(tmp_path, {"shop": Svc(revisions=revisions, models=ITEM)}, url=database.url())
+    assert invoke("migrate.apply", cwd=root).code == 0
+    ran = invoke("migrate.verify", cwd=root)
+    assert ran.code == 0, ran.out + ran.err

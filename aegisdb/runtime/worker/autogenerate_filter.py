@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import statements
+from .filtered_parts import FilteredParts
 from .other_kinds import creates_view, is_declared_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from .channel import Message
 
@@ -22,6 +23,10 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relispartition AND c.relkind IN ('r', 'p')
 """
 _FOREIGN_SCHEMAS = ("aegisdb", "ag_catalog", "information_schema", "pg_catalog")
+
+
+def _anything(*_asked: Any) -> bool:
+    return True
 
 
 class Filter:
@@ -103,7 +108,7 @@ class Filter:
         default = connection.dialect.default_schema_name
         if schema not in {translated.get(one, one) or default for one in self._schemas}:
             return False
-        given = None if schema == default and not self._is_named else schema
+        given = self._given(schema, connection)
         if not self.owns(name, given):
             return False
         parents = {"schema_name": given, "schema_qualified_table_name": f"{given}.{name}" if given else name}
@@ -115,6 +120,19 @@ class Filter:
 
         table = Table(name, MetaData(), schema=given, autoload_with=connection)
         return bool(self._own_object(table, name, "table", True, None))  # noqa: FBT003  Alembic's call
+
+    def _given(self, schema: str, connection: Any) -> str | None:
+        """The schema as Alembic calls it: None is the default one."""
+        return None if schema == connection.dialect.default_schema_name and not self._is_named else schema
+
+    def left_out(
+        self, connection: Any, wanted: Mapping[Any, tuple[str, str]], there: Collection[tuple[str, str]]
+    ) -> list[tuple[str, ...]]:
+        """Parts that env.py keeps from Alembic: of models that are `wanted`, and of tables that are `there`."""
+        if self._own_name is None and self._own_object is None:
+            return []
+        hooks = (self._own_name or _anything, self._own_object or _anything)
+        return [*FilteredParts(connection, wanted, *hooks).left_out(there, lambda name: self._given(name, connection))]
 
     def name_hook(self, own: Callable[..., bool] | None) -> Callable[..., bool]:
         """`include_name` for Alembic; `own` is the one that env.py set."""

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections import Counter
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, Enum, FetchedValue, Table
+from sqlalchemy.exc import IdentifierError
 from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import SchemaType
 
 from .error_report import describe
+from .model_names import kept_name, place_of, translations
 from .other_kinds import OtherKinds
 
 if TYPE_CHECKING:
@@ -44,8 +48,12 @@ class ModelBuild:
         self._all = [table for metadata in filter_.collection for table in metadata.tables.values()]
         self._wanted = [table for table in self._all if filter_.wants(table)]
         places = {table: self._place(table) for table in self._all}
-        self._other_kinds = OtherKinds(connection, filter_.owns, places, {*self._wanted}, request.get("before"))
+        known = request.get("before") or {"kinds": None}
+        self._other_kinds = OtherKinds(connection, filter_.owns, places, {*self._wanted}, known["kinds"])
         self._to_drop = [*request["drop"]] if "drop" in request else [*self._tables_to_drop()]
+        self._left_out = known.get("left_out") or filter_.left_out(
+            connection, {table: places[table] for table in self._wanted}, self._to_drop
+        )
 
     def run(self) -> Message:
         """Build; answer with what the models declare, what they leave open, and what could not be built.
@@ -55,18 +63,19 @@ class ModelBuild:
         at_once = self._to_drop if self._reading else self._to_drop[:_AT_ONCE]
         self._drop("TABLE", at_once)
         if others := self._to_drop[len(at_once) :]:
-            return {"to_drop": others, "before": self._other_kinds.before}
+            return {"to_drop": others, "before": {"kinds": self._other_kinds.before, "left_out": self._left_out}}
         for word, places in self._other_kinds.to_drop().items():
             self._drop(word, places)
         self._drop("TYPE", [*self._declared(self._types(), "types")])
         self._drop("SEQUENCE", [*self._declared(self._sequences(), "sequences")])
-        failed = self._create()
+        failed = [*self._create(), *self._there_twice()]
         return {
             "tables": sorted(map(self._place, self._wanted)),
             "hidden": sorted(map(self._place, {*self._all} - {*self._wanted})),
             "types": sorted({*map(self._place, chain(self._types_of(self._all), self._types_alone))}),
             "named": [*self._explicit_names()],
             "left": [*self._left_to_the_database()],
+            "left_out": self._left_out,
             "failed": failed,
             "views": self._other_kinds.views,
             "others": sorted(self._other_kinds.mapped_otherwise()),
@@ -135,6 +144,13 @@ class ModelBuild:
             return [*self._create_each()]
         return []
 
+    def _there_twice(self) -> Iterator[Message]:
+        """Tables of which only the first was made: Alembic refuses to compare them."""
+        for place, count in Counter(map(self._place, self._wanted)).items():
+            if count > 1:
+                message = "two of the MetaData that env.py gives have it, which Alembic refuses"
+                yield {"table": ".".join(place), "message": message}
+
     def _create_types(self) -> None:
         # `create_type=False` leaves it to the history; which values it has the models say all the same
         for kind in self._types():
@@ -199,8 +215,9 @@ class ModelBuild:
         for table in self._wanted:
             for item in chain(table.constraints, table.indexes):
                 if _has_own_name(item, table):
-                    name = getattr(preparer, "format_index" if item in table.indexes else "format_constraint")(item)
-                    yield (*self._place(table), str(name or item.name))
+                    name = getattr(preparer, "format_index" if item in table.indexes else "format_constraint")
+                    with suppress(IdentifierError):  # too long a name: the table is told as one that cannot be built
+                        yield (*self._place(table), kept_name(str(name(item) or item.name).replace('"', "")))
         for kind in self._types():
             if name := getattr(kind, "constraint_name", None):  # of a domain
                 yield (*self._place(kind), str(name))
@@ -211,7 +228,7 @@ class ModelBuild:
             for column in table.columns:
                 # what has DDL is a subclass (a default, Computed, Identity)
                 if type(column.server_default) is FetchedValue:
-                    yield (*self._place(table), str(column.name))
+                    yield (*self._place(table), kept_name(column.name))
 
     def _classes(self) -> Iterator[tuple[str, list[str]]]:
         """The class of each table, and the file that defines it."""
@@ -239,17 +256,6 @@ def mappers() -> list[Any]:
         return []  # tables without classes
     registries = mapping._all_registries()  # noqa: SLF001  there is no public name for them
     return [mapper for registry in registries for mapper in registry.mappers]
-
-
-def translations(connection: Any) -> Any:
-    """The translation that env.py makes of its models' schemas."""
-    return connection.get_execution_options().get("schema_translate_map") or {}
-
-
-def place_of(item: Any, connection: Any) -> _Named:
-    """Schema and name of a table or type in the database."""
-    schema = translations(connection).get(item.schema, item.schema)
-    return schema or connection.dialect.default_schema_name or "public", str(item.name)
 
 
 def named_types(kind: Any, dialect: Any) -> Iterator[Any]:

@@ -78,6 +78,7 @@ class OfflineConnection:
         self._script = script
         self.dialect = mock.dialect
         self.engine = self
+        self.name = mock.dialect.name
 
     def execute(self, statement: Any, *given: Any, **values: Any) -> _NoRows:
         """Write the statement down, with the values that go with it."""
@@ -94,10 +95,6 @@ class OfflineConnection:
         self._script.driver_sql(statement, parameters)
         return _NoRows(self._script)
 
-    def in_transaction(self) -> bool:
-        """Never: Alembic asks before `autocommit_block()`, and writes COMMIT and BEGIN itself."""
-        return False
-
     def connect(self, **kwargs: Any) -> OfflineConnection:
         """Itself: nothing is opened."""
         del kwargs
@@ -112,6 +109,8 @@ class OfflineConnection:
         self._mock._run_ddl_visitor(*args, **kwargs)  # noqa: SLF001  SQLAlchemy's own protocol between schema items and a bind
 
     def __getattr__(self, name: str) -> Any:
+        if name == "in_transaction":
+            raise AttributeError(name)  # Alembic opens no transaction for a batch where its own mock has none
         # scalar(), begin(), inspect(): whatever else a real connection has
         raise reads_data(self._script)
 

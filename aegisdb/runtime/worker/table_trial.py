@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ARRAY, Enum, false, literal_column, select, type_coerce, types
 
 from . import statements, trial_errors
-from .model_build import named_types, place_of
+from .model_build import named_types
+from .model_names import place_of
 from .trial_errors import attempt
 from .trial_rows import Memory, RowMaker
 from .trial_values import EDGES, declared, fresh, kind_of, ordinary

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import MetaData, Table, select
 
 from . import statements, trial_errors
-from .model_build import place_of
+from .model_names import place_of
 from .trial_errors import attempt
 from .trial_values import fresh, ordinary
 

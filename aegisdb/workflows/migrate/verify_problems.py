@@ -19,8 +19,11 @@ def drift_problem(ws: Workspace, owner: str, change: Change) -> Problem:
         return _lost_foreign_key(ws, owner, change)
     if owner == "base":
         return Problem(code="base_schema", message=f"base: {change}", where=change.object, hint="see invoke db.verify")
-    hint = "a table or object made by hand: put it into a revision of its owner" if owner == NOBODY else ""
-    hint = hint or "write a revision that says so, or undo it by hand"
+    hint = "write a revision that says so, or undo it by hand"
+    if owner == NOBODY and change.kind == "added":
+        hint = "a table or object made by hand: put it into a revision of its owner"
+    elif owner == NOBODY:
+        hint = f"no service owns it: invoke doctor says what to add to `owns`; then {hint}"
     return Problem(code="drift", message=f"{owner or 'nobody'}: {change}", where=change.object, hint=hint)
 
 
