@@ -30,6 +30,8 @@ FAULTS: Mapping[str, str] = {
     "data_downgrade_failed": "downgrade fails on seeded data",
 }
 """Codes of findings and how they begin."""
+NOT_UNDONE = frozenset({"left_behind", "not_restored", "downgrade_failed"})
+"""Codes of findings about a downgrade that leads to another schema."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -211,9 +211,8 @@ class History:
     def _in_branch(self, label: str, rest: str) -> tuple[str, ...]:
         if label not in self._labels:
             raise UsageError(f"{self.service} has no branch label {label!r}")
-        branch = self.descendants((self._labels[label],))
-        if rest in {"head", "heads"}:
-            return tuple(head for head in self.heads if head in branch)
+        if rest in {"head", "heads"}:  # what only depends on the branch is not in it
+            return tuple(head for head in self.heads if self._labels[label] in self.line((head,)))
         return self.resolve(rest)
 
     def _abbreviated(self, text: str) -> str:

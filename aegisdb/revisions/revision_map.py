@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aegisdb.errors import HistoryError, MissingParent
@@ -12,11 +13,15 @@ if TYPE_CHECKING:
     from aegisdb.revisions.parse import Revision
 
 
+_REFUSED = re.compile("[@+-]")
+
+
 def arrange(service: str, found: Iterable[Revision]) -> dict[str, Revision]:
     """Revisions by id, parents first.
 
     Raises:
-        HistoryError: two files with one id, a missing parent, or a cycle; naming both files.
+        HistoryError: two files with one id or label, an id that Alembic refuses, a missing parent, or a cycle; naming
+            the files.
     """
     by_id: dict[str, Revision] = {}
     for revision in found:
@@ -28,10 +33,31 @@ def arrange(service: str, found: Iterable[Revision]) -> dict[str, Revision]:
                 hint="give the newer one another id",
                 code="duplicate_revision",
             )
+    _require_names(service, by_id)
     by_id = {identifier: _resolved(revision, by_id) for identifier, revision in by_id.items()}
     for revision in by_id.values():
         _require_parents(service, revision, by_id)
     return _parents_first(service, by_id)
+
+
+def _require_names(service: str, by_id: Mapping[str, Revision]) -> None:
+    """Refuse ids and labels that Alembic refuses when it loads the files."""
+    if _REFUSED.search("".join(by_id)):
+        refused = next(revision for revision in by_id.values() if _REFUSED.search(revision.id))
+        raise HistoryError(
+            f"{service}: Alembic takes no @, - or + in an id, and {refused.path.name} is revision {refused.id}",
+            where=f"{refused.path}:{refused.line}",
+            hint="change `revision` there, and `down_revision` of the next one",
+        )
+    named = dict(by_id)
+    for revision in by_id.values():
+        for label in revision.labels:
+            if (other := named.setdefault(label, revision)) is not revision:
+                raise HistoryError(
+                    f"{service}: the label {label} of {revision.path.name} is {other.path.name}'s already",
+                    where=f"{other.path}:{other.line}, {revision.path}:{revision.line}",
+                    hint="give one of them other `branch_labels`",
+                )
 
 
 def _resolved(revision: Revision, by_id: Mapping[str, Revision]) -> Revision:
@@ -53,10 +79,11 @@ def _full_id(name: str, by_id: Mapping[str, Revision]) -> str:
 def _require_parents(service: str, revision: Revision, by_id: Mapping[str, Revision]) -> None:
     for parent in revision.parents:
         if parent not in by_id:
+            verb, name = ("revises", "down_revision") if parent in revision.down else ("depends on", "depends_on")
             raise MissingParent(
-                f"{service}: {revision.path.name} revises {parent}, and no file has that revision",
+                f"{service}: {revision.path.name} {verb} {parent}, and no file has that revision",
                 where=f"{revision.path}:{revision.line}",
-                hint=f"bring the file of {parent} back (git log --all -S {parent}), or change down_revision",
+                hint=f"bring the file of {parent} back (git log --all -S {parent}), or change {name}",
             )
 
 
@@ -89,5 +116,6 @@ def _raise_cycle(service: str, left: Mapping[str, Revision]) -> None:
     raise HistoryError(
         f"{service}: revisions revise each other in a circle: {' -> '.join(cycle)}",
         where=", ".join(files),
+        hint="change down_revision or depends_on of one of them: the first revision has none",
         code="cycle",
     )

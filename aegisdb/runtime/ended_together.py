@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from aegisdb.errors import AegisError
 
 if TYPE_CHECKING:
     from aegisdb.runtime.session import Session
@@ -26,4 +29,5 @@ class EndedTogether:
         """End all of them."""
         self._stopped.set()
         for session in self._sessions:
-            session.abort()
+            with suppress(AegisError):  # the session that looks may have ended with its database: the others still run
+                session.abort()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegisdb import runners
-from aegisdb.errors import AegisError, BadInput, Busy, Failed, Refused, RevisionFailed, TimedOut
+from aegisdb.errors import AegisError, BadInput, Busy, Failed, HistoryError, Refused, RevisionFailed, TimedOut
 from aegisdb.package_lookup import how_to_fix, is_installed
 from aegisdb.postgres.privileges import INSUFFICIENT_PRIVILEGE, missing_grant
 from aegisdb.runtime import usual_traps
@@ -27,6 +27,10 @@ _HINTS = {
     "2BP01": "drop or change first what depends on it; CASCADE would take that along, other services' objects included",
     "25001": "run the statement in `with op.get_context().autocommit_block():`",
 }
+
+
+_OF_HISTORY = ("/alembic/script/revision.py", "/alembic/script/base.py")
+"""Places in Alembic where revisions are read and put in order, or refused."""
 
 
 class LockTimeout(RevisionFailed):
@@ -55,15 +59,20 @@ def error_of(
     where = str(failure.get("file") or history.locations.env_py)
     if kind == "wrong_database":
         return Refused(f"{history.service}: {message}", hint=hint, where=where, code=kind)
-    if kind == "version_table":
-        return BadInput(f"{history.service}: {message}", hint=hint, where=where, code=kind)
-    if kind == "exists":
-        return BadInput(f"{history.service}: {message}", hint=hint, code=kind)
+    if kind in {"version_table", "exists"}:
+        at = where if kind == "version_table" else ""
+        return BadInput(f"{history.service}: {message}", hint=hint, where=at, code=kind)
     if kind == NoMetadata.default_code:
         hint = "set target_metadata to the metadata of the service's models; invoke doctor proposes the lines"
         return NoMetadata(f"{history.service}: env.py gives Alembic no target_metadata", hint=hint, where=where)
     if failure.get("module"):
         return _missing_module(failure, history, runner)
+    if str(failure.get("at", "")).rpartition(":")[0].endswith(_OF_HISTORY):
+        return HistoryError(
+            f"{history.service}: Alembic refuses the history: {_first(message)}",
+            hint=f"correct the revision that it names; `alembic history` in {history.locations.home} says the same",
+            where=str(history.locations.versions[0]),
+        )
     if kind in {"environment", "import"} and failure.get("line"):
         where = f"{where}:{failure['line']}"
     what = f"{Path(failure['file']).name} cannot be imported" if failure.get("file") else "env.py failed"

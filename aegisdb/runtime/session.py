@@ -158,14 +158,14 @@ class Session:
         self._rows = tuple(answer["rows"])
         return self._rows
 
-    def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, ...]]], first: Steps = ()) -> Draft:
-        """What autogenerate would do behind these steps, without what is about objects of others; kept by the worker.
+    def propose(self, message: str, objects: Mapping[str, Iterable[tuple[str, ...]]], first: Steps, head: str) -> Draft:
+        """What autogenerate would do on `head` behind these steps, to no object of others; kept by the worker.
 
         `objects` has the schema and name of the service's "own" and of the "others" in this database, and what of
         the models is "changed": table and column, table and "", or "" and index. The "later" are left out.
         """
         given = {kind: [*names] for kind, names in objects.items()}
-        return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": [*first]}))
+        return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": first, "head": head}))
 
     def attempt(self, direction: Direction, *, first: Steps = (), then: Steps = (), operations: bool = True) -> None:
         """Do what was proposed on this database, between these steps."""

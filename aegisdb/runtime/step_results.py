@@ -104,6 +104,8 @@ class ModelsBuilt:
     """Schema, table and name of constraints and indexes that have a name of their own."""
     left: frozenset[tuple[str, str, str]]
     """Schema, table and column whose value the models leave to the database (`FetchedValue`)."""
+    left_out: frozenset[str]
+    """Columns, indexes and constraints that env.py keeps from Alembic, as a fingerprint calls them, without quotes."""
     failed: Mapping[str, str]
     """Tables that could not be built, and why; "" where types could not."""
     classes: Mapping[str, tuple[str, str]]
@@ -125,6 +127,7 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         types=frozenset(map(".".join, answer["types"])),
         named=frozenset((schema, table, name) for schema, table, name in answer["named"]),
         left=frozenset((schema, table, column) for schema, table, column in answer["left"]),
+        left_out=frozenset(_key(*part) for part in answer["left_out"]),
         failed={one["table"]: one["message"] for one in answer["failed"]},
         classes={table: (name, file) for table, (name, file) in answer["classes"].items()},
         views=frozenset(map(".".join, answer["views"])),
@@ -132,3 +135,7 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         loaded=files_loaded(answer["loaded"]),
         found=answer.get("found", ()),
     )
+
+
+def _key(kind: str, schema: str, table: str, name: str) -> str:
+    return f"{kind} {schema}.{name}" if kind == "index" else f"{kind} {schema}.{table}.{name}"

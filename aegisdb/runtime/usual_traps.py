@@ -16,6 +16,7 @@ _LONGEST_ID = 32  # of Alembic's version_num
 _MISSING = re.compile(
     r'^(?P<kind>type|relation|operator class|function) "?(?P<name>[^"(]+)"?(?:\(.*\))? does not exist'
 )
+_UNCOPIED = re.compile(r'^(?P<kind>subscription|replication slot) "(?P<name>[^"]+)" does not exist')
 _NO_EXTENSION = re.compile(r'^extension "(?P<name>[^"]+)" is not available')
 _NAMES_MISSING = frozenset({"42704", "42883", "42P01", "3F000"})
 _BIND = re.compile(r"A value is required for bind parameter '(?P<name>\w+)'")
@@ -55,13 +56,24 @@ def of_revision(failure: Mapping[str, Any], registry: Registry, history: History
             "env.py holds a transaction of its own, and an autocommit_block has none to leave: engine.connect()"
             f" instead of engine.begin() in {history.locations.env_py}"
         )
+    missing = _MISSING.match(message) if sqlstate in _NAMES_MISSING else None
+    if missing:
+        return _of_missing(missing["kind"], missing["name"], registry, history, revision)
+    return _of_server(message)
+
+
+def _of_server(message: str) -> str:
     if lacking := _NO_EXTENSION.match(message):
         return (
             f"the server has no {lacking['name']}: install its package there; an embedded target needs `bindir:` of a"
             " PostgreSQL that has it, or use a compose or a url target"
         )
-    missing = _MISSING.match(message) if sqlstate in _NAMES_MISSING else None
-    return _of_missing(missing["kind"], missing["name"], registry, history, revision) if missing else ""
+    if uncopied := _UNCOPIED.match(message):
+        return (
+            f"proofs, plans and tests work on copies, and CREATE DATABASE ... TEMPLATE copies no {uncopied['kind']}:"
+            " DROP ... IF EXISTS, or let the revision ask the catalog first whether this database has it"
+        )
+    return ""
 
 
 def of_models(reason: str, schema: str | None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     help={
         "allow_drop": "Write the revision although it drops a table or a column.",
         "empty": "Write a revision without operations.",
+        "head": "The head that it revises, where the history has branches: LABEL, LABEL@head or an id.",
         "rename": "Write a rename: OLD=NEW for a table, TABLE.OLD=NEW for a column; separate several by commas.",
         "discard": "Remove the file again if its own proof rejects it.",
         "with_test": "Also write a test of the revision, with rows to fill in.",
@@ -31,6 +32,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     service: str,
     message: str,
     empty: bool = False,
+    head: str = "",
     allow_drop: bool = False,
     rename: str = "",
     owns: bool = False,
@@ -49,7 +51,7 @@ def new(  # noqa: PLR0913, PLR0917  each is a flag
     from aegisdb.workflows.migrate.new import NewOptions, new_revision
 
     chosen = {"empty": empty, "allow_drop": allow_drop, "owns": owns, "with_test": with_test, "discard": discard}
-    options = NewOptions(**chosen, safe=safe, values=fill, oldest=oldest, rename=rename, dry_run=dry_run)
+    options = NewOptions(**chosen, safe=safe, values=fill, oldest=oldest, rename=rename, dry_run=dry_run, head=head)
     return new_revision(ws, service, message, options)
 
 

@@ -70,6 +70,8 @@ def test_a_merge_and_branches() -> None:
     assert ids(DIAMOND.path_down(("t",), to="a")) == ["t", "m", "c", "b"]
     assert BRANCHES.heads == ("b", "y")
     assert ids(BRANCHES.pending((), "extra@head")) == ["a", "b", "x", "y"]
+    # as Alembic has it: what depends on a branch is not in it
+    assert (BRANCHES.resolve("core@head"), BRANCHES.resolve("extra@head")) == (("b",), ("y",))
     with pytest.raises(UsageError, match="ambiguous"):
         BRANCHES.path_down(("b", "x"))
 
@@ -104,6 +106,23 @@ def test_faults_name_both_files() -> None:
     with pytest.raises(HistoryError, match="circle") as cycle:
         arrange("svc", [rev("a", "b"), rev("b", "c"), rev("c", "a"), rev("z")])
     assert all(name in cycle.value.where for name in ("a.py", "b.py", "c.py"))
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "files"),
+    [
+        ([rev("a"), rev("b@c", "a")], "b@c.py is revision b@c", ["b@c.py"]),
+        ([rev("a", labels=("x",)), rev("b", labels=("x",))], "the label x of b.py is a.py's already", ["a.py", "b.py"]),
+        ([rev("a"), rev("b", labels=("a",))], "the label a of b.py is a.py's already", ["a.py", "b.py"]),
+        ([rev("a"), rev("b", "a", needs=("gone",))], "b.py depends on gone", ["b.py"]),
+    ],
+)
+def test_what_alembic_refuses_is_refused_before_it_loads(found: list[Revision], said: str, files: list[str]) -> None:
+    with pytest.raises(HistoryError) as refused:
+        arrange("svc", found)
+    assert said in refused.value.message
+    assert all(name in refused.value.where for name in files)
+    assert refused.value.hint
 
 
 def test_a_dependency_may_be_a_label_or_an_abbreviation() -> None:

@@ -177,3 +177,16 @@ def test_a_reset_names_what_stands_in_the_way_and_goes_on_without(broken: Projec
 def test_an_unknown_name_is_a_mistake_of_typing(broken: Project) -> None:
     ran = broken.invoke("db.reset", "--yes", "--without", "fin")
     assert (ran.code, "fine" in ran.err) == (2, True)
+
+
+def test_what_alembic_alone_refuses_is_no_fault_of_env_py(tmp_path: Path, database: Address) -> None:
+    """A colon in an id: older versions of Alembic take it."""
+    with project(tmp_path, database) as mine:
+        build_monorepo(
+            tmp_path, {"good": Svc(revisions=(Rev(id="a:b"),))}, url="${THE_URL}", extra={"project": database.database}
+        )
+        for command in (("migrate.apply",), ("db.reset",), ("migrate.roundtrip", "--all")):
+            ran = mine.invoke(*command)
+            assert "Alembic refuses the history: Character(s) ':'" in ran.err, ran.err
+            assert "env.py failed" not in ran.err + ran.out
+            assert ran.code == {"migrate.apply": 2, "db.reset": 1, "migrate.roundtrip": 6}[command[0]]

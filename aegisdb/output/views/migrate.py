@@ -21,7 +21,7 @@ _STATES: dict[str, Style] = {"at head": "ok", "pending": "warn"}
 def status(result: Any) -> Iterator[Block]:
     """Write one row for each service."""
     if result.database:
-        yield Text("there is no database yet; invoke db.reset makes it", "warn")
+        yield Text("there is no database yet; invoke db.prepare makes it", "warn")
     if not result.services:
         yield Text("no service has a history")
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aegisdb.workspace import Workspace
 
 
-def write_empty(ws: Workspace, history: History, message: str) -> Path:
-    """Write a revision without operations; no database is contacted."""
+def write_empty(ws: Workspace, history: History, message: str, head: str = "") -> Path:
+    """Write a revision without operations, on this head where there are several; no database is contacted."""
     with Session(ws.registry, history, nowhere(), None, UNRECORDED) as session:
-        return session.empty(message)
+        return session.empty(message, head=head or "head")

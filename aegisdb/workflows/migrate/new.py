@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +82,8 @@ class NewOptions:
     """Write unsafe changes of tables that have been there before in steps."""
     values: str = ""
     """`table.column=SQL`, several with semicolons: what rows without a value get before NOT NULL."""
+    head: str = ""
+    """What it revises, where the history has several heads: LABEL, LABEL@head or the head's id."""
     oldest: int = 0
     """The oldest major PostgreSQL that the steps run on; 0 for the oldest that the suite knows."""
 
@@ -101,49 +102,51 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
     """
     from aegisdb.workflows.migrate.concerned import about
     from aegisdb.workflows.migrate.empty import write_empty
+    from aegisdb.workflows.migrate.owned_models import with_owned_models
+    from aegisdb.workflows.migrate.unproven import unproven_told
 
     alembic_settings(ws.registry, service)
     ws = about(ws, service)
     text = _checked(message)
     if options.dry_run:
-        history = _with_one_head(ws, service)
+        history, options = _with_its_head(ws, service, options)
         if options.empty:
             return NewRevisionResult(service=service, planned=True)
         return _made(ws, history, text, options)
     home = ws.registry.root / ws.registry.services[service].path
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
-        history = _with_one_head(ws, service)
+        history, options = _with_its_head(ws, service, options)
         before = _good(ws)
         if options.empty:
-            path, revision = _file(ws, write_empty(ws, history, text))
+            path, revision = _file(ws, write_empty(ws, history, text, options.head))
             return _with_test(ws, history, NewRevisionResult(service=service, path=path, revision=revision), options)
-        ws = _with_owned(ws, history) if options.owns else ws
-        made = _made(ws, history, text, options)
-        made = made if made.why else _with_test(ws, history, made, options)
-    return made if made.why else _proven(ws, made, options, before)
+        ws = with_owned_models(ws, history) if options.owns else ws
+        with unproven_told(ws, history):
+            made = _made(ws, history, text, options)
+            made = made if made.why else _with_test(ws, history, made, options)
+    if made.why:
+        return made
+    with unproven_told(ws, history):
+        return _proven(ws, made, options, before)
 
 
-def _with_one_head(ws: Workspace, service: str) -> History:
+def _with_its_head(ws: Workspace, service: str, options: NewOptions) -> tuple[History, NewOptions]:
+    """The history, and the options with the id of the head that the revision is put on, where there are several."""
     history = read_history(ws.registry, service)
-    if problem := several_heads(history):
+    if not options.head and (problem := several_heads(history)):
         raise Difference(problem.message, hint=problem.hint, where=problem.where, code=problem.code)
-    return history
-
-
-def _with_owned(ws: Workspace, history: History) -> Workspace:
-    """The workspace in which the service owns its models that nobody owned; services.yaml says so from now on."""
-    from aegisdb.files import replace_file
-    from aegisdb.models.left import compared_alone
-    from aegisdb.registry import load
-    from aegisdb.registry.owns import with_owned
-    from aegisdb.workflows.migrate.concerned import about
-
-    names = [model.name for model in compared_alone(ws, history).lost if not model.owner]
-    if not names:
-        return ws
-    path = ws.registry.path
-    replace_file(path, with_owned(path, history.service, names), durable=True)
-    return about(replace(ws, registry=load(path, os.environ)), history.service)
+    if not options.head and len(history.heads) < 2:  # noqa: PLR2004  several
+        return history, options
+    found = history.resolve(options.head)
+    if len(found) == 1 and found[0] in history.heads:
+        return history, replace(options, head=found[0])
+    labels = {
+        head: [label for one in history.line((head,)) for label in history.revisions[one].labels]
+        for head in history.heads
+    }
+    choice = [f"{labels[head][0]}@head" if labels.get(head) else head for head in history.heads]
+    what = f"{options.head!r} is not one head of {service}" if options.head else f"{service} has several heads"
+    raise UsageError(f"{what}: {', '.join(history.heads)}", hint=f"say which: --head {' or --head '.join(choice)}")
 
 
 def _made(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
@@ -167,7 +170,9 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
     asked = not (options.dry_run or options.allow_drop)
     wanted = choice(safe=options.safe, values=options.values, oldest=options.oldest)
     steps, confirmed = InSteps(ws, service, wanted), lambda rename: asked and _is_meant(ws, rename)
-    with drafting(ws, history, message, renames, confirmed=confirmed, putting_off=steps.put_off) as draft:
+    with drafting(
+        ws, history, message, renames, confirmed=confirmed, putting_off=steps.put_off, head=options.head
+    ) as draft:
         if not (draft.operations or steps.planned()):
             if problems := draft.unwritten(ws.registry):
                 raise Unwritable(problems)
@@ -182,7 +187,7 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
             if draft.operations:
                 path, revision = _file(ws, draft.write(message))
                 made = replace(made, path=path, revision=revision, operations=draft.operations)
-            files = steps.files(draft.session, message, made.revision)
+            files = steps.files(draft.session, message, made.revision or options.head)
             return replace(made, steps=steps.measured(files, made.revision, at_head) if at_head else ())
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aegisdb.errors import Problem
 from aegisdb.package_lookup import how_to_fix
 from aegisdb.plain_text import some_of
+from aegisdb.proofs.revision_proof import NOT_UNDONE
 from aegisdb.proofs.schema_proof import NO_DOWNGRADE
 from aegisdb.revisions.row_tests import strays
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from aegisdb.proofs.revision_proof import Finding, ServiceProof
     from aegisdb.revisions.history import History
 
-_NOT_UNDONE = frozenset({"left_behind", "not_restored", "downgrade_failed"})
 _NAMED_NOT_NULL = re.compile(
     r"changed column (?P<table>.+)\.(?P<column>[^.]+): .*"
     r"\bnot null named (?P<name>\"[^\"]+\"|[^\s;]+).* -> .*\bnot null\b"
@@ -66,7 +66,7 @@ def strays_of(histories: Mapping[str, History], services: Iterable[str]) -> Iter
 
 def _hint(finding: Finding, path: Path, beside: Iterable[Finding]) -> str:
     code = finding.code
-    if code == "upgrade_differs" and any(one.code in _NOT_UNDONE for one in beside):
+    if code == "upgrade_differs" and any(one.code in NOT_UNDONE for one in beside):
         return how_to_fix(path, "fix downgrade() first: what it leaves otherwise is what this upgrade meets")
     if finding.hint:
         return how_to_fix(path, finding.hint)
@@ -75,7 +75,7 @@ def _hint(finding: Finding, path: Path, beside: Iterable[Finding]) -> str:
         return how_to_fix(
             path, f"in downgrade(): ALTER TABLE {lost['table']} ADD CONSTRAINT {lost['name']} NOT NULL {lost['column']}"
         )
-    if code in _NOT_UNDONE:
+    if code in NOT_UNDONE:
         return how_to_fix(path, 'fix downgrade(), or mark the revision `one_way = "reason"`')
     if code == "foreign_object":
         return "only its owner may change it: move the change into a revision of the owner"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,12 @@ from aegisdb.ownership import Owners
 from aegisdb.proofs.data_proof import DataProver, DataScope
 from aegisdb.proofs.released_proof import ReleasedProver
 from aegisdb.proofs.released_state import Missing, released_state
+from aegisdb.proofs.revision_proof import NOT_UNDONE
 from aegisdb.proofs.seeded import seeded
 from aegisdb.revisions.order import all_needs, service_order
 
 if TYPE_CHECKING:
-    from aegisdb.proofs.revision_proof import RevisionProof, ServiceProof
+    from aegisdb.proofs.revision_proof import Finding, RevisionProof, ServiceProof
     from aegisdb.results import Problem
     from aegisdb.revisions.history import History
     from aegisdb.runtime.session import Session
@@ -50,8 +51,12 @@ def add_data(proofs: dict[str, ServiceProof], found: Iterable[RevisionProof]) ->
     """Add what was found out with data to what was found out without."""
     by_revision = {(proof.service, proof.revision): proof for proof in found}
     for name, service in proofs.items():
-        merged = tuple(_merge(proof, by_revision.get((name, proof.revision))) for proof in service.revisions)
-        proofs[name] = replace(service, revisions=merged)
+        merged: list[RevisionProof] = []
+        other = ""  # the last one that was reverted to another schema than the one before it
+        for proof in reversed(service.revisions):
+            merged.append(_merge(proof, by_revision.get((name, proof.revision)), other))
+            other = proof.revision if any(one.code in NOT_UNDONE for one in proof.findings) else other
+        proofs[name] = replace(service, revisions=tuple(reversed(merged)))
 
 
 def _down(
@@ -74,10 +79,11 @@ def _version_tables(ws: Workspace) -> frozenset[str]:
     return frozenset(Owners(ws.registry).version_tables)
 
 
-def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
+def _merge(proof: RevisionProof, data: RevisionProof | None, other: str) -> RevisionProof:
     if data is None:
         return proof
-    findings = (*proof.findings, *data.findings)
+    codes = {finding.code for finding in proof.findings}
+    findings = (*proof.findings, *(_with_cause(one, other, codes) for one in data.findings))
     return replace(
         proof,
         status="failed" if findings else proof.status,
@@ -86,3 +92,10 @@ def _merge(proof: RevisionProof, data: RevisionProof | None) -> RevisionProof:
         rows_lost=data.rows_lost,
         values_lost=data.values_lost,
     )
+
+
+def _with_cause(finding: Finding, other: str, codes: Collection[str]) -> Finding:
+    """The finding; a downgrade that works on the schema that it is written for is told what changed that."""
+    if finding.code != "data_downgrade_failed" or "downgrade_failed" in codes or not other:
+        return finding
+    return replace(finding, hint=f"fix downgrade() of {other} first: it was reverted before, to another schema")

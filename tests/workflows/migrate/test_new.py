@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import psycopg
@@ -282,3 +283,63 @@ def test_a_file_that_its_proof_rejects_is_said_to_be_kept_or_discarded(tmp_path:
     assert ran.code == 6, ran.err
     assert "its own proof rejects the file; it is kept" in ran.out
     assert len(new_files(root)) == 1
+
+
+def test_a_new_value_of_an_enum_passes_our_own_lint(tmp_path: Path, database: Address) -> None:
+    made = Rev(
+        id="s2",
+        up="op.execute(\"CREATE TYPE shop_mood AS ENUM ('good')\")\n"
+        "op.execute('ALTER TABLE shop_orders ADD mood shop_mood')",
+        down="op.execute('ALTER TABLE shop_orders DROP mood'); op.execute('DROP TYPE shop_mood')",
+    )
+    models = ORDERS + '    mood: Mapped[str | None] = mapped_column(sa.Enum("good", "sad", name="shop_mood"))\n'
+    build_monorepo(
+        tmp_path,
+        {
+            "shop": Svc(
+                revisions=(Rev(id="s1", up=CREATE_ORDERS, down='op.drop_table("shop_orders")'), made),
+                models=models,
+                owns=("shop_*",),
+            ),
+            "crm": Svc(revisions=(Rev(id="c1", up=table("crm_users"), down='op.drop_table("crm_users")'),)),
+        },
+        url=database.url(),
+    )
+    ran = invoke("migrate.new", "--service", "shop", "-m", "sad orders", "--format", "json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.json["result"]["operations"] == ["ALTER TYPE public.shop_mood ADD VALUE IF NOT EXISTS 'sad'"]
+    assert [one["rule"] for one in ran.json["result"]["lint"]] == []
+
+
+def test_a_branch_gets_the_revision(tmp_path: Path, database: Address) -> None:
+    branches = (
+        Rev(id="c1", up=table("shop_a"), down='op.drop_table("shop_a")', head='branch_labels = ("core",)'),
+        Rev(id="c2"),
+        Rev(
+            id="r1",
+            up=table("shop_b"),
+            down='op.drop_table("shop_b")',
+            parent=(),
+            head='branch_labels = ("reports",)\ndepends_on = "c1"',
+        ),
+    )
+    models = ITEMS.replace("shop_items", "shop_a") + "    note: Mapped[str | None]\n"
+    models += ITEMS.replace("shop_items", "shop_b").replace("Item", "Report")
+    build_monorepo(tmp_path, {"shop": Svc(revisions=branches, models=models)}, url=database.url())
+    words = ("migrate.new", "--service", "shop", "-m", "note what it is")
+    for head in ((), ("--head", "c1"), ("--head", "nope")):
+        ran = invoke(*words, *head, cwd=tmp_path)
+        assert ran.code == 2, (head, ran.err)
+    assert (
+        "shop has several heads: c2, r1 → say which: --head core@head or --head reports@head"
+        in invoke(*words, cwd=tmp_path).last
+    )
+    assert invoke(*words, "--head", "reports", "--empty", cwd=tmp_path).code == 0
+    (empty,) = new_files(tmp_path)
+    assert re.search(r"^down_revision.* = ['\"]r1", empty.read_text(), re.MULTILINE)
+    empty.unlink()
+    ran = invoke(*words, "--head", "core@head", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "up, down and up again on a scratch database: clean" in ran.out
+    (made,) = new_files(tmp_path)
+    assert re.search(r"^down_revision.* = ['\"]c2", made.read_text(), re.MULTILINE)

@@ -50,3 +50,25 @@ def test_from_needs_no_server(root: Path) -> None:
     services = root / "services.yaml"
     services.write_text(services.read_text().replace("127.0.0.1", "127.0.0.9"))
     assert invoke("migrate.sql", "--service", "a", "--from", "base", cwd=root).code == 0
+
+
+BATCH = """\
+with op.batch_alter_table("a_1") as batch:
+    batch.add_column(sa.Column("more", sa.Integer))
+    batch.create_index("a_1_more", ["more"])
+if op.get_bind().engine.name == "postgresql":
+    op.execute("COMMENT ON TABLE a_1 IS 'one'")
+"""
+
+
+def test_a_batch_is_rendered(tmp_path: Path, database: Address) -> None:
+    """Alembic opens a transaction for it on a connection that has none; that was taken for a read."""
+    services = {"a": Svc(revisions=(THREE[0], Rev(id="b2", up=BATCH, down='op.drop_column("a_1", "more")')))}
+    build_monorepo(tmp_path, services, url=database.url())
+    ran = invoke("migrate.sql", "--service", "a", "--prove", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "ALTER TABLE a_1 ADD COLUMN more INTEGER" in ran.out
+    assert "COMMENT ON TABLE a_1 IS 'one'" in ran.out
+    lint = invoke("migrate.lint", "--all", cwd=tmp_path)
+    assert "not looked for" not in lint.out
+    assert "require-concurrent-index-creation" in lint.out

@@ -109,4 +109,5 @@ def _begun(root: Path, name: str, *words: str) -> AbstractContextManager[subproc
 def _forget(root: Path) -> None:
     """Let nothing be known of models and of lint that was found out before."""
     for folder in ("models", "lint"):
-        shutil.rmtree(root / ".aegisdb" / "cache" / folder)
+        # of files that have just been written nothing is kept
+        shutil.rmtree(root / ".aegisdb" / "cache" / folder, ignore_errors=True)
