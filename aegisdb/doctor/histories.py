@@ -130,6 +130,9 @@ def behind(patient: Patient) -> Iterator[Finding]:
 
 def exists_already(patient: Patient) -> Iterator[Finding]:
     """Services whose pending revisions' objects are there: made by init SQL or by hand, before Alembic knew."""
+    waiting = any(standing.state in {"pending", "version rows"} for standing in patient.standings.values())
+    if waiting and patient.incomparable:
+        raise patient.incomparable
     for service in patient.good:
         standing = patient.standings[service]
         revision = fitting_stamp(patient, service)
@@ -200,7 +203,8 @@ def stamp(patient: Patient, finding: Finding) -> None:
 
 def does_not_build(patient: Patient) -> Iterator[Finding]:
     """Histories that fail on a new database, so that nothing can be compared with them."""
-    found = {name: patient.fits(name) for name, standing in patient.standings.items() if standing.state == "pending"}
+    pending = [name for name, standing in patient.standings.items() if standing.state == "pending"]
+    found = {} if patient.incomparable else {name: patient.fits(name) for name in pending}
     for service, error in {**found, **patient.built.errors}.items():
         # an env.py that does not run at all is a finding of its own
         if isinstance(error, AegisError) and not isinstance(error, HistoryError) and not _is_told(patient, service):

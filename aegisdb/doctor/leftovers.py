@@ -64,7 +64,7 @@ def orphans(patient: Patient) -> Iterator[Finding]:
             what=f"scratch database {name} belongs to no running command",
             evidence=("the lock that its maker holds while it lives is free",),
             # whatever makes the next scratch database drops it as well
-            cause="a command was killed with signal 9 before it could drop it",
+            cause="the command that made it ended without dropping it",
             command="invoke doctor --fix",
             fix="drop it",
         )

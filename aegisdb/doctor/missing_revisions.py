@@ -117,6 +117,8 @@ def missing_parents(patient: Patient, service: str) -> tuple[Found, ...]:
 
 
 def _restamp(patient: Patient, history: History) -> str:
+    if patient.incomparable:
+        return patient.incomparable.hint
     distances = patient.fits(history.service)
     stamp = f"invoke migrate.stamp --service {history.service} --revision"
     if isinstance(distances, AegisError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from aegisdb.doctor.finding import Finding
 from aegisdb.doctor.server import in_shell
 from aegisdb.fingerprint.keys import parse
 from aegisdb.ownership import BASE, NOBODY
+from aegisdb.workflows.db.verify import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
 
 _SHOWN = 3
+_SAID = {
+    "cast": r"create\s+cast",
+    "default privileges of": r"default\s+privileges",
+    "transform for": r"transform\s+for",
+}
+"""Text of whoever makes what has no name of its own."""
+_FIRST = {
+    BASE: "invoke db.verify tells each one",
+    NOBODY: "name them in `owns` of the service whose revision makes them",
+}
+_THEN = "put it into a revision of its owner, or undo it by hand"
+_WILDCARD = re.compile(r"([*?\[])")
+_YAML_WORD = re.compile(r"[\w.]+")
 
 
 def invalid(patient: Patient) -> Iterator[Finding]:
@@ -65,9 +80,8 @@ def drifted(patient: Patient) -> Iterator[Finding]:
             f" from what {'init SQL builds' if owner == BASE else 'the applied revisions build'}",
             evidence=(*(str(change) for change in rest[:_SHOWN]), *more),
             cause="changed by hand, or by a tool that no revision knows of",
-            command="invoke db.verify tells each one; restore it from sql/init, or invoke db.reset"
-            if owner == BASE
-            else "invoke migrate.verify tells each one; put it into a revision of its owner, or undo it by hand",
+            command=f"{_FIRST.get(owner, 'invoke migrate.verify tells each one')}; "
+            + (restoring(patient.ws) if owner == BASE else _THEN),
         )
 
 
@@ -89,8 +103,7 @@ def unowned(patient: Patient) -> Iterator[Finding]:
     from aegisdb.workflows.service.owners import unowned_objects
 
     for key in unowned_objects(patient.owners, patient.live):
-        name = re.split(r"[ .]", key)[-1].strip('"')
-        seen = _makers(patient, name)
+        seen = _makers(patient, key)
         yield Finding(
             check="unowned",
             subject=key,
@@ -98,10 +111,10 @@ def unowned(patient: Patient) -> Iterator[Finding]:
             evidence=tuple(f"named in {place}" for _, place in seen[:_SHOWN]),
             cause=_cause(patient, key, seen[0][0])
             if seen
-            else "made by hand: no revision and no env.py of any service names it",
-            command=f"add `{_pattern(patient, key, name, seen[0][0])}` to `owns` of {seen[0][0]} in services.yaml"
+            else "no revision and no env.py of any service names it; most such objects were made by hand",
+            command=f"add `{_pattern(patient, key, seen[0][0])}` to `owns` of {seen[0][0]} in services.yaml"
             if seen
-            else "put it into a revision of its service (migrate.new --empty), or drop it by hand",
+            else "put it into a revision of its service (migrate.new --empty), or undo it by hand",
         )
 
 
@@ -110,18 +123,22 @@ def _cause(patient: Patient, key: str, service: str) -> str:
     return f"{outside}`owns` of {service} in services.yaml does not name it"
 
 
-def _pattern(patient: Patient, key: str, name: str, service: str) -> str:
-    """The name for `owns`, where one without a schema is in the service's own."""
-    return f"{parse(key).schema}.{name}" if _is_outside(patient, key, service) else name
+def _pattern(patient: Patient, key: str, service: str) -> str:
+    """The name for `owns`, as YAML has it, where one without a schema is in the service's own."""
+    name = parse(key)
+    plain = _WILDCARD.sub(r"[\1]", name.qualified if _is_outside(patient, key, service) else name.name)
+    return plain if _YAML_WORD.fullmatch(plain) else json.dumps(plain)
 
 
 def _is_outside(patient: Patient, key: str, service: str) -> bool:
     return bool(parse(key).schema) and parse(key).schema != patient.owners.schema_of(service)
 
 
-def _makers(patient: Patient, name: str) -> list[tuple[str, str]]:
+def _makers(patient: Patient, key: str) -> list[tuple[str, str]]:
     """Services whose revisions or env.py name the object, with the file."""
-    word = re.compile(rf"\b{re.escape(name)}\b")
+    name = parse(key)
+    said = _SAID.get(name.kind) or rf"(?<!\w){re.escape(name.name)}(?!\w)"
+    word = re.compile(said, re.IGNORECASE if name.kind in _SAID else 0)
     return [
         (service, place)
         for service, history in patient.good.items()

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aegisdb.errors import AegisError, Failed, HistoryError, LoginRefused, NoDatabase, TooFewSessions, Unreachable
+from aegisdb.errors import (
+    AegisError,
+    Failed,
+    HistoryError,
+    LoginRefused,
+    NoDatabase,
+    Refused,
+    TooFewSessions,
+    Unreachable,
+)
+from aegisdb.postgres.session import OLDEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +56,11 @@ class Patient:
         """The connection to the database, for checks that need it."""
         assert self.database is not None  # noqa: S101  such checks are not asked without a database
         return self.database
+
+    @cached_property
+    def too_old(self) -> bool:
+        """Whether its server is older than what the other checks ask."""
+        return any(conn.identity().server_version < OLDEST for conn in (self.server, self.database) if conn)
 
     @cached_property
     def name(self) -> str:
@@ -112,8 +127,19 @@ class Patient:
     def _fits(self) -> dict[str, Mapping[Applied, tuple[Change, ...]] | AegisError]:
         return {}
 
+    @cached_property
+    def incomparable(self) -> Refused | None:
+        """Why nothing can be held against the live schema: it is about the servers, and says nothing of a history."""
+        from aegisdb.building.proof_target import comparable
+
+        try:
+            comparable(self.ws, self.conn)
+        except Refused as error:
+            return error
+        return None
+
     def fits(self, service: str) -> Mapping[Applied, tuple[Change, ...]] | AegisError:
-        """How far the live schema is from what each revision of a service builds, or why they do not build."""
+        """How far the live schema is from what each revision of a service builds, or why that is not known."""
         if service not in self._fits:
             from aegisdb.drift.revision_match import distances
 
@@ -165,6 +191,8 @@ def examined(ws: Workspace) -> Iterator[Patient]:
                 database = stack.enter_context(_on_database(ws, server))
                 server = None if server is not None and server.closed else server
                 for conn in filter(None, (server, database)):
+                    if conn.identity().server_version < OLDEST:
+                        break  # that is all there is to find
                     conn.stay()  # it waits for references that are built elsewhere
                 database.wait_briefly()
             except Unreachable as error:

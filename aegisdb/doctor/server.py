@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from aegisdb.doctor.finding import NOTICE, Finding
 from aegisdb.errors import NoAnswer, NoDatabase, NotRunning
+from aegisdb.postgres.session import OLDEST
 from aegisdb.processes import leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aegisdb.doctor.patient import Patient
-
-OLDEST = 140000
-"""The first `server_version_num` that is supported."""
 
 
 def left_over(patient: Patient) -> Iterator[Finding]:
