@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aegisdb.registry.document import Key
+    from aegisdb.registry.kinds import Target
 
 
 def load(path: Path, environ: Mapping[str, str], dotenv: Path | None = None) -> Registry:
@@ -87,13 +88,23 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
     file = build_file(plain)
     default, source = file.default_target or next(iter(file.targets)), "default_target"
     if url := variables.get("DATABASE_URL"):
-        direct = variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL") or ""
-        plain = {"url": url, "direct_url": direct, "proof": variables.get("AEGIS_PROOF") or ""}
-        plain["deployed"] = variables.get("AEGIS_DEPLOYED") or None
-        file = replace(file, targets={**file.targets, ENV_TARGET: TARGETS.build(plain)})
+        file = replace(file, targets={**file.targets, ENV_TARGET: _env_target(url, file.targets, variables)})
         default, source = ENV_TARGET, "DATABASE_URL"
     if wished := variables.get("AEGIS_TARGET"):
         default, source = wished, "AEGIS_TARGET"
     return Registry(
         path=path, file=file, default_target=default, default_source=source, unset=unset, variable=variables.get
     )
+
+
+def _env_target(url: str, targets: Mapping[str, Target], variables: Variables) -> Target:
+    """The target of DATABASE_URL; what variables do not say is as for a target of the file with the same URL."""
+    same = {name: target for name, target in targets.items() if url in target.urls()[:1]}
+    name, target = next(iter(same.items()), ("", TARGETS.build({"url": url})))
+    said: dict[str, Any] = {
+        "direct_url": variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL"),
+        "proof": variables.get("AEGIS_PROOF") or (ENV_TARGET if name and target.proof == name else ""),
+        "deployed": variables.get("AEGIS_DEPLOYED"),
+        "protected": any(one.protected for one in same.values()),
+    }
+    return replace(target, **{key: value for key, value in said.items() if value})

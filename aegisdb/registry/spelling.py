@@ -8,7 +8,7 @@ from aegisdb.registry.kinds import SEEDS, TARGETS
 from aegisdb.registry.lookup import at, elements, items, texts
 from aegisdb.registry.problems import Problem
 from aegisdb.registry.types import ENV_TARGET
-from aegisdb.registry.values import NAME, NAME_HINT, OBJECT, OBJECT_HINT, connection_problems, match
+from aegisdb.registry.values import NAME, NAME_HINT, OBJECT_HINT, OWNED, connection_problems, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _service(key: Key, service: dict[str, Any]) -> Iterator[Problem]:
     for place, text in texts(service, "stamp"):
         yield from match(NAME, (*key, *place), text, "not usable as a revision", "a revision id, or `head`")
     for place, text in texts(service, "owns"):
-        yield from match(OBJECT, (*key, *place), text, "not usable as an owned name", OBJECT_HINT)
+        yield from match(OWNED, (*key, *place), text, "not usable as an owned name", OBJECT_HINT)
     runner = service.get("runner")
     if isinstance(runner, list) and (not runner or "" in runner):
         yield Problem((*key, "runner"), "the runner is empty", "null for this environment, or e.g. [poetry, run]")

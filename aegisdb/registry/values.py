@@ -19,6 +19,7 @@ MAX_NAME_BYTES = 63
 # compiled where something is looked at: of a registry that is known to be sound, that is little
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 OBJECT = r'[\w*?\[\]!"][\w*?\[\]!". $-]*'
+OWNED = rf"{OBJECT}|(?:\w+\.)?[-+*/<>=~!@#%^&|`?\[\]]+"  # or an operator
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _SETTING = rf"{_VARIABLE}(\.{_VARIABLE})*:{_VARIABLE}(\.{_VARIABLE})*"
 _DRIVER = r"[a-z][a-z0-9_]*"

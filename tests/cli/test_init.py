@@ -86,6 +86,19 @@ def test_two_plain_histories_are_registered_apart_and_once(tmp_path: Path) -> No
     assert files(tmp_path) == before
 
 
+def test_an_environment_of_its_own_is_told(tmp_path: Path) -> None:
+    python = history(tmp_path / "reports") / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    history(tmp_path / "plain")
+    ran = aegisdb(tmp_path, "init")
+    assert ran.code == 0, ran.err
+    said = " ".join(ran.out.split())
+    assert "look at: reports: it has an environment of its own and was read in this one" in said
+    assert "`runner: [.venv/bin/python]` of reports is that" in said
+    assert "plain: it has an environment" not in said
+
+
 def test_one_plain_history_stays_in_public_and_owns_what_it_creates(tmp_path: Path) -> None:
     history(tmp_path / "shop")
     assert aegisdb(tmp_path, "init").code == 0
@@ -130,7 +143,8 @@ def test_compose_init_sql_and_dotenv_are_found(tmp_path: Path) -> None:
     assert "1.sql uses \\connect" in said
     assert "3.sh of compose.yaml is no SQL file" in said
     assert "reports of compose.yaml is a PostgreSQL too" in said
-    assert "dotenv is the DATABASE_URL of .env" in said
+    assert "dotenv is the DATABASE_URL of .env, and without --target commands work on it, not on" in said
+    assert "next: aegisdb db.prepare (on the DATABASE_URL of .env, or --target NAME)" in said
     assert aegisdb(tmp_path, "service.list").code == 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aegisdb.building.proof_target import proving
 from aegisdb.errors import BadInput, Refused, UsageError
 from aegisdb.target_kinds.url import UrlTarget
 from aegisdb.workspace import open_workspace
@@ -47,6 +48,26 @@ def test_database_url_may_stand_in_dotenv(tmp_path: Path) -> None:
     workspace = open_workspace(cwd=tmp_path, environ={})
     assert workspace.registry.target("env") == UrlTarget(url=URL)
     assert workspace.address().password.reveal() == "p"
+
+
+def test_database_url_of_a_target_keeps_what_the_file_says_of_it(tmp_path: Path) -> None:
+    live = "url: '${DATABASE_URL}', gate: [lint, drift], proof: live, deployed: origin/live"
+    text = edited("  local:", f"  live: {{{live}}}\n  local:")
+    env = read(tmp_path, text, {"DATABASE_URL": URL}).target("env")
+    assert (env.protected, env.gate, env.proof, env.deployed) == (False, ("lint", "drift"), "env", "origin/live")
+    env = read(tmp_path, text, {"DATABASE_URL": URL, "AEGIS_PROOF": "local", "AEGIS_DEPLOYED": "v1"}).target("env")
+    assert (env.proof, env.deployed) == ("local", "v1")
+    other = read(tmp_path, text.replace("${DATABASE_URL}", URL), {"DATABASE_URL": URL + "2"}).target("env")
+    assert (other.gate, other.proof) == (None, "")
+
+
+def test_a_protected_database_is_protected_by_its_url_too(tmp_path: Path) -> None:
+    write(tmp_path, edited("  local:", "  live: {url: '${DATABASE_URL}', protected: true}\n  local:"))
+    for proof in ("env", "live"):
+        workspace = open_workspace(cwd=tmp_path, environ={"DATABASE_URL": URL, "AEGIS_PROOF": proof})
+        assert workspace.registry.target(workspace.target).protected
+        with pytest.raises(Refused, match=f"target {proof} is protected"):
+            proving(workspace)
 
 
 @pytest.mark.parametrize("environ", [{}, {"AEGIS_TARGET": "locl"}])

@@ -24,7 +24,8 @@ def initialised(result: Any) -> Iterator[Block]:
         yield Text(result.text.rstrip(), verbatim=True)
     yield Text(_done(result), "ok" if result.written else "")
     if result.written and result.files:
-        yield Text("next: invoke db.prepare, then invoke ci")
+        on = " (on the DATABASE_URL of .env, or --target NAME)" if "dotenv" in result.targets else ""
+        yield Text(f"next: invoke db.prepare{on}, then invoke ci")
 
 
 def _done(result: Any) -> str:

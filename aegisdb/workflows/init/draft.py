@@ -94,10 +94,13 @@ def _password(chosen: ComposeDatabase | None, plain: str) -> str:
 def _unsure(tree: Tree, found: list[ComposeDatabase], url: str, default: str) -> list[str]:
     said = [note for one in found[:1] for note in one.unsure]
     said += [f"{one.service} of {one.file} is a PostgreSQL too: it was left out" for one in found[1:]]
-    if found and default == "local":
+    if found and default == "local" and not url:
         said.append("local is the default target, not compose: change default_target if people work on compose")
     if url:
-        said.append(f"dotenv is the {_VARIABLE} of .env: set `protected: true` if it is no throw-away database")
+        said.append(
+            f"dotenv is the {_VARIABLE} of .env, and without --target commands work on it, not on {default}:"
+            f" AEGIS_TARGET={default} in .env chooses that; set `protected: true` if it is no throw-away database"
+        )
     for file in found[0].init if found else ():
         if command := psql_commands.refused((tree.root / file).read_bytes().decode(psql_commands.ENCODING)):
             said.append(f"{file} uses {command.refusal}: name it under `unrestricted` too if you trust it")

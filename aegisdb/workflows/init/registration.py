@@ -14,7 +14,7 @@ from aegisdb.workflows.service.adopt import Examined, examine
 from aegisdb.workflows.service.description import configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from aegisdb.registry.types import Service
@@ -61,10 +61,18 @@ def _examined(home: Path, relative: str, name: str, claims: Mapping[str, str]) -
     for runner in ((), *_runners(home)):
         try:
             found = examine(home, relative, name, configuration(home), runner, claims)
-            return Registration(service=name, path=relative, found=found)
+            notes = found.notes if runner else (*found.notes, *_own_environment(home, name))
+            return Registration(service=name, path=relative, found=replace(found, notes=notes))
         except AegisError as error:
             first = first or error
     return Registration(service=name, path=relative, error=first or Failed(f"{relative} cannot be read"))
+
+
+def _own_environment(home: Path, name: str) -> Iterator[str]:
+    """Tell that env.py ran here although the service has other versions of its packages, maybe."""
+    for runner in _runners(home)[:1]:
+        words = ", ".join(runner)
+        yield f"it has an environment of its own and was read in this one: `runner: [{words}]` of {name} is that"
 
 
 def _runners(home: Path) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegisdb.workflows.service.description import has_alembic_table
+from aegisdb.workflows.service.description import has_alembic_table, is_beside
 
 _SKIPPED = frozenset(
     {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "target", "vendor"}
@@ -36,7 +36,9 @@ def look(root: Path) -> Tree:
         here = Path(folder)
         deep = len(here.relative_to(root).parts) >= _DEEPEST
         folders[:] = [] if deep else sorted(name for name in folders if _worth_a_look(here / name))
-        if "alembic.ini" in names or ("pyproject.toml" in names and has_alembic_table(here / "pyproject.toml")):
+        if "alembic.ini" in names and here != root and is_beside(here / "alembic.ini"):
+            histories.append(here.parent)  # what the application is imported from
+        elif "alembic.ini" in names or ("pyproject.toml" in names and has_alembic_table(here / "pyproject.toml")):
             histories.append(here)
         compose += [here / name for name in names if _COMPOSE.fullmatch(name)]
     compose.sort(key=lambda path: (len(path.parts), len(path.name), path.name))

@@ -12,7 +12,7 @@ from aegisdb.plain_text import number_of
 from aegisdb.results import Result
 from aegisdb.workflows.service.add import runner_words
 from aegisdb.workflows.service.created_tables import created
-from aegisdb.workflows.service.description import configuration, describe_history
+from aegisdb.workflows.service.description import configuration, describe_history, is_beside
 from aegisdb.workflows.service.second_default import refuse_second_default, way_out
 from aegisdb.workflows.service.seen_revisions import seen_revisions
 
@@ -235,7 +235,8 @@ def _entry(
     if isinstance(config, str):
         alembic = {"config": None, "script_location": config, **alembic}
     elif config.suffix == ".ini":
-        alembic = {"config": config.relative_to(home).as_posix(), **alembic}
+        beside = {"script_location": config.parent.relative_to(home).as_posix()} if is_beside(config) else {}
+        alembic = {"config": config.relative_to(home).as_posix(), **beside, **alembic}
     elif config.name == "env.py":
         alembic = {"config": None, "script_location": config.parent.relative_to(home).as_posix(), **alembic}
     if found["place"]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _PROBE = HOME / "env_probe.py"
 _PROBE_MODULE = "_aegisdb_worker.env_probe"
 _DEADLINE = 120.0
+_SCRIPT_LOCATION = re.compile(r"^script_location\s*[=:]", re.MULTILINE)
 NEVER_CONFIGURED = "env.py ended without calling context.configure()"
 """What the probe says of an env.py that raises nothing and tells Alembic nothing."""
 
@@ -50,6 +51,13 @@ def configuration(home: Path) -> Path:
 def has_alembic_table(pyproject: Path) -> bool:
     """Whether this pyproject.toml configures Alembic."""
     return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8", errors="replace")
+
+
+def is_beside(config: Path) -> bool:
+    """Whether this ini file says nothing of a script location and stands beside env.py, as Flask-Migrate makes it."""
+    if config.suffix != ".ini" or not (config.parent / "env.py").is_file():
+        return False
+    return not _SCRIPT_LOCATION.search(config.read_text(encoding="utf-8", errors="replace"))
 
 
 def describe_history(
@@ -89,7 +97,7 @@ def _request(home: Path, config: Path | str, places: Sequence[str]) -> dict[str,
         request["file_"] = str(config)
     if isinstance(config, str):
         pass  # the package says the rest
-    elif config.name == "env.py":
+    elif config.name == "env.py" or is_beside(config):
         request["script_location"] = str(config.parent)
     elif has_alembic_table(home / "pyproject.toml"):  # `alembic init -t pyproject` has both, and Alembic reads both
         request["toml_file"] = str(home / "pyproject.toml")
@@ -128,6 +136,11 @@ def _forked(warm: WarmProcess, home: Path, request: dict[str, Any]) -> tuple[int
 def _way_to_run(last: str, home: Path, runner: tuple[str, ...]) -> str:
     if last == NEVER_CONFIGURED:
         return "call context.configure() on each way through it, offline and online"
+    if "application context" in last:
+        return (
+            "`flask db` runs it in one; let it push one where there is none: `from flask import has_app_context`,"
+            " `if not has_app_context(): app.app_context().push()`, with the application that FLASK_APP names"
+        )
     if not last.startswith(("ModuleNotFoundError", "ImportError")):
         return "it raises by itself: give it what it asks for (variables, a file of settings), then try again"
     return runners.how_to_install(runner, home) if runner else "--runner 'poetry run' says where its own is"

@@ -12,6 +12,7 @@ from aegisdb.registry.insertion import entry_text
 from aegisdb.registry.types import AlembicSettings, Service
 from aegisdb.revisions.load import read_history
 from aegisdb.workflows.service.created_tables import created
+from aegisdb.workflows.service.description import is_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,10 @@ def _settings(home: Path, config: Path | str) -> AlembicSettings:
     if config.name == "env.py":
         place = config.parent.relative_to(home.resolve()).as_posix()
         return AlembicSettings(config=None, script_location=place, version_table=_DEFAULT)
-    return AlembicSettings(config=config.relative_to(home.resolve()).as_posix(), version_table=_DEFAULT)
+    beside = config.parent.relative_to(home.resolve()).as_posix() if is_beside(config) else None
+    return AlembicSettings(
+        config=config.relative_to(home.resolve()).as_posix(), script_location=beside, version_table=_DEFAULT
+    )
 
 
 def _names_none(env_py: Path) -> bool:

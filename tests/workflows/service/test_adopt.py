@@ -13,7 +13,7 @@ import pytest
 from aegisdb.errors import AegisError
 from aegisdb.workflows.service.adopt import service_adopt
 from aegisdb.workspace import open_workspace
-from tests.invoke import ROOT, Ran, invoke
+from tests.invoke import ROOT, Ran, invoke, started
 from tests.registry.registries import SOUND
 
 ENV = """
@@ -126,6 +126,58 @@ def test_an_ini_file_one_level_down_is_found(repository: Path) -> None:
     ran, found = adopt(repository, "deep")
     assert ran.code == 0, ran.err
     assert "config: db/alembic.ini" in found["entry"]
+
+
+FLASK = (
+    """
+from flask import current_app, has_app_context
+
+if not has_app_context():
+    from wsgi import app
+    app.app_context().push()
+url = current_app.url
+"""
+    + ENV
+)
+FLASK_ITSELF = """
+class App:
+    url = "postgresql+psycopg2://"
+    def app_context(self): return self
+    def push(self): global current_app; current_app = self
+class Outside:
+    @property
+    def url(self): raise RuntimeError("Working outside of application context.")
+current_app = Outside()
+def has_app_context(): return isinstance(current_app, App)
+"""
+
+
+def test_a_history_of_flask_migrate_is_adopted_where_its_application_is(repository: Path) -> None:
+    home = repository / "legacy"
+    (home / "alembic.ini").unlink()
+    (home / "migrations" / "alembic.ini").write_text("[alembic]\n# file_template = %%(rev)s_%%(slug)s\n")
+    (home / "flask.py").write_text(FLASK_ITSELF)
+    (home / "wsgi.py").write_text("import flask\napp = flask.App()\n")
+    without = FLASK.replace("if not has_app_context()", "if False")
+    (home / "migrations" / "env.py").write_text(without)
+    ran, _ = adopt(repository, "legacy")
+    assert ran.code == 1
+    assert "Working outside of application context" in ran.last
+    assert "app.app_context().push()" in ran.last
+    (home / "migrations" / "env.py").write_text(FLASK.replace("url = current_app.url\n", ""))
+    (repository / "services.yaml").rename(repository / "before.yaml")
+    assert invoke_init(repository).code == 0
+    text = (repository / "services.yaml").read_text()
+    assert "path: legacy\n" in text
+    (repository / "before.yaml").rename(repository / "services.yaml")
+    ran, found = adopt(repository, "legacy")
+    assert ran.code == 0, ran.err
+    assert "config: migrations/alembic.ini, script_location: migrations" in found["entry"]
+    assert invoke("service.list", cwd=repository).code == 0
+
+
+def invoke_init(root: Path) -> Ran:
+    return started([sys.executable, "-m", "aegisdb.tasks", "init"], root, {})
 
 
 def test_an_own_schema_is_registered(repository: Path) -> None:
