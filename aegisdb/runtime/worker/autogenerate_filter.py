@@ -131,8 +131,8 @@ class Filter:
         """Parts that env.py keeps from Alembic: of models that are `wanted`, and of tables that are `there`."""
         if self._own_name is None and self._own_object is None:
             return []
-        hooks = (self._own_name or _anything, self._own_object or _anything)
-        return [*FilteredParts(connection, wanted, *hooks).left_out(there, lambda name: self._given(name, connection))]
+        parts = FilteredParts(connection, wanted, self._own_name or _anything, self._own_object)
+        return [*parts.left_out(there, lambda name: self._given(name, connection))]
 
     def name_hook(self, own: Callable[..., bool] | None) -> Callable[..., bool]:
         """`include_name` for Alembic; `own` is the one that env.py set."""
