@@ -35,6 +35,8 @@ class Sides:
     head: Fingerprint
     models: Fingerprint
     built: ModelsBuilt
+    whole: Fingerprint
+    """The schema that the models are part of, as far as it was read."""
 
 
 class BothSides:
@@ -58,7 +60,7 @@ class BothSides:
         ):
             with self._session(history, address, conn.identity()) as session:
                 built = session.build_models(self.parts.owned(service))
-            return Sides(*self.parts.both(service, built, read(conn)), built)
+            return self.sides(service, built, read(conn))
 
     def tried(self, history: History, copy: Copy) -> Sides:
         """Build and read both sides in a copy of the histories at head that others get afterwards.
@@ -70,7 +72,11 @@ class BothSides:
         reading = statements_inside(self.parts.relations(service), identity.server_version // _MAJOR)
         with self._session(history, copy.address, identity) as session:
             built = session.build_models(self.parts.owned(service), reading)
-        return Sides(*self.parts.both(service, built, of_rows(built.found)), built)
+        return self.sides(service, built, of_rows(built.found))
+
+    def sides(self, service: str, built: ModelsBuilt, whole: Fingerprint) -> Sides:
+        """Both sides, the models' of a schema that has them."""
+        return Sides(*self.parts.both(service, built, whole), built, whole)
 
     def _session(self, history: History, address: Address, identity: Identity) -> Session:
         options = StepOptions(listen=self._ws.listen, journal=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aegisdb.building.proof_target import proving
 from aegisdb.building.templates import known_template
 from aegisdb.fingerprint import read
-from aegisdb.models.both_sides import BothSides, Sides
+from aegisdb.models.both_sides import BothSides
 from aegisdb.models.comparison import compared
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch, works_beside
@@ -24,6 +24,7 @@ from aegisdb.runtime.step_options import StepOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from aegisdb.models.both_sides import Sides
     from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
@@ -31,15 +32,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def comparing_on_top(
-    ws: Workspace, before: Mapping[str, History], history: History, revision: str
+    ws: Workspace, before: Mapping[str, History], history: History, revision: str, models: Sides | None = None
 ) -> Iterator[Callable[[], ModelsCompared | None]]:
     """Compare with the revision on top of the histories `before`, beside the block where that may be.
+
+    `models` are what was built on those before. Where the new head is the same they need not be built on it again.
 
     What is yielded waits for what is found; None where no template has these. It raises RevisionFailed where the
     revision does not apply there. Where nobody asks, the comparison ends with the block.
     """
     watch = EndedTogether()
-    compare = partial(_compare, ws, before, history, revision, watch)
+    compare = partial(_compare, ws, before, history, revision, models, watch)
     if not works_beside(own=proving(ws).server.own):
         yield compare
         return
@@ -51,7 +54,12 @@ def comparing_on_top(
 
 
 def _compare(
-    ws: Workspace, before: Mapping[str, History], history: History, revision: str, watch: EndedTogether
+    ws: Workspace,
+    before: Mapping[str, History],
+    history: History,
+    revision: str,
+    models: Sides | None,
+    watch: EndedTogether,
 ) -> ModelsCompared | None:
     there = proving(ws)
     source = known_template(there, "histories", before)
@@ -67,6 +75,9 @@ def _compare(
         with made as session:
             session.upgrade_one(revision)
             both = BothSides(there, source, ws, read(conn))
+            if models is not None:
+                found = compared(both, history, both.sides(history.service, models.built, models.whole))
+                if not (found.changes or found.not_built):
+                    return found
             built = session.build_models(both.parts.owned(history.service))
-        sides = Sides(*both.parts.both(history.service, built, read(conn)), built)
-        return compared(both, history, sides)
+        return compared(both, history, both.sides(history.service, built, read(conn)))

@@ -82,6 +82,8 @@ class Drafted:
     around: Around = field(default_factory=Around)
     differing: ModelsCompared
     """What it is drafted for."""
+    sides: Sides
+    """The histories, and all that the models say."""
 
     @property
     def renames(self) -> tuple[Rename, ...]:
@@ -162,12 +164,12 @@ def drafting(
             both = BothSides(ws, source, ws)
             sides = both.of(history)
         found = _followable(ws, compared(both, history, sides), service)
-        changes, said = differences(sides.head, sides.models, sides.built), sides.models
+        changes = differences(sides.head, sides.models, sides.built)
         chosen, could_be = _renames(sides, changes, renames, confirmed)
         put_off = putting_off(sides.head, sides.models, changes, chosen)
-        sides = replace(sides, models=put_off.models)
-        changes = differences(sides.head, sides.models, sides.built)
-        blocking = in_the_way(sides.head, sides.models, changes)
+        now = replace(sides, models=put_off.models)
+        changes = differences(now.head, now.models, now.built)
+        blocking = in_the_way(now.head, now.models, changes)
         options = StepOptions(listen=ws.listen, journal=False)
         with (
             under_way(ws.listen, "compare", service),
@@ -176,9 +178,17 @@ def drafting(
         ):
             objects = {**both.parts.objects(service), **_of_models(changes, put_off, blocking)}
             draft = s.propose(message, objects, [rename.step() for rename in put_off.renames], head)
-            around = Trial(both, sides, said, s, conn, units).around(draft, changes, put_off.renames, blocking)
+            around = Trial(both, now, sides.models, s, conn, units).around(draft, changes, put_off.renames, blocking)
             found = replace(found, changes=changes)
-            yield Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, differing=found)
+            yield Drafted(
+                session=s,
+                draft=draft,
+                put_off=put_off,
+                could_be=could_be,
+                around=around,
+                differing=found,
+                sides=sides,
+            )
 
 
 def _followable(ws: Workspace, found: ModelsCompared, service: str) -> ModelsCompared:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from aegisdb.errors import Problem
+    from aegisdb.models.both_sides import Sides
     from aegisdb.models.results import ModelsCompared
     from aegisdb.revisions.history import History
     from aegisdb.workspace import Workspace
@@ -31,10 +32,10 @@ def compared_alone(ws: Workspace, history: History) -> ModelsCompared:
 
 
 def comparing_new(
-    ws: Workspace, before: Mapping[str, History], history: History, new: tuple[str, ...]
+    ws: Workspace, before: Mapping[str, History], history: History, new: tuple[str, ...], models: Sides | None
 ) -> AbstractContextManager[Callable[[], ModelsCompared | None]]:
     """Compare as `comparing_on_top` where a single revision is new; else what is given knows nothing."""
-    return comparing_on_top(ws, before, history, new[0]) if len(new) == 1 else nullcontext(lambda: None)
+    return comparing_on_top(ws, before, history, new[0], models) if len(new) == 1 else nullcontext(lambda: None)
 
 
 def left(ws: Workspace, history: History, compared: ModelsCompared | None) -> Iterator[Problem]:

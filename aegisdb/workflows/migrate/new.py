@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from aegisdb.forms.in_steps import StepWritten
     from aegisdb.lint import Finding
+    from aegisdb.models.both_sides import Sides
     from aegisdb.models.drafting import Drafted
     from aegisdb.models.renames import Rename
     from aegisdb.revisions.history import History
@@ -112,7 +113,7 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
         history, options = _with_its_head(ws, service, options)
         if options.empty:
             return NewRevisionResult(service=service, planned=True)
-        return _made(ws, history, text, options)
+        return _made(ws, history, text, options)[0]
     home = ws.registry.root / ws.registry.services[service].path
     with folder_lock(home, service, wait=ws.lock_wait, listen=ws.listen):
         history, options = _with_its_head(ws, service, options)
@@ -122,12 +123,12 @@ def new_revision(ws: Workspace, service: str, message: str, options: NewOptions 
             return _with_test(ws, history, NewRevisionResult(service=service, path=path, revision=revision), options)
         ws = with_owned_models(ws, history) if options.owns else ws
         with unproven_told(ws, history):
-            made = _made(ws, history, text, options)
+            made, models = _made(ws, history, text, options)
             made = made if made.why else _with_test(ws, history, made, options)
     if made.why:
         return made
     with unproven_told(ws, history):
-        return _proven(ws, made, options, before)
+        return _proven(ws, made, options, before, models)
 
 
 def _with_its_head(ws: Workspace, service: str, options: NewOptions) -> tuple[History, NewOptions]:
@@ -149,17 +150,17 @@ def _with_its_head(ws: Workspace, service: str, options: NewOptions) -> tuple[Hi
     raise UsageError(f"{what}: {', '.join(history.heads)}", hint=f"say which: --head {' or --head '.join(choice)}")
 
 
-def _made(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
-    """What `options` allow; none is written where models cannot be followed."""
+def _made(ws: Workspace, history: History, message: str, options: NewOptions) -> tuple[NewRevisionResult, Sides | None]:
+    """What `options` allow, and the models that it follows; none is written where models cannot be followed."""
     from aegisdb.models.drafting import Unwritable
 
     try:
         return _drafted(ws, history, message, options)
     except Unwritable as found:
-        return NewRevisionResult(service=history.service, why="no revision was written", problems=found.problems)
+        return NewRevisionResult(service=history.service, why="no revision was written", problems=found.problems), None
 
 
-def _drafted(ws: Workspace, history: History, message: str, options: NewOptions) -> NewRevisionResult:
+def _drafted(ws: Workspace, history: History, message: str, options: NewOptions) -> tuple[NewRevisionResult, Sides]:
     """The file is written unless it is a dry run or something would be lost."""
     from aegisdb.forms.choose import choice
     from aegisdb.forms.in_steps import InSteps
@@ -176,11 +177,12 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
         if not (draft.operations or steps.planned()):
             if problems := draft.unwritten(ws.registry):
                 raise Unwritable(problems)
-            return NewRevisionResult(service=service, why=_why(history, draft.draft.compared))
+            return NewRevisionResult(service=service, why=_why(history, draft.draft.compared)), draft.sides
         made = NewRevisionResult(service=service, untried=draft.around.failure, as_one=steps.as_one)
         if options.dry_run:
             told = draft.left_to_hands(ws.registry)
-            return replace(made, operations=draft.operations, steps=steps.planned(), planned=True, problems=told)
+            made = replace(made, operations=draft.operations, steps=steps.planned(), planned=True, problems=told)
+            return made, draft.sides
         if draft.drops and not options.allow_drop:
             raise _drop(service, draft)
         with steps.database() as at_head:
@@ -188,7 +190,8 @@ def _drafted(ws: Workspace, history: History, message: str, options: NewOptions)
                 path, revision = _file(ws, draft.write(message))
                 made = replace(made, path=path, revision=revision, operations=draft.operations)
             files = steps.files(draft.session, message, made.revision or options.head)
-            return replace(made, steps=steps.measured(files, made.revision, at_head) if at_head else ())
+            made = replace(made, steps=steps.measured(files, made.revision, at_head) if at_head else ())
+            return made, draft.sides
 
 
 def _is_meant(ws: Workspace, rename: Rename) -> bool:
@@ -252,7 +255,11 @@ def _good(ws: Workspace) -> dict[str, History]:
 
 
 def _proven(
-    ws: Workspace, result: NewRevisionResult, options: NewOptions, before: Mapping[str, History]
+    ws: Workspace,
+    result: NewRevisionResult,
+    options: NewOptions,
+    before: Mapping[str, History],
+    models: Sides | None,
 ) -> NewRevisionResult:
     """Lint it, take it up, down and up, and compare the models again; what is found are the result's problems."""
     from concurrent.futures import ThreadPoolExecutor
@@ -264,7 +271,7 @@ def _proven(
     service, new = result.service, result.revisions
     history = read_history(ws.registry, service)
     with (
-        comparing_new(ws, before, history, new) as compared,
+        comparing_new(ws, before, history, new, models) as compared,
         ThreadPoolExecutor(1, thread_name_prefix="lint") as beside,
     ):
         lint = beside.submit(lambda: tuple(one for revision in new for one in lint_one(ws, service, revision)))
