@@ -75,7 +75,7 @@ class BothSides:
         return self.sides(service, built, of_rows(built.found))
 
     def sides(self, service: str, built: ModelsBuilt, whole: Fingerprint) -> Sides:
-        """Both sides, the models' of a schema that has them."""
+        """The service's part of both, where `whole` has its models."""
         return Sides(*self.parts.both(service, built, whole), built, whole)
 
     def _session(self, history: History, address: Address, identity: Identity) -> Session:

@@ -21,7 +21,7 @@ from aegisdb.models.normal_form import differences
 from aegisdb.models.object_files import read_units, with_mark
 from aegisdb.models.problems import lost_problem, models_problems
 from aegisdb.models.renames import proposed, wanted
-from aegisdb.models.results import without_views
+from aegisdb.models.results import ModelsCompared, without_views
 from aegisdb.models.trial import Around, Trial, steps, texts
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.scratch import scratch_ahead
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from aegisdb.models.both_sides import Sides
     from aegisdb.models.generated_columns import InTheWay
     from aegisdb.models.renames import Rename
-    from aegisdb.models.results import ModelsCompared
     from aegisdb.registry.types import Registry
     from aegisdb.revisions.history import History
     from aegisdb.runtime.step_results import Draft, Steps
@@ -79,11 +78,11 @@ class Drafted:
     put_off: PutOff
     could_be: tuple[Rename, ...]
     """Renames that nobody asked for; without one they are a drop and an addition."""
-    around: Around = field(default_factory=Around)
-    differing: ModelsCompared
-    """What it is drafted for."""
+    around: Around
     sides: Sides
     """The histories, and all that the models say."""
+    differing: ModelsCompared = field(default_factory=ModelsCompared)
+    """What it is drafted for."""
 
     @property
     def renames(self) -> tuple[Rename, ...]:
@@ -164,9 +163,9 @@ def drafting(
             both = BothSides(ws, source, ws)
             sides = both.of(history)
         found = _followable(ws, compared(both, history, sides), service)
-        changes = differences(sides.head, sides.models, sides.built)
-        chosen, could_be = _renames(sides, changes, renames, confirmed)
-        put_off = putting_off(sides.head, sides.models, changes, chosen)
+        whole = differences(sides.head, sides.models, sides.built)
+        chosen, could_be = _renames(sides, whole, renames, confirmed)
+        put_off = putting_off(sides.head, sides.models, whole, chosen)
         now = replace(sides, models=put_off.models)
         changes = differences(now.head, now.models, now.built)
         blocking = in_the_way(now.head, now.models, changes)
@@ -179,16 +178,8 @@ def drafting(
             objects = {**both.parts.objects(service), **_of_models(changes, put_off, blocking)}
             draft = s.propose(message, objects, [rename.step() for rename in put_off.renames], head)
             around = Trial(both, now, sides.models, s, conn, units).around(draft, changes, put_off.renames, blocking)
-            found = replace(found, changes=changes)
-            yield Drafted(
-                session=s,
-                draft=draft,
-                put_off=put_off,
-                could_be=could_be,
-                around=around,
-                differing=found,
-                sides=sides,
-            )
+            drafted = Drafted(session=s, draft=draft, put_off=put_off, could_be=could_be, around=around, sides=sides)
+            yield replace(drafted, differing=replace(found, changes=changes))
 
 
 def _followable(ws: Workspace, found: ModelsCompared, service: str) -> ModelsCompared:

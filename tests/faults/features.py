@@ -391,7 +391,7 @@ MUTATIONS = (
         "tables of other owners in the models are not made",
         "runtime/worker/autogenerate_filter.py:Filter.object_hook.include_object",
         (never("owns"),),
-        (_CHANGE,),
+        (f"{_NEW}nothing_is_written_when_models_and_history_agree",),
     ),
     Mutation(
         27,

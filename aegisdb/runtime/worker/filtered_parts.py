@@ -55,7 +55,7 @@ class FilteredParts:
         own_name: Callable[..., bool],
         own_object: Callable[..., bool] | None,
     ) -> None:
-        """Without `own_object` nobody asks for more than names, and nothing is reflected."""
+        """Nothing is reflected without `own_object`: nobody asks for more than names."""
         self._connection = connection
         self._wanted = {place: table for table, place in wanted.items()}
         self._own_name = own_name
