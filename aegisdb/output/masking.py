@@ -16,6 +16,8 @@ from aegisdb.plain_text import clean
 
 MASK = "***"
 _SHORTEST = 4
+_PUBLIC = ("USER", "USERNAME", "DB", "DATABASE", "HOST")
+"""How names of variables end whose values are printed, as those of PostgreSQL and of its images do."""
 
 # each with a word without which it finds nothing: a word is looked for in a tenth of the time
 # what stands between these and the closing delimiter is a secret, whoever wrote it
@@ -52,15 +54,19 @@ class Masker:
         self._coming = find
 
     def learn_url(self, url: str) -> None:
-        """Hide the password of a URL, readable or not."""
-        if password := _password(url):
-            self.learn([password, unquote(password)])
+        """Hide the password of a URL, readable or not, unless it is also the name of its user, database or host."""
+        self.learn_urls([url])
 
     def learn_urls(self, urls: Iterable[str]) -> None:
-        """Hide the passwords of many URLs."""
-        found = {password for url in urls if (password := _password(url))}
+        """Hide the passwords of many URLs, as of `learn_url`."""
+        found = {
+            spelt
+            for url in urls
+            if (password := _password(url))
+            for spelt in {password, unquote(password)} - _names(url)
+        }
         if found:
-            self.learn([*found, *map(unquote, found)])
+            self.learn(found)
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
@@ -81,6 +87,17 @@ def _password(url: str) -> str:
     return login.partition(":")[2] if found else ""
 
 
+def _names(url: str) -> set[str]:
+    """What a URL says for everybody to read: user, hosts and database."""
+    authority, _, rest = re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")
+    hosts, _, database = rest.partition("/")
+    return {
+        unquote(authority.partition(":")[0]),
+        unquote(database),
+        *(host.partition(":")[0] for host in hosts.split(",")),
+    }
+
+
 def _spellings(secret: str) -> set[str]:
     encoded = {secret, clean(secret), quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
     return encoded | {text.replace("%", "%%") for text in encoded} | {text.replace("'", "''") for text in encoded}
@@ -88,9 +105,10 @@ def _spellings(secret: str) -> set[str]:
 
 def learn_environment(masker: Masker, environ: Mapping[str, str]) -> None:
     """Hide the passwords that the environment holds: `*PASSWORD*` and the ones inside URLs."""
+    names = [value for name, value in environ.items() if name.upper().endswith(_PUBLIC)]
     for name, value in environ.items():
         if "PASSWORD" in name.upper():
-            masker.learn([value], public=[environ.get("PGUSER", "")])
+            masker.learn([value], public=names)
         elif "://" in value:
             masker.learn_url(value)
 

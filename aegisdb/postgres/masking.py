@@ -17,9 +17,12 @@ _PATTERNS = (
 
 
 def mask(text: str, address: Address) -> str:
-    """The text without the address's password (raw, percent-encoded, %%-doubled) or anything that looks like one."""
+    """The text without the address's password (raw, percent-encoded, %%-doubled) or anything that looks like one.
+
+    A password that is also the name of the user, the database or the host is only hidden where one stands.
+    """
     password = address.password.reveal()
-    if password:
+    if password and password not in {address.user, address.database, address.host}:
         encoded = quote(password, safe="")
         for form in sorted({password, encoded, encoded.replace("%", "%%"), password.replace("%", "%%")}, key=len)[::-1]:
             # a short one inside a word is there by chance, and three stars in its place would tell it

@@ -65,6 +65,25 @@ def test_a_password_that_is_also_a_name_does_not_hide_the_name() -> None:
     assert masker("target aegis, postgresql://aegis:aegis@db/aegis") == "target aegis, postgresql://aegis:***@db/aegis"
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"DATABASE_URL": "postgresql://postgres:postgres@postgres:5432/postgres"},
+        {"DATABASE_URL": "postgresql://app:orders@db.internal/orders?sslmode=require"},
+        {"DATABASE_URL": "postgresql://app:db.internal@first:1,db.internal:2/x"},
+        {"DATABASE_URL": "postgresql://sh%6Fp:shop@db/x"},
+        {"POSTGRES_PASSWORD": "postgres", "POSTGRES_USER": "postgres"},
+        {"PGPASSWORD": "orders", "PGDATABASE": "orders"},
+    ],
+)
+def test_a_password_of_the_environment_that_is_also_a_name(environment: dict[str, str]) -> None:
+    masker = Masker()
+    learn_environment(masker, environment)
+    told = "user postgres, database orders on db.internal and shop"
+    assert masker(told) == told
+    assert masker("postgresql://a:postgres@h/x password=shop") == "postgresql://a:***@h/x password=***"
+
+
 def test_the_longer_of_two_secrets_wins() -> None:
     masker = Masker()
     masker.learn(["hunter"])

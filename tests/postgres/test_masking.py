@@ -16,6 +16,8 @@ from aegisdb.postgres.masking import mask
         ("pg", "pg_hba.conf, pgpool, pg", "pg_hba.conf, pgpool, ***"),
         ("a b", "a bc, a b", "a bc, ***"),
         ("s3cr3t", "fooS3cr3t s3cr3t xs3cr3tx", "fooS3cr3t *** x***x"),
+        ("u", "the owner u of d", "the owner u of d"),
+        ("u", "ALTER ROLE u PASSWORD 'u'", "ALTER ROLE u PASSWORD ***"),
         ("C4n%a@r/y", "at%2FC4n%25a%40r%2Fy", "at%2F***"),
     ],
 )
