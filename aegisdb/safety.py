@@ -15,6 +15,7 @@ from aegisdb.errors import AegisError, Refused
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.postgres.databases import sessions
 from aegisdb.postgres.markers import DISPOSABLE, Marker, parse_marker
+from aegisdb.registry.protection import protecting
 from aegisdb.servers import Proof
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def prove(ws: Workspace, conn: Connection, said: Told) -> Proof | None:
 def denials(ws: Workspace, conn: Connection, said: Told) -> tuple[str, ...]:
     """What can never be overridden: each entry is a reason. Empty when nothing forbids destroying the database."""
     found = []
-    if ws.registry.target(ws.target).protected:
-        found.append(f"target {ws.target!r} is `protected: true` in {ws.registry.path.name}")
+    if guard := protecting(ws.registry.file.targets, ws.target):
+        same = f", and {ws.target!r} leads to its database" if guard != ws.target else ""
+        found.append(f"target {guard!r} is `protected: true` in {ws.registry.path.name}{same}")
     if _environment(ws.registry) == "production":
         found.append("AEGIS_ENV is production")
     if is_production(ws, conn, said):

@@ -12,6 +12,7 @@ from aegisdb.registry.draft import Draft, Located, place
 from aegisdb.registry.interpolation import Interpolation, Variables
 from aegisdb.registry.kinds import TARGETS
 from aegisdb.registry.problems import Problem
+from aegisdb.registry.protection import of_same_database
 from aegisdb.registry.rules import meaning_problems
 from aegisdb.registry.types import ENV_TARGET, Registry, Unset
 
@@ -98,13 +99,20 @@ def _registry(path: Path, plain: dict[str, Any], variables: Variables, unset: tu
 
 
 def _env_target(url: str, targets: Mapping[str, Target], variables: Variables) -> Target:
-    """The target of DATABASE_URL; what variables do not say is as for a target of the file with the same URL."""
-    same = {name: target for name, target in targets.items() if url in target.urls()[:1]}
-    name, target = next(iter(same.items()), ("", TARGETS.build({"url": url})))
+    """The target of DATABASE_URL; what variables do not say is as for a target of the file with the same database.
+
+    Its `direct_url` and `bindir` only count where the URL is the same text: another login is not meant for them.
+    """
+    target = plain = TARGETS.build({"url": url})
+    same = sorted(of_same_database(targets, plain), key=lambda name: url not in targets[name].urls()[:1])
+    name = next(iter(same), "")
+    if name:
+        found = targets[name]
+        alike = replace(plain, gate=found.gate, deployed=found.deployed, proof=found.proof)
+        target = found if url in found.urls()[:1] else alike
     said: dict[str, Any] = {
         "direct_url": variables.get("DATABASE_URL_DIRECT") or variables.get("DIRECT_URL"),
         "proof": variables.get("AEGIS_PROOF") or (ENV_TARGET if name and target.proof == name else ""),
         "deployed": variables.get("AEGIS_DEPLOYED"),
-        "protected": any(one.protected for one in same.values()),
     }
     return replace(target, **{key: value for key, value in said.items() if value})

@@ -106,6 +106,10 @@ class Target(Entry):
         """URLs with a password in them, to be hidden wherever they appear."""
         return ()
 
+    def places(self) -> frozenset[tuple[str, int, str]]:
+        """Host, port and database that its URLs lead to; empty where they cannot be read, or a server of ours is it."""
+        return frozenset()
+
     def own_password(self, registry: Any, name: str) -> str | None:
         """The password that is drawn for it, empty before it is; None for one that has that of `database`."""
         del registry, name

@@ -18,6 +18,7 @@ from aegisdb.file_cache import STATE
 from aegisdb.registry.choice import STRICT, Choice, did_you_mean, text_or_list
 from aegisdb.registry.fleets import Fleet
 from aegisdb.registry.kinds import SEEDS, TARGETS, Seed, Target
+from aegisdb.registry.protection import as_protected
 
 if TYPE_CHECKING:
     from aegisdb.registry.owners import Owners
@@ -245,7 +246,7 @@ class Registry:
                 )
 
     def target(self, name: str) -> Target:
-        """The target `name`, with every value that it needs.
+        """The target `name`, with every value that it needs, protected where one with its database is.
 
         Raises:
             UsageError: no such target.
@@ -255,9 +256,8 @@ class Registry:
         if name not in self.file.targets:
             raise _unknown("target", name, self.file.targets)
         self.require("targets", name)
-        spec = self.file.targets[name]
-        spec.require(self, name)
-        return spec
+        self.file.targets[name].require(self, name)
+        return as_protected(self.file.targets, name)
 
     def fleet(self, name: str) -> Fleet:
         """The fleet `name`.

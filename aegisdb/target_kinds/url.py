@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from aegisdb.registry.types import ENV_TARGET
 if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.servers.server import Server
+
+_THIS_MACHINE = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +51,28 @@ class UrlTarget(Target):
         """The URL and the direct one."""
         return self.url, self.direct_url
 
+    def places(self) -> frozenset[tuple[str, int, str]]:
+        """Host, port and database of each server that its URLs name, all names of this machine as one."""
+        found = set()
+        for url in filter(None, self.urls()):
+            with suppress(BadInput, Refused):
+                address = Address.from_url(url)
+                reached = dict(address.parameters).get("hostaddr", "")
+                places = [*address.places, *([(reached, address.port)] if reached else [])]
+                found |= {(_host(host), port, address.database) for host, port in places}
+        return frozenset(found)
+
     def make_server(self, registry: Registry, name: str) -> Server:
         """The server that the URL names."""
         from aegisdb.servers.url import UrlServer
 
         return UrlServer(registry, name, self)
+
+
+def _host(name: str) -> str:
+    """A host without what makes no other host of it; the directory of a socket is this machine, too."""
+    plain = name.lower().rstrip(".")
+    return "localhost" if plain in _THIS_MACHINE or plain.startswith("/") else plain
 
 
 KIND = UrlTarget

@@ -70,6 +70,48 @@ def test_a_protected_database_is_protected_by_its_url_too(tmp_path: Path) -> Non
             proving(workspace)
 
 
+@pytest.mark.parametrize(
+    ("live", "other"),
+    [
+        ("postgresql://u:p@db.example:5432/app", "postgres://reader:q@DB.example./app"),
+        ("postgresql+asyncpg://u:p@db.example/app", "postgresql://u:p@db.example/app?sslmode=require"),
+        ("postgresql://u:p@db.example/app", "postgresql://u:p@ignored/ignored?host=db.example&dbname=app"),
+        ("postgresql://u:p@first:5432,second:5433/app", "postgresql://u:p@second:5433/app"),
+        ("postgresql://u:p@db.example/app", "postgresql://u:p@alias/app?hostaddr=db.example"),
+        ("postgresql://u:p@localhost/a%70p", "postgresql://u:p@127.0.0.1/app"),
+        ("postgresql://u:p@[::1]/app", "postgresql://u:p@/app?host=/run/postgresql"),
+    ],
+)
+def test_protection_is_of_the_database_however_it_is_spelt(tmp_path: Path, live: str, other: str) -> None:
+    write(
+        tmp_path, edited("  local:", f"  live: {{url: '{live}', protected: true}}\n  dev: {{url: '{other}'}}\n  local:")
+    )
+    registry = open_workspace(cwd=tmp_path, environ={"DATABASE_URL": other}).registry
+    assert [name for name in registry.file.targets if registry.target(name).protected] == ["live", "dev", "env"]
+
+
+@pytest.mark.parametrize("other", ["db.example/app2", "db.example:5433/app", "db2.example/app"])
+def test_another_database_is_not_protected(tmp_path: Path, other: str) -> None:
+    live = "live: {url: 'postgresql://u:p@db.example/app', protected: true}"
+    write(tmp_path, edited("  local:", f"  {live}\n  local:"))
+    registry = open_workspace(cwd=tmp_path, environ={"DATABASE_URL": f"postgresql://u:p@{other}"}).registry
+    assert not registry.target("env").protected
+
+
+def test_another_login_of_a_target_s_database_keeps_what_the_file_says_of_that(tmp_path: Path) -> None:
+    url, direct = "postgresql://owner:p@pool:6432/app", "postgresql://owner:p@db.example/app"
+    live = f"url: '{url}', direct_url: '{direct}', gate: [drift], proof: live, deployed: v1"
+    text = edited("  local:", f"  live: {{{live}}}\n  local:")
+    for given, past in (
+        (url, direct),
+        ("postgresql://app:q@pool:6432/app", ""),
+        ("postgresql://app:q@db.example/app", ""),
+    ):
+        env = read(tmp_path, text, {"DATABASE_URL": given}).target("env")
+        assert env == UrlTarget(url=given, direct_url=past, gate=("drift",), proof="env", deployed=env.deployed)
+        assert env.deployed is not None
+
+
 @pytest.mark.parametrize("environ", [{}, {"AEGIS_TARGET": "locl"}])
 def test_an_unknown_target_is_told_with_the_known_ones(tmp_path: Path, environ: dict[str, str]) -> None:
     write(tmp_path, TWO)

@@ -55,6 +55,15 @@ def test_protected_beats_every_proof(own: Project) -> None:
     assert own.text() == "precious"
 
 
+def test_a_protected_database_is_refused_as_any_target(own: Project) -> None:
+    own.set_target(protected=True)
+    url = own.address.url().replace("@127.0.0.1:", "@localhost:")
+    ran = own.invoke("db.reset", "--yes", env={"DATABASE_URL": url})
+    assert ran.code == 3
+    assert "target 'local' is `protected: true` in services.yaml, and 'env' leads to its database" in ran.last
+    assert own.text() == "precious"
+
+
 @pytest.mark.parametrize("where", ["shell", "dotenv"])
 def test_aegis_env_production_beats_every_proof(own: Project, where: str) -> None:
     if where == "dotenv":
