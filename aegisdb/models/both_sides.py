@@ -14,6 +14,7 @@ from aegisdb.ownership import NOBODY, Owners
 from aegisdb.postgres.scratch import scratch
 from aegisdb.runtime.session import Session
 from aegisdb.runtime.step_options import StepOptions
+from aegisdb.runtime.worker.own_objects import OwnObjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,13 @@ class BothSides:
     def _session(self, history: History, address: Address, identity: Identity) -> Session:
         options = StepOptions(listen=self._ws.listen, journal=False)
         return Session(self._ws.registry, history, address, identity, options)
+
+    def of_plugins(self, service: str, built: ModelsBuilt) -> Iterator[str]:
+        """What plugins of autogenerate would write, but for what is about objects of others."""
+        if not built.plugins.operations:
+            return
+        objects = OwnObjects(self.parts.objects(service))
+        yield from (words for words, names, drop in built.plugins.operations if objects.may(names, drop=drop))
 
     def is_of_base(self, key: str) -> bool:
         """Whether the base schema has the object, whoever claims it: no revision made it."""

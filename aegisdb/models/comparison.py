@@ -199,7 +199,8 @@ class _Comparison:
             raise there
         sides = there or self._sides.of(history)
         found = compared(self._sides, history, sides)
-        self._kept.keep(history, sides.built.loaded, found, since)
+        if not sides.built.plugins.modules:  # what they declare may stand in files that nobody imports
+            self._kept.keep(history, sides.built.loaded, found, since)
         return found, sides.built.loaded
 
     def _in_copies(self, group: Sequence[History]) -> dict[str, Sides | AegisError]:
@@ -251,4 +252,6 @@ def compared(both: BothSides, history: History, sides: Sides) -> ModelsCompared:
         others=others,
         not_built={table: why for table, why in sides.built.failed.items() if table not in sides.built.others},
         tables=len({*sides.built.tables} - {*sides.built.others}),
+        plugins=tuple(both.of_plugins(history.service, sides.built)),
+        plugins_failed=sides.built.plugins.failed,
     )

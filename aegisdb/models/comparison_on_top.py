@@ -77,7 +77,7 @@ def _compare(
             both = BothSides(there, source, ws, read(conn))
             if models is not None:
                 found = compared(both, history, both.sides(history.service, models.built, models.whole))
-                if not (found.changes or found.not_built):
+                if not (found.changes or found.not_built or models.built.plugins.modules):
                     return found
             built = session.build_models(both.parts.owned(history.service))
         return compared(both, history, both.sides(history.service, built, read(conn)))

@@ -183,8 +183,8 @@ def drafting(
 
 
 def _followable(ws: Workspace, found: ModelsCompared, service: str) -> ModelsCompared:
-    """What was found, without the changes; raises Unwritable."""
-    found = replace(found, changes=())
+    """What was found, without what a revision can do; raises Unwritable."""
+    found = replace(found, changes=(), plugins=())
     if problems := tuple(models_problems(ws.registry, service, without_views(found))):
         raise Unwritable(problems)
     return found

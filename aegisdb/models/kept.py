@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aegisdb.revisions.history import History
 
 _COMPARED = Kind("cache/models/{name}.json")
+_FORMAT = 2
+"""What is compared: an older build did not ask plugins of autogenerate."""
 
 
 def is_older(registry: Registry, history: History) -> bool:
@@ -58,7 +60,7 @@ class KeptComparisons:
 
     def _digest(self, history: History, loaded: Loaded) -> str:
         code = self._code.of(history, loaded)
-        return hashlib.sha256(f"{self._template} {code}".encode()).hexdigest()
+        return hashlib.sha256(f"{_FORMAT} {self._template} {code}".encode()).hexdigest()
 
 
 def _compared(plain: Mapping[str, Any]) -> ModelsCompared:

@@ -90,13 +90,15 @@ class OwnParts:
         return frozenset((told | sequences) - {""})
 
     def objects(self, service: str) -> dict[str, list[tuple[str, str]]]:
-        """Schema and name of what stands on its own at head: the service's "own", and what "others" have."""
+        """Schema and name of what stands on its own at head: the service's "own", what "others" have, "nobody"'s."""
         own = frozenset(self._at_head(service))
-        found: dict[str, list[tuple[str, str]]] = {"own": [], "others": []}
+        unowned = {*self._around.settled[NOBODY], *(key for key, owner in self._unsettled.items() if owner == NOBODY)}
+        found: dict[str, list[tuple[str, str]]] = {"own": [], "others": [], "nobody": []}
         for key in self._head.facts:
             if (not self._head.relations.get(key) and not key.startswith(_ABOUT)) or key.startswith(_RELATIONS):
                 name = parse(key)
-                found["own" if key in own else "others"].append((name.schema, name.name))
+                whose = "own" if key in own else "nobody" if key in unowned else "others"
+                found[whose].append((name.schema, name.name))
         return found
 
     def _is_of_version_table(self, key: str, relation: str) -> bool:

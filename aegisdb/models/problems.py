@@ -35,13 +35,19 @@ def models_problems(registry: Registry, service: str, found: ModelsCompared) -> 
             where=table,
             hint=_way_to_build(reason, _schema(registry, service)),
         )
-    for change in found.changes:
+    if found.plugins_failed:
         yield Problem(
-            code="models",
-            message=f"{service}: {_DIFFER}{words(change)}",
-            where=change.object,
-            hint=f'invoke migrate.new --service {service} -m "..."',
+            code="not_compared",
+            message=f"{service}: what is declared to plugins of autogenerate was not compared: {found.plugins_failed}",
+            where=service,
+            hint="`alembic check` shows where the plugin fails",
         )
+    hint = f'invoke migrate.new --service {service} -m "..."'
+    for operation in found.plugins:
+        said = f"a plugin of autogenerate would write: {operation}"
+        yield Problem(code="models", message=f"{service}: {_DIFFER}{said}", where=service, hint=hint)
+    for change in found.changes:
+        yield Problem(code="models", message=f"{service}: {_DIFFER}{words(change)}", where=change.object, hint=hint)
 
 
 def _schema(registry: Registry, service: str) -> str | None:

@@ -52,6 +52,10 @@ class ModelsCompared:
     """Tables whose models PostgreSQL does not take, and why; "" where that is a type."""
     tables: int = 0
     """How many of its tables were compared."""
+    plugins: tuple[str, ...] = ()
+    """What plugins of autogenerate would write of the service's own objects, in words."""
+    plugins_failed: str = ""
+    """Why plugins could not be asked."""
 
 
 def without_views(found: ModelsCompared) -> ModelsCompared:

@@ -186,7 +186,7 @@ class Session:
         """
         request: dict[str, Any] = {"op": "models", "reading": reading, "owned": {k: [*v] for k, v in owned.items()}}
         while others := (answer := self._ask(request)).get("to_drop"):
-            request |= {"drop": others, "before": answer["before"]}
+            request |= {"drop": others, "before": answer["before"], "plugins": answer["plugins"]}
         return models_built(answer)
 
     def try_old_code(self, *, first: bool) -> OldCodeTried:

@@ -91,6 +91,18 @@ def files_loaded(answer: Mapping[str, Any]) -> Loaded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plugins:
+    """What plugins of autogenerate, which are not Alembic's own, say of the database before the models were built."""
+
+    modules: tuple[str, ...] = ()
+    """Modules of their comparators; empty where there is no plugin."""
+    operations: tuple[tuple[str, frozenset[tuple[str, str]], bool], ...] = ()
+    """What they would write, in words, with schema and name of what that touches, and whether it is a drop."""
+    failed: str = ""
+    """Why they could not be asked."""
+
+
+@dataclass(frozen=True)
 class ModelsBuilt:
     """What a service's models declare, beside the objects that they made in a database; names are "schema.name"."""
 
@@ -115,6 +127,7 @@ class ModelsBuilt:
     others: Mapping[str, str]
     """What the histories have under the name of a model and the models did not make so: "view", "partition of ..."."""
     loaded: Loaded
+    plugins: Plugins
     found: Sequence[Sequence[str]] = ()
     """Rows of the statements that were to be run among them."""
 
@@ -133,8 +146,17 @@ def models_built(answer: Mapping[str, Any]) -> ModelsBuilt:
         views=frozenset(map(".".join, answer["views"])),
         others={f"{schema}.{name}": kind for schema, name, kind in answer["others"]},
         loaded=files_loaded(answer["loaded"]),
+        plugins=_plugins(answer["plugins"]),
         found=answer.get("found", ()),
     )
+
+
+def _plugins(answer: Mapping[str, Any]) -> Plugins:
+    operations = tuple(
+        (one["words"], frozenset((schema, name) for schema, name in one["names"]), bool(one["drop"]))
+        for one in answer["operations"]
+    )
+    return Plugins(modules=tuple(answer["modules"]), operations=operations, failed=answer["failed"])
 
 
 def _key(kind: str, schema: str, table: str, name: str) -> str:

@@ -40,6 +40,7 @@ from .model_trial import taken_back, tried
 from .old_code import OldCode, tables_of
 from .oldest import require_sqlalchemy
 from .on_demand import OnDemand
+from .plugin_operations import of_plugins
 from .proposals import Proposal
 from .stepper import Stepper
 from .trial_rows import Memory
@@ -244,13 +245,16 @@ class AlembicSide:
         def build(_heads: Any, migration: Any) -> list[Any]:
             connection = migration.connection
             self.script.get_heads()  # as autogenerate does: revisions may import models that env.py does not
-            models = ModelBuild(connection, self._compared(migration), request)
+            compared = self._compared(migration)
+            plugins = request.get("plugins") or of_plugins(migration, compared)
+            models = ModelBuild(connection, compared, request)
             if request["reading"]:
                 answer.update(tried(connection, models.run, request["reading"]))
                 transactions.undo(migration)
             else:
                 answer.update(models.run())
                 transactions.keep(migration)
+            answer["plugins"] = plugins
             return []
 
         # the version table of a history without revisions is not made for this

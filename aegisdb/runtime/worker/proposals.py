@@ -6,6 +6,7 @@ A proposal is tried on a scratch database, up and down, before it is written: wh
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import renderers
@@ -15,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from . import revision_files
 from .error_report import describe
 from .model_build import named_types
+from .own_objects import OwnObjects, is_drop
+from .plugin_operations import foreign_names, is_of_own_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
 _COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
 _NO_CAST = "42804"
-_DROPS = ("Drop", "Remove", "Delete")
 _HARMLESS = frozenset({"DropIndexOp", "DropConstraintOp", "DropTableCommentOp"})
 """Operations of Alembic's that begin like a drop and lose no data."""
 
@@ -34,8 +36,7 @@ class Proposal:
 
     def __init__(self, context: Any, objects: Message) -> None:
         self._context = context
-        self._own = {tuple(name) for name in objects["own"]}
-        self._others = {tuple(name) for name in objects["others"]}
+        self._objects = OwnObjects(objects)
         self._changed = {tuple(name) for name in objects["changed"]}
         self._later = {tuple(name) for name in objects.get("later", ())}
         self._filter: Filter | None = None
@@ -52,7 +53,8 @@ class Proposal:
         _render_signs_once(migration.impl)
         for script in self._scripts():
             for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
-                _leave_out(container, self._is_unwanted)
+                done = None if container in script.upgrade_ops_list else {*self._touched("upgrade_ops_list")}
+                _leave_out(container, partial(self._is_unwanted, done=done))
                 for operation in revision_files.leaves(container):
                     _name(operation)
                     _without_extras(operation)
@@ -62,7 +64,7 @@ class Proposal:
             "operations": [revision_files.words(operation) for operation in found],
             "drops": [revision_files.words(operation) for operation in found if self._loses(operation)],
             "types": [*self._made_types(found, migration)],
-            "touched": [list(name) for operation in found for name in _foreign_names(operation)],
+            "touched": [*map(list, self._touched("upgrade_ops_list"))],
         }
 
     def attempt(self, migration: Any, request: Message) -> None:
@@ -100,17 +102,23 @@ class Proposal:
             for container in getattr(script, name):
                 yield from revision_files.leaves(container)
 
-    def _is_unwanted(self, operation: Any) -> bool:
-        """Whether it is about objects of others, whichever class an extension of Alembic gave it, or a ghost."""
+    def _touched(self, name: str) -> Iterator[tuple[str, str]]:
+        return (touched for operation in self._leaves(name) for touched in foreign_names(operation))
+
+    def _is_unwanted(self, operation: Any, done: set[tuple[str, str]] | None) -> bool:
+        """Whether it is about objects of others, whichever class an extension of Alembic gave it, or a ghost.
+
+        `done` is what the upgrade touches: a downgrade makes nothing that was not dropped.
+        """
+        names = {*foreign_names(operation)}
+        if done is not None and names and not names & done:
+            return True
         return not self._is_own(operation) or self._is_ghost(operation)
 
     def _is_own(self, operation: Any) -> bool:
-        table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
-        if table:
-            schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
-            return self._filter is None or self._filter.owns(str(table), schema)
-        names = [*_foreign_names(operation)]
-        return not any(_among(name, self._others) and not _among(name, self._own) for name in names)
+        if (own := is_of_own_table(operation, self._filter)) is not None:
+            return own
+        return self._objects.may(foreign_names(operation), drop=is_drop(operation))
 
     def _is_ghost(self, operation: Any) -> bool:
         """Whether it changes nothing: autogenerate compares texts, and some never agree with what the server keeps.
@@ -146,8 +154,7 @@ class Proposal:
         )
 
     def _loses(self, operation: Any) -> bool:
-        kind = type(operation).__name__
-        return kind.startswith(_DROPS) and kind not in _HARMLESS
+        return is_drop(operation) and type(operation).__name__ not in _HARMLESS
 
     def _made_types(self, found: list[Any], migration: Any) -> Iterator[str]:
         """Names of the types that CREATE TABLE makes by itself."""
@@ -244,23 +251,6 @@ def _cast(container: Any, migration: Any) -> None:
                 continue
         done.append(operation)
     container.ops[:] = done
-
-
-def _among(name: tuple[str, str], names: set[tuple[str, ...]]) -> bool:
-    # an extension is in no schema, whatever schema its members are in
-    return name in names or ("", name[1]) in names
-
-
-def _foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
-    """Schema and name of what an operation that is about no table touches."""
-    if type(operation).__module__.startswith("alembic.operations"):
-        return
-    target = getattr(operation, "target", None) or operation
-    for attribute in ("signature", "name", "enum_name", "sequence_name", "type_name"):
-        name = getattr(target, attribute, None)
-        if isinstance(name, str):
-            yield str(getattr(target, "schema", None) or "public"), name.partition("(")[0].strip().strip('"')
-            return
 
 
 class _TextOp(ops.ExecuteSQLOp):

@@ -1,0 +1,88 @@
+"""What plugins of autogenerate would write: objects that env.py declares to them, and that no table of the models has.
+
+A plugin is whatever registers a comparator with Alembic that is not Alembic's own: alembic_utils does for functions,
+views and triggers, alembic-postgresql-enum for the values of types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alembic.autogenerate import compare
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+
+from . import revision_files
+from .error_report import describe
+from .own_objects import is_drop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .autogenerate_filter import Filter
+    from .channel import Message
+
+_ALEMBIC = ("alembic.", "aegisdb.")
+
+
+def of_plugins(migration: Any, filter_: Filter) -> Message:
+    """The modules of the plugins, the operations that these would write here, and why they could not be asked.
+
+    Each operation has its words, schema and name of what it touches, and whether it is a drop. Left out are those on
+    tables of others, and those of Alembic's own: the models are built to compare these.
+    """
+    context = AutogenContext(migration)
+    modules = sorted({*_modules(context)})
+    answer: Message = {"modules": modules, "operations": [], "failed": ""}
+    if modules:
+        try:
+            answer["operations"] = [*_operations(context, migration, filter_)]
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything
+            answer["failed"] = describe(error, kind="environment")["message"]
+    return answer
+
+
+def _modules(context: Any) -> Iterator[str]:
+    for found in context.comparators._registry.values():  # noqa: SLF001  there is no public name for it
+        for comparator, _ in found:
+            module = str(getattr(comparator, "__module__", ""))
+            if not module.startswith(_ALEMBIC):
+                yield module
+
+
+def _operations(context: Any, migration: Any, filter_: Filter) -> Iterator[Message]:
+    proposed = ops.UpgradeOps([])
+    filter_.look_at(migration.connection)
+    with migration.connection.begin_nested() as aside:
+        with filter_.by_name(migration.connection):
+            compare._produce_net_changes(context, proposed)  # noqa: SLF001  `produce_migrations` would reverse them, too
+        aside.rollback()  # plugins try what they declare
+    for operation in revision_files.leaves(proposed):
+        if _is_a_plugin_s(operation) and is_of_own_table(operation, filter_) is not False:
+            names = [list(name) for name in foreign_names(operation)]
+            yield {"words": revision_files.words(operation), "names": names, "drop": is_drop(operation)}
+
+
+def _is_a_plugin_s(operation: Any) -> bool:
+    return isinstance(operation, ops.ExecuteSQLOp) or not type(operation).__module__.startswith("alembic.operations")
+
+
+def is_of_own_table(operation: Any, filter_: Filter | None) -> bool | None:
+    """Whether an operation is about a table that the service owns; None where it is about no table."""
+    table = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
+    if not table:
+        return None
+    schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
+    return filter_ is None or filter_.owns(str(table), schema)
+
+
+def foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
+    """Schema and name of what an operation that is about no table touches."""
+    if type(operation).__module__.startswith("alembic.operations"):
+        return
+    target = getattr(operation, "target", None) or operation
+    for attribute in ("signature", "name", "enum_name", "sequence_name", "type_name"):
+        name = getattr(target, attribute, None)
+        if isinstance(name, str):
+            yield str(getattr(target, "schema", None) or "public"), name.partition("(")[0].strip().strip('"')
+            return
