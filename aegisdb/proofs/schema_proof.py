@@ -191,7 +191,7 @@ class _Climb:
     def _one(self, report: Report, revision: Revision) -> tuple[bool, RevisionProof]:
         """Whether the stage can be used on, and the proof."""
         session = self._stage.session
-        before = self._before or self._stage.fingerprint()
+        before = self._before or self._at_first()
         self._climbed = report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds)
         if not self._climbed:
             report.add(self._judge.named(revision, "upgrade"))
@@ -204,6 +204,16 @@ class _Climb:
             report.notes += [f"one way: {revision.one_way}"] if revision.one_way is not None else []
             return True, report.proof("one way")
         return self._back_and_again(report, revision, before, first), report.proof()
+
+    def _at_first(self) -> Fingerprint:
+        """Read the database once env.py has run: a schema that it makes is not for a downgrade to drop."""
+        try:
+            self._stage.session.current()
+        except (Interrupted, Unreachable):
+            raise
+        except AegisError:
+            pass  # the upgrade meets it, and tells it
+        return self._stage.fingerprint()
 
     def _back_and_again(self, report: Report, revision: Revision, before: Fingerprint, first: Fingerprint) -> bool:
         """Take it down and up; whether the stage can be used on."""
