@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _ALEMBIC = ("alembic.", "aegisdb.")
 
+_BARE = (ops.MigrateOperation, ops.OpContainer, ops.ExecuteSQLOp)
+"""What Alembic has for operations that are about no table."""
+
 
 def of_plugins(migration: Any, filter_: Filter) -> Message:
     """The modules of the plugins, the operations that these would write here, and why they could not be asked.
@@ -64,7 +67,9 @@ def _operations(context: Any, migration: Any, filter_: Filter) -> Iterator[Messa
 
 
 def _is_a_plugin_s(operation: Any) -> bool:
-    return isinstance(operation, ops.ExecuteSQLOp) or not type(operation).__module__.startswith("alembic.operations")
+    # geoalchemy2 and others have classes of their own for columns and indexes, which are tables' all the same
+    kinds = [kind for kind in type(operation).__mro__ if kind.__module__.startswith("alembic.operations")]
+    return all(kind in _BARE for kind in kinds)
 
 
 def is_of_own_table(operation: Any, filter_: Filter | None) -> bool | None:
