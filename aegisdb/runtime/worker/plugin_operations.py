@@ -85,9 +85,6 @@ def foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
     """Schema and name of what an operation that is about no table touches."""
     if type(operation).__module__.startswith("alembic.operations"):
         return
-    target = getattr(operation, "target", None) or operation
-    for attribute in ("signature", "name", "enum_name", "sequence_name", "type_name"):
-        name = getattr(target, attribute, None)
-        if isinstance(name, str):
-            yield str(getattr(target, "schema", None) or "public"), name.partition("(")[0].strip().strip('"')
-            return
+    if found := revision_files.subject(operation):
+        schema, name = found
+        yield str(schema or "public"), name.partition("(")[0].strip().strip('"')

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .channel import Message
 
-_NAMES = ("signature", "name", "enum_name")
+_NAMES = ("signature", "name", "enum_name", "sequence_name", "type_name")
 """Attributes in which operations of Alembic's extensions keep the name of their object."""
 
 
@@ -95,6 +95,18 @@ def leaves(operation: Any) -> Iterator[Any]:
         yield operation
 
 
+def subject(operation: Any) -> tuple[str | None, str] | None:
+    """Schema and name of what an operation that is about no table touches: its own, or those of an object that it has.
+
+    alembic_utils has it as `target`, sqlalchemy-declarative-extensions as `view`, `function` and so on.
+    """
+    for one in (getattr(operation, "target", None), operation, *getattr(operation, "__dict__", {}).values()):
+        for attribute in _NAMES:
+            if isinstance(name := getattr(one, attribute, None), str):
+                return getattr(one, "schema", None) or getattr(operation, "schema", None), name
+    return None
+
+
 def words(operation: Any) -> str:
     """Describe an operation on one line."""
     kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(operation).__name__[: -len("Op")]).lower()
@@ -102,9 +114,6 @@ def words(operation: Any) -> str:
     schema = getattr(operation, "schema", None) or getattr(operation, "source_schema", None)
     column = getattr(operation, "column_name", None) or getattr(getattr(operation, "column", None), "name", None)
     name = column or getattr(operation, "index_name", None) or getattr(operation, "constraint_name", None) or ""
-    if not table:
-        target = getattr(operation, "target", operation)
-        schema = schema or getattr(target, "schema", None)
-        name = name or next((str(n) for a in _NAMES if (n := getattr(target, a, None))), "")
-        name = name or str(getattr(operation, "sqltext", ""))
+    if not table and not name:
+        schema, name = subject(operation) or (schema, str(getattr(operation, "sqltext", "")))
     return f"{kind} {'.'.join(str(part) for part in (schema, table, name) if part)}".strip()
