@@ -53,7 +53,7 @@ def test_models_are_compared_without_it_and_it_is_told(tmp_path: Path, database:
         assert not [event for event in told if "MetaData" in event.note], "an upgrade does not look at it"
         assert (
             worker.propose(
-                "check", {"own": (), "others": (), "changed": [("app_t", ""), ("app_t", "id")]}, (), ""
+                "check", {"own": (), "others": (), "nobody": (), "changed": [("app_t", ""), ("app_t", "id")]}, (), ""
             ).operations
             == ()
         )

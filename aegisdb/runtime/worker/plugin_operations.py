@@ -46,9 +46,12 @@ def of_plugins(migration: Any, filter_: Filter) -> Message:
 
 
 def _modules(context: Any) -> Iterator[str]:
-    for found in context.comparators._registry.values():  # noqa: SLF001  there is no public name for it
-        for comparator, _ in found:
-            module = str(getattr(comparator, "__module__", ""))
+    # before Alembic 1.18 all of them were in one place, and without the group that they have since
+    every = getattr(context, "comparators", None) or compare.comparators
+    for found in every._registry.values():  # noqa: SLF001  there is no public name for it
+        for comparator in found:
+            function = comparator[0] if isinstance(comparator, tuple) else comparator
+            module = str(getattr(function, "__module__", ""))
             if not module.startswith(_ALEMBIC):
                 yield module
 
