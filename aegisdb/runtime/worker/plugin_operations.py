@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alembic.autogenerate import compare
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
+from sqlalchemy.exc import DBAPIError
 
 from . import revision_files
 from .error_report import describe
@@ -59,6 +60,7 @@ def _modules(context: Any) -> Iterator[str]:
 def _operations(context: Any, migration: Any, filter_: Filter) -> Iterator[Message]:
     proposed = ops.UpgradeOps([])
     filter_.look_at(migration.connection)
+    compare_defaults_safely(migration)
     with migration.connection.begin_nested() as aside:
         with filter_.by_name(migration.connection):
             compare._produce_net_changes(context, proposed)  # noqa: SLF001  `produce_migrations` would reverse them, too
@@ -91,3 +93,20 @@ def foreign_names(operation: Any) -> Iterator[tuple[str, str]]:
     if found := revision_files.subject(operation):
         schema, name = found
         yield str(schema or "public"), name.partition("(")[0].strip().strip('"')
+
+
+def compare_defaults_safely(migration: Any) -> None:
+    """Take a default for the same where the server cannot compare it: Alembic asks it by a text that it does not quote.
+
+    The engine compares defaults as the server keeps them, so what differs is found all the same.
+    """
+    compare = migration.impl.compare_server_default
+
+    def compared(*given: Any) -> Any:
+        try:
+            with migration.connection.begin_nested():
+                return compare(*given)
+        except DBAPIError:
+            return False
+
+    migration.impl.compare_server_default = compared

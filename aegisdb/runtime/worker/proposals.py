@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import renderers
 from alembic.operations import Operations, ops
-from sqlalchemy.exc import DBAPIError
 
 from . import revision_files
 from .error_report import describe
 from .model_build import named_types
 from .own_objects import OwnObjects, is_drop
-from .plugin_operations import foreign_names, is_of_own_table
+from .plugin_operations import compare_defaults_safely, foreign_names, is_of_own_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +43,7 @@ class Proposal:
     def look(self, heads: Any, migration: Any, filter_: Filter, first: Iterable[Message]) -> Message:
         """Run autogenerate behind these steps; answer with what is left of it and whether data is lost."""
         self._filter = filter_
-        _compare_defaults_safely(migration)
+        compare_defaults_safely(migration)
         with migration.connection.begin_nested() as aside:
             _invoke(migration, map(_operation, first))
             with filter_.by_name(migration.connection):
@@ -176,23 +175,6 @@ def _leave_out(container: Any, unwanted: Callable[[Any], bool]) -> None:
         elif not unwanted(operation):
             kept.append(operation)
     container.ops[:] = kept
-
-
-def _compare_defaults_safely(migration: Any) -> None:
-    """Take a default for the same where the server cannot compare it: Alembic asks it by a text that it does not quote.
-
-    The engine compares defaults as the server keeps them, so what differs is found all the same.
-    """
-    compare = migration.impl.compare_server_default
-
-    def compared(*given: Any) -> Any:
-        try:
-            with migration.connection.begin_nested():
-                return compare(*given)
-        except DBAPIError:
-            return False
-
-    migration.impl.compare_server_default = compared
 
 
 def _render_signs_once(impl: Any) -> None:
