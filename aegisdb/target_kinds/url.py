@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from aegisdb.registry.types import Registry
     from aegisdb.servers.server import Server
 
-_THIS_MACHINE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+_THIS_MACHINE = frozenset({"", "localhost"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,25 @@ class UrlTarget(Target):
 def _host(name: str) -> str:
     """A host without what makes no other host of it; the directory of a socket is this machine, too."""
     plain = name.lower().rstrip(".")
-    return "localhost" if plain in _THIS_MACHINE or plain.startswith("/") else plain
+    if plain in _THIS_MACHINE or plain.startswith(("/", "@")):
+        return "localhost"
+    return _number(plain) or plain
+
+
+def _number(name: str) -> str:
+    """A numeric address in its one spelling, as the resolver of libpq reads it; empty for the name of a host."""
+    from ipaddress import IPv4Address, IPv6Address
+
+    found: IPv4Address | IPv6Address
+    try:
+        found = IPv6Address(name)
+    except ValueError:
+        try:
+            found = IPv4Address(socket.inet_aton(name))  # 127.1 and 0x7f000001 are 127.0.0.1 to it
+        except (OSError, ValueError):
+            return ""
+    found = getattr(found, "ipv4_mapped", None) or found
+    return "localhost" if found.is_loopback or found.is_unspecified else str(found)
 
 
 KIND = UrlTarget

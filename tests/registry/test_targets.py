@@ -80,6 +80,14 @@ def test_a_protected_database_is_protected_by_its_url_too(tmp_path: Path) -> Non
         ("postgresql://u:p@db.example/app", "postgresql://u:p@alias/app?hostaddr=db.example"),
         ("postgresql://u:p@localhost/a%70p", "postgresql://u:p@127.0.0.1/app"),
         ("postgresql://u:p@[::1]/app", "postgresql://u:p@/app?host=/run/postgresql"),
+        ("postgresql://u:p@localhost/app", "postgresql://u:p@[::ffff:127.0.0.1]/app"),
+        ("postgresql://u:p@localhost/app", "postgresql://u:p@127.1/app"),
+        ("postgresql://u:p@localhost/app", "postgresql://u:p@0.0.0.0/app"),
+        ("postgresql://u:p@localhost/app", "postgresql://u:p@[0:0:0:0:0:0:0:1]/app"),
+        ("postgresql://u:p@localhost/app", "postgresql://u:p@/app?host=@abstract"),
+        ("postgresql://u:p@10.0.0.5/app", "postgresql://u:p@[::ffff:10.0.0.5]/app"),
+        ("postgresql://u:p@10.0.0.5/app", "postgresql://u:p@alias/app?hostaddr=10.5"),
+        ("postgresql://u:p@[2001:db8::1]/app", "postgresql://u:p@[2001:0DB8:0:0::1]/app"),
     ],
 )
 def test_protection_is_of_the_database_however_it_is_spelt(tmp_path: Path, live: str, other: str) -> None:

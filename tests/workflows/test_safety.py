@@ -55,9 +55,11 @@ def test_protected_beats_every_proof(own: Project) -> None:
     assert own.text() == "precious"
 
 
-def test_a_protected_database_is_refused_as_any_target(own: Project) -> None:
+@pytest.mark.parametrize("host", ["localhost", "[::ffff:127.0.0.1]", "127.1", "0"])
+def test_a_protected_database_is_refused_as_any_target(own: Project, host: str) -> None:
     own.set_target(protected=True)
-    url = own.address.url().replace("@127.0.0.1:", "@localhost:")
+    url = own.address.url().replace("@127.0.0.1:", f"@{host}:")
+    assert host in url
     ran = own.invoke("db.reset", "--yes", env={"DATABASE_URL": url})
     assert ran.code == 3
     assert "target 'local' is `protected: true` in services.yaml, and 'env' leads to its database" in ran.last
