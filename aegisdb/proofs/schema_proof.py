@@ -106,7 +106,7 @@ class ServiceProver:
                     continue
                 if held is not None:
                     yield replace(held, notes=(*held.notes, _ALONE)) if broken is None else held
-                climb = _Climb(stage, self._history, self._judge, one_way=self._one_way)
+                climb = _Climb(stage, self._history, self._judge, one_way=self._one_way, fresh=not done)
                 if broken is None:
                     if not done[self._ground.begun :] and todo[0].id not in scope:
                         stage.begin()
@@ -158,12 +158,14 @@ class ServiceProver:
 class _Climb:
     """One stage on the way up, as far as each revision leaves it as the next one's parent."""
 
-    def __init__(self, stage: Stage, history: History, judge: Judge, *, one_way: bool) -> None:
+    def __init__(self, stage: Stage, history: History, judge: Judge, *, one_way: bool, fresh: bool) -> None:
+        """`fresh`: env.py has never run in the database."""
         self._stage = stage
         self._one_way = one_way
         self._history = history
         self._judge = judge
         self._before: Fingerprint | None = None
+        self._fresh = fresh
         self.reverted = False
         """Something was taken down here, so a failing upgrade may be due to what that left in this run of env.py."""
         self._climbed = True
@@ -184,36 +186,39 @@ class _Climb:
                 yield proof
 
     def _apply(self, report: Report, revision: Revision) -> tuple[bool, RevisionProof | None]:
-        self._before = None
+        self._before, self._fresh = None, False
         self._climbed = report.up("upgrade_failed", lambda: self._stage.session.upgrade_one(revision.id).seconds)
         return self._climbed, None if self._climbed else report.proof()
 
     def _one(self, report: Report, revision: Revision) -> tuple[bool, RevisionProof]:
         """Whether the stage can be used on, and the proof."""
         session = self._stage.session
-        before = self._before or self._at_first()
+        bare, before = (self._before, self._before) if self._before else self._at_first()
         self._climbed = report.up("upgrade_failed", lambda: session.upgrade_one(revision.id).seconds)
         if not self._climbed:
             report.add(self._judge.named(revision, "upgrade"))
             return False, report.proof()
         self._before = first = self._stage.fingerprint()
-        changes = self._judge.changes(before, first)
+        changes = self._judge.changes(bare, first)
         report.objects = len(changes)
-        report.add(*self._judge.blast_radius(changes, before, first))
+        report.add(*self._judge.blast_radius(changes, bare, first))
         if revision.one_way is not None or self._one_way:
             report.notes += [f"one way: {revision.one_way}"] if revision.one_way is not None else []
             return True, report.proof("one way")
         return self._back_and_again(report, revision, before, first), report.proof()
 
-    def _at_first(self) -> Fingerprint:
-        """Read the database once env.py has run: a schema that it makes is not for a downgrade to drop."""
+    def _at_first(self) -> tuple[Fingerprint, Fingerprint]:
+        """Read the database before env.py runs, whose changes are judged, and after: what it makes stays for good."""
+        bare = self._stage.fingerprint()
+        if not self._fresh:
+            return bare, bare
         try:
-            self._stage.session.current()
+            self._stage.session.settle()
         except (Interrupted, Unreachable):
             raise
         except AegisError:
             pass  # the upgrade meets it, and tells it
-        return self._stage.fingerprint()
+        return bare, self._stage.fingerprint()
 
     def _back_and_again(self, report: Report, revision: Revision, before: Fingerprint, first: Fingerprint) -> bool:
         """Take it down and up; whether the stage can be used on."""

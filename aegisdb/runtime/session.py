@@ -35,6 +35,7 @@ _LOCK_TRIES = 3
 _LOADING = 120.0  # seconds
 _CURRENT: dict[str, Any] = {"op": "current"}
 _AHEAD = _CURRENT | {"load": True}  # while the engine does something else
+_SETTLED = _CURRENT | {"leave": True}
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -130,6 +131,11 @@ class Session:
         """Rows of the version table, as env.py's connection sees them."""
         self._rows = tuple(self._ask(_CURRENT)["rows"])
         return self._rows
+
+    def settle(self) -> None:
+        """Let env.py run, to its end where it has begun a transaction around all: what it makes by itself is there."""
+        self._rows = None
+        self._ask(_SETTLED)
 
     def upgrade_one(self, revision: str) -> StepDone:
         """Apply one revision in a transaction of its own; its parents must be applied.
@@ -276,7 +282,7 @@ class Session:
         """Seconds to wait for an answer; None for as long as it takes."""
         if revision is not None:
             return self._options.timeout
-        return self._patience or (OPENING if request is _CURRENT else None)  # what env.py is run for first
+        return self._patience or (OPENING if request["op"] == "current" else None)  # what env.py is run for first
 
     def _look_at(self, address: Address, *, online: bool = True) -> None:
         """Look at this database when something goes wrong."""

@@ -86,7 +86,7 @@ class Stepper:
             self._moves = []
             self._before = rows
             yield from self._steps(request, rows, context)
-            if self._outer and request["op"] != "current":
+            if self._outer and (request["op"] != "current" or request.get("leave")):
                 self._session.leave(context)
                 return
             if asked or request["op"] != "current":  # the first request made env.py run: Alembic has just looked

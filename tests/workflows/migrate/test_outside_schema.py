@@ -49,7 +49,7 @@ def root(tmp_path: Path, database: Address) -> Path:
 
 def test_the_proof_names_it(root: Path) -> None:
     ran = invoke("migrate.roundtrip", "--all", "--format", "json", cwd=root)
-    assert ran.code == 6, ran.err
+    assert ran.code == 0, ran.err  # no finding: what env.py makes is not for a downgrade to drop
     notes = {proof["revision"]: proof["notes"] for one in ran.json["services"] for proof in one["revisions"]}
     told = "made outside of the schema {}: no service owns table public.{}: add it to `owns` of {}"
     assert notes == {
