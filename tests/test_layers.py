@@ -68,6 +68,7 @@ LAYERS = (
     "aegisdb.errors",
     "aegisdb.results",
     "aegisdb.plain_text",
+    "aegisdb.python_source",
     "aegisdb.fast_dataclass",
 )
 """From top to bottom; a module belongs to the longest name that it begins with."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.postgres.quoting import quote_ident
 from aegisdb.revisions.downgrades import function_of
 
@@ -59,7 +60,7 @@ def dropped_by_sql(sql: str, schema: str | None) -> tuple[Dropped, ...]:
 
 def dropped_by_source(revisions: Iterable[Revision], schema: str | None) -> tuple[Dropped, ...]:
     """Find what the text of `downgrade()` drops; sees only names that are written out."""
-    functions = (function_of(ast.parse(revision.source), "downgrade") for revision in revisions)
+    functions = (function_of(python_source.parse(revision.source), "downgrade") for revision in revisions)
     found = (dropped for function in functions if function is not None for dropped in _in_tree(function))
     return tuple(dict.fromkeys(dropped.within(schema) for dropped in found))
 

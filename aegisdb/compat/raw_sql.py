@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.compat.advice import steps_for
 from aegisdb.compat.results import Break, Unsettled
 from aegisdb.errors import StatementFailed
@@ -150,7 +151,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str, bool]]:
         yield 1, source, False
         return
     try:
-        tree = ast.parse(source)
+        tree = python_source.parse(source)
     except (SyntaxError, ValueError):
         return  # a file that Python does not run holds no statement either
     parts: set[int] = set()

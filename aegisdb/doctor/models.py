@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.doctor.env_description import sources
 from aegisdb.doctor.finding import NOTICE, Finding
 from aegisdb.errors import AegisError
@@ -163,7 +164,7 @@ def _sources(home: Path, script: Path) -> list[Path]:
 
 def _parsed(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return python_source.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError):
         return ast.Module(body=[], type_ignores=[])  # what cannot be parsed cannot be imported by env.py either
 

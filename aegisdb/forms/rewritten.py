@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.forms.step import plain
 from aegisdb.revisions.downgrades import does_nothing, function_of
 
@@ -38,7 +39,7 @@ def without(file: RevisionFile, operations: Collection[Operation]) -> str:
     for function in ("upgrade", "downgrade"):
         _take_out(file, function, [step.call for step in gone], lines)
     text = "".join(lines)
-    up = function_of(ast.parse(text), "upgrade")
+    up = function_of(python_source.parse(text), "upgrade")
     return "" if up is None or does_nothing(up) else text
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.errors import HistoryError
 from aegisdb.files import shown
 from aegisdb.lint.steps import Step, steps, walk
@@ -132,7 +133,7 @@ def read_file(context: Context, service: str, revision: Revision) -> RevisionFil
             context.read.clear()
         path = revision.path
         source = path.read_text(encoding="utf-8", errors="replace")
-        context.read[key] = RevisionFile(service, revision, context.shown(path), source, ast.parse(source))
+        context.read[key] = RevisionFile(service, revision, context.shown(path), source, python_source.parse(source))
     return context.read[key]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.errors import BadInput
 from aegisdb.lint.statements import statements
 from aegisdb.revisions.edited import beside_ids
@@ -95,7 +95,7 @@ def made_of_files(history: History) -> Mapping[str, str]:
         if MARK not in source:
             continue
         try:
-            value = Literals(ast.parse(source)).value(MARK)
+            value = Literals(python_source.parse(source)).value(MARK)
         except (SyntaxError, NotWritten):
             continue
         if isinstance(value, dict):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.lint.literals import UNKNOWN
 from aegisdb.lint.steps import steps
 from aegisdb.ownership import NOBODY
@@ -28,7 +28,7 @@ def foreign_acts(revision: Revision, direction: Direction, owners: Owners, servi
 
 
 def _found(revision: Revision, direction: Direction, owners: Owners, service: str) -> Iterator[Finding]:
-    for step in steps(ast.parse(revision.source), direction):
+    for step in steps(python_source.parse(revision.source), direction):
         for act in step.acts:
             name = act.table or (act.name if act.kind in _RELATIONS else "")
             if name and UNKNOWN not in name and not act.temporary:

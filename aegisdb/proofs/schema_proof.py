@@ -9,10 +9,10 @@ cannot be built forward: `descending.py` proves them.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.errors import AegisError, Interrupted, Unreachable
 from aegisdb.proofs.collector import Report, describe, fault, not_reached, of_error
 from aegisdb.proofs.proof_databases import Ground, GroundBroken, Stage, Watch
@@ -213,7 +213,7 @@ class _Climb:
         if not self._fresh:
             return bare, bare
         try:
-            self._stage.session.settle()
+            self._stage.session.current(leave=True)
         except (Interrupted, Unreachable):
             raise
         except AegisError:
@@ -222,7 +222,7 @@ class _Climb:
 
     def _back_and_again(self, report: Report, revision: Revision, before: Fingerprint, first: Fingerprint) -> bool:
         """Take it down and up; whether the stage can be used on."""
-        session, kind = self._stage.session, downgrade_of(ast.parse(revision.source))
+        session, kind = self._stage.session, downgrade_of(python_source.parse(revision.source))
         if kind == "missing":
             report.add((NO_DOWNGRADE,))
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.errors import HistoryError
 from aegisdb.revisions.downgrades import function_of
 
@@ -16,7 +17,7 @@ _IDS = {"revision", "down_revision", "branch_labels", "depends_on"}
 
 def beside_ids(text: str, added: str) -> str:
     """The text with these lines behind `revision`, `down_revision` and the like."""
-    tree = ast.parse(text)
+    tree = python_source.parse(text)
     ends = [
         node.end_lineno or 0
         for node in tree.body
@@ -34,7 +35,7 @@ def with_body(text: str, function: str, body: Sequence[str]) -> str:
     Raises:
         HistoryError: there is no such function with a `pass` on a line of its own.
     """
-    found = function_of(ast.parse(text), function)
+    found = function_of(python_source.parse(text), function)
     last = found.body[-1] if found else None
     if found is None or not isinstance(last, ast.Pass) or last.lineno == found.lineno:
         raise HistoryError(
@@ -50,7 +51,8 @@ def with_body(text: str, function: str, body: Sequence[str]) -> str:
 def with_import(text: str, module: str) -> str:
     """The text that also imports this module, before its other imports."""
     first = next(
-        (n for n in ast.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom) and not _future(n)), None
+        (n for n in python_source.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom) and not _future(n)),
+        None,
     )
     lines = text.splitlines(keepends=True)
     lines.insert(first.lineno - 1 if first else len(lines), f"import {module}\n")
@@ -65,7 +67,7 @@ def with_paragraph(text: str, paragraph: Iterable[str], behind: int = 1) -> str:
     """The text with this paragraph behind so many others of its docstring, or as its docstring."""
     told = [line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + "\n" for line in paragraph]
     lines = text.splitlines(keepends=True)
-    first = ast.parse(text).body[:1]
+    first = python_source.parse(text).body[:1]
     if not (first and isinstance(first[0], ast.Expr) and isinstance(first[0].value, ast.Constant)):
         return "".join(['"""\n', *told, '"""\n', *lines])
     start, end = first[0].lineno - 1, (first[0].end_lineno or first[0].lineno) - 1

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aegisdb import python_source
 from aegisdb.errors import BadPhase, HistoryError
 from aegisdb.fast_dataclass import dataclass
 from aegisdb.revisions.literals import Literals, NotWritten
@@ -116,7 +117,7 @@ def scan_source(source: bytes | str, path: Path, known: Mapping[str, Any] | None
 
 def _parse(source: bytes | str, path: Path) -> ast.Module:
     try:
-        return ast.parse(source, filename=str(path))
+        return python_source.parse(source, str(path))
     except SyntaxError as error:
         raise HistoryError(
             f"{path.name} does not compile: {error.msg}", where=f"{path}:{error.lineno or 1}", code="syntax"

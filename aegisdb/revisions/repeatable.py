@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.revisions.downgrades import function_of
 from aegisdb.revisions.literals import Literals, NotWritten
 
@@ -52,7 +53,7 @@ def is_backfill(node: ast.expr) -> bool:
 
 def _tree(revision: Revision) -> ast.Module | None:
     try:
-        return ast.parse(revision.source)
+        return python_source.parse(revision.source)
     except (SyntaxError, ValueError, OSError):
         return None
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aegisdb import python_source
 from aegisdb.errors import HistoryError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_row_test(path: Path) -> RowTest:
         HistoryError: something else than literal rows of BEFORE, AFTER and REVERTED is in it, with file and line.
     """
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        tree = python_source.parse(path.read_bytes(), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise HistoryError(f"{path.name} cannot be read: {error}", where=f"{path}{line}") from None

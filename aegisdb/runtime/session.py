@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from aegisdb.runtime.step_results import Direction, Draft, Loaded, ModelsBuilt, StepDone, Steps
 
 _LOCK_TRIES = 3
-_LOADING = 120.0  # seconds
 _CURRENT: dict[str, Any] = {"op": "current"}
 _AHEAD = _CURRENT | {"load": True}  # while the engine does something else
-_SETTLED = _CURRENT | {"leave": True}
 _PAUSE = 0.5  # seconds between two tries for a lock: readers that queued behind us go first
 
 
@@ -59,8 +57,6 @@ class Session:
         self._registry = registry
         self._options = options
         self._news = News(history.service, options.listen)
-        # loading Alembic and the models is no revision's fault, yet must not hang for ever either
-        self._patience = None if options.timeout is None else max(options.timeout, _LOADING)
         self._runner = registry.services[history.service].runner
         self._make_opening = partial(opening, registry, history, options=options)
         self._opening = self._make_opening(address, identity)
@@ -127,15 +123,12 @@ class Session:
         if (worker := self._worker) is not None:
             worker.signal()
 
-    def current(self) -> tuple[str, ...]:
-        """Rows of the version table, as env.py's connection sees them."""
+    def current(self, *, leave: bool = False) -> tuple[str, ...]:
+        """Rows of the version table, as env.py's connection sees them; `leave`: env.py commits one that holds all."""
         self._rows = tuple(self._ask(_CURRENT)["rows"])
+        if leave:
+            self._ask(_CURRENT | {"leave": True})
         return self._rows
-
-    def settle(self) -> None:
-        """Let env.py run, to its end where it has begun a transaction around all: what it makes by itself is there."""
-        self._rows = None
-        self._ask(_SETTLED)
 
     def upgrade_one(self, revision: str) -> StepDone:
         """Apply one revision in a transaction of its own; its parents must be applied.
@@ -170,8 +163,8 @@ class Session:
         `objects` has the schema and name of the service's "own" and of the "others" in this database, and what of
         the models is "changed": table and column, table and "", or "" and index. The "later" are left out.
         """
-        given = {kind: [*names] for kind, names in objects.items()}
-        return draft(self._ask({"op": "propose", "message": message, "objects": given, "first": first, "head": head}))
+        given = {"message": message, "objects": {kind: [*names] for kind, names in objects.items()}}
+        return draft(self._ask({"op": "propose", **given, "first": first, "head": head}))
 
     def attempt(self, direction: Direction, *, first: Steps = (), then: Steps = (), operations: bool = True) -> None:
         """Do what was proposed on this database, between these steps."""
@@ -210,8 +203,8 @@ class Session:
             Failed: `reads_data`: a revision's SQL depends on rows; `unrendered`: it has values without a literal;
                 its name is in the message.
         """
-        request = {"op": "render", "applied": list(applied), "revisions": list(revisions), "direction": direction}
-        return str(self._ask(request)["sql"])
+        steps = {"applied": [*applied], "revisions": [*revisions]}
+        return str(self._ask({"op": "render", "direction": direction, **steps})["sql"])
 
     def _step(self, direction: Direction, identifier: str) -> StepDone:
         revision = self.history.revisions[identifier]
@@ -282,7 +275,7 @@ class Session:
         """Seconds to wait for an answer; None for as long as it takes."""
         if revision is not None:
             return self._options.timeout
-        return self._patience or (OPENING if request["op"] == "current" else None)  # what env.py is run for first
+        return self._options.patience or (OPENING if request is _CURRENT else None)  # what env.py is run for first
 
     def _look_at(self, address: Address, *, online: bool = True) -> None:
         """Look at this database when something goes wrong."""
@@ -299,7 +292,7 @@ class Session:
         self._backend.watch(worker.backend_pid)
 
     def _open(self, worker: Worker) -> None:
-        answer = worker.receive(self._patience or OPENING)
+        answer = worker.receive(self._options.patience or OPENING)
         if not answer["ok"]:
             raise self._errors.of_service(answer, worker.output())
         self._opened = True

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
     from aegisdb.postgres.locks import WriterLock
 
+_LOADING = 120.0  # seconds
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
@@ -37,6 +39,11 @@ class StepOptions:
     """Proven before each step and while one takes long."""
     idle: Connection | None = None
     """A session on the same database that has nothing to do meanwhile, to look around with."""
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds for loading Alembic and the models, which is no revision's fault; None without a `timeout`."""
+        return None if self.timeout is None else max(self.timeout, _LOADING)
 
 
 RECORDED = StepOptions()

@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
+from aegisdb import python_source
 from aegisdb.errors import BadInput
 from aegisdb.file_cache import Kind, Remembered
 
@@ -133,7 +134,7 @@ def _imports(path: Path, module: str, remembered: Remembered) -> list[str]:
 
 def _parsed(path: Path, module: str) -> Iterator[str]:
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = python_source.parse(path.read_bytes())
     except SyntaxError:
         return  # running it will say so; its bytes are in the hash
     yield from _imported(tree, module, is_package=path.name == "__init__.py")

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aegisdb import python_source
 from aegisdb.applied.status import several_heads
 from aegisdb.applied.version_tables import read_versions
 from aegisdb.errors import Failed, HistoryError, NoDatabase, Refused, Unreachable
@@ -160,7 +161,7 @@ def repointed(source: bytes, path: Path, onto: str) -> bytes:
     Raises:
         Failed: the text would not say what it should.
     """
-    tree = ast.parse(source)
+    tree = python_source.parse(source)
     edits = [_edit_of_value(source, tree, onto)]
     edits += _edit_of_docstring(source, tree, onto)
     result = source

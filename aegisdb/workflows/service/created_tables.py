@@ -11,14 +11,13 @@ if TYPE_CHECKING:
 
 def created(files: Iterable[str]) -> list[str]:
     """Tables that they create and keep."""
-    import ast
-
+    from aegisdb import python_source
     from aegisdb.lint.steps import steps
 
     acts = [
         act
         for file in files
-        for step in steps(ast.parse(Path(file).read_bytes()), "upgrade")
+        for step in steps(python_source.parse(Path(file).read_bytes()), "upgrade")
         for act in step.acts
         if act.kind == "table" and not act.temporary
     ]
