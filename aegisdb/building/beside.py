@@ -29,6 +29,7 @@ from aegisdb.safety import (
 
 if TYPE_CHECKING:
     from aegisdb.postgres.connection import Connection
+    from aegisdb.postgres.markers import Marker
     from aegisdb.safety import Told
     from aegisdb.workspace import Workspace
 
@@ -89,6 +90,14 @@ def note_prepared(ws: Workspace, *, made: bool) -> str:
         return found
 
 
+def still_noted(ws: Workspace, found: str) -> str:
+    """What `note_prepared` noted, if the database still says so: init files and revisions may set another comment."""
+    if not found:
+        return ""
+    with ws.connect() as conn:
+        return found if _is_noted(told(conn).marker) else ""
+
+
 def require_throw_away_server(ws: Workspace, conn: Connection, *, verb: str) -> None:
     """Let databases be made beside the target's, which nothing is done to; `conn` is on the maintenance database.
 
@@ -109,8 +118,8 @@ def require_throw_away_server(ws: Workspace, conn: Connection, *, verb: str) -> 
 
 def _room_as_prepared(conn: Connection, said: Told) -> Room:
     marker = said.marker
-    if marker is None or not marker.valid or marker.kind != "prepared":
-        return Room(against=("no proof that it may go, and db.prepare has neither made it nor found it empty",))
+    if marker is None or not _is_noted(marker):
+        return Room(against=("no proof that it may go, and its comment has no note that db.prepare began it",))
     if CREATE_DATABASE.name in conn.identity().lacks:
         return Room(against=(f"role {conn.address.user} may not create databases",))
     if against := (*signals(conn, said), *neighbours(conn)):
@@ -118,3 +127,7 @@ def _room_as_prepared(conn: Connection, said: Told) -> Room:
     did = _FOUND.get(marker.facts.get("found", ""), "prepared it")
     why = f"db.prepare {did} on {marker.made[:10]}, and its server has no other database and no session of others"
     return Room(why, by_default=True)
+
+
+def _is_noted(marker: Marker | None) -> bool:
+    return marker is not None and marker.valid and marker.kind == "prepared"

@@ -1,4 +1,4 @@
-"""What belongs to a database and not to anything in it: settings, privileges, connection limit, comment."""
+"""What belongs to a database and not to anything in it: owner, settings, privileges, connection limit, comment."""
 
 from __future__ import annotations
 
@@ -51,15 +51,20 @@ def copy_statements(conn: Connection, source: str, name: str, strategy: str) -> 
 
 
 def carried_statements(conn: Connection, source: str, name: str) -> list[str]:
-    """What gives database `name` the settings, privileges and connection limit of `source` that it has none of yet."""
-    (_, limit, _, settings, privileges), *_ = conn.rows(_PROPERTIES, (source,))
-    (owner, own_limit, _, own_settings, own_privileges), *_ = conn.rows(_PROPERTIES, (name,))
+    """What gives database `name` the owner of `source`, and its settings, privileges and limit where it has none.
+
+    The statements are for when `name` has taken the name of `source`.
+    """
+    (owner, limit, _, settings, privileges), *_ = conn.rows(_PROPERTIES, (source,))
+    (own_owner, own_limit, _, own_settings, own_privileges), *_ = conn.rows(_PROPERTIES, (name,))
     own = {(role, entry.partition("=")[0]) for role, config in own_settings or () for entry in config}
     missing = [
         (role, [entry for entry in config if (role, entry.partition("=")[0]) not in own])
         for role, config in settings or ()
     ]
-    return _properties(
+    # first: privileges are granted by the owner
+    owned = [f"ALTER DATABASE {quote_ident(source)} OWNER TO {quote_ident(owner)}"] if owner != own_owner else []
+    return owned + _properties(
         source, owner, -1 if own_limit >= 0 else limit, missing, None if own_privileges is not None else privileges
     )
 

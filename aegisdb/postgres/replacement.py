@@ -47,9 +47,9 @@ def replace_live(
 
     A former `kept_as` is dropped after that has succeeded; with `drop_later` that is left to the caller, who gets its
     name (of a scratch database whose maker is dead: any sweep drops it). Where `live` does not exist, nothing is kept.
-    The live database's comment, and with it a marker of ours, goes on to the new one; with `carry` its settings,
-    privileges and connection limit as well, where the new one has none of its own. `disconnect` ends the sessions on
-    the live database and lets none in until it is replaced.
+    The live database's comment, and with it a marker of ours, goes on to the new one; with `carry` its owner as
+    well, and its settings, privileges and connection limit where the new one has none of its own. `disconnect` ends the
+    sessions on the live database and lets none in until it is replaced.
 
     Raises:
         Busy: sessions are on the live database, named; nothing changed.
@@ -90,22 +90,31 @@ def _replace(
 
 
 def exchange(
-    conn: Connection, live: str, incoming: str, parked: str, facts: Mapping[str, str], *, labels: tuple[str, str]
+    conn: Connection,
+    live: str,
+    incoming: str,
+    parked: str,
+    facts: Mapping[str, str],
+    *,
+    labels: tuple[str, str],
+    carry: bool = False,
 ) -> None:
     """Put `incoming` in the place of `live`, which is kept as `parked`, where it is there; one transaction.
 
-    A marker of the live database goes on to the new one. `labels`: the branches that the two belong to.
+    A marker of the live database goes on to the new one, and with `carry` what `replace_live` carries on. `labels`: the
+    branches that the two belong to.
 
     Raises:
         Busy: sessions are on one of them, named; nothing changed.
     """
     found = databases.free(conn, (live, incoming))
     marker = None
-    statements = []
+    statements, carried = [], []
     if live in found:
+        carried = carried_statements(conn, live, incoming) if carry else []
         marker = parse_marker(found[live].comment, conn.identity().system_identifier, found[live].oid)
         statements += [_rename(live, parked), mark_statement(parked, "branch", facts), label(parked, labels[0])]
-    statements += [_rename(incoming, live), label(live, labels[1])]
+    statements += [_rename(incoming, live), *carried, label(live, labels[1])]
     if marker is not None and marker.valid:
         statements.append(mark_statement(live, marker.kind, marker.facts))
     else:

@@ -18,10 +18,12 @@ from aegisdb.postgres.address import Address
 from aegisdb.postgres.connection import connect
 from aegisdb.postgres.neighbours import is_empty
 from tests.invoke import Ran, invoke
+from tests.monorepo import Rev, write_revision
 from tests.postgres_server import TestServer, start_server
 from tests.workflows.project import Project, project
 
 NOTED = "databases for proofs may stand beside it"
+NOT_NOTED = "its comment has no note that db.prepare began it"
 PROOF = ("migrate.roundtrip", "--service", "shop")
 SAID = "will make databases for proofs on target env:"
 
@@ -81,6 +83,20 @@ def test_an_empty_database_that_was_prepared(empty: Project) -> None:
         assert "error[shared]" in typed(empty, *words).last  # it makes nothing disposable
 
 
+@pytest.mark.parametrize("by", ["an init file", "a revision"])
+def test_a_comment_of_the_projects_own_takes_the_place_of_the_note(empty: Project, by: str) -> None:
+    comment = "DO $$BEGIN EXECUTE format('COMMENT ON DATABASE %I IS ''the shop''', current_database()); END$$"
+    if by == "a revision":
+        revision = Rev(id="a3", up=f"op.execute({comment!r})", down="op.execute('SELECT 1')")
+        write_revision(empty.root / "services/shop", revision, "a2")
+    else:
+        file = empty.root / "sql/base.sql"
+        file.write_text(f"{file.read_text()}{comment};\n")
+    prepared = typed(empty, "db.prepare")
+    assert (prepared.code, NOTED in prepared.out) == (0, False), prepared.err
+    refused(empty, NOT_NOTED)
+
+
 def test_a_database_that_was_made(empty: Project) -> None:
     with databases.maintenance(empty.address) as conn:
         databases.drop(conn, empty.address.database)
@@ -118,7 +134,7 @@ def test_one_that_was_in_use_is_not_noted(empty: Project, before: str) -> None:
         assert typed(empty, before).code == 0
     prepared = typed(empty, "db.prepare")
     assert (prepared.code, NOTED in prepared.out) == (0, False), prepared.err
-    refused(empty, "db.prepare has neither made it nor found it empty")
+    refused(empty, NOT_NOTED)
 
 
 def test_what_speaks_against_it_later(empty: Project, alone: TestServer) -> None:
@@ -153,7 +169,7 @@ def test_a_note_that_came_with_a_copy(empty: Project) -> None:
         databases.drop(conn, name)
         databases.rename(conn, f"{name}_copy", name)
         assert markers.read_marker(conn, name) is not None
-    refused(empty, "db.prepare has neither made it nor found it empty")
+    refused(empty, NOT_NOTED)
 
 
 def test_a_role_that_may_make_no_databases(empty: Project) -> None:

@@ -179,7 +179,7 @@ def _do(ws: Workspace, conn: Connection, wanted: str, plan: _Plan) -> tuple[str,
 
     source = template(ws, "seeds", conn)
     with scratch(ws.address(), conn, template=source, label="switch") as made:
-        exchange(conn, live, made.database, plan.parked_as, facts, labels=labels)
+        exchange(conn, live, made.database, plan.parked_as, facts, labels=labels, carry=True)
     return tuple(lacking(conn, source))
 
 

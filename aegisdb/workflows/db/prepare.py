@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.applied.version_tables import read_versions
-from aegisdb.building.beside import note_prepared
+from aegisdb.building.beside import note_prepared, still_noted
 from aegisdb.dry_run import Planned
 from aegisdb.errors import NoDatabase, NotRunning, StatementFailed
 from aegisdb.postgres import databases
@@ -76,7 +76,7 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
         deployed=files,
         revisions=revisions,
         seeds=seeds,
-        found=found,
+        found=still_noted(ws, found),
         seconds=time.monotonic() - began,
         problems=(*deployed.problems, *applied.problems),
     )
