@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from aegisdb.plain_text import some_of
+from aegisdb.postgres import side_schema
 from aegisdb.postgres.databases import MAINTENANCE, maintenance
 from aegisdb.postgres.markers import read_markers
 from aegisdb.postgres.scratch import is_scratch_name
@@ -27,10 +28,10 @@ _SESSIONS = """
 # what initdb made has numbers below 16384; what an extension made is found in its image by whoever starts the server
 _EMPTY = """
     SELECT NOT EXISTS (SELECT FROM pg_largeobject_metadata) AND NOT EXISTS (
-        SELECT FROM (SELECT 'pg_namespace'::regclass::oid AS kind, oid FROM pg_namespace WHERE nspname !~ '^pg_'
+        SELECT FROM (SELECT 'pg_namespace'::regclass::oid AS kind, oid FROM pg_namespace WHERE nspname !~ %s
                      UNION ALL SELECT 'pg_class'::regclass, oid FROM pg_class
                                 WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
-                                  AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_')
+                                  AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname !~ %s)
                      UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typtype IN ('e', 'd', 'r')
                      UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc) made
          WHERE made.oid >= 16384 AND NOT EXISTS (
@@ -39,7 +40,12 @@ _EMPTY = """
 
 def is_empty(conn: Connection) -> bool:
     """Whether the database has no schema, table, view, sequence, type, function or large object but extensions' own."""
-    return bool(conn.value(_EMPTY))
+    return bool(conn.value(_EMPTY, ("^pg_",) * 2))
+
+
+def has_only_side_schema(conn: Connection) -> bool:
+    """Whether the database is empty but for the side schema."""
+    return bool(conn.value(_EMPTY, (f"^pg_|^{side_schema.NAME}$",) * 2))
 
 
 def neighbours(conn: Connection) -> Iterator[str]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aegisdb.applied.version_tables import read_versions
+from aegisdb.building import laid_base
 from aegisdb.building.beside import note_prepared, still_noted
 from aegisdb.dry_run import Planned
-from aegisdb.errors import NoDatabase, NotRunning, StatementFailed
+from aegisdb.errors import NoDatabase, NotRunning
 from aegisdb.postgres import databases
-from aegisdb.postgres.neighbours import is_empty
 from aegisdb.results import Result
 from aegisdb.revisions.load import good_histories
 from aegisdb.safety import prove, told
@@ -50,13 +50,14 @@ def prepare(ws: Workspace, *, no_seed: bool = False) -> PrepareResult:
 
     Raises:
         Busy, Unreachable, RevisionFailed, Failed: as `db.reset`, `deploy.apply`, `migrate.apply` and `seed.run`.
+        Dirty: an earlier run laid a part of the base schema only.
     """
     began = time.monotonic()
     good_histories(ws.registry)
     with ExitStack() as at_end:
         if not _is_there(ws, at_end) and (made := _make(ws, began, no_seed=no_seed)):
             return made
-    found, base = note_prepared(ws, made=False), _lay_base(ws)
+    found, base = note_prepared(ws, made=False), laid_base.lay(ws)
     untouched = not no_seed and _is_untouched(ws)
     from aegisdb.seeds import SeedRunResult
     from aegisdb.workflows.deploy.apply import deploy_apply
@@ -102,7 +103,7 @@ def plan_prepare(ws: Workspace, *, no_seed: bool = False) -> Planned:
     from aegisdb.workflows.deploy.apply import deploy_apply
     from aegisdb.workflows.migrate.apply import apply
 
-    steps = [f"run {file}" for file in (*_base_lacking(ws), *deploy_apply(ws, dry_run=True).planned)]
+    steps = [f"run {file}" for file in (*laid_base.lacking_files(ws), *deploy_apply(ws, dry_run=True).planned)]
     for service in apply(ws, dry_run=True).services:
         steps += [f"apply {revision} of {service.service}" for revision in service.not_started]
     return Planned(steps=tuple(steps) or ("do nothing: all revisions and deploy files are applied",))
@@ -132,29 +133,6 @@ def _make(ws: Workspace, began: float, *, no_seed: bool) -> PrepareResult | None
         found=note_prepared(ws, made=True),
         seconds=time.monotonic() - began,
     )
-
-
-def _base_lacking(ws: Workspace) -> tuple[str, ...]:
-    """Files of the base schema that the target's database needs, as it has nothing in it."""
-    if ws.server.own:
-        return ()
-    with ws.connect() as conn:
-        return ws.registry.file.database.init if is_empty(conn) else ()
-
-
-def _lay_base(ws: Workspace) -> tuple[str, ...]:
-    if not _base_lacking(ws):
-        return ()
-    from aegisdb.building import fill
-
-    with ws.writing("db.prepare"):
-        if lacking := _base_lacking(ws):  # another run may have done it meanwhile
-            try:
-                fill(ws, ws.address(), "base")
-            except StatementFailed as error:
-                kept = "what ran before it is kept: drop the database and create it again before the next db.prepare"
-                raise error.amended(hint=f"{error.hint}; {kept}" if error.hint else kept) from None
-    return lacking
 
 
 def _is_untouched(ws: Workspace) -> bool:

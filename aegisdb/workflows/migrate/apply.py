@@ -116,12 +116,13 @@ def _apply(
 @contextmanager
 def _settled(ws: Workspace, around: Around | None) -> Iterator[Connection]:
     """A session, once what earlier runs still did on the database has ended, within `around`; the lock is held."""
+    from aegisdb.building.laid_base import missed
     from aegisdb.runtime.backend import wait_for_orphans
 
     with ws.connect() as conn:
         conn.stay()
         wait_for_orphans(conn)  # first: what one of them commits counts
-        with around(conn) if around else nullcontext():
+        with around(conn) if around else nullcontext(), missed(ws, conn):
             yield conn
 
 

@@ -42,7 +42,7 @@ class Entry:
     service: str
     revision: str
     action: str
-    """upgrade, downgrade, stamp, resolve, run, or what was done to the whole database: reset, restore, deploy."""
+    """upgrade, downgrade, stamp, resolve, run, or what was done to the whole database: base, reset, restore, deploy."""
     outcome: str
     who: str
     database_user: str
